@@ -14,8 +14,8 @@ _FASTMATH = {"contract", "reassoc"}
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function on first call, keep the machine code on disk, and release the GIL while it runs.
 
-    With the environment variable ``NUMBA_DISABLE_JIT=1`` the function stays plain Python: the same numbers up to
-    rounding, slowly, but open to a debugger and to coverage.
+    With the environment variable ``NUMBA_DISABLE_JIT=1`` the function stays plain Python: the same numbers
+    up to rounding, slowly, but open to a debugger and to coverage.
     """
     return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)(function)
 
