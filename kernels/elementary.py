@@ -85,7 +85,7 @@ def _artanh_series(f):
 
 @jit
 def log(x):
-    """ln x for x >= 0; `LOG_OF_ZERO` below the smallest normal number."""
+    """Natural logarithm for x >= 0; `LOG_OF_ZERO` below the smallest normal number."""
     positive = max(x, _NORMAL) if x == x else 1.0
     bits = np.float64(positive).view(np.int64) - _SQRT_HALF_BITS
     k = np.float64(bits >> 52)
@@ -98,7 +98,7 @@ def log(x):
 
 @jit
 def log1p(x):
-    """ln(1 + x) for x > -1, to full relative accuracy next to 0."""
+    """Logarithm of 1 + x for x > -1, to full relative accuracy next to 0."""
     positive = max(1.0 + x, _NORMAL) if x == x else 1.0
     bits = np.float64(positive).view(np.int64) - _SQRT_HALF_BITS
     small = (x > -0.25) and (x < 0.4)
