@@ -1,0 +1,97 @@
+"""The sections `fit`, `validation` and `uncertainty` of a study: how models are calibrated and tested."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.config_types import Integer, Number, OneOrMany, Section, Table
+
+# The minimizers of lmfit that work from a residual, bounds and (some) a Jacobian, and need nothing else.
+Method = Literal[
+    "leastsq",
+    "least_squares",
+    "nelder",
+    "powell",
+    "cobyla",
+    "lbfgsb",
+    "bfgs",
+    "cg",
+    "tnc",
+    "slsqp",
+    "trust-constr",
+    "differential_evolution",
+    "dual_annealing",
+    "basinhopping",
+    "ampgo",
+    "shgo",
+]
+Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
+Baseline = Literal["last", "mean", "attraction", "wiener"]
+Bounds = Annotated[
+    tuple[Number | None, Number | None], Field(description="[smallest, largest]; null: no bound.")
+]
+
+
+class FitSection(Section):
+    """How a model is calibrated on a market."""
+
+    method: Method = Field(default="leastsq", description="Method of lmfit for the reported fit.")
+    starts: Integer = Field(
+        default=16,
+        ge=1,
+        le=100_000,
+        description="Starting points per fit, spread over the bounds and screened.",
+    )
+    polish: Integer = Field(
+        default=1, ge=1, description="How many of the best distinct screened starts lmfit refines."
+    )
+    residual: Literal["ilr", "share"] = Field(
+        default="ilr",
+        description="ilr: isometric log-ratios of shares; share: plain differences (shares may be 0).",
+    )
+    initial: Literal["observed", "estimated"] = Field(
+        default="observed",
+        description="observed: the state after the first period is the observed one; estimated: the shares before "
+        "the first period are parameters.",
+    )
+    loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
+    max_evaluations: Integer = Field(
+        default=1000, ge=1, description="Evaluations of the model allowed to lmfit per refined start."
+    )
+    fixed: Table[Number] = Field(
+        default_factory=dict, validate_default=True, description="Parameters held at a value: `{price.n: 2}`."
+    )
+    bounds: Table[Bounds] = Field(
+        default_factory=dict, validate_default=True, description="Bounds of parameters: `{price: [null, 0]}`."
+    )
+    expr: Table[str] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Parameters that follow from others: `{deal: 2 * feature}`.",
+    )
+
+
+class ValidationSection(Section):
+    """What the models are tested against."""
+
+    holdout: Number = Field(
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Fraction of the periods, the last ones, kept from a second fit and forecast by it; 0: none.",
+    )
+    baselines: OneOrMany[Baseline] = Field(
+        default=(), description="Yardsticks fitted on the same periods: last, mean, attraction, wiener."
+    )
+
+    @model_validator(mode="after")
+    def _something_to_forecast(self) -> Self:
+        if self.baselines and not self.holdout:
+            raise ValueError("baselines without a holdout|holdout > 0, the part of the periods to forecast")
+        return self
+
+
+class UncertaintySection(Section):
+    """How far the estimates can be trusted, beyond the standard errors of the fit."""
+
+    bootstrap: Integer = Field(default=0, ge=0, description="Bootstrap replicates per fit; 0: none.")

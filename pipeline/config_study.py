@@ -1,0 +1,101 @@
+"""A study as one frozen record: what `load_study` gives and every other module takes."""
+
+import hashlib
+import json
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from pipeline.config_cluster import ClusterSection
+from pipeline.config_data import DataSection
+from pipeline.config_fit import FitSection, UncertaintySection, ValidationSection
+from pipeline.config_location import resolve_location
+from pipeline.config_models import CurveSection, ModelsSection
+from pipeline.config_simulate import SimulateSection
+from pipeline.config_types import Integer, Label, Section, Table
+from pipeline.config_variants import Variant, expand_variants
+
+# Where the work is done, where the answer goes and what things are called changes no number. The data themselves
+# are identified by the hash of the panel, not by the name of their file.
+_NO_NUMBERS: dict[str, Any] = {
+    "study": True,
+    "description": True,
+    "store": True,
+    "cluster": True,
+    "data": {"file", "format"},
+}
+
+
+def _nothing_is_empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
+class Study(Section):
+    """One study: the data, the models calibrated on them, how, where, and the store of the answers."""
+
+    study: Label = Field(description="Name of the study; names its sweeps in the store.")
+    description: str = Field(default="", description="A sentence on what the study is for.")
+    data: DataSection | None = Field(default=None, description="The panel to calibrate on.")
+    simulate: SimulateSection | None = Field(
+        default=None, description="A made-up panel with a known truth, in place of data."
+    )
+    curves: Table[CurveSection] = Field(
+        default_factory=dict, validate_default=True, description="Curves g(u) of your own."
+    )
+    models: ModelsSection = Field(description="The models: every list is an axis of the sweep.")
+    fit: Annotated[FitSection, BeforeValidator(_nothing_is_empty)] = Field(
+        default=FitSection(), description="How a model is calibrated."
+    )
+    validation: Annotated[ValidationSection, BeforeValidator(_nothing_is_empty)] = Field(
+        default=ValidationSection(), description="What the models are tested against."
+    )
+    uncertainty: Annotated[UncertaintySection, BeforeValidator(_nothing_is_empty)] = Field(
+        default=UncertaintySection(), description="How far the estimates can be trusted."
+    )
+    cluster: Annotated[ClusterSection, BeforeValidator(_nothing_is_empty)] = Field(
+        default=ClusterSection(), description="Where the work is done; changes no number."
+    )
+    store: str = Field(
+        description="Where the answers go: a folder, relative to the study file, or a URL such as s3://bucket/runs."
+    )
+    seed: Integer = Field(default=0, ge=0, description="Root of all random numbers of the study.")
+
+    _folder: str = PrivateAttr(default="")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the folder of the study file, which relative paths refer to."""
+        self._folder = (context or {}).get("folder", "")
+
+    @model_validator(mode="after")
+    def _one_panel(self) -> Self:
+        if (self.data is None) == (self.simulate is None):
+            got = "neither data nor simulate" if self.data is None else "both data and simulate"
+            raise ValueError(f"{got}|one of the two sections")
+        return self
+
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """Names of the efforts, in the order of the study."""
+        source = self.data if self.data is not None else self.simulate
+        return () if source is None else tuple(source.efforts)
+
+    @property
+    def store_location(self) -> str:
+        """Path or URL of the store, relative paths taken from the study file's folder."""
+        return resolve_location(self.store, self._folder)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (64 hex digits) of everything in the study that changes a number, however it was written."""
+        content = self.model_dump(mode="json", exclude=_NO_NUMBERS)
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def variants(self) -> tuple[Variant, ...]:
+        """List the models of the sweep: all combinations of the axes, without the excluded ones.
+
+        Returns
+        -------
+        tuple of Variant
+            In the order of the study, with unique names.
+        """
+        return expand_variants(self.models, self.efforts)
