@@ -1,0 +1,42 @@
+"""Workers on this computer: one process of one thread for each core."""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster
+
+from pipeline.config_cluster import ClusterSection
+from pipeline.executors import Hooks
+from pipeline.executors_dask import drive, prepare_workers
+
+#: A job is blamed after this many deaths of workers, first in company, then alone.
+ALLOWED_FAILURES = 1
+#: Seconds for worker processes to import and to load compiled code.
+TIMEOUT = 120.0
+
+
+def cores() -> int:
+    """Count the cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)  # containers and batch systems restrict it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def run(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSection, hooks: Hooks) -> bool:
+    """Do the jobs in `settings.workers` processes of `settings.threads` threads; by default one a core."""
+    options = {"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}
+    with (
+        dask.config.set(options),
+        LocalCluster(
+            n_workers=settings.workers or max(cores() // settings.threads, 1),
+            threads_per_worker=settings.threads,
+            memory_limit=settings.memory or "auto",
+            processes=True,
+            dashboard_address=None,
+            worker_dashboard_address=None,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        prepare_workers(client, hooks, ignore_interrupts=True)
+        return drive(client, jobs, work, hooks, timeout=TIMEOUT)
