@@ -1,0 +1,89 @@
+"""Locks between processes that write to one store on a local filesystem.
+
+Icechunk's local storage cannot compare and swap: without a lock one acknowledged commit in eight was lost
+when two processes committed at once. So every call that moves a reference (commit, tag) runs under one
+``flock``. The kernel drops such a lock when its process dies, however it dies. Object stores compare and swap
+by themselves.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import BusyError, StoreError
+
+_REFS = "beed.lock"
+
+
+@contextmanager
+def refs_locked(root: Path | None) -> Iterator[None]:
+    """Hold the lock on the references of a store, waiting for it as long as needed.
+
+    Parameters
+    ----------
+    root
+        Directory of a local store; None for an object store, which needs no lock.
+    """
+    if root is None:
+        yield
+        return
+    descriptor = _open(root / _REFS)
+    try:
+        _flock(descriptor, wait=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def sweep_held(root: Path | None, sweep: str) -> Iterator[None]:
+    """Be the only coordinator of a sweep.
+
+    Raises
+    ------
+    BusyError
+        Another process holds it; the sentence says which.
+    """
+    if root is None:
+        yield
+        return
+    path = root / f"beed-{sweep}.lock"
+    descriptor = _open(path)
+    try:
+        if not _flock(descriptor, wait=False):
+            holder = path.read_text(encoding="utf-8").strip() or "another process"
+            raise BusyError(
+                f"The sweep {sweep} is being worked on by {holder}; wait for it to end, "
+                "or stop it and run again: what it has finished is kept."
+            )
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot write to the store at {path.parent}: {error.strerror}. "
+            "Check that the directory exists, is yours to write, and has space left."
+        ) from error
+
+
+def _flock(descriptor: int, *, wait: bool) -> bool:
+    try:
+        import fcntl
+    except ImportError as error:  # Windows
+        raise StoreError(
+            "Stores on a local filesystem need Linux or macOS; on Windows use WSL or a store on S3."
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
