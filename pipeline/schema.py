@@ -24,231 +24,162 @@ Format 1: the first.
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import IntEnum, StrEnum
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+
+from pipeline.schema_catalogue import (
+    COORDINATE_ATTRIBUTES,
+    STATISTIC_NAMES,
+    STATISTICS,
+    VARIABLE,
+    VARIABLES,
+    Group,
+    Statistic,
+    Status,
+    SweepState,
+    Variable,
+    pack_statistics,
+)
+
+__all__ = [
+    "COORDINATE_ATTRIBUTES",
+    "FORMAT",
+    "FORMAT_VERSION",
+    "READABLE_VERSIONS",
+    "STATISTICS",
+    "STATISTIC_NAMES",
+    "VARIABLE",
+    "VARIABLES",
+    "Group",
+    "ModelLayout",
+    "ParameterLabel",
+    "Statistic",
+    "Status",
+    "SweepLayout",
+    "SweepState",
+    "Variable",
+    "chunk_shape",
+    "group_path",
+    "layout_bytes",
+    "pack_statistics",
+    "panel_path",
+    "sweep_name",
+    "sweep_path",
+]
 
 FORMAT = "beed result store"
 FORMAT_VERSION = 1
 READABLE_VERSIONS = frozenset({1})
 
-Group = Literal["fits", "trajectories", "validation"]
 
+@dataclass(frozen=True, slots=True)
+class ParameterLabel:
+    """Name and unit of one parameter of a model, as labels of the axis ``param``."""
 
-class Status(IntEnum):
-    """What became of one fit. Codes are never renumbered; 0 is the fill value."""
-
-    PENDING = 0
-    CONVERGED = 1
-    EVALUATIONS_EXHAUSTED = 2
-    """The limit of evaluations was reached; the best point found is stored."""
-    NO_FINITE_START = 3
-    NOT_FINITE = 4
-    TOO_FEW_RESIDUALS = 5
-    ZERO_SHARE = 6
-    OUTSIDE_DOMAIN = 7
-    ONE_FIRM = 8
-    OPTIMISER_ERROR = 9
-    WORKER_CRASHED = 10
-    NOT_APPLICABLE = 11
-
-    @property
-    def sentence(self) -> str:
-        """The reason, in words."""
-        return _SENTENCES[self]
-
-    @property
-    def usable(self) -> bool:
-        """Whether parameter values are stored for this fit."""
-        return self in (Status.CONVERGED, Status.EVALUATIONS_EXHAUSTED)
-
-
-_SENTENCES = {
-    Status.PENDING: "Not calibrated yet.",
-    Status.CONVERGED: "Converged.",
-    Status.EVALUATIONS_EXHAUSTED: "The limit of evaluations was reached first; the best point is kept.",
-    Status.NO_FINITE_START: "The response or the residual was not finite at any of the starting points.",
-    Status.NOT_FINITE: "The response or the residual became infinite or undefined during the fit.",
-    Status.TOO_FEW_RESIDUALS: "There are fewer residuals than free parameters.",
-    Status.ZERO_SHARE: "A share is zero in a fitted period, and log-ratios need positive shares.",
-    Status.OUTSIDE_DOMAIN: "An effort lies outside the domain of its response curve.",
-    Status.ONE_FIRM: "Fewer than two firms share this market in the fitted periods.",
-    Status.OPTIMISER_ERROR: "The optimiser stopped with an error.",
-    Status.WORKER_CRASHED: "The worker died twice while calibrating this market.",
-    Status.NOT_APPLICABLE: "This model does not apply to this market.",
-}
-
-
-class SweepState(StrEnum):
-    """Where a sweep stands."""
-
-    CREATED = "created"
-    RUNNING = "running"
-    INTERRUPTED = "interrupted"
-    DONE = "done"
+    name: str
+    unit: str = "1"
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
-    """One array of the store.
+class ModelLayout:
+    """What the store must know of one model variant before anything is fitted.
 
     Parameters
     ----------
-    name, group
-        Its name, and the kind of group it lives in.
-    dims
-        Names of its axes, the market first.
-    dtype
-        Of its elements, as numpy writes it.
-    fill
-        Value of cells not written yet, or that do not exist for this market.
-    units, long_name
-        As in the CF conventions.
-    optional
-        A sweep that did not ask for it does not have it.
+    name
+        The variant's name, e.g. ``investment-mnl``; becomes the name of its group.
+    parameters
+        Along the axis ``param``: all that any market may have, in a fixed order.
+    attributes
+        Further facts for readers (form, response, formula, ...); plain JSON values.
     """
 
     name: str
-    group: Group
-    dims: tuple[str, ...]
-    dtype: str
-    fill: float
-    units: str
-    long_name: str
-    optional: bool = False
+    parameters: tuple[ParameterLabel, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-_FIT = ("market", "window")
-VARIABLES: tuple[Variable, ...] = (
-    Variable("value", "fits", (*_FIT, "param"), "float64", np.nan, "see unit(param)", "parameter value"),
-    Variable("stderr", "fits", (*_FIT, "param"), "float64", np.nan, "see unit(param)", "standard error"),
-    Variable(
-        "correlation",
-        "fits",
-        (*_FIT, "param", "param_"),
-        "float64",
-        np.nan,
-        "1",
-        "correlation of the parameter estimates",
-    ),
-    Variable(
-        "at_bound",
-        "fits",
-        (*_FIT, "param"),
-        "int8",
-        0,
-        "1",
-        "-1 at the lower bound, 1 at the upper bound, 0 between",
-    ),
-    Variable("statistic", "fits", (*_FIT, "stat"), "float64", np.nan, "see STATISTICS", "fit statistics"),
-    Variable(
-        "start_cost",
-        "fits",
-        (*_FIT, "start"),
-        "float64",
-        np.nan,
-        "1",
-        "half the sum of squared residuals reached from each start",
-    ),
-    Variable(
-        "replicate_value",
-        "fits",
-        (*_FIT, "replicate", "param"),
-        "float64",
-        np.nan,
-        "see unit(param)",
-        "parameter value of each bootstrap replicate",
-        optional=True,
-    ),
-    Variable("status", "fits", _FIT, "int16", int(Status.PENDING), "1", "what became of the fit"),
-    Variable(
-        "share",
-        "trajectories",
-        (*_FIT, "firm", "time"),
-        "float64",
-        np.nan,
-        "1",
-        "market share, as calibrated",
-    ),
-    Variable(
-        "error",
-        "validation",
-        (*_FIT, "model", "metric"),
-        "float64",
-        np.nan,
-        "see metric",
-        "error of the predicted shares",
-    ),
-)
-VARIABLE: Mapping[str, Variable] = {variable.name: variable for variable in VARIABLES}
-
-
-@dataclass(frozen=True, slots=True)
-class Statistic:
-    """One number kept of every fit; all of them are packed into the array ``statistic``."""
-
-    name: str
-    units: str
-    long_name: str
-
-
-STATISTICS: tuple[Statistic, ...] = (
-    Statistic("chisqr", "1", "sum of squared residuals"),
-    Statistic("redchi", "1", "sum of squared residuals per degree of freedom"),
-    Statistic("aic", "1", "Akaike information criterion"),
-    Statistic("aicc", "1", "Akaike information criterion corrected for small samples"),
-    Statistic("bic", "1", "Bayesian information criterion"),
-    Statistic("log_likelihood", "1", "log-likelihood of the residuals, taken as Gaussian"),
-    Statistic("n_residual", "count", "number of residuals"),
-    Statistic("n_free", "count", "number of free parameters"),
-    Statistic("rmse", "1", "root mean square error of share in the fitted periods"),
-    Statistic("nfev", "count", "evaluations of residual and Jacobian"),
-    Statistic("starts_agree", "count", "starts that reached the best cost"),
-    Statistic("seconds", "s", "time spent on this fit"),
-)
-STATISTIC_NAMES: tuple[str, ...] = tuple(statistic.name for statistic in STATISTICS)
-
-COORDINATE_ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
-    "market": {"long_name": "market"},
-    "window": {"long_name": "periods calibrated on"},
-    "start": {"long_name": "starting point", "units": "1"},
-    "replicate": {"long_name": "bootstrap replicate", "units": "1"},
-    "firm": {"long_name": "firm"},
-    "effort": {"long_name": "effort"},
-    "time": {"long_name": "period", "axis": "T"},
-    "param": {"long_name": "parameter"},
-    "param_": {"long_name": "parameter (second axis of a matrix)"},
-    "unit": {"long_name": "unit of the parameter"},
-    "stat": {"long_name": "fit statistic"},
-    "model": {"long_name": "model or baseline"},
-    "metric": {"long_name": "measure of error"},
-}
-
-
-def pack_statistics(values: Mapping[str, float]) -> np.ndarray:
-    """Put named statistics of one fit in the order of the store.
+@dataclass(frozen=True)
+class SweepLayout:
+    """The axes of a sweep.
 
     Parameters
     ----------
-    values
-        By the names in `STATISTIC_NAMES`; what is left out becomes nan.
-
-    Returns
-    -------
-    ndarray of float64, shape (len(STATISTIC_NAMES),)
-
-    Raises
-    ------
-    KeyError
-        A name that the store does not know.
+    markets, firms, times : array, shapes (L,), (N,), (T,)
+        Labels: integers, strings; ``times`` may be datetime64.
+    models
+        The variants to be fitted.
+    windows
+        Names of the sets of periods calibrated on, e.g. ``("all", "holdout")``.
+    n_starts, n_replicates
+        Lengths of these axes; 0 replicates means the array does not exist.
+    baselines, metrics
+        Names of further rows of ``validation``, and of the errors measured; without metrics there is no
+        such group.
+    chunk
+        Markets in one chunk, the grain of the work: a task is one or more whole chunks.
     """
-    unknown = sorted(set(values) - set(STATISTIC_NAMES))
-    if unknown:
-        raise KeyError(f"Unknown statistics {unknown}; the store knows {list(STATISTIC_NAMES)}.")
-    return np.array([values.get(name, np.nan) for name in STATISTIC_NAMES], dtype=np.float64)
+
+    markets: np.ndarray
+    firms: np.ndarray
+    times: np.ndarray
+    models: tuple[ModelLayout, ...]
+    windows: tuple[str, ...] = ("all",)
+    n_starts: int = 1
+    n_replicates: int = 0
+    baselines: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    chunk: int = 8
+
+    def sizes(self, model: ModelLayout) -> dict[str, int]:
+        """Length of every axis, for one model."""
+        return {
+            "market": len(self.markets),
+            "window": len(self.windows),
+            "firm": len(self.firms),
+            "time": len(self.times),
+            "param": len(model.parameters),
+            "param_": len(model.parameters),
+            "stat": len(STATISTICS),
+            "start": self.n_starts,
+            "replicate": self.n_replicates,
+            "model": len(self.models) + len(self.baselines),
+            "metric": len(self.metrics),
+        }
+
+    def variables(self, group: Group) -> tuple[Variable, ...]:
+        """Give the arrays of a group that this sweep has."""
+        return tuple(
+            variable
+            for variable in VARIABLES
+            if variable.group == group
+            and ("replicate" not in variable.dims or self.n_replicates > 0)
+            and ("metric" not in variable.dims or self.metrics)
+        )
+
+
+def chunk_shape(variable: Variable, sizes: Mapping[str, int], markets: int) -> tuple[int, ...]:
+    """Shape of a chunk: that many markets, one model, everything else whole."""
+    grain = {"market": min(markets, max(sizes["market"], 1)), "model": 1}
+    return tuple(max(grain.get(dim, sizes[dim]), 1) for dim in variable.dims)
+
+
+def layout_bytes(layout: SweepLayout) -> int:
+    """Bytes of all arrays of a sweep before compression."""
+    total = 0
+    for position, model in enumerate(layout.models):
+        sizes = layout.sizes(model)
+        groups: Sequence[Group] = (
+            ("fits", "trajectories") if position else ("fits", "trajectories", "validation")
+        )
+        for group in groups:
+            for variable in layout.variables(group):
+                cells = int(np.prod([sizes[dim] for dim in variable.dims], dtype=np.int64))
+                total += cells * np.dtype(variable.dtype).itemsize
+    return total
 
 
 def sweep_name(study: str, study_hash: str, data_hash: str) -> str:

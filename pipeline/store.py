@@ -15,8 +15,15 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreConflictError, StoreError, StoreNotFoundError
-from pipeline.schema import FORMAT, FORMAT_VERSION, SweepState, panel_path, sweep_name, sweep_path
-from pipeline.schema_sweep import SweepLayout
+from pipeline.schema import (
+    FORMAT,
+    FORMAT_VERSION,
+    SweepLayout,
+    SweepState,
+    panel_path,
+    sweep_name,
+    sweep_path,
+)
 from pipeline.store_layout import create_sweep_arrays
 from pipeline.store_location import BRANCH, Location
 from pipeline.store_lock import refs_locked

@@ -6,8 +6,7 @@ import icechunk
 import numpy as np
 import zarr
 
-from pipeline.schema import VARIABLE, sweep_path
-from pipeline.schema_sweep import chunk_shape
+from pipeline.schema import VARIABLE, chunk_shape, sweep_path
 from pipeline.store_layout import create_array
 
 _CHUNK_BYTES = 4_000_000

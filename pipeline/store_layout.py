@@ -6,8 +6,17 @@ from typing import Any
 import numpy as np
 import zarr
 
-from pipeline.schema import COORDINATE_ATTRIBUTES, STATISTIC_NAMES, STATISTICS, Group, Status, Variable
-from pipeline.schema_sweep import ModelLayout, SweepLayout, chunk_shape
+from pipeline.schema import (
+    COORDINATE_ATTRIBUTES,
+    STATISTIC_NAMES,
+    STATISTICS,
+    Group,
+    ModelLayout,
+    Status,
+    SweepLayout,
+    Variable,
+    chunk_shape,
+)
 
 
 def create_sweep_arrays(group: zarr.Group, layout: SweepLayout) -> None:

@@ -1,0 +1,223 @@
+"""The catalogue of what a result store holds: arrays, statistics, labels, status codes; each a record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Literal
+
+import numpy as np
+
+Group = Literal["fits", "trajectories", "validation"]
+
+
+class Status(IntEnum):
+    """What became of one fit. Codes are never renumbered; 0 is the fill value."""
+
+    PENDING = 0
+    CONVERGED = 1
+    EVALUATIONS_EXHAUSTED = 2
+    """The limit of evaluations was reached; the best point found is stored."""
+    NO_FINITE_START = 3
+    NOT_FINITE = 4
+    TOO_FEW_RESIDUALS = 5
+    ZERO_SHARE = 6
+    OUTSIDE_DOMAIN = 7
+    ONE_FIRM = 8
+    OPTIMISER_ERROR = 9
+    WORKER_CRASHED = 10
+    NOT_APPLICABLE = 11
+
+    @property
+    def sentence(self) -> str:
+        """The reason, in words."""
+        return _SENTENCES[self]
+
+    @property
+    def usable(self) -> bool:
+        """Whether parameter values are stored for this fit."""
+        return self in (Status.CONVERGED, Status.EVALUATIONS_EXHAUSTED)
+
+
+_SENTENCES = {
+    Status.PENDING: "Not calibrated yet.",
+    Status.CONVERGED: "Converged.",
+    Status.EVALUATIONS_EXHAUSTED: "The limit of evaluations was reached first; the best point is kept.",
+    Status.NO_FINITE_START: "The response or the residual was not finite at any of the starting points.",
+    Status.NOT_FINITE: "The response or the residual became infinite or undefined during the fit.",
+    Status.TOO_FEW_RESIDUALS: "There are fewer residuals than free parameters.",
+    Status.ZERO_SHARE: "A share is zero in a fitted period, and log-ratios need positive shares.",
+    Status.OUTSIDE_DOMAIN: "An effort lies outside the domain of its response curve.",
+    Status.ONE_FIRM: "Fewer than two firms share this market in the fitted periods.",
+    Status.OPTIMISER_ERROR: "The optimiser stopped with an error.",
+    Status.WORKER_CRASHED: "The worker died twice while calibrating this market.",
+    Status.NOT_APPLICABLE: "This model does not apply to this market.",
+}
+
+
+class SweepState(StrEnum):
+    """Where a sweep stands."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One array of the store.
+
+    Parameters
+    ----------
+    name, group
+        Its name, and the kind of group it lives in.
+    dims
+        Names of its axes, the market first.
+    dtype
+        Of its elements, as numpy writes it.
+    fill
+        Value of cells not written yet, or that do not exist for this market.
+    units, long_name
+        As in the CF conventions.
+    optional
+        A sweep that did not ask for it does not have it.
+    """
+
+    name: str
+    group: Group
+    dims: tuple[str, ...]
+    dtype: str
+    fill: float
+    units: str
+    long_name: str
+    optional: bool = False
+
+
+_FIT = ("market", "window")
+VARIABLES: tuple[Variable, ...] = (
+    Variable("value", "fits", (*_FIT, "param"), "float64", np.nan, "see unit(param)", "parameter value"),
+    Variable("stderr", "fits", (*_FIT, "param"), "float64", np.nan, "see unit(param)", "standard error"),
+    Variable(
+        "correlation",
+        "fits",
+        (*_FIT, "param", "param_"),
+        "float64",
+        np.nan,
+        "1",
+        "correlation of the parameter estimates",
+    ),
+    Variable(
+        "at_bound",
+        "fits",
+        (*_FIT, "param"),
+        "int8",
+        0,
+        "1",
+        "-1 at the lower bound, 1 at the upper bound, 0 between",
+    ),
+    Variable("statistic", "fits", (*_FIT, "stat"), "float64", np.nan, "see STATISTICS", "fit statistics"),
+    Variable(
+        "start_cost",
+        "fits",
+        (*_FIT, "start"),
+        "float64",
+        np.nan,
+        "1",
+        "half the sum of squared residuals reached from each start",
+    ),
+    Variable(
+        "replicate_value",
+        "fits",
+        (*_FIT, "replicate", "param"),
+        "float64",
+        np.nan,
+        "see unit(param)",
+        "parameter value of each bootstrap replicate",
+        optional=True,
+    ),
+    Variable("status", "fits", _FIT, "int16", int(Status.PENDING), "1", "what became of the fit"),
+    Variable(
+        "share",
+        "trajectories",
+        (*_FIT, "firm", "time"),
+        "float64",
+        np.nan,
+        "1",
+        "market share, as calibrated",
+    ),
+    Variable(
+        "error",
+        "validation",
+        (*_FIT, "model", "metric"),
+        "float64",
+        np.nan,
+        "see metric",
+        "error of the predicted shares",
+    ),
+)
+VARIABLE: Mapping[str, Variable] = {variable.name: variable for variable in VARIABLES}
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One number kept of every fit; all of them are packed into the array ``statistic``."""
+
+    name: str
+    units: str
+    long_name: str
+
+
+STATISTICS: tuple[Statistic, ...] = (
+    Statistic("chisqr", "1", "sum of squared residuals"),
+    Statistic("redchi", "1", "sum of squared residuals per degree of freedom"),
+    Statistic("aic", "1", "Akaike information criterion"),
+    Statistic("aicc", "1", "Akaike information criterion corrected for small samples"),
+    Statistic("bic", "1", "Bayesian information criterion"),
+    Statistic("log_likelihood", "1", "log-likelihood of the residuals, taken as Gaussian"),
+    Statistic("n_residual", "count", "number of residuals"),
+    Statistic("n_free", "count", "number of free parameters"),
+    Statistic("rmse", "1", "root mean square error of share in the fitted periods"),
+    Statistic("nfev", "count", "evaluations of residual and Jacobian"),
+    Statistic("starts_agree", "count", "starts that reached the best cost"),
+    Statistic("seconds", "s", "time spent on this fit"),
+)
+STATISTIC_NAMES: tuple[str, ...] = tuple(statistic.name for statistic in STATISTICS)
+
+COORDINATE_ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
+    "market": {"long_name": "market"},
+    "window": {"long_name": "periods calibrated on"},
+    "start": {"long_name": "starting point", "units": "1"},
+    "replicate": {"long_name": "bootstrap replicate", "units": "1"},
+    "firm": {"long_name": "firm"},
+    "effort": {"long_name": "effort"},
+    "time": {"long_name": "period", "axis": "T"},
+    "param": {"long_name": "parameter"},
+    "param_": {"long_name": "parameter (second axis of a matrix)"},
+    "unit": {"long_name": "unit of the parameter"},
+    "stat": {"long_name": "fit statistic"},
+    "model": {"long_name": "model or baseline"},
+    "metric": {"long_name": "measure of error"},
+}
+
+
+def pack_statistics(values: Mapping[str, float]) -> np.ndarray:
+    """Put named statistics of one fit in the order of the store.
+
+    Parameters
+    ----------
+    values
+        By the names in `STATISTIC_NAMES`; what is left out becomes nan.
+
+    Returns
+    -------
+    ndarray of float64, shape (len(STATISTIC_NAMES),)
+
+    Raises
+    ------
+    KeyError
+        A name that the store does not know.
+    """
+    unknown = sorted(set(values) - set(STATISTIC_NAMES))
+    if unknown:
+        raise KeyError(f"Unknown statistics {unknown}; the store knows {list(STATISTIC_NAMES)}.")
+    return np.array([values.get(name, np.nan) for name in STATISTIC_NAMES], dtype=np.float64)
