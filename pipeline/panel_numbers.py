@@ -1,0 +1,61 @@
+"""Columns of any type to float64, telling which values are no numbers."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class Numbers(NamedTuple):
+    """A column as numbers.
+
+    `values` (rows,) float64 holds nan where there is none; `text` are the rows whose value is text, with
+    `texts`; a null, an empty text and a nan are missing values, not text.
+    """
+
+    values: np.ndarray
+    text: np.ndarray
+    texts: list[str]
+
+
+_NO_ROWS = np.empty(0, dtype=np.int64)
+
+
+def to_numbers(column: pa.Array) -> Numbers | None:
+    """Convert a column; None when its type cannot hold numbers (dates, lists, binary)."""
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return _from_text(column)
+    if pa.types.is_boolean(kind):
+        column = column.cast(pa.int8())
+    elif not (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_null(kind)
+    ):
+        return None
+    return Numbers(_floats(column.cast(pa.float64(), safe=False)), _NO_ROWS, [])
+
+
+def _from_text(column: pa.Array) -> Numbers:
+    column = pc.utf8_trim_whitespace(column)
+    column = pc.if_else(pc.equal(column, ""), pa.scalar(None, column.type), column)
+    try:
+        return Numbers(_floats(column.cast(pa.float64())), _NO_ROWS, [])
+    except pa.ArrowInvalid:
+        pass
+    texts = column.to_pylist()
+    present = np.array([text is not None for text in texts])
+    values = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(np.float64)
+    bad = np.flatnonzero(present & np.isnan(values))
+    bad = bad[[texts[row].lower() not in ("nan", "na") for row in bad]]
+    return Numbers(values, bad, [texts[row] for row in bad])
+
+
+def _floats(column: pa.Array) -> np.ndarray:
+    return np.array(column.to_numpy(zero_copy_only=False), dtype=np.float64)
