@@ -13,6 +13,7 @@ slurm   jobs of a SLURM queue, through dask-jobqueue         :mod:`pipeline.exec
 """
 
 import importlib
+import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -78,6 +79,15 @@ class Hooks:
     stop: threading.Event = field(default_factory=threading.Event)
     warm: str | None = None
     grace: float = 5.0
+
+
+def count_workers(settings: ClusterSection) -> int:
+    """Count the worker processes that run on this computer: those asked for, else one for each core."""
+    if settings.kind != "local":
+        return 1 if settings.kind == "serial" else 0
+    affinity = getattr(os, "sched_getaffinity", None)  # containers and batch systems restrict it
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return settings.workers or max(cores // settings.threads, 1)
 
 
 def execute(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSection, hooks: Hooks) -> bool:

@@ -33,7 +33,8 @@ def run(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSectio
     except (OSError, TimeoutError, TypeError, ValueError) as error:
         raise ClusterError(
             f"No dask scheduler answers at {settings.address}: {type(error).__name__}: {error}. Check the "
-            "address, the firewall and, for tls://, the certificate files of cluster.tls; 'dask scheduler' starts one."
+            "address, the firewall and, for tls://, the certificate files of cluster.tls; start one with "
+            "'dask scheduler'."
         ) from error
     with client:
         prepare_workers(client, hooks, ignore_interrupts=False)

@@ -1,6 +1,5 @@
 """Workers on this computer: one process of one thread for each core."""
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -8,7 +7,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from pipeline.config_cluster import ClusterSection
-from pipeline.executors import Hooks
+from pipeline.executors import Hooks, count_workers
 from pipeline.executors_dask import drive, prepare_workers
 
 #: A job is blamed after this many deaths of workers, first in company, then alone.
@@ -17,19 +16,13 @@ ALLOWED_FAILURES = 1
 TIMEOUT = 120.0
 
 
-def cores() -> int:
-    """Count the cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # containers and batch systems restrict it
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
 def run(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSection, hooks: Hooks) -> bool:
     """Do the jobs in `settings.workers` processes of `settings.threads` threads; by default one a core."""
     options = {"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}
     with (
         dask.config.set(options),
         LocalCluster(
-            n_workers=settings.workers or max(cores() // settings.threads, 1),
+            n_workers=count_workers(settings),
             threads_per_worker=settings.threads,
             memory_limit=settings.memory or "auto",
             processes=True,

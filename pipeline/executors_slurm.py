@@ -19,8 +19,8 @@ MEMORY = "2 GiB"
 def job_options(settings: ClusterSection) -> dict[str, Any]:
     """Say in dask-jobqueue's words what one job is.
 
-    What the study leaves out (network interface, prologue of the job script, folder for logs) is taken from the
-    section `jobqueue.slurm` of dask's own configuration, where the site's administrators put it.
+    What the study leaves out (network interface, prologue of the job script, folder for logs) is taken from
+    the section `jobqueue.slurm` of dask's own configuration, where the site's administrators put it.
     """
     options: dict[str, Any] = {
         "cores": settings.threads,

@@ -1,0 +1,301 @@
+"""The coordinator of a sweep: study -> panel -> plan -> workers -> store; resume, and an orderly end."""
+
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.commit import Committer
+from pipeline.config import Study
+from pipeline.cost import WORKER_BYTES, refuse_disk, refuse_memory
+from pipeline.errors import BeedError, ClusterError
+from pipeline.executors import Hooks, Outcome, count_workers, execute
+from pipeline.interrupt import stop_on_signals
+from pipeline.plan import BLOCK_BYTES, Plan, Task, plan
+from pipeline.schema import Status, SweepState, sweep_name
+from pipeline.store import Store, Sweep, write_chunk
+from pipeline.work import Calibrate, Job, Work, crashed_arrays
+
+#: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
+FAILURES_IN_A_ROW = 5
+
+
+class Watcher:
+    """Hears how the run goes; this one ignores it. Methods are called from the coordinator's thread."""
+
+    def stage(self, text: str) -> None:
+        """Hear that something that takes a while begins: a piece of a sentence."""
+
+    def note(self, text: str) -> None:
+        """Hear something worth a line: a sentence."""
+
+    def planned(self, plan: Plan, kept: int) -> None:
+        """Hear that the work is known, and that `kept` fits of it are in the store already."""
+
+    def progress(self, done: int, failed: int, workers: int) -> None:
+        """Hear how many fits of this run are done, how many of these failed, and how many threads work."""
+
+    def ended(self) -> None:
+        """Hear that no more progress will come."""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did.
+
+    Attributes
+    ----------
+    store, sweep
+        Where the results are.
+    state
+        Of the sweep now.
+    kept, done, total
+        Fits found in the store at the start, done in this run, and asked for in all.
+    failures
+        Fits of this run without a usable result, by reason.
+    unfinished
+        Sentences about tasks that ended in an unforeseen exception; they are still pending.
+    seconds
+        Time of this run.
+    """
+
+    store: str
+    sweep: str
+    state: SweepState
+    kept: int
+    done: int
+    total: int
+    failures: dict[Status, int] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def plan_study(study: Study, panel: Any, *, chunk: int | None = None, check: bool = True) -> Plan:
+    """Plan a study on its panel; see :func:`pipeline.plan.plan`."""
+    from pipeline.model import count_columns, describe_model
+
+    return plan(
+        study,
+        panel,
+        describe=lambda variant: describe_model(variant, study, panel),
+        columns=lambda variant, firms: count_columns(variant, study, firms),
+        chunk=chunk,
+        check=check,
+    )
+
+
+def run_study(
+    study: Study,
+    *,
+    study_text: str = "",
+    watcher: Watcher | None = None,
+    calibrate: Calibrate | None = None,
+    stop: threading.Event | None = None,
+) -> RunReport:
+    """Run a study to its end, going on where an earlier run left off.
+
+    Parameters
+    ----------
+    study
+        What is asked.
+    study_text
+        The study's file, kept in the store.
+    watcher
+        Told how it goes.
+    calibrate
+        By default :func:`pipeline.calibrate.calibrate_chunk`; must be importable on workers.
+    stop
+        Set it to end the run early, as Ctrl-C does; what is finished is kept.
+
+    Returns
+    -------
+    RunReport
+
+    Raises
+    ------
+    DataError, PlanError
+        Before anything is written.
+    BusyError
+        Another process is running this study on this store.
+    StoreError, ClusterError
+        What was committed before stays; run again to resume.
+    """
+    from pipeline.panel import open_panel
+
+    start = time.monotonic()
+    watcher = watcher or Watcher()
+    watcher.stage("Reading the data")
+    panel = open_panel(study)
+    name = sweep_name(study.study, study.content_hash, panel.content_hash)
+    location = study.store_location
+    chunk = _existing_chunk(location, name)
+    planned = plan_study(study, panel, chunk=chunk, check=chunk is None)
+    if chunk is None:
+        _refuse_too_large(study, planned)
+    for warning in planned.warnings:
+        watcher.note(str(warning))
+    store = Store.open_or_create(location)
+    layout = planned.layout
+    store.write_panel(panel.content_hash, panel.blocks(_block_markets(planned)), layout.markets, layout.chunk)
+    sweep = store.create_sweep(
+        study=study.study,
+        study_text=study_text or study.model_dump_json(indent=2),
+        study_hash=study.content_hash,
+        data_hash=panel.content_hash,
+        layout=layout,
+    )
+    with sweep.hold():
+        run = _Run(study, planned, sweep, watcher, stop or threading.Event())
+        report = run.go(calibrate)
+    return replace(report, store=location, seconds=time.monotonic() - start)
+
+
+class _Run:
+    """One attempt at what is left of a sweep."""
+
+    def __init__(
+        self, study: Study, planned: Plan, sweep: Sweep, watcher: Watcher, stop: threading.Event
+    ) -> None:
+        self.study, self.plan, self.sweep, self.watcher, self.stop = study, planned, sweep, watcher, stop
+        self.committer = Committer(sweep)
+        self.counts: Counter[int] = Counter()
+        self.unfinished: list[str] = []
+        self.in_a_row = 0
+        self.windows = len(planned.layout.windows)
+        self.kept = 0
+
+    def go(self, calibrate: Calibrate | None) -> RunReport:
+        tasks = self._pending()
+        baselines = self.plan.layout.baselines
+        todo = sum(task.markets for task in tasks if task.model not in baselines) * self.windows
+        self.kept = self.plan.fits - todo
+        self.watcher.planned(self.plan, self.kept)
+        if not tasks:
+            return self._report(self._finish())
+        self.sweep.set_state(SweepState.RUNNING)
+        finished = False
+        try:
+            finished = self._execute(tasks, calibrate)
+        finally:
+            # Also after an error: what came back from the workers is not thrown away.
+            self.watcher.ended()
+            self.committer.flush()
+            if not finished or self.unfinished:
+                self.sweep.set_state(SweepState.INTERRUPTED)
+        if finished and not self.unfinished:
+            return self._report(self._finish())
+        return self._report(SweepState.INTERRUPTED)
+
+    def _execute(self, tasks: tuple[Task, ...], calibrate: Calibrate | None) -> bool:
+        warm = None
+        if calibrate is None:
+            from pipeline.calibrate import calibrate_chunk
+
+            calibrate = calibrate_chunk
+            # Once here before the workers start: on a fresh computer they would all compile the same code.
+            warm = "pipeline.calibrate:warm"
+        hooks = Hooks(on_outcome=self._on_outcome, on_tick=self._on_tick, stop=self.stop, warm=warm)
+        with stop_on_signals(self.stop):
+            return execute(self._jobs(tasks), Work(self.study, calibrate), self.study.cluster, hooks)
+
+    def _jobs(self, tasks: tuple[Task, ...]) -> Iterator[Job]:
+        for task in tasks:
+            yield Job(task, self.sweep.fork())
+
+    def _pending(self) -> tuple[Task, ...]:
+        chunk = self.plan.layout.chunk
+        if self.sweep.info.compacted:
+            return ()
+        return self.plan.tasks_for(
+            {name: [part.start // chunk for part in self.sweep.pending(name)] for name in self.plan.grain}
+        )
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        task = outcome.job.task
+        if outcome.crashed:
+            arrays = crashed_arrays(self.plan.layout, task)
+            fork = write_chunk(self.sweep.fork(), task.model, slice(task.start, task.stop), arrays)
+            self.committer.add(fork)
+            if "status" in arrays:
+                self.counts[Status.WORKER_CRASHED] += task.markets * self.windows
+            self.watcher.note(f"The worker died twice on {task.id}; these fits are marked as crashed.")
+        elif outcome.error is not None:
+            self._on_error(task, outcome.error)
+        else:
+            self.in_a_row = 0
+            self.committer.add(outcome.result.fork)
+            self.counts.update(outcome.result.counts)
+
+    def _on_error(self, task: Task, error: Exception) -> None:
+        if isinstance(error, BeedError):
+            raise error
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+        sentence = f"Task {task.id} ended in {type(error).__name__}: {error}{place}; it stays pending."
+        self.unfinished.append(sentence)
+        self.watcher.note(sentence)
+        self.in_a_row += 1
+        if self.in_a_row >= FAILURES_IN_A_ROW:
+            raise ClusterError(
+                f"{self.in_a_row} tasks in a row could not be done, the last one with "
+                f"{type(error).__name__}: {error}. What was committed before is kept; run again to resume."
+            ) from error
+
+    def _on_tick(self, workers: int) -> None:
+        self.committer.tick()
+        self.watcher.progress(sum(self.counts.values()), sum(self._failures().values()), workers)
+
+    def _failures(self) -> dict[Status, int]:
+        return {Status(code): count for code, count in sorted(self.counts.items()) if not Status(code).usable}
+
+    def _finish(self) -> SweepState:
+        if self.sweep.info.state != SweepState.DONE:
+            self.watcher.stage("Compacting the small tables")
+            self.sweep.compact()
+            self.sweep.set_state(SweepState.DONE)
+        return SweepState.DONE
+
+    def _report(self, state: SweepState) -> RunReport:
+        done = sum(self.counts.values())
+        return RunReport(
+            store="",
+            sweep=self.sweep.name,
+            state=state,
+            kept=self.kept,
+            done=done,
+            total=self.plan.fits,
+            failures=self._failures(),
+            unfinished=tuple(self.unfinished),
+        )
+
+
+def _existing_chunk(location: str, name: str) -> int | None:
+    """Give the markets in a chunk of a sweep that was begun before."""
+    from pipeline.errors import StoreNotFoundError
+
+    try:
+        return Store.open(location).sweep(name).info.chunk
+    except StoreNotFoundError:
+        return None
+
+
+def _block_markets(planned: Plan) -> int:
+    """Count the markets held in memory at once while the panel is written: whole chunks."""
+    chunk = planned.layout.chunk
+    return max(BLOCK_BYTES // max(planned.size.bytes * chunk, 1), 1) * chunk
+
+
+def _refuse_too_large(study: Study, planned: Plan) -> None:
+    """Refuse before anything is written what neither disk nor memory would hold."""
+    refuse_disk(planned.bytes + planned.size.bytes * planned.n_markets, study.store_location)
+    if workers := count_workers(study.cluster):
+        import psutil  # type: ignore[import-untyped]
+
+        longest = max(model.chunks_per_task for model in planned.models) * planned.layout.chunk
+        results = planned.bytes // (planned.n_markets * len(planned.models))
+        task_bytes = longest * (planned.size.bytes + results)
+        refuse_memory(WORKER_BYTES + 3 * task_bytes, workers, psutil.virtual_memory().available)
