@@ -1,28 +1,36 @@
 """The section `cluster` of a study: where the work is done. It changes no number."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo
 
+from pipeline.config_location import resolve_location
 from pipeline.config_types import Integer, Section, Table
 
 ClusterKind = Literal["serial", "local", "address", "slurm"]
 
-# Which keys say something for which kind of cluster.
-_KEYS: dict[str, frozenset[str]] = {
+KEYS_OF_KIND: dict[str, frozenset[str]] = {
     "serial": frozenset(),
     "local": frozenset({"workers", "threads", "memory"}),
     "address": frozenset({"address", "tls"}),
     "slurm": frozenset({"workers", "threads", "memory", "queue", "account", "walltime", "options"}),
 }
+"""Which keys say something for which kind of cluster."""
+
+
+def _beside_the_study(value: str, info: ValidationInfo) -> str:
+    return resolve_location(value, (info.context or {}).get("folder", ""))
+
+
+PemFile = Annotated[str, AfterValidator(_beside_the_study)]
 
 
 class TlsSection(Section):
-    """Files for an encrypted connection, relative to the current folder."""
+    """Files for an encrypted connection, relative to the study file."""
 
-    ca: str = Field(description="Certificate of the authority, PEM.")
-    certificate: str = Field(description="Own certificate, PEM.")
-    key: str = Field(description="Own private key, PEM.")
+    ca: PemFile = Field(description="Certificate of the authority, PEM.")
+    certificate: PemFile = Field(description="Own certificate, PEM.")
+    key: PemFile = Field(description="Own private key, PEM.")
 
 
 class ClusterSection(Section):
@@ -30,7 +38,8 @@ class ClusterSection(Section):
 
     kind: ClusterKind = Field(
         default="local",
-        description="serial: this process; local: processes on this machine; address: a dask cluster that runs "
+        description="serial: this process; local: processes on this machine; address: a dask cluster "
+        "that runs "
         "already; slurm: jobs of a SLURM queue.",
     )
     workers: Integer | None = Field(
@@ -48,13 +57,3 @@ class ClusterSection(Section):
     options: Table[str] = Field(
         default_factory=dict, validate_default=True, description="Further options of sbatch: `{qos: high}`."
     )
-
-    @model_validator(mode="after")
-    def _keys_of_the_kind(self) -> Self:
-        strangers = sorted(self.model_fields_set - _KEYS[self.kind] - {"kind"})
-        if strangers:
-            known = ", ".join(sorted(_KEYS[self.kind])) or "no further key"
-            raise ValueError(f"{', '.join(strangers)} with kind {self.kind}|{known} for this kind of cluster")
-        if self.kind == "address" and self.address is None:
-            raise ValueError("kind address without an address|address: tcp://host:8786")
-        return self

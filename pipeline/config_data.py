@@ -11,6 +11,21 @@ EffortKind = Literal["ratio", "amount", "index"]
 Frequency = Literal["integer", "day", "week", "month", "quarter", "year"]
 Format = Literal["csv", "parquet", "excel", "netcdf", "zarr"]
 
+EXTENSIONS: dict[str, Format] = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "excel",
+    ".nc": "netcdf",
+    ".zarr": "zarr",
+}
+"""The format that a file's name tells."""
+
+EFFORT_FUNCTIONS: dict[str, int | tuple[int, int]] = {"market_mean": 1, "firm_mean": 1, "lag": (1, 2)}
+"""Functions that formulas of efforts have besides the usual ones, with their numbers of arguments."""
+
 
 class EffortSection(Section):
     """One input u of the market function f: a column of the data, or a formula over its columns."""
@@ -21,13 +36,16 @@ class EffortSection(Section):
     )
     formula: str | None = Field(
         default=None,
-        description="Formula over columns, e.g. `log(market_mean(price) / price)`; besides the usual functions "
-        "`market_mean(x)` (over the firms of a market in a period), `firm_mean(x)` (over the periods of a firm) "
+        description="Formula over columns, e.g. `log(market_mean(price) / price)`; besides the usual "
+        "functions "
+        "`market_mean(x)` (over the firms of a market in a period), `firm_mean(x)` (over the periods of "
+        "a firm) "
         "and `lag(x)` (the firm's previous period).",
     )
     kind: EffortKind = Field(
         default="index",
-        description="ratio: expense over the firm's own sales, E/X; amount: expense over the market's reference "
+        description="ratio: expense over the firm's own sales, E/X; amount: expense over the market's "
+        "reference "
         "sales, E/X_ref; index: any other number (a flag, a log price, a turnover).",
     )
     unit: str = Field(default="1", description="Unit shown in tables and plots.")
@@ -41,7 +59,7 @@ class EffortSection(Section):
 
 
 def _spell_out_efforts(value: Any) -> Any:
-    """Efforts may be a list of columns; an effort may be its column's name, or nothing when it has that name."""
+    """Write every effort as a mapping; it may be a column's name, or nothing when it has that name."""
     if isinstance(value, str):
         value = [value]
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
@@ -68,10 +86,11 @@ Efforts = Annotated[
 
 
 class DataSection(Section):
-    """A tidy table (one row per market, firm and period) or a labelled dataset, and the meaning of its columns."""
+    """A tidy table (a row per market, firm and period) or labelled dataset, and what its columns mean."""
 
     file: str = Field(
-        description="Path, relative to the study file, or URL (s3://, https://, ...) of a CSV, Parquet or Excel "
+        description="Path, relative to the study file, or URL (s3://, https://, ...) of a CSV, Parquet "
+        "or Excel "
         "table or of a netCDF or zarr dataset."
     )
     format: Format | None = Field(

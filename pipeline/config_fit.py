@@ -1,8 +1,8 @@
 """The sections `fit`, `validation` and `uncertainty` of a study: how models are calibrated and tested."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from pipeline.config_types import Integer, Number, OneOrMany, Section, Table
 
@@ -51,7 +51,8 @@ class FitSection(Section):
     )
     initial: Literal["observed", "estimated"] = Field(
         default="observed",
-        description="observed: the state after the first period is the observed one; estimated: the shares before "
+        description="observed: the state after the first period is the observed one; estimated: the "
+        "shares before "
         "the first period are parameters.",
     )
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
@@ -78,17 +79,12 @@ class ValidationSection(Section):
         default=0.0,
         ge=0.0,
         lt=1.0,
-        description="Fraction of the periods, the last ones, kept from a second fit and forecast by it; 0: none.",
+        description="Fraction of the periods, the last ones, kept from a second fit and forecast by it; "
+        "0: none.",
     )
     baselines: OneOrMany[Baseline] = Field(
         default=(), description="Yardsticks fitted on the same periods: last, mean, attraction, wiener."
     )
-
-    @model_validator(mode="after")
-    def _something_to_forecast(self) -> Self:
-        if self.baselines and not self.holdout:
-            raise ValueError("baselines without a holdout|holdout > 0, the part of the periods to forecast")
-        return self
 
 
 class UncertaintySection(Section):

@@ -1,14 +1,154 @@
-"""From a study file and overrides to a checked `Study`."""
+"""From a study file and overrides to a checked `Study`, or to every problem at once."""
 
-from collections.abc import Sequence
+import copy
+from collections import Counter
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-import yaml
+from pydantic import ValidationError
 
+from pipeline.config_checks import check_study
+from pipeline.config_overrides import OVERRIDE_ORIGIN, apply_overrides
+from pipeline.config_problems import translate
 from pipeline.config_study import Study
+from pipeline.config_yaml import Document, dotted, read_yaml
+from pipeline.config_yaml import Path as KeyPath
+from pipeline.errors import ConfigError, Problem
+
+_LARGEST_FILE = 1_000_000
+_ROUNDS = 12
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
-    """Read a study."""
-    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    return Study.model_validate(content, context={"folder": str(Path(path).resolve().parent)})
+    """Read a study.
+
+    Parameters
+    ----------
+    path
+        YAML file; paths in it are relative to its folder.
+    overrides
+        ``key=value`` each, e.g. ``fit.starts=64``: set after the file is read. Paths in these are relative to
+        the current folder.
+
+    Returns
+    -------
+    Study
+        Checked as far as it can be without the data.
+
+    Raises
+    ------
+    ConfigError
+        With every problem found, each with file, line, key, what was got and what is expected.
+    """
+    document = _read(Path(path))
+    if document.content is None and document.problems:
+        raise ConfigError(f"Study {path}", document.problems)
+    overridden = apply_overrides(document, overrides)
+    study, found = _validate(document, str(Path(path).resolve().parent))
+    found = [*document.problems, *(_of_override(problem, overridden) for problem in found)]
+    if found or study is None:
+        raise ConfigError(f"Study {path}", sorted(found, key=_place))
+    return study
+
+
+def _read(path: Path) -> Document:
+    document = Document(str(path))
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            size = f"{path.stat().st_size:,} bytes"
+            document.problems.append(Problem(str(path), None, "", size, "a study, which is a page of text"))
+            return document
+        document = read_yaml(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        got = f"the byte 0x{error.object[error.start]:02X} at position {error.start}"
+        document.problems.append(Problem(str(path), None, "", got, "text in UTF-8"))
+    except OSError as error:
+        document.problems.append(_missing_file(path, error))
+    if document.content is None and not document.problems:
+        document.problems.append(
+            Problem(str(path), None, "", "an empty file", "a study", "See configs/ for examples.")
+        )
+    return document
+
+
+def _missing_file(path: Path, error: OSError) -> Problem:
+    got = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error).lower()
+    beside = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    close = get_close_matches(path.name, beside, n=1)
+    hint = f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
+    return Problem(str(path), None, "", got, "a study in YAML", hint)
+
+
+def _validate(document: Document, folder: str) -> tuple[Study | None, list[Problem]]:
+    """Check, and where something is wrong put something harmless in its place to find what else is wrong."""
+    if not isinstance(document.content, dict):
+        got, expected = describe(document.content), "a study: a mapping with the keys of its sections"
+        return None, [Problem(document.file, document.line_of(()), "", got, expected)]
+    found: dict[KeyPath, Problem] = {}
+    trial = Document(document.file, copy.deepcopy(document.content), document.lines)
+    study, tried = None, Counter[KeyPath]()
+    for _ in range(_ROUNDS):
+        try:
+            study = Study.model_validate(trial.content, context={"folder": folder})
+            break
+        except ValidationError as error:
+            fresh = translate(error.errors(include_url=False), trial)
+            found |= {path: problem for path, problem in fresh.items() if not _touches(path, found)}
+            for path in fresh:
+                tried[path] += 1
+                if tried[path] > 2:
+                    _mend_section(trial.content, path)
+                else:
+                    _mend(trial.content, path, fresh)
+    if study is not None:
+        later = check_study(study, trial, found)
+        found |= {path: problem for path, problem in later.items() if not _touches(path, found)}
+    return study, list(found.values())
+
+
+def _touches(path: KeyPath, found: dict[KeyPath, Problem]) -> bool:
+    """Tell whether a key, or one above or below it, is already known to be wrong."""
+    return any(path[: len(other)] == other[: len(path)] for other in found)
+
+
+def _mend(content: Any, path: KeyPath, wrong: Collection[KeyPath]) -> None:
+    """Put something harmless in the place of a wrong or missing value."""
+    if not path:
+        return
+    parent = content
+    for part in path[:-1]:
+        parent = parent[part]
+    last = path[-1]
+    if isinstance(parent, list) and isinstance(last, int):
+        # Items keep their places, so that later problems keep their lines.
+        right = [item for index, item in enumerate(parent) if (*path[:-1], index) not in wrong]
+        if right:
+            parent[last] = copy.deepcopy(right[0])
+        else:
+            _mend(content, path[:-1], wrong)
+    elif last in parent:
+        del parent[last]
+    else:
+        parent[last] = "linear"
+
+
+def _mend_section(content: dict[str, Any], path: KeyPath) -> None:
+    """Give up a whole section, to be able to check the others."""
+    if path[:1] == ("models",):
+        content["models"] = {"response": "linear"}
+    elif path:
+        content.pop(str(path[0]), None)
+
+
+def _of_override(problem: Problem, overridden: Sequence[KeyPath]) -> Problem:
+    for path in overridden:
+        key = dotted(path)
+        if problem.key == key or problem.key.startswith(f"{key}."):
+            return Problem(OVERRIDE_ORIGIN, None, problem.key, problem.got, problem.expected, problem.hint)
+    return problem
+
+
+def _place(problem: Problem) -> tuple[bool, int]:
+    return problem.file == OVERRIDE_ORIGIN, problem.line or 0

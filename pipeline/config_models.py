@@ -20,12 +20,9 @@ CARRY_OVER_KEYS = frozenset({"name", "kind", "efforts"})
 class CurveParameter(Section):
     """One parameter of a curve of your own."""
 
-    start: Number = Field(description="Starting value; the first of the multi-starts uses it.")
     minimum: Number | None = Field(default=None, description="Smallest value allowed.")
     maximum: Number | None = Field(default=None, description="Largest value allowed.")
-    low: Number | None = Field(default=None, description="Multi-starts are drawn from here ...")
-    high: Number | None = Field(default=None, description="... to here; by default the bounds.")
-    unit: str = Field(default="1", description="Unit shown in tables.")
+    start: Number | None = Field(default=None, description="Starting value; by default inside the bounds.")
 
 
 class CurveSection(Section):
@@ -36,11 +33,8 @@ class CurveSection(Section):
     )
     parameters: Table[CurveParameter] = Field(
         min_length=1,
-        description="The parameters in the formula. The first is the main coefficient and carries the effort's own "
-        "name in the results (`price`), the others follow it (`price.h`).",
-    )
-    domain: Literal["real", "nonnegative", "positive"] = Field(
-        default="real", description="Which efforts the curve is defined for."
+        description="The parameters in the formula. One called `beta` carries the effort's own name in the "
+        "results (`price`), others follow it (`price.h`).",
     )
 
 
@@ -53,13 +47,14 @@ class ResponseSection(Section):
         description="Family for all efforts: a curve (linear, hill, ...), mnl, mci, ces or pareto.",
     )
     curves: Table[str] | None = Field(default=None, description="A curve for each effort.")
-    link: Link | None = Field(
+    link: Literal["identity", "exp"] | None = Field(
         default=None,
         description="identity: f = b + Σ g(u); exp: f = exp(b + Σ g(u)); only with curves for each effort.",
     )
     order: Order | OneOrMany[Name] | None = Field(
         default=None,
-        description="Ranking of the efforts under pareto: their names, the most effective first; `all` orders, or "
+        description="Ranking of the efforts under pareto: their names, the most effective first; `all` "
+        "orders, or "
         "`leading`: one model for each effort in the lead. By default the order of the data section.",
     )
 
@@ -149,24 +144,28 @@ class ModelsSection(Section):
     )
     response: OneOrMany[Response] = Field(
         min_length=1,
-        description="The market function f: a family (linear, power, log, exponential, hill, mnl, mci, ...), or a "
+        description="The market function f: a family (linear, power, log, exponential, hill, mnl, mci, "
+        "...), or a "
         "curve for each effort, e.g. `{price: linear, promotion: hill, link: exp}`.",
     )
     firm_effects: OneOrMany[Effects] = Field(
         default=("free",),
         min_length=1,
-        description="true: a constant for each firm (summing to zero where only differences matter); false: one "
+        description="true: a constant for each firm (summing to zero where only differences matter); "
+        "false: one "
         "constant for all firms where it matters; or none, constant, free, zero-sum.",
     )
     carry_over: OneOrMany[CarryOvers] = Field(
         default=(CarryOverSection(),),
         min_length=1,
-        description="none, geometric, delayed or weibull for all efforts, or a kind for each: `{feature: geometric}`.",
+        description="none, geometric, delayed or weibull for all efforts, or a kind for each: `{feature: "
+        "geometric}`.",
     )
     numeraire: OneOrMany[str | None] = Field(
         default=(None,),
         min_length=1,
-        description="Effort whose coefficient is 1, so that M comes out in currency; by default M is fixed at "
+        description="Effort whose coefficient is 1, so that M comes out in currency; by default M is "
+        "fixed at "
         "X_ref and f is a rate per period.",
     )
     exclude: OneOrMany[ExcludeSection] = Field(

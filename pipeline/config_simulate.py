@@ -1,9 +1,8 @@
-"""The section `simulate` of a study: a market made up from a known truth, to see what calibration recovers."""
+"""The section `simulate` of a study: markets made up from a known truth, to see what is recovered."""
 
-import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field
 
 from pipeline.config_models import CarryOvers, CarryOverSection, Effects, Response
 from pipeline.config_types import Integer, Number, Section, Table
@@ -42,7 +41,7 @@ def _as_names(value: Any) -> Any:
 
 
 class SimulateSection(Section):
-    """Replicated markets whose firms set budgets, move each other's shares by the equation, and are seen with noise.
+    """Replicated markets that follow the equation under budgets set by their firms, seen with noise.
 
     Budgets are shares of the firm's own sales, σ = E/X (kind ratio): a firm that grows spends more. Each firm
     sets each of its budgets anew from time to time, on its own.
@@ -96,27 +95,3 @@ class SimulateSection(Section):
         description="Noise of the observed shares: standard deviation in log-ratio coordinates.",
     )
     truth: TruthSection = Field(description="The true market function and prices of movement.")
-
-    @model_validator(mode="after")
-    def _parts_of_one(self) -> Self:
-        total = sum(budget.part for budget in self.efforts.values())
-        if abs(total - 1) > 1e-6:
-            raise ValueError(f"parts of the efforts that sum to {total:.6g}|parts that sum to 1")
-        return self
-
-    @model_validator(mode="after")
-    def _firms_differ(self) -> Self:
-        twice = sorted({name for name in self.firms if self.firms.count(name) > 1})
-        if twice:
-            raise ValueError(f"the firm {twice[0]!r} twice|a name of its own for each firm")
-        return self
-
-    @field_validator("start")
-    @classmethod
-    def _a_date(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                datetime.date.fromisoformat(value)
-            except ValueError:
-                raise ValueError(f"{value!r}|a day of the calendar, e.g. 2024-01-01") from None
-        return value

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from pipeline.config_cluster import ClusterSection
 from pipeline.config_data import DataSection
@@ -15,8 +15,8 @@ from pipeline.config_simulate import SimulateSection
 from pipeline.config_types import Integer, Label, Section, Table
 from pipeline.config_variants import Variant, expand_variants
 
-# Where the work is done, where the answer goes and what things are called changes no number. The data themselves
-# are identified by the hash of the panel, not by the name of their file.
+# Where the work is done, where the answer goes and what things are called changes no number. The data
+# themselves are identified by the hash of the panel, not by the name of their file.
 _NO_NUMBERS: dict[str, Any] = {
     "study": True,
     "description": True,
@@ -56,7 +56,8 @@ class Study(Section):
         default=ClusterSection(), description="Where the work is done; changes no number."
     )
     store: str = Field(
-        description="Where the answers go: a folder, relative to the study file, or a URL such as s3://bucket/runs."
+        description="Where the answers go: a folder, relative to the study file, or a URL, "
+        "such as s3://bucket/runs."
     )
     seed: Integer = Field(default=0, ge=0, description="Root of all random numbers of the study.")
 
@@ -65,13 +66,6 @@ class Study(Section):
     def model_post_init(self, context: Any, /) -> None:
         """Remember the folder of the study file, which relative paths refer to."""
         self._folder = (context or {}).get("folder", "")
-
-    @model_validator(mode="after")
-    def _one_panel(self) -> Self:
-        if (self.data is None) == (self.simulate is None):
-            got = "neither data nor simulate" if self.data is None else "both data and simulate"
-            raise ValueError(f"{got}|one of the two sections")
-        return self
 
     @property
     def efforts(self) -> tuple[str, ...]:
@@ -86,7 +80,7 @@ class Study(Section):
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 (64 hex digits) of everything in the study that changes a number, however it was written."""
+        """SHA-256 (64 hex digits) of all in the study that changes a number, however it was written."""
         content = self.model_dump(mode="json", exclude=_NO_NUMBERS)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

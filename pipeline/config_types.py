@@ -1,7 +1,7 @@
-"""What every section of a study is made of: strict scalars, immutable mappings, lists that may be one value."""
+"""What sections of a study are made of: strict scalars, immutable mappings, lists that may be one value."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +20,7 @@ from pydantic_core import CoreSchema
 Value = TypeVar("Value")
 
 
-class FrozenMapping(Mapping[str, Value], Generic[Value]):
+class FrozenMapping[Item](Mapping[str, Item]):
     """A mapping that cannot change after it was made: keeps order, can be hashed and pickled.
 
     A study is handed to every worker and to every module; none of them may alter what the others see.
@@ -28,10 +28,10 @@ class FrozenMapping(Mapping[str, Value], Generic[Value]):
 
     __slots__ = ("_items",)
 
-    def __init__(self, items: Mapping[str, Value]) -> None:
+    def __init__(self, items: Mapping[str, Item]) -> None:
         self._items = dict(items)
 
-    def __getitem__(self, key: str) -> Value:
+    def __getitem__(self, key: str) -> Item:
         return self._items[key]
 
     def __iter__(self) -> Iterator[str]:
@@ -46,7 +46,7 @@ class FrozenMapping(Mapping[str, Value], Generic[Value]):
     def __repr__(self) -> str:
         return f"FrozenMapping({self._items!r})"
 
-    def __reduce__(self) -> tuple[type, tuple[dict[str, Value]]]:
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Item]]]:
         return type(self), (self._items,)
 
 

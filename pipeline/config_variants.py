@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any
 
+from pipeline.config_catalogue import family_parts
 from pipeline.config_models import (
     CarryOver,
     CarryOverSection,
@@ -15,14 +16,8 @@ from pipeline.config_models import (
     ModelsSection,
     ResponseSection,
 )
+from pipeline.config_simulate import SimulateSection
 from pipeline.config_types import FrozenMapping
-
-# Families that are more than one curve applied to every effort: their link, and the curve inside it.
-_FAMILIES: dict[str, tuple[Link, str]] = {
-    "mnl": ("exp", "linear"),
-    "mci": ("exp", "ln"),
-    "ces": ("ces", "linear"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +86,39 @@ def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Va
     Returns
     -------
     tuple of Variant
-        In the order of the axes: the form changes slowest. The name is form-response, followed by firm effects,
-        carry-over and numeraire where that axis has more than one value.
+        In the order of the axes: the form changes slowest. The name is form-response, followed by firm
+        effects, carry-over and numeraire where that axis has more than one value.
     """
-    responses = [choice for entry in models.response for choice in response_choices(entry, efforts)]
     variants = []
-    for form, response, effects, carry, numeraire in product(
-        models.form, responses, models.firm_effects, models.carry_over, models.numeraire
-    ):
-        labels = _Labels(form, response.name, effects, carry_over_name(carry), numeraire)
-        if any(matches(entry, labels) for entry in models.exclude):
+    for labels, response, carry in _combinations(models, efforts):
+        if any(_matches(entry, labels) for entry in models.exclude):
             continue
         variants.append(
             Variant(
                 name=labels.join(models),
-                form=form,
+                form=labels.form,
                 response=response,
-                firm_effects=resolve_effects(effects, form, response.link),
-                carry_over=FrozenMapping({name: carry.efforts.get(name, carry.kind) for name in efforts}),
-                numeraire=numeraire,
+                firm_effects=resolve_effects(labels.firm_effects, labels.form, response.link),
+                carry_over=carry_over_kinds(carry, efforts),
+                numeraire=labels.numeraire,
             )
         )
     return tuple(variants)
+
+
+def matches_anything(entry: ExcludeSection, models: ModelsSection, efforts: tuple[str, ...]) -> bool:
+    """Tell whether an `exclude` entry agrees with any combination of the axes."""
+    return any(_matches(entry, labels) for labels, _, _ in _combinations(models, efforts))
+
+
+def _combinations(
+    models: ModelsSection, efforts: tuple[str, ...]
+) -> Iterator[tuple["_Labels", ResponseChoice, CarryOverSection]]:
+    responses = [choice for entry in models.response for choice in response_choices(entry, efforts)]
+    for form, response, effects, carry, numeraire in product(
+        models.form, responses, models.firm_effects, models.carry_over, models.numeraire
+    ):
+        yield _Labels(form, response.name, effects, carry_over_name(carry), numeraire), response, carry
 
 
 def response_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> tuple[ResponseChoice, ...]:
@@ -126,13 +132,13 @@ def response_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> tuple[
     family = entry.family or ""
     if family == "pareto":
         return tuple(_pareto_choices(entry, efforts))
-    link, curve = _FAMILIES.get(family, ("identity", family))
+    link, curve = family_parts(family)
     return (ResponseChoice(entry.name or family, family, link, FrozenMapping(dict.fromkeys(efforts, curve))),)
 
 
 def _pareto_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> Iterator[ResponseChoice]:
     base = entry.name or "pareto"
-    curves = FrozenMapping(dict.fromkeys(efforts, "linear"))
+    curves = FrozenMapping(dict.fromkeys(efforts, family_parts("pareto")[1]))
     if entry.order == "all":
         for order in permutations(efforts):
             yield ResponseChoice("-".join((base, *order)), "pareto", "identity", curves, order)
@@ -152,11 +158,26 @@ def carry_over_name(entry: CarryOverSection) -> str:
     return "-".join(([] if entry.kind == "none" and parts else [entry.kind]) + parts)
 
 
+def true_variant(simulate: SimulateSection) -> Variant:
+    """Give the model that a simulated market lives under, named ``truth``; its form follows from γ."""
+    truth, efforts = simulate.truth, tuple(simulate.efforts)
+    response = response_choices(truth.response, efforts)[0]
+    forms: dict[float, Form] = {0.0: "investment", 1.0: "proportional"}
+    form = forms.get(truth.parameters.get("returns_to_scale", 0.0), "scaled")
+    effects = resolve_effects(truth.firm_effects, form, response.link)
+    return Variant("truth", form, response, effects, carry_over_kinds(truth.carry_over, efforts))
+
+
+def carry_over_kinds(entry: CarryOverSection, efforts: tuple[str, ...]) -> FrozenMapping[CarryOver]:
+    """Give the kind of carry-over of every effort."""
+    return FrozenMapping({name: entry.efforts.get(name, entry.kind) for name in efforts})
+
+
 def resolve_effects(effects: FirmEffects, form: Form, link: Link) -> FirmEffects:
     """Choose the firm effects that can be identified.
 
-    Under γ = 1 and an additive f only differences of f between firms matter, and under CES the weights carry the
-    common scale: there the firms' constants sum to zero, and one constant for all firms drops out.
+    Under γ = 1 and an additive f only differences of f between firms matter, and under CES the weights carry
+    the common scale: there the firms' constants sum to zero, and one constant for all firms drops out.
     """
     if link == "ces" or (link == "identity" and form == "proportional"):
         resolved: dict[FirmEffects, FirmEffects] = {"free": "zero-sum", "constant": "none"}
@@ -193,8 +214,7 @@ class _Labels:
         return "-".join(parts)
 
 
-def matches(entry: ExcludeSection, labels: Any) -> bool:
-    """Tell whether a combination agrees with every key that an `exclude` entry gives."""
+def _matches(entry: ExcludeSection, labels: _Labels) -> bool:
     wanted: Mapping[str, Any] = {key: getattr(entry, key) for key in entry.model_fields_set}
     return bool(wanted) and all(
         values is None or getattr(labels, key) in values for key, values in wanted.items()

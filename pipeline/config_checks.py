@@ -1,0 +1,131 @@
+"""What one field cannot tell: combinations of sections that make no sense, names that refer to nothing."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from kernels.expression import ExpressionError, parse
+from pipeline.config_check_fit import check_fit
+from pipeline.config_check_models import check_curves, check_models
+from pipeline.config_check_simulate import check_simulate
+from pipeline.config_cluster import KEYS_OF_KIND, ClusterSection
+from pipeline.config_data import EFFORT_FUNCTIONS, EXTENSIONS, DataSection
+from pipeline.config_findings import Findings
+from pipeline.config_location import is_url
+from pipeline.config_models import CARRY_OVER_KEYS, RESPONSE_KEYS
+from pipeline.config_parameters import RESERVED
+from pipeline.config_problems import nearest, one_of
+from pipeline.config_study import Study
+from pipeline.config_yaml import Document
+from pipeline.config_yaml import Path as KeyPath
+from pipeline.errors import Problem
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = ()) -> dict[KeyPath, Problem]:
+    """Check a study whose fields are right one by one.
+
+    Parameters
+    ----------
+    study
+        The study.
+    document
+        What it was read from, for lines.
+    wrong
+        Keys that hold something harmless in place of something wrong: nothing is concluded from them.
+
+    Returns
+    -------
+    dict
+        Problems by the path of their key.
+    """
+    findings = Findings(document, wrong)
+    if study.data is None and study.simulate is None:
+        findings.add(("data",), "neither data nor simulate", "one of these two sections")
+    if study.data is not None and study.simulate is not None:
+        findings.add(("simulate",), "both data and simulate", "one of these two sections")
+    if study.data is not None:
+        _check_data(study.data, findings)
+    _check_effort_names(study, findings)
+    check_curves(study, findings)
+    check_models(study, findings)
+    check_fit(study, findings)
+    if study.simulate is not None:
+        check_simulate(study, study.simulate, findings)
+    if study.validation.baselines and not study.validation.holdout:
+        expected = "a holdout > 0 beside baselines: the part of the periods that they forecast"
+        findings.add(("validation", "holdout"), f"{study.validation.holdout:g}", expected)
+    _check_cluster(study.cluster, findings)
+    return findings.problems
+
+
+def _check_effort_names(study: Study, findings: Findings) -> None:
+    section = "data" if study.data is not None else "simulate"
+    taken = RESERVED | RESPONSE_KEYS | CARRY_OVER_KEYS
+    for name in study.efforts:
+        location = (section, "efforts", name)
+        if not _NAME.fullmatch(name):
+            expected = "a name of letters, digits and underscores that does not begin with a digit"
+            findings.add(location, f"the effort {name!r}", expected)
+        elif name in taken:
+            findings.add(location, f"the effort {name!r}", f"another name: studies use {name!r} themselves")
+
+
+def _check_data(data: DataSection, findings: Findings) -> None:
+    _check_file(data, findings)
+    for name, effort in data.efforts.items():
+        if effort.formula is not None:
+            _check_formula(("data", "efforts", name, "formula"), effort.formula, findings)
+    if data.filter is not None:
+        _check_formula(("data", "filter"), data.filter, findings)
+    roles = {"market": data.market, "firm": data.firm, "time": data.time, "sales": data.sales}
+    seen: dict[str, str] = {}
+    for role, column in roles.items():
+        if column is not None and column in seen:
+            expected = f"another column: {column!r} is the {seen[column]} already"
+            findings.add(("data", role), f"the column {column!r}", expected)
+        elif column is not None:
+            seen[column] = role
+
+
+def _check_file(data: DataSection, findings: Findings) -> None:
+    if data.format is None and not data.file.lower().endswith(tuple(EXTENSIONS)):
+        expected = f"a file that ends in {one_of(EXTENSIONS)}, or the key format"
+        findings.add(("data", "file"), repr(data.file), expected)
+    if is_url(data.file):
+        return
+    path = Path(data.location)
+    if not path.exists():
+        beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+        hint = nearest(path.name, beside) or ("" if beside else f"There is no folder {path.parent}.")
+        findings.add(("data", "file"), f"{data.file!r}, which does not exist", f"a file at {path}", hint)
+
+
+def _check_formula(location: tuple[int | str, ...], text: str, findings: Findings) -> None:
+    try:
+        parse(text, functions=EFFORT_FUNCTIONS)
+    except ExpressionError as error:
+        where = "" if error.position is None else f" (character {error.position})"
+        findings.add(location, f"{error.text!r}{where}: {error.reason}", "a formula over columns")
+
+
+def _check_cluster(cluster: ClusterSection, findings: Findings) -> None:
+    known = KEYS_OF_KIND[cluster.kind]
+    for key in sorted(cluster.model_fields_set - known - {"kind"}):
+        expected = f"with kind {cluster.kind} {one_of(sorted(known))}"
+        findings.add(("cluster", key), f"the key {key!r} with kind {cluster.kind}", expected)
+    if cluster.kind != "address":
+        return
+    if cluster.address is None:
+        findings.add(("cluster", "address"), "nothing", "the scheduler's address, e.g. tcp://host:8786")
+    elif not re.match(r"^(tcp|tls|ws|wss|ucx|inproc)://", cluster.address):
+        findings.add(("cluster", "address"), repr(cluster.address), "tcp://host:port or tls://host:port")
+    elif cluster.address.startswith("tls://") and cluster.tls is None:
+        findings.add(("cluster", "tls"), "nothing", "ca, certificate and key for an address with tls://")
+    if cluster.tls is not None:
+        for key in ("ca", "certificate", "key"):
+            if not Path(getattr(cluster.tls, key)).is_file():
+                findings.add(
+                    ("cluster", "tls", key), f"{getattr(cluster.tls, key)!r}, which is no file", "a PEM file"
+                )
