@@ -5,7 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels import curves
+from kernels.carryover import GEOMETRIC, NONE, carry_geometric, carry_lagged
+from kernels.elementary import log
+from kernels.ispline import ispline_basis
 from kernels.jit import jit
+from kernels.pareto import rank_efforts
+from kernels.program import TILE, ProgramSet
 
 IDENTITY = 0
 """f = b_i + sum of curves."""
@@ -21,6 +27,8 @@ class ResponseSpec(NamedTuple):
     "Parameter" indices point into ``theta``; -1 means "none". K efforts, m curve parameters at most.
     """
 
+    n_parameters: int
+    """R, the number of response parameters: the first ones of ``theta``."""
     link: int
     """`IDENTITY`, `EXPONENTIAL` or `CES`."""
     curve: NDArray[np.int64]
@@ -51,12 +59,10 @@ class ResponseSpec(NamedTuple):
     """(K, basis, pieces, 4) cubic coefficients in u - knot, constant first."""
     spline_sign: NDArray[np.float64]
     """(K,) 1 for an increasing spline, -1 for a decreasing one."""
-    program_size: NDArray[np.int64]
-    """(K, 3) operations, constants and parameters of each user-written curve; 0 elsewhere."""
-    program_code: NDArray[np.int64]
-    """(K, operations, 4) tape of each user-written curve."""
-    program_constant: NDArray[np.float64]
-    """(K, constants) constants of each tape."""
+    program: NDArray[np.int64]
+    """(K,) index of each effort's user-written curve in ``programs``."""
+    programs: ProgramSet
+    """User-written curves."""
 
 
 class Workspace(NamedTuple):
@@ -87,12 +93,162 @@ class Workspace(NamedTuple):
     key: NDArray[np.float64]
     """(K, 4) parameters at which ``carried`` (two), ``power`` (one) were computed; flag of ``log``."""
     lag_weight: NDArray[np.float64]
-    """(3, T, lags + 1) weights of lags and their derivatives in two parameters."""
+    """(6, T, lags + 1) weights of lags, their derivatives in two parameters, and running sums of the three."""
     spare: NDArray[np.float64]
-    """(registers, E) scratch rows."""
+    """(m + 3, E) scratch rows: one for each curve parameter, then three."""
     slope: NDArray[np.float64]
     """(K, E) derivative of each curve in its carried effort."""
     absent: NDArray[np.int64]
-    """(E + 1,) number of cells of absent firms, then their indices."""
+    """(E + 1,) number of cells where the firm is absent, then their indices."""
     entered: NDArray[np.int64]
     """(E,) period in which the firm of a cell entered for its present stay."""
+    rows: NDArray[np.int64]
+    """(m,) rows of the gradient that a user-written curve writes."""
+    parameters: NDArray[np.float64]
+    """(m,) its parameters."""
+    scalars: NDArray[np.float64]
+    """(n, 1) its scalar registers."""
+    registers: NDArray[np.float64]
+    """(n, TILE) its vector registers."""
+
+
+@jit
+def make_workspace(spec, n_times, n_firms):
+    """Allocate the scratch arrays for markets of ``n_times`` periods and ``n_firms`` firms."""
+    n_efforts, n_curve_parameters = spec.curve_parameter.shape
+    n_cells = n_times * n_firms
+    n_lags = 0
+    for k in range(n_efforts):
+        n_lags = max(n_lags, spec.lags[k])
+    n_scalars = 1
+    n_registers = 1
+    for m in range(spec.programs.layout.shape[0]):
+        n_scalars = max(n_scalars, spec.programs.layout[m, 6])
+        n_registers = max(n_registers, spec.programs.layout[m, 7])
+    n_basis = spec.spline_piece.shape[1]
+    shape = (n_efforts, n_cells)
+    return Workspace(
+        np.empty(shape),
+        np.empty(shape),
+        np.empty(shape),
+        np.empty((n_efforts, 2, n_cells)),
+        np.empty(shape),
+        np.empty(shape),
+        np.empty(shape),
+        np.empty((n_efforts, n_basis, n_cells)),
+        np.empty((n_efforts, n_basis, n_cells)),
+        np.empty((n_efforts, 4)),
+        np.empty((6, n_times, n_lags + 1)),
+        np.empty((n_curve_parameters + 3, n_cells)),
+        np.empty(shape),
+        np.empty(n_cells + 1, np.int64),
+        np.empty(n_cells, np.int64),
+        np.empty(n_curve_parameters, np.int64),
+        np.empty(n_curve_parameters),
+        np.empty((n_scalars, 1)),
+        np.empty((n_registers, TILE)),
+    )
+
+
+@jit
+def prepare(spec, efforts, active, duration, work):
+    """Compute what depends on data only, into ``work``; forgets what was cached for other data.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+    efforts : (K, T, N) array
+        Efforts; values of absent firms are not read.
+    active : (T, N) array of bool
+        Whether the firm is in the market.
+    duration : (T,) array
+        Lengths of the periods, in periods.
+    work : Workspace
+        From `make_workspace`.
+    """
+    n_times, n_firms = active.shape
+    absent = 0
+    for t in range(n_times):
+        for i in range(n_firms):
+            e = t * n_firms + i
+            if not active[t, i]:
+                absent += 1
+                work.absent[absent] = e
+            stays = t > 0 and active[t, i] and active[t - 1, i]
+            work.entered[e] = work.entered[e - n_firms] if stays else t
+    work.absent[0] = absent
+    for k in range(spec.curve.size):
+        for t in range(n_times):
+            for i in range(n_firms):
+                # 1 is in the domain of every curve.
+                work.effort[k, t * n_firms + i] = efforts[k, t, i] if active[t, i] else 1.0
+        work.weight[k] = 1.0
+        work.key[k] = np.nan
+    if spec.ranked.size > 0:
+        rank_efforts(spec.ranked, spec.rank_weight, work.effort, work.weight)
+    for k in range(spec.curve.size):
+        if spec.carry[k] == NONE:
+            work.carried[k] = work.effort[k]
+            work.kept[k] = 1.0
+            _tabulate(spec, k, work)
+
+
+@jit
+def _tabulate(spec, k, work):
+    """Compute what a curve needs of its carried effort, whatever its parameters."""
+    code = spec.curve[k]
+    work.key[k, 2] = np.nan
+    if code == curves.ISPLINE:
+        ispline_basis(
+            work.carried[k], spec.spline_knot[k], spec.spline_piece[k], work.basis[k], work.basis_slope[k]
+        )
+    elif code == curves.LN or exponent_position(code) >= 0:
+        for e in range(work.log.shape[1]):
+            work.log[k, e] = log(work.carried[k, e])
+
+
+@jit
+def exponent_position(code):
+    """Tell which parameter of a curve is the exponent of the effort, -1 when none is."""
+    if code == curves.POWER:
+        return 1
+    if code == curves.HILL or code == curves.ADBUDG:
+        return 2
+    return -1
+
+
+@jit
+def refresh(spec, k, duration, work, theta):
+    """Bring the carried effort k and its powers up to date with ``theta``, unless they are already."""
+    carry = spec.carry[k]
+    if carry != NONE:
+        first = theta[spec.carry_parameter[k, 0]]
+        second = theta[spec.carry_parameter[k, 1]] if carry != GEOMETRIC else 0.0
+        if work.key[k, 0] != first or work.key[k, 1] != second:
+            effort, carried, kept = work.effort[k], work.carried[k], work.kept[k]
+            if carry == GEOMETRIC:
+                slope = work.carried_slope[k, 0]
+                carry_geometric(effort, work.entered, duration, first, carried, slope, kept)
+            else:
+                carry_lagged(
+                    carry,
+                    spec.lags[k],
+                    effort,
+                    work.entered,
+                    duration,
+                    first,
+                    second,
+                    work.lag_weight,
+                    carried,
+                    work.carried_slope[k],
+                    kept,
+                )
+            work.key[k, 0] = first
+            work.key[k, 1] = second
+            _tabulate(spec, k, work)
+    position = exponent_position(spec.curve[k])
+    if position >= 0:
+        exponent = theta[spec.curve_parameter[k, position]]
+        if work.key[k, 2] != exponent:
+            curves.raise_to(work.log[k], exponent, work.power[k])
+            work.key[k, 2] = exponent
