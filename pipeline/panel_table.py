@@ -149,6 +149,7 @@ class ParquetReader:
             batch_size=CHUNK_ROWS,
             batch_readahead=1,
             fragment_readahead=1,
+            use_threads=False,
             fragment_scan_options=scan,
         )
         start = 1
