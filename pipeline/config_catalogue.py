@@ -2,12 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from pipeline.config_models import CurveSection, Link
+from pipeline.config_models import CurveParameter, CurveSection, Link
+
+if TYPE_CHECKING:
+    from kernels.catalogue import Curve
 
 # Curves that only make sense for the family of that name.
 _BOUND_TO_FAMILY = ("pareto", "ces")
+SHARED_NAMES = {"beta": "pareto"}
+"""What parameters that efforts share are called in results: the one coefficient of ranked efforts."""
 
 
 def curve_names() -> tuple[str, ...]:
@@ -34,21 +39,45 @@ def family_parts(name: str) -> tuple[Link, str]:
 
 
 def curve_parameters(name: str, own: Mapping[str, CurveSection]) -> tuple[str, ...]:
-    """Names of the parameters that each effort with a curve has to itself; none for an unknown curve."""
+    """Names of a curve's parameters that each effort has to itself, the main coefficient as ``beta``."""
     from kernels.catalogue import CURVES
 
     if name in own:
-        return tuple(own[name].parameters)
+        return ("beta", *list(own[name].parameters)[1:])
     if name not in CURVES:
         return ()
     return tuple(item.name for item in CURVES[name].parameters if item.name not in CURVES[name].shared)
 
 
 def shared_parameters(name: str) -> tuple[str, ...]:
-    """Names of the parameters that all efforts with a curve have in common."""
+    """Names of the parameters that all efforts with a curve have in common, as they are reported."""
     from kernels.catalogue import CURVES
 
-    return CURVES[name].shared if name in CURVES else ()
+    return tuple(SHARED_NAMES.get(item, item) for item in CURVES[name].shared) if name in CURVES else ()
+
+
+def own_curves(sections: Mapping[str, CurveSection]) -> dict[str, "Curve"]:
+    """Compile the curves of a study's own.
+
+    Raises
+    ------
+    kernels.expression.ExpressionError
+        When a formula is refused; `load_study` has said so before.
+    """
+    from kernels.catalogue import user_curve
+
+    curves = {}
+    for name, section in sections.items():
+        bounds = {key: own_bounds(parameter) for key, parameter in section.parameters.items()}
+        starts = {key: item.start for key, item in section.parameters.items() if item.start is not None}
+        curves[name] = user_curve(name, section.formula, bounds, starts)
+    return curves
+
+
+def own_bounds(parameter: CurveParameter) -> tuple[float, float]:
+    """Bounds of a parameter of a curve of the study's own; infinite where none are given."""
+    low = -math.inf if parameter.minimum is None else parameter.minimum
+    return low, math.inf if parameter.maximum is None else parameter.maximum
 
 
 def has_main_coefficient(name: str, own: Mapping[str, CurveSection]) -> bool:
@@ -68,9 +97,8 @@ def parameter_bounds(curve: str, parameter: str, own: Mapping[str, CurveSection]
     from kernels.catalogue import CURVES
 
     if curve in own:
-        written = own[curve].parameters[parameter]
-        low = -math.inf if written.minimum is None else written.minimum
-        return low, math.inf if written.maximum is None else written.maximum
+        first = next(iter(own[curve].parameters))
+        return own_bounds(own[curve].parameters[first if parameter == "beta" else parameter])
     for item in CURVES[curve].parameters if curve in CURVES else ():
         if item.name == parameter:
             # Bounds that come from data belong to positive scales.

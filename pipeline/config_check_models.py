@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from kernels.expression import ExpressionError, parse
-from pipeline.config_catalogue import curve_names, family_names, has_main_coefficient
+from pipeline.config_catalogue import curve_names, family_names, has_main_coefficient, own_bounds
 from pipeline.config_findings import Findings
 from pipeline.config_models import CARRY_OVER_KEYS, CurveSection, ResponseSection
 from pipeline.config_problems import nearest, one_of
@@ -32,8 +32,7 @@ def check_curves(study: Study, findings: Findings) -> None:
                 findings.add(
                     place, f"the parameter {key!r}", "a name of letters and digits other than u, the effort"
                 )
-            low = -float("inf") if parameter.minimum is None else parameter.minimum
-            high = float("inf") if parameter.maximum is None else parameter.maximum
+            low, high = own_bounds(parameter)
             if low >= high:
                 findings.add(
                     (*place, "minimum"), f"minimum {low:g} and maximum {high:g}", "minimum < maximum"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pipeline.config_checks import check_study
 from pipeline.config_overrides import OVERRIDE_ORIGIN, apply_overrides
-from pipeline.config_problems import translate
+from pipeline.config_problems import describe, translate
 from pipeline.config_study import Study
 from pipeline.config_yaml import Document, dotted, read_yaml
 from pipeline.config_yaml import Path as KeyPath

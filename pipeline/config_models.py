@@ -33,8 +33,8 @@ class CurveSection(Section):
     )
     parameters: Table[CurveParameter] = Field(
         min_length=1,
-        description="The parameters in the formula. One called `beta` carries the effort's own name in the "
-        "results (`price`), others follow it (`price.h`).",
+        description="The parameters in the formula. The first is the main coefficient and carries the "
+        "effort's own name in the results (`price`), others follow it (`price.h`).",
     )
 
 

@@ -23,6 +23,11 @@ def effort_parameter(effort: str, parameter: str) -> str:
     return effort if parameter == "beta" else f"{effort}.{parameter}"
 
 
+def firm_parameter(firm: str | None) -> str:
+    """Name the constant of a firm, or (None) that of all firms."""
+    return CONSTANT if firm is None else f"{CONSTANT}.{firm}"
+
+
 def variant_parameters(
     variant: Variant, curves: Mapping[str, CurveSection], firms: Iterable[str] | None
 ) -> tuple[str, ...]:
@@ -50,7 +55,7 @@ def variant_parameters(
     if variant.firm_effects == "constant":
         names[CONSTANT] = None
     elif variant.firm_effects != "none" and firms is not None:
-        names |= dict.fromkeys(f"{CONSTANT}.{firm}" for firm in firms)
+        names |= dict.fromkeys(firm_parameter(firm) for firm in firms)
     return (*names, JUMP_PRICE, RETURNS_TO_SCALE)
 
 

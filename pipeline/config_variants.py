@@ -176,10 +176,10 @@ def carry_over_kinds(entry: CarryOverSection, efforts: tuple[str, ...]) -> Froze
 def resolve_effects(effects: FirmEffects, form: Form, link: Link) -> FirmEffects:
     """Choose the firm effects that can be identified.
 
-    Under γ = 1 and an additive f only differences of f between firms matter, and under CES the weights carry
-    the common scale: there the firms' constants sum to zero, and one constant for all firms drops out.
+    Under γ = 1 and an additive f only differences of f between firms matter: there the firms' constants sum
+    to zero, and one constant for all firms drops out.
     """
-    if link == "ces" or (link == "identity" and form == "proportional"):
+    if link == "identity" and form == "proportional":
         resolved: dict[FirmEffects, FirmEffects] = {"free": "zero-sum", "constant": "none"}
         return resolved.get(effects, effects)
     return effects
