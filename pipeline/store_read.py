@@ -148,6 +148,14 @@ def open_arrays(session: icechunk.Session, path: str) -> dict[str, zarr.Array]:
     return dict(group.arrays())
 
 
+def open_attributes(session: icechunk.Session, path: str) -> dict[str, Any]:
+    """Read the attributes of one group; empty when there is no such group."""
+    try:
+        return zarr.open_group(session.store, path=path, mode="r", zarr_format=3).attrs.asdict()
+    except FileNotFoundError:
+        return {}
+
+
 def open_dataset(session: icechunk.Session, path: str) -> "xr.Dataset":
     """One group as a lazy dataset: values are read when they are asked for.
 
@@ -159,8 +167,10 @@ def open_dataset(session: icechunk.Session, path: str) -> "xr.Dataset":
     import xarray as xr
 
     try:
-        # chunks=None: xarray's own lazy indexing, which needs no task graph.
-        return xr.open_dataset(session.store, engine="zarr", group=path, consolidated=False, chunks=None)
+        # chunks=None: xarray's own lazy indexing, no task graph. Units such as days are no durations here.
+        return xr.open_dataset(
+            session.store, engine="zarr", group=path, consolidated=False, chunks=None, decode_timedelta=False
+        )
     except FileNotFoundError as error:
         raise StoreNotFoundError(f"The store has no group {path}.") from error
 

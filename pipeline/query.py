@@ -1,0 +1,228 @@
+"""Questions to a store: lazy labelled arrays, tables, SQL; all read-only and of one snapshot."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import StoreNotFoundError
+from pipeline.schema import group_path, panel_path, sweep_path
+from pipeline.store import Store
+from pipeline.store_read import SweepInfo, open_dataset, read_sweeps
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from pipeline.query_format import Table
+    from pipeline.query_summary import Summary
+    from pipeline.query_tables import SweepTables
+
+__all__ = ["ResultStore", "open_store"]
+
+
+def open_store(
+    path: str | Path, *, sweep: str | None = None, snapshot: str | None = None, tag: str | None = None
+) -> "ResultStore":
+    """Open a store for questions.
+
+    Parameters
+    ----------
+    path
+        A directory, or ``s3://bucket/prefix``.
+    sweep
+        Name of a sweep or of a study; the newest sweep that fits, the newest of all when None.
+    snapshot, tag
+        An earlier state of the store; the newest when both are None.
+
+    Raises
+    ------
+    StoreNotFoundError
+        No such store, sweep, snapshot or tag.
+    StoreFormatError
+        Not a store that this version reads.
+
+    Examples
+    --------
+    >>> from pipeline import open_store
+    >>> fits = open_store("runs/orange_juice").fits("investment-mnl")  # doctest: +SKIP
+    >>> fits.value.sel(market=5, param="discount")  # doctest: +SKIP
+    """
+    return ResultStore(Store.open(path), sweep=sweep, snapshot=snapshot, tag=tag)
+
+
+class ResultStore:
+    """One snapshot of a store, and one sweep in it, for reading.
+
+    What runs meanwhile does not change what is seen here; `refresh` gives the newest state.
+    """
+
+    def __init__(
+        self, store: Store, *, sweep: str | None = None, snapshot: str | None = None, tag: str | None = None
+    ) -> None:
+        self._store = store
+        self._wanted = sweep
+        self.session = store.session(snapshot=snapshot, tag=tag)
+        self.sweeps: tuple[SweepInfo, ...] = read_sweeps(self.session)
+        self._info = self._choose(sweep)
+
+    def __repr__(self) -> str:
+        models = ", ".join(self.models) or "none"
+        return f"<ResultStore {self._store.location.url}, sweep {self.sweep.name}, models: {models}>"
+
+    @property
+    def sweep(self) -> SweepInfo:
+        """The sweep that is asked.
+
+        Raises
+        ------
+        StoreNotFoundError
+            The store has none yet.
+        """
+        if self._info is None:
+            raise StoreNotFoundError(f"The store at {self._store.location.url} holds no sweep yet.")
+        return self._info
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models fitted."""
+        return self._info.models if self._info is not None else ()
+
+    @property
+    def snapshot(self) -> str:
+        """Name of the state of the store that is seen here."""
+        return self.session.snapshot_id
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Named states of the store."""
+        return self._store.tags()
+
+    def refresh(self) -> "ResultStore":
+        """Open the newest state of the store."""
+        return ResultStore(self._store, sweep=self._wanted)
+
+    def fits(self, model: str) -> "xr.Dataset":
+        """Open the fits of a model, lazily.
+
+        Parameters
+        ----------
+        model
+            One of `models`.
+
+        Returns
+        -------
+        xarray.Dataset
+            value, stderr, at_bound (market, window, param), correlation (market, window, param, param_),
+            status (market, window), start_cost (market, window, start), and every statistic under its own
+            name (market, window): aic, bic, rmse, ...
+
+        Raises
+        ------
+        StoreNotFoundError
+            No such model.
+        """
+        dataset = self._group("fits", model)
+        packed = dataset["statistic"]
+        described = packed.attrs.get("statistics", {})
+        for place, name in enumerate(dataset["stat"].values):
+            variable = packed.variable.isel(stat=place)
+            variable.attrs = dict(described.get(str(name), {}))
+            dataset[str(name)] = variable
+        return dataset.drop_vars(["statistic", "stat"])
+
+    def trajectories(self, model: str) -> "xr.Dataset":
+        """Open calibrated and observed trajectories, lazily.
+
+        Returns
+        -------
+        xarray.Dataset
+            share, sales (market, window, firm, time), observed_share, observed_sales (market, firm, time).
+
+        Raises
+        ------
+        StoreNotFoundError
+            No such model.
+        """
+        from pipeline.query_lazy import calibrated_sales, observed_share
+
+        dataset = self._group("trajectories", model)
+        observed = self.panel()["sales"].variable
+        dataset["sales"] = calibrated_sales(dataset["share"].variable, observed)
+        dataset["observed_share"] = observed_share(observed)
+        dataset["observed_sales"] = observed
+        return dataset
+
+    def panel(self) -> "xr.Dataset":
+        """Open the data that was calibrated on, lazily."""
+        return open_dataset(self.session, panel_path(self.sweep.data_hash))
+
+    def validation(self) -> "xr.Dataset":
+        """Open the errors of predicted shares: error (market, window, model, metric), baselines last.
+
+        Raises
+        ------
+        StoreNotFoundError
+            The study asked for no validation.
+        """
+        return self._group("validation", "")
+
+    @property
+    def tables(self) -> "SweepTables":
+        """The same results as flat tables."""
+        from pipeline.query_tables import SweepTables
+
+        return SweepTables(self.session, self.sweep)
+
+    def sql(self, query: str) -> "Table":
+        """Answer one SELECT over fits, params, starts, trajectories, validation, replicates.
+
+        Raises
+        ------
+        QueryError
+            Not one SELECT, or one that cannot be answered.
+        """
+        from pipeline.query_sql import query_sql
+
+        return query_sql(self.tables, query)
+
+    def select(self, **conditions: Any) -> "Table":
+        """Select fits or parameters; see `pipeline.query_tables.query_table` for the conditions.
+
+        Raises
+        ------
+        QueryError
+            A market, model, parameter, window or column that the sweep does not have.
+        """
+        from pipeline.query_tables import query_table
+
+        return query_table(self.tables, **conditions)
+
+    def summary(self) -> "Summary":
+        """Summarise: best models, agreement of starts, failures, bounds, truth, validation."""
+        from pipeline.query_summary import summarise
+
+        return summarise(self)
+
+    def export(self, out: str | Path, style: str = "zarr") -> Path:
+        """Write the sweep and its data as ``zarr``, ``netcdf`` or ``parquet``; see `query_export.export`."""
+        from pipeline.query_export import export
+
+        return export(self, out, style)
+
+    def _choose(self, wanted: str | None) -> SweepInfo | None:
+        if wanted is None:
+            return self.sweeps[-1] if self.sweeps else None
+        for info in reversed(self.sweeps):
+            if wanted in (info.name, info.study):
+                return info
+        known = ", ".join(info.name for info in self.sweeps) or "none"
+        raise StoreNotFoundError(
+            f"The store at {self._store.location.url} has no sweep {wanted}; its sweeps are: {known}."
+        )
+
+    def _group(self, kind: Any, model: str) -> "xr.Dataset":
+        if kind != "validation" and model not in self.models:
+            raise StoreNotFoundError(
+                f"The sweep {self.sweep.name} has no model {model}; it has {', '.join(self.models)}."
+            )
+        dataset = open_dataset(self.session, group_path(self.sweep.name, kind, model))
+        shared = open_dataset(self.session, sweep_path(self.sweep.name))
+        return dataset.assign_coords({name: shared[name] for name in dataset.dims if name in shared.coords})

@@ -1,0 +1,96 @@
+"""Arrays computed from stored ones when their cells are asked for, so that nothing is read in advance."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+Indexers = dict[Hashable, Any]
+
+
+class DerivedArray(BackendArray):
+    """An array whose cells are computed on access.
+
+    Parameters
+    ----------
+    sizes
+        Its axes, in order.
+    compute
+        Called with indexers along some of ``first``; returns the cells, all other axes whole.
+    first
+        Axes along which a selection is passed on before anything is read.
+    """
+
+    def __init__(
+        self,
+        sizes: Mapping[Hashable, int],
+        compute: Callable[[Indexers], xr.Variable],
+        first: tuple[str, ...],
+    ) -> None:
+        self._dims = tuple(sizes)
+        self._compute = compute
+        self._first = first
+        self.shape = tuple(sizes.values())
+        self.dtype = np.dtype(np.float64)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._cells
+        )
+
+    def _cells(self, key: tuple[Any, ...]) -> np.ndarray:
+        indexers = dict(zip(self._dims, key, strict=True))
+        cells = self._compute({dim: indexers[dim] for dim in self._first})
+        cells = cells.isel({dim: index for dim, index in indexers.items() if dim not in self._first})
+        return cells.transpose(*(dim for dim in self._dims if dim in cells.dims)).to_numpy()
+
+
+def derived(
+    sizes: Mapping[Hashable, int],
+    compute: Callable[[Indexers], xr.Variable],
+    first: tuple[str, ...],
+    attributes: Mapping[str, Any],
+) -> xr.Variable:
+    """Make a lazy variable of a `DerivedArray`."""
+    lazy = indexing.LazilyIndexedArray(DerivedArray(sizes, compute, first))
+    return xr.Variable(tuple(sizes), lazy, dict(attributes))
+
+
+def observed_share(sales: xr.Variable) -> xr.Variable:
+    """Shares of observed sales, lazily; nan where a firm is absent.
+
+    Parameters
+    ----------
+    sales
+        Axes market, firm, time.
+    """
+
+    def compute(indexers: Indexers) -> xr.Variable:
+        cells = sales.isel(indexers)
+        with np.errstate(invalid="ignore"):  # periods in which nobody sells
+            return cells / cells.sum("firm", skipna=True)
+
+    attributes = {"units": "1", "long_name": "market share, as observed"}
+    return derived(sales.sizes, compute, ("market", "time"), attributes)
+
+
+def calibrated_sales(share: xr.Variable, sales: xr.Variable) -> xr.Variable:
+    """Calibrated shares times the observed total sales of the market, lazily.
+
+    Parameters
+    ----------
+    share
+        Axes market, window, firm, time.
+    sales
+        Observed, axes market, firm, time.
+    """
+
+    def compute(indexers: Indexers) -> xr.Variable:
+        total = sales.isel(indexers).sum("firm", skipna=True)
+        return share.isel(indexers) * total
+
+    attributes = {"units": sales.attrs.get("units", ""), "long_name": "sales, as calibrated"}
+    return derived(share.sizes, compute, ("market", "time"), attributes)

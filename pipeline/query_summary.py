@@ -1,0 +1,226 @@
+"""What `beed show` says of a sweep: best models, agreement of starts, failures, bounds, truth, validation."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.query_format import Table
+from pipeline.query_tables import SweepTables, status_names
+from pipeline.schema import Status, panel_path
+from pipeline.store_read import SweepInfo
+
+if TYPE_CHECKING:
+    from pipeline.query import ResultStore
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A sweep in some tables; an empty table has nothing to say.
+
+    Attributes
+    ----------
+    sweep
+        Names, state, hashes.
+    window
+        The periods calibrated on that ``models``, ``best``, ``at_bounds`` and ``recovered`` speak of.
+    models
+        One row a model: fits done and usable, markets where it is best by AIC and by BIC, medians of the error
+        in share, of the starts that agree, of seconds.
+    best
+        One row a market: best model by AIC and by BIC, how far the second is behind, starts that agree.
+    failures
+        One row a model, window and reason: number of fits, sentence, a market for example.
+    at_bounds
+        One row a model, parameter and side: number of fits with the parameter at this bound.
+    recovered
+        For simulated data, one row a model and parameter: truth, mean and spread over markets, and the part
+        of markets whose 95 % interval covers the truth.
+    validation
+        One row a model or baseline, window and metric: mean and median over markets, markets where it
+        is best.
+    """
+
+    sweep: SweepInfo
+    window: str
+    models: Table
+    best: Table
+    failures: Table
+    at_bounds: Table
+    recovered: Table
+    validation: Table
+
+
+def summarise(store: "ResultStore") -> Summary:
+    """Summarise the sweep that a store was opened for."""
+    tables = store.tables
+    window = str(tables.labels("window")[0])
+    cubes = _Cubes(tables)
+    return Summary(
+        sweep=tables.info,
+        window=window,
+        models=_models(cubes),
+        best=_best(cubes),
+        failures=_failures(cubes),
+        at_bounds=_at_bounds(tables),
+        recovered=_recovered(tables, _truth(store)),
+        validation=_validation(tables),
+    )
+
+
+class _Cubes:
+    """Status (model, market, window), and statistics of the first window (model, market)."""
+
+    def __init__(self, tables: SweepTables) -> None:
+        self.info = tables.info
+        self.markets = tables.labels("market")
+        self.windows = tables.labels("window")
+        self.n_starts = len(tables.labels("start"))
+        names = [str(name) for name in tables.labels("stat")]
+        arrays = [tables.arrays(model) for model in self.info.models]
+        self.status = np.stack([np.asarray(array["status"][...]) for array in arrays])
+        self.usable = np.isin(self.status[:, :, 0], [int(code) for code in Status if code.usable])
+        packed = np.stack([np.asarray(array["statistic"][:, 0]) for array in arrays])
+        packed = np.where(self.usable[..., None], packed, np.nan)
+        self.statistic = {name: packed[..., place] for place, name in enumerate(names)}
+
+    def best(self, criterion: str) -> tuple[np.ndarray, np.ndarray]:
+        """Model with the smallest criterion in each market (-1: none), and the lead over the second."""
+        values = np.where(np.isnan(self.statistic[criterion]), np.inf, self.statistic[criterion])
+        order = np.argsort(values, axis=0, kind="stable")
+        ranked = np.take_along_axis(values, order, axis=0)
+        first = np.where(np.isfinite(ranked[0]), order[0], -1)
+        lead = np.full(len(self.markets), np.nan)
+        if len(ranked) > 1:
+            both = np.isfinite(ranked[1])
+            lead[both] = ranked[1, both] - ranked[0, both]
+        return first, lead
+
+
+def _models(cubes: _Cubes) -> Table:
+    by_aic, by_bic = cubes.best("aic")[0], cubes.best("bic")[0]
+    rows = [
+        (
+            model,
+            int(np.sum(cubes.status[place] != Status.PENDING)),
+            int(np.sum(cubes.usable[place])),
+            int(np.sum(by_aic == place)),
+            int(np.sum(by_bic == place)),
+            *(_median(cubes.statistic[name][place]) for name in ("rmse", "starts_agree", "seconds")),
+        )
+        for place, model in enumerate(cubes.info.models)
+    ]
+    names = ("model", "fits", "usable", "best_by_aic", "best_by_bic", "rmse", "starts_agree", "seconds")
+    return Table.from_rows(names, rows)
+
+
+def _best(cubes: _Cubes) -> Table:
+    (by_aic, aic_lead), (by_bic, bic_lead) = cubes.best("aic"), cubes.best("bic")
+    models = np.array([*cubes.info.models, None], dtype=object)
+    found = np.flatnonzero(by_aic >= 0)
+    agree = cubes.statistic["starts_agree"][by_aic[found], found]
+    return Table(
+        {
+            "market": cubes.markets[found],
+            "by_aic": models[by_aic[found]],
+            "aic_lead": aic_lead[found],
+            "by_bic": models[by_bic[found]],
+            "bic_lead": bic_lead[found],
+            "rmse": cubes.statistic["rmse"][by_aic[found], found],
+            "starts_agree": agree,
+            "starts": np.full(len(found), cubes.n_starts),
+        }
+    )
+
+
+def _failures(cubes: _Cubes) -> Table:
+    rows = []
+    for place, model in enumerate(cubes.info.models):
+        for column, window in enumerate(cubes.windows):
+            codes = cubes.status[place, :, column]
+            for code in np.unique(codes):
+                known = int(code) in set(map(int, Status))
+                if code == Status.PENDING or (known and Status(code).usable):
+                    continue
+                where = np.flatnonzero(codes == code)
+                sentence = Status(code).sentence if known else "A code of a newer version of beed."
+                name = status_names(np.array([code]))[0]
+                rows.append((model, window, name, len(where), cubes.markets[where[0]], sentence))
+    return Table.from_rows(("model", "window", "status", "fits", "example", "reason"), rows)
+
+
+def _at_bounds(tables: SweepTables) -> Table:
+    rows = []
+    for model in tables.info.models:
+        params = tables.params([model])
+        first = params["window"] == tables.labels("window")[0]
+        for param in dict.fromkeys(params["param"].tolist()):
+            here = params["at_bound"][first & (params["param"] == param)]
+            for side, word in ((-1, "lower"), (1, "upper")):
+                if count := int(np.sum(here == side)):
+                    rows.append((model, param, word, count, len(here)))
+    return Table.from_rows(("model", "param", "bound", "fits", "of"), rows)
+
+
+def _truth(store: "ResultStore") -> dict[str, Any]:
+    """Read the true parameters that simulated data carry in the attribute ``truth`` of their panel."""
+    from pipeline.store_read import open_attributes
+
+    truth = open_attributes(store.session, panel_path(store.sweep.data_hash)).get("truth")
+    found = json.loads(truth) if isinstance(truth, str) else truth
+    if not isinstance(found, Mapping):
+        return {}
+    return dict(found) if "parameters" in found else {"parameters": dict(found)}
+
+
+def _recovered(tables: SweepTables, truth: Mapping[str, Any]) -> Table:
+    rows = []
+    true_model = truth.get("model")
+    models = [model for model in tables.info.models if true_model in (None, model)]
+    for model in models if truth else ():
+        params = tables.params([model])
+        first = params["window"] == tables.labels("window")[0]
+        for param, true in truth["parameters"].items():
+            chosen = first & (params["param"] == param)
+            value, stderr = params["value"][chosen], params["stderr"][chosen]
+            if not len(value):
+                continue
+            known = stderr > 0
+            cover = np.abs(value - true)[known] <= 1.96 * stderr[known]
+            spread = float(np.std(value, ddof=1)) if len(value) > 1 else np.nan
+            covered = float(np.mean(cover)) if known.any() else np.nan
+            rows.append((model, param, float(true), float(np.mean(value)), _median(stderr), spread, covered))
+    names = ("model", "param", "truth", "mean", "stderr", "spread", "covered")
+    return Table.from_rows(names, rows)
+
+
+def _validation(tables: SweepTables) -> Table:
+    table = tables.validation()
+    rows = []
+    for window in dict.fromkeys(table["window"].tolist()):
+        for metric in dict.fromkeys(table["metric"].tolist()):
+            here = table.take((table["window"] == window) & (table["metric"] == metric))
+            rows += _validation_rows(here, window, metric)
+    return Table.from_rows(("model", "window", "metric", "markets", "mean", "median", "best_in"), rows)
+
+
+def _validation_rows(here: Table, window: str, metric: str) -> list[tuple[Any, ...]]:
+    markets, columns = np.unique(here["market"].astype(str), return_inverse=True)
+    names = list(dict.fromkeys(here["model"].tolist()))
+    errors = np.full((len(names), len(markets)), np.inf)
+    errors[[names.index(name) for name in here["model"]], columns] = here["error"]
+    best = np.argmin(errors, axis=0)
+    rows = []
+    for place, name in enumerate(names):
+        own = errors[place][np.isfinite(errors[place])]
+        rows.append(
+            (name, window, metric, len(own), float(own.mean()), _median(own), int(np.sum(best == place)))
+        )
+    return rows
+
+
+def _median(values: np.ndarray) -> float:
+    present = values[~np.isnan(values)]
+    return float(np.median(present)) if present.size else float("nan")

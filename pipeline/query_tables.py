@@ -1,0 +1,303 @@
+"""The result arrays of a sweep as flat tables: one row a fit, a parameter, a start, a share, an error."""
+
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import icechunk
+import numpy as np
+import zarr
+
+from pipeline.errors import QueryError
+from pipeline.query_format import Table
+from pipeline.schema import STATISTIC_NAMES, Status, group_path, panel_path, sweep_path
+from pipeline.store_read import SweepInfo, open_arrays, open_attributes, read_labels
+
+Selection = np.ndarray | slice
+_ALL = slice(None)
+_STATUS_NAMES = {int(status): status.name.lower() for status in Status}
+
+
+class SweepTables:
+    """Tables of one sweep in one snapshot, built when they are asked for.
+
+    Parameters
+    ----------
+    session
+        A read-only session.
+    info
+        The sweep.
+    """
+
+    def __init__(self, session: icechunk.Session, info: SweepInfo) -> None:
+        self._session = session
+        self.info = info
+        self._labels: dict[str, np.ndarray] = {}
+
+    @property
+    def builders(self) -> Mapping[str, Callable[..., Table]]:
+        """All tables by name."""
+        return {
+            "fits": self.fits,
+            "params": self.params,
+            "starts": self.starts,
+            "trajectories": self.trajectories,
+            "validation": self.validation,
+            "replicates": self.replicates,
+        }
+
+    def labels(self, axis: str) -> np.ndarray:
+        """Labels of an axis of the sweep, text as objects."""
+        if axis not in self._labels:
+            self._labels[axis] = _objects(read_labels(self._session, f"{sweep_path(self.info.name)}/{axis}"))
+        return self._labels[axis]
+
+    def arrays(self, model: str) -> dict[str, zarr.Array]:
+        """Open the arrays of the fits of a model."""
+        return open_arrays(self._session, group_path(self.info.name, "fits", model))
+
+    def fits(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+        """One row for every finished fit: model, form, response, market, window, status, the statistics."""
+        return _stack([self._fits(model, markets) for model in models or self.info.models])
+
+    def params(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+        """One row for every parameter of every usable fit: value, stderr, at_bound, unit."""
+        return _stack([self._params(model, markets) for model in models or self.info.models])
+
+    def starts(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+        """One row for every start of every fit, with the cost it reached."""
+        return _stack([self._starts(model, markets) for model in models or self.info.models])
+
+    def replicates(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+        """One row for every parameter of every bootstrap replicate."""
+        return _stack([self._replicates(model, markets) for model in models or self.info.models])
+
+    def trajectories(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+        """One row for every firm and period of every fit: share as calibrated, observed share and sales."""
+        return _stack([self._trajectories(model, markets) for model in models or self.info.models])
+
+    def validation(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+        """One row for every error measured: model or baseline, market, window, metric."""
+        arrays = open_arrays(self._session, group_path(self.info.name, "validation", ""))
+        axes = {"market": self.labels("market")[markets], "window": self.labels("window")}
+        if "error" not in arrays:
+            names = {"model": np.array([], object), "metric": np.array([], object)}
+            return _long(
+                {**axes, **names},
+                {"error": np.full((len(axes["market"]), len(axes["window"]), 0, 0), np.nan)},
+            )
+        axes |= {"model": self.labels("model"), "metric": self.labels("metric")}
+        table = _long(axes, {"error": _read(arrays["error"], markets)}, keep="error")
+        return table if models is None else table.take(np.isin(table["model"].astype(str), list(models)))
+
+    def _cells(self, markets: Selection) -> dict[str, np.ndarray]:
+        return {"market": self.labels("market")[markets], "window": self.labels("window")}
+
+    def _params_of(self, model: str, name: str) -> np.ndarray:
+        return _objects(read_labels(self._session, f"{group_path(self.info.name, 'fits', model)}/{name}"))
+
+    def _fits(self, model: str, markets: Selection) -> Table:
+        arrays = self.arrays(model)
+        status = _read(arrays["status"], markets)
+        statistic = _read(arrays["statistic"], markets)
+        axes = self._cells(markets)
+        table = _long(axes, {"code": status})
+        done = table["code"] != Status.PENDING
+        attributes = open_attributes(self._session, group_path(self.info.name, "fits", model))
+        columns = _constants(len(table), model=model, **_described(attributes))
+        columns |= {axis: table[axis] for axis in axes}
+        columns["status"] = status_names(table["code"])
+        names = [str(name) for name in self.labels("stat")]
+        for name in [known for known in STATISTIC_NAMES if known in names] + [
+            new for new in names if new not in STATISTIC_NAMES
+        ]:
+            columns[name] = statistic[..., names.index(name)].ravel()
+        return Table(columns).take(done)
+
+    def _params(self, model: str, markets: Selection) -> Table:
+        arrays = self.arrays(model)
+        params = self._params_of(model, "param")
+        values = {name: _read(arrays[name], markets) for name in ("value", "stderr", "at_bound")}
+        axes = {**self._cells(markets), "param": params}
+        cells = len(axes["market"]) * len(axes["window"])
+        long = _long(axes, values)
+        columns = _constants(len(long), model=model) | {axis: long[axis] for axis in axes}
+        columns["unit"] = np.tile(self._params_of(model, "unit"), cells)
+        columns |= {name: long[name] for name in values}
+        return Table(columns).take(~np.isnan(long["value"]))
+
+    def _starts(self, model: str, markets: Selection) -> Table:
+        axes = {**self._cells(markets), "start": self.labels("start")}
+        cost = _read(self.arrays(model)["start_cost"], markets)
+        return _with_model(model, _long(axes, {"cost": cost}, keep="cost"))
+
+    def _replicates(self, model: str, markets: Selection) -> Table:
+        arrays = self.arrays(model)
+        cells, params = self._cells(markets), self._params_of(model, "param")
+        if "replicate_value" in arrays:
+            axes = {**cells, "replicate": self.labels("replicate"), "param": params}
+            values = _read(arrays["replicate_value"], markets)
+        else:
+            axes = {**cells, "replicate": np.arange(0), "param": params}
+            values = np.empty((len(cells["market"]), len(cells["window"]), 0, len(params)))
+        return _with_model(model, _long(axes, {"value": values}, keep="value"))
+
+    def _trajectories(self, model: str, markets: Selection) -> Table:
+        arrays = open_arrays(self._session, group_path(self.info.name, "trajectories", model))
+        share = _read(arrays["share"], markets)
+        panel = open_arrays(self._session, panel_path(self.info.data_hash))
+        sales = np.broadcast_to(_read(panel["sales"], markets)[:, None], share.shape)
+        with np.errstate(invalid="ignore"):
+            total = np.nansum(sales, axis=2, keepdims=True)
+            values = {
+                "share": share,
+                "sales": share * total,
+                "observed_share": sales / total,
+                "observed_sales": sales,
+            }
+        axes = {**self._cells(markets), "firm": self.labels("firm"), "time": self.labels("time")}
+        return _with_model(model, _long(axes, values, keep="share"))
+
+
+def select_markets(tables: SweepTables, wanted: Sequence[Any] | None) -> Selection:
+    """Find markets by their labels, given as they are or as text.
+
+    Raises
+    ------
+    QueryError
+        A market that the sweep does not have.
+    """
+    if not wanted:
+        return _ALL
+    places = {str(label): place for place, label in enumerate(tables.labels("market").tolist())}
+    unknown = [str(label) for label in wanted if str(label) not in places]
+    if unknown:
+        raise QueryError(
+            f"The sweep {tables.info.name} has no market {', '.join(unknown)}; it has {len(places)}, "
+            f"e.g. {', '.join(list(places)[:3])}."
+        )
+    return np.array(sorted({places[str(label)] for label in wanted}))
+
+
+def select_models(info: SweepInfo, pattern: str | None) -> tuple[str, ...]:
+    """Find models by a pattern with ``*``, ``?`` and ``[...]``.
+
+    Raises
+    ------
+    QueryError
+        Nothing matches.
+    """
+    found = tuple(model for model in info.models if _matches(model, pattern or "*"))
+    if not found:
+        raise QueryError(f"No model matches {pattern!r}; the sweep {info.name} has {', '.join(info.models)}.")
+    return found
+
+
+def query_table(
+    tables: SweepTables,
+    *,
+    market: Sequence[Any] | None = None,
+    model: str | None = None,
+    param: str | None = None,
+    window: str | None = None,
+    sort: str | None = None,
+    limit: int | None = None,
+) -> Table:
+    """Select fits, or the values of parameters when one is named; reads only the chunks needed.
+
+    Parameters
+    ----------
+    tables
+        Of the sweep asked.
+    market
+        Labels of markets; all when None.
+    model, param
+        Patterns (``investment-*``, ``discount*``). With a parameter there is one row for each of its values,
+        with the status and the information criteria of its fit; without, one row for each fit.
+    window
+        Name of the periods calibrated on.
+    sort
+        A column, descending with a leading dash.
+    limit
+        Rows at most.
+
+    Raises
+    ------
+    QueryError
+        Something that the sweep does not have.
+    """
+    models = select_models(tables.info, model)
+    markets = select_markets(tables, market)
+    table = tables.fits(models, markets)
+    if param is not None:
+        table = _select_params(tables.params(models, markets), table, param)
+    if window is not None:
+        if window not in tables.labels("window"):
+            known = ", ".join(map(str, tables.labels("window")))
+            raise QueryError(f"The sweep {tables.info.name} has no window {window!r}; it has {known}.")
+        table = table.take(table["window"] == window)
+    if sort is not None:
+        table = table.sorted(sort)
+    return table if limit is None else table.take(slice(max(limit, 0)))
+
+
+def status_names(codes: np.ndarray) -> np.ndarray:
+    """Turn status codes into names, as objects; codes of newer versions into ``status_<code>``."""
+    unique, places = np.unique(codes, return_inverse=True)
+    names = [_STATUS_NAMES.get(int(code), f"status_{code}") for code in unique]
+    return np.array(names, dtype=object)[places] if names else np.array([], dtype=object)
+
+
+def _select_params(params: Table, fits: Table, pattern: str) -> Table:
+    known = sorted(set(params["param"].tolist()))
+    matching = {name for name in known if _matches(name, pattern)}
+    if known and not matching:
+        raise QueryError(f"No parameter matches {pattern!r}; these models have {', '.join(known)}.")
+    params = params.take(np.array([name in matching for name in params["param"]], dtype=bool))
+    keys = zip(fits["model"], fits["market"].tolist(), fits["window"], strict=True)
+    places = {key: place for place, key in enumerate(keys)}
+    rows = zip(params["model"], params["market"].tolist(), params["window"], strict=True)
+    found = np.array([places[row] for row in rows], dtype=np.intp)
+    return Table(
+        {**params.columns, **{name: fits[name][found] for name in ("status", "aic", "aicc", "bic", "rmse")}}
+    )
+
+
+def _matches(name: str, pattern: str) -> bool:
+    # Names may hold brackets, which mean something else in a pattern.
+    return name == pattern or fnmatchcase(name, pattern)
+
+
+def _read(array: zarr.Array, markets: Selection) -> np.ndarray:
+    if isinstance(markets, slice):
+        return np.asarray(array[markets])
+    return np.asarray(array.oindex[markets])
+
+
+def _long(axes: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray], keep: str | None = None) -> Table:
+    """Flatten cubes with the same axes; with ``keep``, only cells where that one is not nan."""
+    shape = tuple(len(labels) for labels in axes.values())
+    chosen = np.flatnonzero(~np.isnan(values[keep])) if keep else np.arange(int(np.prod(shape)))
+    places = np.unravel_index(chosen, shape)
+    columns = {name: labels[place] for (name, labels), place in zip(axes.items(), places, strict=True)}
+    return Table(columns | {name: cube.ravel()[chosen] for name, cube in values.items()})
+
+
+def _constants(rows: int, **values: str) -> dict[str, np.ndarray]:
+    return {name: np.full(rows, value, dtype=object) for name, value in values.items()}
+
+
+def _with_model(model: str, table: Table) -> Table:
+    return Table(_constants(len(table), model=model) | dict(table.columns))
+
+
+def _described(attributes: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(attributes.get(name, "")) for name in ("form", "response")}
+
+
+def _stack(tables: Sequence[Table]) -> Table:
+    return Table({name: np.concatenate([table[name] for table in tables]) for name in tables[0].columns})
+
+
+def _objects(labels: np.ndarray) -> np.ndarray:
+    return labels.astype(object) if labels.dtype.kind in "UT" else labels
