@@ -15,10 +15,11 @@ from pipeline.cost import WORKER_BYTES, refuse_disk, refuse_memory
 from pipeline.errors import BeedError, ClusterError
 from pipeline.executors import Hooks, Outcome, count_workers, execute
 from pipeline.interrupt import stop_on_signals
+from pipeline.methods import Methods, default_methods
 from pipeline.plan import BLOCK_BYTES, Plan, Task, plan
 from pipeline.schema import Status, SweepState, sweep_name
 from pipeline.store import Store, Sweep, write_chunk
-from pipeline.work import Calibrate, Job, Work, crashed_arrays
+from pipeline.work import Job, Work, crashed_arrays
 
 #: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
 FAILURES_IN_A_ROW = 5
@@ -74,15 +75,33 @@ class RunReport:
     seconds: float = 0.0
 
 
-def plan_study(study: Study, panel: Any, *, chunk: int | None = None, check: bool = True) -> Plan:
-    """Plan a study on its panel; see :func:`pipeline.plan.plan`."""
-    from pipeline.model import count_columns, describe_model
+def open_study_panel(study: Study) -> Any:
+    """Open the panel of a study, from data or simulated.
 
+    Returns
+    -------
+    pipeline.panel.PanelSource
+    """
+    from pipeline.panel import open_panel
+
+    return open_panel(study)
+
+
+def plan_study(
+    study: Study,
+    panel: Any,
+    *,
+    methods: Methods | None = None,
+    chunk: int | None = None,
+    check: bool = True,
+) -> Plan:
+    """Plan a study on its panel; see :func:`pipeline.plan.plan`."""
+    methods = methods or default_methods()
     return plan(
         study,
         panel,
-        describe=lambda variant: describe_model(variant, study, panel),
-        columns=lambda variant, firms: count_columns(variant, study, firms),
+        describe=lambda variant: methods.describe(variant, study, panel.firms),
+        columns=lambda variant, firms: methods.columns(variant, study, firms),
         chunk=chunk,
         check=check,
     )
@@ -93,7 +112,7 @@ def run_study(
     *,
     study_text: str = "",
     watcher: Watcher | None = None,
-    calibrate: Calibrate | None = None,
+    methods: Methods | None = None,
     stop: threading.Event | None = None,
 ) -> RunReport:
     """Run a study to its end, going on where an earlier run left off.
@@ -106,8 +125,8 @@ def run_study(
         The study's file, kept in the store.
     watcher
         Told how it goes.
-    calibrate
-        By default :func:`pipeline.calibrate.calibrate_chunk`; must be importable on workers.
+    methods
+        How models are calibrated; by default :func:`pipeline.methods.default_methods`.
     stop
         Set it to end the run early, as Ctrl-C does; what is finished is kept.
 
@@ -124,16 +143,14 @@ def run_study(
     StoreError, ClusterError
         What was committed before stays; run again to resume.
     """
-    from pipeline.panel import open_panel
-
     start = time.monotonic()
     watcher = watcher or Watcher()
     watcher.stage("Reading the data")
-    panel = open_panel(study)
+    panel = open_study_panel(study)
     name = sweep_name(study.study, study.content_hash, panel.content_hash)
     location = study.store_location
     chunk = _existing_chunk(location, name)
-    planned = plan_study(study, panel, chunk=chunk, check=chunk is None)
+    planned = plan_study(study, panel, methods=methods, chunk=chunk, check=chunk is None)
     if chunk is None:
         _refuse_too_large(study, planned)
     for warning in planned.warnings:
@@ -149,8 +166,7 @@ def run_study(
         layout=layout,
     )
     with sweep.hold():
-        run = _Run(study, planned, sweep, watcher, stop or threading.Event())
-        report = run.go(calibrate)
+        report = _Run(study, planned, sweep, watcher, stop or threading.Event()).go(methods)
     return replace(report, store=location, seconds=time.monotonic() - start)
 
 
@@ -168,7 +184,7 @@ class _Run:
         self.windows = len(planned.layout.windows)
         self.kept = 0
 
-    def go(self, calibrate: Calibrate | None) -> RunReport:
+    def go(self, methods: Methods | None) -> RunReport:
         tasks = self._pending()
         baselines = self.plan.layout.baselines
         todo = sum(task.markets for task in tasks if task.model not in baselines) * self.windows
@@ -179,7 +195,7 @@ class _Run:
         self.sweep.set_state(SweepState.RUNNING)
         finished = False
         try:
-            finished = self._execute(tasks, calibrate)
+            finished = self._execute(tasks, methods or default_methods())
         finally:
             # Also after an error: what came back from the workers is not thrown away.
             self.watcher.ended()
@@ -190,17 +206,10 @@ class _Run:
             return self._report(self._finish())
         return self._report(SweepState.INTERRUPTED)
 
-    def _execute(self, tasks: tuple[Task, ...], calibrate: Calibrate | None) -> bool:
-        warm = None
-        if calibrate is None:
-            from pipeline.calibrate import calibrate_chunk
-
-            calibrate = calibrate_chunk
-            # Once here before the workers start: on a fresh computer they would all compile the same code.
-            warm = "pipeline.calibrate:warm"
-        hooks = Hooks(on_outcome=self._on_outcome, on_tick=self._on_tick, stop=self.stop, warm=warm)
+    def _execute(self, tasks: tuple[Task, ...], methods: Methods) -> bool:
+        hooks = Hooks(on_outcome=self._on_outcome, on_tick=self._on_tick, stop=self.stop, warm=methods.warm)
         with stop_on_signals(self.stop):
-            return execute(self._jobs(tasks), Work(self.study, calibrate), self.study.cluster, hooks)
+            return execute(self._jobs(tasks), Work(self.study, methods), self.study.cluster, hooks)
 
     def _jobs(self, tasks: tuple[Task, ...]) -> Iterator[Job]:
         for task in tasks:

@@ -1,19 +1,16 @@
 """What a worker does with one task: read the markets, calibrate, write the chunk, send the fork back."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from pipeline.config import Study, Variant
+from pipeline.methods import Methods
 from pipeline.plan import Task
-from pipeline.schema import Status, SweepLayout
+from pipeline.schema import Group, Status, SweepLayout
 from pipeline.store import Fork, open_panel, write_chunk
-
-#: ``(panel of the task's markets, variant, study, seed) -> arrays for write_chunk``.
-Calibrate = Callable[[Any, Variant, Study, int], Mapping[str, np.ndarray]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +38,12 @@ class Work:
     ----------
     study
         What is asked.
-    calibrate
-        Calibrates one model on the markets of a panel.
+    methods
+        How it is done.
     """
 
     study: Study
-    calibrate: Calibrate
+    methods: Methods
     variants: Mapping[str, Variant] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,13 +55,18 @@ class Work:
         task = job.task
         # Opened once per process and snapshot; only these markets are read.
         panel = open_panel(job.fork).isel(market=slice(task.start, task.stop)).load()
-        arrays = self.calibrate(panel, self.variants[task.model], self.study, task.seed)
+        if task.model in self.variants:
+            arrays = self.methods.calibrate(panel, self.variants[task.model], self.study)
+        else:
+            arrays = self.methods.assess(panel, task.model, self.study)
         fork = write_chunk(job.fork, task.model, slice(task.start, task.stop), arrays)
-        return Done(fork, count_status(arrays["status"]), time.perf_counter() - start)
+        return Done(fork, count_status(arrays.get("status")), time.perf_counter() - start)
 
 
-def count_status(status: np.ndarray) -> dict[int, int]:
-    """Count the fits by status code."""
+def count_status(status: np.ndarray | None) -> dict[int, int]:
+    """Count the fits by status code; a baseline has none."""
+    if status is None:
+        return {}
     codes, counts = np.unique(status, return_counts=True)
     return dict(zip(codes.tolist(), counts.tolist(), strict=True))
 
@@ -77,12 +79,14 @@ def crashed_arrays(layout: SweepLayout, task: Task) -> dict[str, np.ndarray]:
     dict of str to array
         All arrays that :func:`pipeline.store.write_chunk` wants for the model, filled as if never written.
     """
-    model = next(model for model in layout.models if model.name == task.model)
-    sizes = layout.sizes(model) | {"market": task.markets}
+    model = next((model for model in layout.models if model.name == task.model), None)
+    groups: tuple[Group, ...] = ("fits", "trajectories", "validation") if model else ("validation",)
+    sizes = layout.sizes(model or layout.models[0]) | {"market": task.markets}
     arrays = {}
-    for group in ("fits", "trajectories", "validation"):
+    for group in groups:
         for variable in layout.variables(group):
             dims = [dim for dim in variable.dims if dim != "model"]
             arrays[variable.name] = np.full([sizes[dim] for dim in dims], variable.fill, dtype=variable.dtype)
-    arrays["status"][...] = Status.WORKER_CRASHED
+    if model:
+        arrays["status"][...] = Status.WORKER_CRASHED
     return arrays

@@ -1,0 +1,85 @@
+"""A study whose fits only wait: `python slow_market.py STUDY.yaml [SECONDS]` behaves like `beed run`.
+
+Sweeps of known duration and known numbers, for tests that kill and resume. Workers import this module, so its
+folder must be on PYTHONPATH.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.methods import Methods
+from pipeline.schema import ModelLayout, ParameterLabel, Status
+from pipeline.seeds import fit_seed
+
+COUNTS = {"param": 2, "stat": 12}
+
+
+def describe(variant, study, firms):
+    return ModelLayout(variant.name, (ParameterLabel("price"), ParameterLabel("deal")))
+
+
+def columns(variant, study, firms):
+    return 2
+
+
+def calibrate(panel, variant, study):
+    """Take SLOW_SECONDS a market; leave a trace of every market in the folder SLOW_TRACE."""
+    markets = panel["market"].to_numpy().tolist()
+    trace = os.environ.get("SLOW_TRACE")
+    for market in markets:
+        time.sleep(float(os.environ.get("SLOW_SECONDS", "0")))
+        if trace:
+            with (Path(trace) / f"{variant.name}-{market}").open("a") as file:
+                file.write(f"{os.getpid()}\n")
+        if os.environ.get("SLOW_POISON") == str(market):
+            os.kill(os.getpid(), 9)
+        if os.environ.get("SLOW_BUG") == str(market):
+            raise ZeroDivisionError("a bug")
+    return results(panel, variant.name, study)
+
+
+def results(panel, model, study):
+    markets = panel["market"].to_numpy().tolist()
+    n, windows, starts = len(markets), 1 + bool(study.validation.holdout), study.fit.starts
+    seeds = [fit_seed(study.seed, model, market) for market in markets]
+    value = np.stack([np.random.default_rng(seed).normal(size=(windows, 2)) for seed in seeds])
+    sales = panel["sales"].transpose("market", "firm", "time").to_numpy()
+    arrays = {
+        "value": value,
+        "stderr": np.abs(value),
+        "correlation": np.tile(np.eye(2), (n, windows, 1, 1)),
+        "at_bound": np.zeros((n, windows, 2)),
+        "statistic": np.zeros((n, windows, COUNTS["stat"])),
+        "start_cost": np.ones((n, windows, starts)),
+        "status": np.full((n, windows), Status.CONVERGED),
+        "share": np.repeat((sales / np.nansum(sales, axis=1, keepdims=True))[:, None], windows, axis=1),
+    }
+    if study.validation.holdout:
+        arrays["error"] = np.zeros((n, windows, 2))
+    return arrays
+
+
+def assess(panel, baseline, study):
+    return {"error": np.ones((panel.sizes["market"], 2, 2))}
+
+
+METHODS = Methods(describe, columns, calibrate, assess)
+
+
+def main():
+    import pipeline.run
+    from pipeline.cli import main as beed
+
+    # The real command line with other methods: tests of kills do not wait for compilers.
+    pipeline.run.default_methods = lambda: METHODS
+    beed(["run", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    import slow_market  # workers know it by this name, not as __main__
+
+    slow_market.main()
