@@ -25,6 +25,8 @@ ADBUDG = 10
 ISPLINE = 11
 EXPRESSION = 12
 
+N_PARAMETERS = (1, 2, 2, 1, 2, 2, 3, 2, 2, 1, 4)
+"""Number of parameters by code, of the curves before `ISPLINE`."""
 SLOPE = 1 << 20
 """Bit of ``want`` for the derivative in the effort."""
 # Slopes that are infinite at u = 0 (square root, powers below 1) are taken at this effort.
@@ -225,3 +227,14 @@ def square_root(u, beta, want, total, d_beta, slope):
     if want & SLOPE:
         for e in range(u.size):
             slope[e] = 0.5 * beta / np.sqrt(max(u[e], _NEAR_ZERO))
+
+
+@jit
+def spline_term(basis, basis_slope, sign, coefficient, want, total, slope):
+    """Add sign * coefficient times one I-spline; adds to ``slope``, unlike the other curves."""
+    height = sign * coefficient
+    for e in range(total.size):
+        total[e] += height * basis[e]
+    if want & SLOPE:
+        for e in range(total.size):
+            slope[e] += height * basis_slope[e]

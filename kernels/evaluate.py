@@ -34,7 +34,7 @@ NON_FINITE = 1
 
 
 @jit
-def evaluate(spec, efforts, active, duration, work, theta, column, value, gradient):
+def evaluate(spec, efforts, active, duration, work, theta, column, value, gradient):  # noqa: ARG001
     """Write the response and its derivatives in the free response parameters.
 
     Parameters
@@ -59,19 +59,24 @@ def evaluate(spec, efforts, active, duration, work, theta, column, value, gradie
     n_cells = value.size
     total = value.reshape(n_cells)
     flat = gradient.reshape((gradient.shape[0], n_cells))
-    _sum_curves(spec, duration, work, theta, column, total, flat, False)
-    factor = work.spare[work.spare.shape[0] - 1]
-    _link(spec, theta, column, total, flat, factor, work)
+    _write_sum(spec, duration, work, theta, column, total, flat, 0)
+    constant, factor = work.spare[work.spare.shape[0] - 2], work.spare[work.spare.shape[0] - 1]
+    _link(
+        spec.link, spec.design, spec.effect_parameter, spec.elasticity, theta, total, constant, factor,
+        work.spare[0],
+    )  # fmt: skip
     if spec.link != IDENTITY:
-        _scale_curve_rows(spec, column, flat, factor)
-    _write_effect_rows(spec, column, total, flat)
+        _scale_rows(spec.curve_parameter, spec.repeated, spec.carry_parameter, column, flat, factor)
     if spec.link == CES and column[spec.elasticity] >= 0:
         flat[column[spec.elasticity]] += work.spare[0]
-    return _finish(spec, work, column, total, flat)
+    _write_effect_rows(spec.link, spec.design, spec.effect_parameter, column, total, flat)
+    return _finish(column[: spec.n_parameters], work.absent, total, flat)
 
 
 @jit
-def evaluate_effort_gradient(spec, efforts, active, duration, work, theta, value, effort_gradient):
+def evaluate_effort_gradient(  # noqa: ARG001
+    spec, efforts, active, duration, work, theta, value, effort_gradient
+):
     """Write the response, and its derivative in the efforts of the same period, shape ``(K, T, N)``.
 
     Where the derivative is infinite (a square root at 0) it is the one at an effort of 1e-12; a change of
@@ -81,194 +86,190 @@ def evaluate_effort_gradient(spec, efforts, active, duration, work, theta, value
     total = value.reshape(n_cells)
     flat = effort_gradient.reshape((effort_gradient.shape[0], n_cells))
     column = np.full(theta.size, -1)
-    _sum_curves(spec, duration, work, theta, column, total, flat, True)
-    factor = work.spare[work.spare.shape[0] - 1]
-    _link(spec, theta, column, total, flat, factor, work)
+    _write_sum(spec, duration, work, theta, column, total, flat, curves.SLOPE)
+    constant, factor = work.spare[work.spare.shape[0] - 2], work.spare[work.spare.shape[0] - 1]
+    _link(
+        spec.link, spec.design, spec.effect_parameter, spec.elasticity, theta, total, constant, factor,
+        work.spare[0],
+    )  # fmt: skip
     for k in range(spec.curve.size):
-        for e in range(n_cells):
-            flat[k, e] = work.slope[k, e] * work.kept[k, e] * work.weight[k, e]
+        flat[k] = work.slope[k] * work.kept[k] * work.weight[k]
         if spec.link != IDENTITY:
             flat[k] *= factor
-    status = OK
-    for m in range(1, work.absent[0] + 1):
-        total[work.absent[m]] = 0.0
-        flat[:, work.absent[m]] = 0.0
-    if not _all_finite(total):
-        status = NON_FINITE
-    for k in range(spec.curve.size):
-        if not _all_finite(flat[k]):
-            status = NON_FINITE
-    for m in range(1, work.absent[0] + 1):
-        total[work.absent[m]] = np.nan
-    return status
+    return _finish(np.arange(spec.curve.size), work.absent, total, flat)
+
+
+# Functions below take the arrays they read instead of the records: each array of a record that is passed on
+# costs two atomic reference counts, and a record has twenty.
 
 
 @jit
-def _sum_curves(spec, duration, work, theta, column, total, flat, want_slope):
+def _write_sum(spec, duration, work, theta, column, total, flat, want):
     """Write the sum of all curves into ``total`` and their derivatives in parameters into ``flat``."""
+    refresh(spec, duration, work, theta)
     total[:] = 0.0
-    width = spec.curve_parameter.shape[1]
+    _add_curves(
+        spec.curve, spec.curve_parameter, spec.repeated, spec.carry_parameter, theta, column, want,
+        work.carried, work.log, work.power, work.slope, work.spare, total, flat,
+    )  # fmt: skip
+    if spec.spline_piece.shape[1] > 0:
+        _add_splines(
+            spec.curve, spec.curve_parameter, spec.carry_parameter, spec.spline_sign, theta, column, want,
+            work.basis, work.basis_slope, work.slope, total, flat,
+        )  # fmt: skip
+    if spec.programs.layout.shape[0] > 0:
+        _add_programs(spec, work, theta, column, want, total, flat)
     for k in range(spec.curve.size):
-        refresh(spec, k, duration, work, theta)
-        want = curves.SLOPE if want_slope else 0
-        for m in range(width):
-            p = spec.curve_parameter[k, m]
-            if p >= 0 and column[p] >= 0:
-                want |= 1 << m
-        if spec.carry[k] != NONE:
-            for m in range(2):
-                p = spec.carry_parameter[k, m]
-                if p >= 0 and column[p] >= 0:
-                    want |= curves.SLOPE
-        _add_curve(spec, k, work, theta, column, want, total, flat)
-        for m in range(width):
-            if spec.repeated[k, m] and want & (1 << m):
-                flat[column[spec.curve_parameter[k, m]]] += work.spare[m]
         for m in range(2):
             p = spec.carry_parameter[k, m]
             if p >= 0 and column[p] >= 0:
-                row = flat[column[p]]
-                for e in range(row.size):
-                    row[e] = work.slope[k, e] * work.carried_slope[k, m, e]
+                flat[column[p]] = work.slope[k] * work.carried_slope[k, m]
 
 
 @jit
-def _row(spec, k, m, work, column, flat):
+def _wanted(want, index, carry_index, column):
+    """Tell which derivatives of a curve are needed: bit m for its parameter m, `curves.SLOPE`."""
+    for m in range(index.size):
+        if index[m] >= 0 and column[index[m]] >= 0:
+            want |= 1 << m
+    for m in range(2):
+        if carry_index[m] >= 0 and column[carry_index[m]] >= 0:
+            want |= curves.SLOPE
+    return want
+
+
+@jit
+def _row(k, m, index, repeated, column, spare, flat):
     """Where the derivative in parameter m of curve k goes: its row, or scratch (fixed, or added later)."""
-    p = spec.curve_parameter[k, m]
-    if p < 0 or column[p] < 0 or spec.repeated[k, m]:
-        return work.spare[m]
+    p = index[k, m]
+    if p < 0 or column[p] < 0 or repeated[k, m]:
+        return spare[m]
     return flat[column[p]]
 
 
 @jit
-def _add_curve(spec, k, work, theta, column, want, total, flat):
-    """Dispatch on the curve of effort k."""
-    code = spec.curve[k]
-    index = spec.curve_parameter[k]
-    u, log_u, power, slope = work.carried[k], work.log[k], work.power[k], work.slope[k]
-    spare = work.spare[work.spare.shape[0] - 2]
-    if code == curves.ISPLINE:
-        _add_spline(spec, k, work, theta, column, want, total, flat)
-        return
-    if code == curves.EXPRESSION:
-        _add_program(spec, k, work, theta, column, want, total, flat)
-        return
-    beta = theta[index[0]]
-    d_beta = _row(spec, k, 0, work, column, flat)
-    if code == curves.LINEAR:
-        curves.linear(u, beta, want, total, d_beta, slope)
-    elif code == curves.LN:
-        curves.natural_log(u, log_u, beta, want, total, d_beta, slope)
-    elif code == curves.SQRT:
-        curves.square_root(u, beta, want, total, d_beta, slope)
-    else:
-        second = theta[index[1]]
-        d_second = _row(spec, k, 1, work, column, flat)
-        if code == curves.POWER:
-            curves.power_curve(u, log_u, power, beta, second, want, total, d_beta, d_second, slope)
-        elif code == curves.LOG:
-            curves.log_curve(u, beta, second, want, total, d_beta, d_second, slope)
-        elif code == curves.EXPONENTIAL:
-            curves.exponential_curve(u, beta, second, want, total, d_beta, d_second, slope)
-        elif code == curves.MICHAELIS_MENTEN:
-            curves.michaelis_menten(u, beta, second, want, total, d_beta, d_second, slope)
-        elif code == curves.LOGISTIC:
-            curves.tanh_curve(u, beta, 0.5 * second, 0.5, want, total, d_beta, d_second, slope)
-        elif code == curves.TANH:
-            rate = 1.0 / second
-            curves.tanh_curve(u, beta, rate, -rate * rate, want, total, d_beta, d_second, slope)
-        else:
-            third = theta[index[2]]
-            d_third = _row(spec, k, 2, work, column, flat)
-            if code == curves.HILL:
-                curves.hill(
-                    u, log_u, power, beta, second, third, want, total, d_beta, d_second, d_third, slope, spare
-                )
+def _add_curves(
+    code, index, repeated, carry_index, theta, column, want_always,
+    carried, log_carried, power_carried, slopes, spares, total, flat,
+):  # fmt: skip
+    """Add the curves of all efforts that have neither a spline nor a formula of their own."""
+    scratch = spares[spares.shape[0] - 2]
+    for k in range(code.size):
+        if code[k] == curves.ISPLINE or code[k] == curves.EXPRESSION:
+            continue
+        want = _wanted(want_always, index[k], carry_index[k], column)
+        u, slope = carried[k], slopes[k]
+        a = theta[index[k, 0]]
+        d_a = _row(k, 0, index, repeated, column, spares, flat)
+        if curves.N_PARAMETERS[code[k]] == 1:
+            if code[k] == curves.LINEAR:
+                curves.linear(u, a, want, total, d_a, slope)
+            elif code[k] == curves.LN:
+                curves.natural_log(u, log_carried[k], a, want, total, d_a, slope)
             else:
-                d = theta[index[3]]
-                d_d = _row(spec, k, 3, work, column, flat)
-                curves.adbudg(
-                    u, log_u, power, beta, second, third, d,
-                    want, total, d_beta, d_second, d_third, d_d, slope, spare,
-                )  # fmt: skip
+                curves.square_root(u, a, want, total, d_a, slope)
+        else:
+            b = theta[index[k, 1]]
+            d_b = _row(k, 1, index, repeated, column, spares, flat)
+            if code[k] == curves.POWER:
+                curves.power_curve(u, log_carried[k], power_carried[k], a, b, want, total, d_a, d_b, slope)
+            elif code[k] == curves.LOG:
+                curves.log_curve(u, a, b, want, total, d_a, d_b, slope)
+            elif code[k] == curves.EXPONENTIAL:
+                curves.exponential_curve(u, a, b, want, total, d_a, d_b, slope)
+            elif code[k] == curves.MICHAELIS_MENTEN:
+                curves.michaelis_menten(u, a, b, want, total, d_a, d_b, slope)
+            elif code[k] == curves.LOGISTIC:
+                curves.tanh_curve(u, a, 0.5 * b, 0.5, want, total, d_a, d_b, slope)
+            elif code[k] == curves.TANH:
+                curves.tanh_curve(u, a, 1.0 / b, -1.0 / (b * b), want, total, d_a, d_b, slope)
+            else:
+                log_u, power = log_carried[k], power_carried[k]
+                c = theta[index[k, 2]]
+                d_c = _row(k, 2, index, repeated, column, spares, flat)
+                if code[k] == curves.HILL:
+                    curves.hill(u, log_u, power, a, b, c, want, total, d_a, d_b, d_c, slope, scratch)
+                else:
+                    d = theta[index[k, 3]]
+                    d_d = _row(k, 3, index, repeated, column, spares, flat)
+                    curves.adbudg(
+                        u, log_u, power, a, b, c, d, want, total, d_a, d_b, d_c, d_d, slope, scratch
+                    )
+        for m in range(index.shape[1]):
+            if repeated[k, m] and want & (1 << m):
+                flat[column[index[k, m]]] += spares[m]
 
 
 @jit
-def _add_spline(spec, k, work, theta, column, want, total, flat):
-    """Add the sum of non-negative coefficients times I-splines, with the sign of the spline."""
-    sign = spec.spline_sign[k]
-    slope = work.slope[k]
-    if want & curves.SLOPE:
-        slope[:] = 0.0
-    for j in range(spec.spline_piece.shape[1]):
-        p = spec.curve_parameter[k, j]
-        if p < 0:
-            break
-        height = sign * theta[p]
-        basis = work.basis[k, j]
-        for e in range(total.size):
-            total[e] += height * basis[e]
-        if want & (1 << j):
-            row = _row(spec, k, j, work, column, flat)
-            for e in range(total.size):
-                row[e] = sign * basis[e]
-        if want & curves.SLOPE:
-            for e in range(total.size):
-                slope[e] += height * work.basis_slope[k, j, e]
+def _add_splines(
+    code, index, carry_index, signs, theta, column, want_always, basis, basis_slope, slopes, total, flat
+):
+    """Add the splines: sums of non-negative coefficients times I-splines, with the sign of the spline."""
+    for k in range(code.size):
+        if code[k] != curves.ISPLINE:
+            continue
+        want = _wanted(want_always, index[k], carry_index[k], column)
+        slopes[k] = 0.0
+        for j in range(basis.shape[1]):
+            p = index[k, j]
+            if p < 0:
+                break
+            curves.spline_term(
+                basis[k, j], basis_slope[k, j], signs[k], theta[p], want, total, slopes[k]
+            )
+            if column[p] >= 0:
+                flat[column[p]] = signs[k] * basis[k, j]
 
 
 @jit
-def _add_program(spec, k, work, theta, column, want, total, flat):
-    """Add a user-written curve."""
-    n_parameters = spec.programs.layout[spec.program[k], 5]
-    for m in range(n_parameters):
-        p = spec.curve_parameter[k, m]
-        work.parameters[m] = theta[p]
-        work.rows[m] = column[p]
+def _add_programs(spec, work, theta, column, want_always, total, flat):
+    """Add the user-written curves."""
     result = work.spare[work.spare.shape[0] - 2]
-    run_program(
-        spec.programs,
-        spec.program[k],
-        work.carried[k],
-        work.parameters[:n_parameters],
-        work.rows[:n_parameters],
-        work.scalars,
-        work.registers,
-        result,
-        flat,
-        work.slope[k] if want & curves.SLOPE else work.slope[k][:0],
-    )
-    total += result
+    for k in range(spec.curve.size):
+        if spec.curve[k] != curves.EXPRESSION:
+            continue
+        want = _wanted(want_always, spec.curve_parameter[k], spec.carry_parameter[k], column)
+        n_parameters = spec.programs.layout[spec.program[k], 5]
+        for m in range(n_parameters):
+            p = spec.curve_parameter[k, m]
+            work.parameters[m] = theta[p]
+            work.rows[m] = column[p]
+        run_program(
+            spec.programs,
+            spec.program[k],
+            work.carried[k],
+            work.parameters[:n_parameters],
+            work.rows[:n_parameters],
+            work.scalars,
+            work.registers,
+            result,
+            flat,
+            work.slope[k] if want & curves.SLOPE else work.slope[k][:0],
+        )
+        total += result
 
 
 @jit
-def _link(spec, theta, column, total, flat, factor, work):
+def _link(link, design, effect_parameter, elasticity, theta, total, constant, factor, direct):
     """Turn the sum of curves S into f, in place, and write df/dS into ``factor`` (not for `IDENTITY`).
 
-    For `CES` the part of df/drho that does not go through S is written into the first scratch row.
+    For `CES` the part of df/drho that does not go through S is written into ``direct``.
     """
-    n_firms = spec.design.shape[0]
-    n_times = total.size // n_firms
-    constant = work.spare[work.spare.shape[0] - 2]
-    constant[:n_firms] = 0.0
-    for q in range(spec.effect_parameter.size):
-        effect = theta[spec.effect_parameter[q]]
+    constant[:] = 0.0
+    n_firms = design.shape[0]
+    for q in range(effect_parameter.size):
+        effect = theta[effect_parameter[q]]
         for i in range(n_firms):
-            constant[i] += spec.design[i, q] * effect
-    if spec.link == CES:
-        rho = theta[spec.elasticity]
-        for e in range(total.size):
-            b = constant[e % n_firms]
-            logarithm = log(total[e])
-            total[e] = exp(b + logarithm / rho)
-            factor[e] = exp(b + (1.0 / rho - 1.0) * logarithm) / rho
-            work.spare[0, e] = -total[e] * (logarithm / (rho * rho))
-    elif spec.effect_parameter.size > 0:
-        for t in range(n_times):
-            for i in range(n_firms):
-                total[t * n_firms + i] += constant[i]
-    if spec.link == EXPONENTIAL:
+            constant[i] += design[i, q] * effect
+    if effect_parameter.size > 0:
+        for e in range(n_firms, total.size):
+            constant[e] = constant[e - n_firms]
+    if link == CES:
+        _ces(theta[elasticity], constant, total, factor, direct)
+        return
+    if effect_parameter.size > 0:
+        total += constant
+    if link == EXPONENTIAL:
         for e in range(total.size):
             y = exp(total[e])
             total[e] = y
@@ -276,52 +277,66 @@ def _link(spec, theta, column, total, flat, factor, work):
 
 
 @jit
-def _scale_curve_rows(spec, column, flat, factor):
+def _ces(rho, constant, total, factor, direct):
+    """Turn S into exp(b) S**(1 / rho)."""
+    inverse = 1.0 / rho
+    for e in range(total.size):
+        direct[e] = log(total[e])
+    for e in range(total.size):
+        factor[e] = inverse * exp(constant[e] + (inverse - 1.0) * direct[e])
+    for e in range(total.size):
+        total[e] = exp(constant[e] + inverse * direct[e])
+    for e in range(total.size):
+        direct[e] *= -total[e] * inverse * inverse
+
+
+@jit
+def _scale_rows(index, repeated, carry_index, column, flat, factor):
     """Chain the derivatives of the sum of curves to those of f."""
-    for k in range(spec.curve.size):
-        for m in range(spec.curve_parameter.shape[1]):
-            p = spec.curve_parameter[k, m]
-            if p >= 0 and column[p] >= 0 and not spec.repeated[k, m]:
+    for k in range(index.shape[0]):
+        for m in range(index.shape[1]):
+            p = index[k, m]
+            if p >= 0 and column[p] >= 0 and not repeated[k, m]:
                 flat[column[p]] *= factor
         for m in range(2):
-            p = spec.carry_parameter[k, m]
+            p = carry_index[k, m]
             if p >= 0 and column[p] >= 0:
                 flat[column[p]] *= factor
 
 
 @jit
-def _write_effect_rows(spec, column, total, flat):
+def _write_effect_rows(link, design, effect_parameter, column, total, flat):
     """Write the derivatives in the firm effects: the design, times f where effects are inside exp."""
-    n_firms = spec.design.shape[0]
-    for q in range(spec.effect_parameter.size):
-        c = column[spec.effect_parameter[q]]
+    n_firms = design.shape[0]
+    for q in range(effect_parameter.size):
+        c = column[effect_parameter[q]]
         if c < 0:
             continue
         row = flat[c]
         row[:] = 0.0
         for i in range(n_firms):
-            d = spec.design[i, q]
+            d = design[i, q]
             if d == 0.0:
                 continue
             for e in range(i, row.size, n_firms):
-                row[e] = d if spec.link == IDENTITY else d * total[e]
+                row[e] = d if link == IDENTITY else d * total[e]
 
 
 @jit
-def _finish(spec, work, column, total, flat):
+def _finish(rows, absent, total, flat):
     """Blank the cells of absent firms and tell whether all others are finite."""
-    n_absent = work.absent[0]
+    n_absent = absent[0]
     for m in range(1, n_absent + 1):
-        total[work.absent[m]] = 0.0
+        total[absent[m]] = 0.0
     finite = _all_finite(total)
-    for p in range(spec.n_parameters):
-        if column[p] >= 0:
-            row = flat[column[p]]
+    for p in range(rows.size):
+        if rows[p] >= 0:
+            row = flat[rows[p]]
             for m in range(1, n_absent + 1):
-                row[work.absent[m]] = 0.0
+                row[absent[m]] = 0.0
             finite = finite and _all_finite(row)
     for m in range(1, n_absent + 1):
-        total[work.absent[m]] = np.nan
+        total[absent[m]] = np.nan
     return OK if finite else NON_FINITE
 
 

@@ -91,9 +91,9 @@ class Workspace(NamedTuple):
     basis_slope: NDArray[np.float64]
     """(K, basis, E) their derivatives."""
     key: NDArray[np.float64]
-    """(K, 4) parameters at which ``carried`` (two), ``power`` (one) were computed; flag of ``log``."""
+    """(K, 3) parameters at which ``carried`` (two) and ``power`` (one) were computed."""
     lag_weight: NDArray[np.float64]
-    """(6, T, lags + 1) weights of lags, their derivatives in two parameters, and running sums of the three."""
+    """(6, T, lags + 1) weights of lags, their derivatives in two parameters, running sums of the three."""
     spare: NDArray[np.float64]
     """(m + 3, E) scratch rows: one for each curve parameter, then three."""
     slope: NDArray[np.float64]
@@ -137,7 +137,7 @@ def make_workspace(spec, n_times, n_firms):
         np.empty(shape),
         np.empty((n_efforts, n_basis, n_cells)),
         np.empty((n_efforts, n_basis, n_cells)),
-        np.empty((n_efforts, 4)),
+        np.empty((n_efforts, 3)),
         np.empty((6, n_times, n_lags + 1)),
         np.empty((n_curve_parameters + 3, n_cells)),
         np.empty(shape),
@@ -218,37 +218,34 @@ def exponent_position(code):
 
 
 @jit
-def refresh(spec, k, duration, work, theta):
-    """Bring the carried effort k and its powers up to date with ``theta``, unless they are already."""
-    carry = spec.carry[k]
-    if carry != NONE:
-        first = theta[spec.carry_parameter[k, 0]]
-        second = theta[spec.carry_parameter[k, 1]] if carry != GEOMETRIC else 0.0
-        if work.key[k, 0] != first or work.key[k, 1] != second:
-            effort, carried, kept = work.effort[k], work.carried[k], work.kept[k]
-            if carry == GEOMETRIC:
-                slope = work.carried_slope[k, 0]
-                carry_geometric(effort, work.entered, duration, first, carried, slope, kept)
-            else:
-                carry_lagged(
-                    carry,
-                    spec.lags[k],
-                    effort,
-                    work.entered,
-                    duration,
-                    first,
-                    second,
-                    work.lag_weight,
-                    carried,
-                    work.carried_slope[k],
-                    kept,
-                )
-            work.key[k, 0] = first
-            work.key[k, 1] = second
-            _tabulate(spec, k, work)
-    position = exponent_position(spec.curve[k])
-    if position >= 0:
-        exponent = theta[spec.curve_parameter[k, position]]
-        if work.key[k, 2] != exponent:
-            curves.raise_to(work.log[k], exponent, work.power[k])
-            work.key[k, 2] = exponent
+def refresh(spec, duration, work, theta):
+    """Bring carried efforts and their powers up to date with ``theta``, where they are not."""
+    for k in range(spec.curve.size):
+        carry = spec.carry[k]
+        if carry != NONE:
+            first = theta[spec.carry_parameter[k, 0]]
+            second = theta[spec.carry_parameter[k, 1]] if carry != GEOMETRIC else 0.0
+            if work.key[k, 0] != first or work.key[k, 1] != second:
+                _carry(spec, k, duration, work, first, second)
+        position = exponent_position(spec.curve[k])
+        if position >= 0:
+            exponent = theta[spec.curve_parameter[k, position]]
+            if work.key[k, 2] != exponent:
+                curves.raise_to(work.log[k], exponent, work.power[k])
+                work.key[k, 2] = exponent
+
+
+@jit
+def _carry(spec, k, duration, work, first, second):
+    """Compute the carried effort k for two parameters of its carry-over, and what follows from it."""
+    effort, carried, slope, kept = work.effort[k], work.carried[k], work.carried_slope[k], work.kept[k]
+    if spec.carry[k] == GEOMETRIC:
+        carry_geometric(effort, work.entered, duration, first, carried, slope[0], kept)
+    else:
+        carry_lagged(
+            spec.carry[k], spec.lags[k], effort, work.entered, duration, first, second,
+            work.lag_weight, carried, slope, kept,
+        )  # fmt: skip
+    work.key[k, 0] = first
+    work.key[k, 1] = second
+    _tabulate(spec, k, work)
