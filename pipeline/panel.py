@@ -206,7 +206,7 @@ def open_panel(study: Study) -> PanelSource:
         )
     data = study.data
     reader = open_reader(data)
-    found = ingest(reader, data, zero_sales=study.fit.residual == "share")
+    found = ingest(reader, data, data.location, zero_sales=study.fit.residual == "share")
     return _source(found, data.currency)
 
 
@@ -238,7 +238,7 @@ def panel_of_blocks(
         With everything that is wrong.
     """
     reader, data = cube_blocks(blocks, name)
-    return _source(ingest(reader, data, zero_sales=zero_sales), currency)
+    return _source(ingest(reader, data, name, zero_sales=zero_sales), currency)
 
 
 def _source(found: Ingested, currency: str) -> PanelSource:

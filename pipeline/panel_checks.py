@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kernels.expression import ExpressionError
 from pipeline.panel_effort import Effort, Groups
 from pipeline.panel_encode import NO_ROW
-from pipeline.panel_findings import Notes, Problems, place
+from pipeline.panel_findings import LISTED, Notes, Problems, place
 from pipeline.panel_time import TimeAxis
 
 
@@ -139,7 +140,11 @@ class Checker:
         groups = Groups(runs.pair, runs.series)
         result = np.empty((rows.size, len(self.efforts)))
         for index, effort in enumerate(self.efforts):
-            result[:, index] = effort.compute(columns, groups)
+            try:
+                result[:, index] = effort.compute(columns, groups)
+            except ExpressionError as error:
+                self._refuse_formula(effort, error)
+                continue
             self._check_formula(effort, columns, result[:, index], runs)
             low = np.minimum.reduceat(result[:, index], runs.market_start)
             high = np.maximum.reduceat(result[:, index], runs.market_start)
@@ -149,6 +154,12 @@ class Checker:
             ]
             self.notes.add("constant-effort", named, constant.size, effort.name)
         return result
+
+    def _refuse_formula(self, effort: Effort, error: ExpressionError) -> None:
+        if self.problems.room("formulas", effort.name) == LISTED:  # once, not for every bucket of markets
+            got = str(error).rstrip(".")
+            expected = "a formula over the columns of the data"
+            self.problems.add("formulas", f"data.efforts.{effort.name}", got, expected, column=effort.name)
 
     def _check_formula(
         self, effort: Effort, columns: dict[str, np.ndarray], values: np.ndarray, runs: "_Runs"

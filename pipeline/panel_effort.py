@@ -35,10 +35,19 @@ class Effort:
     expression: Expression | None
 
     def compute(self, columns: Mapping[str, np.ndarray], groups: "Groups") -> np.ndarray:
-        """Give the effort of every row, shape (rows,); nan or infinite where the formula has no value."""
+        """Give the effort of every row, shape (rows,); nan or infinite where the formula has no value.
+
+        Raises
+        ------
+        ExpressionError
+            When a lag is no whole number of periods or varies by row.
+        """
         if self.expression is None:
             return columns[self.columns[0]]
-        value = self.expression.evaluate(columns, groups.functions())
+        try:
+            value = self.expression.evaluate(columns, groups.functions())
+        except ExpressionError as error:
+            raise ExpressionError(error.reason, self.expression.text) from None
         return np.ascontiguousarray(np.broadcast_to(value, groups.period.shape))
 
 
@@ -109,7 +118,7 @@ def build_effort(name: str, section: EffortSection, columns: Sequence[str]) -> E
     effort = Effort(
         name, section.kind, section.unit, section.description or section.formula, expression.names, expression
     )
-    # One row of ones shows what only an evaluation can show: a lag of half a period.
-    one = np.zeros(1, dtype=np.int64)
-    effort.compute(dict.fromkeys(expression.names, np.ones(1)), Groups(one, one))
+    # Two made-up rows show what only an evaluation can show: a lag of half a period, or one that varies.
+    group = np.zeros(2, dtype=np.int64)
+    effort.compute(dict.fromkeys(expression.names, np.array([1.0, 2.0])), Groups(group, group))
     return effort

@@ -127,7 +127,7 @@ class Problems:
     def raise_if_any(self) -> None:
         """Raise all of them as one `DataError`, if there are any."""
         if self._kinds:
-            raise DataError("the data", self.listed())
+            raise DataError(f"Data {self.file}", self.listed())
 
 
 class Notes:

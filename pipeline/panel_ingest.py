@@ -55,7 +55,7 @@ def run_dtype(efforts: int) -> np.dtype:
     return np.dtype([("firm", np.int32), ("time", np.int32), ("values", np.float64, (1 + efforts,))])
 
 
-def ingest(reader: Reader, data: DataSection, *, zero_sales: bool) -> Ingested:
+def ingest(reader: Reader, data: DataSection, file: str, *, zero_sales: bool) -> Ingested:
     """Read a source once, check all of it, and keep its rows market by market in a temporary file.
 
     Parameters
@@ -64,6 +64,8 @@ def ingest(reader: Reader, data: DataSection, *, zero_sales: bool) -> Ingested:
         The source.
     data : DataSection
         Which columns are what.
+    file : str
+        What problems say they are in.
     zero_sales : bool
         Whether sales may be 0.
 
@@ -74,7 +76,7 @@ def ingest(reader: Reader, data: DataSection, *, zero_sales: bool) -> Ingested:
     SpoolError
         When temporary files cannot be written.
     """
-    problems = Problems(data.location)
+    problems = Problems(file)
     efforts = required_columns(data, reader.columns, problems)
     selection = row_filter(data, reader.columns, problems)
     problems.raise_if_any()

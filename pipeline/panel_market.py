@@ -64,7 +64,11 @@ def market_arrays(dataset: xr.Dataset, market: Any) -> MarketArrays:
     -----
     A loop over all markets of a loaded panel is faster with `iterate_markets`.
     """
-    return next(iterate_markets(dataset.sel(market=[market])))
+    try:
+        part = dataset.sel(market=[market])
+    except KeyError:
+        raise KeyError(f"Got the market {market!r}; expected a label of the panel's axis market.") from None
+    return next(iterate_markets(part))
 
 
 def iterate_markets(dataset: xr.Dataset) -> Iterator[MarketArrays]:

@@ -202,7 +202,7 @@ def _cell_text(cell: Any) -> str | None:
 
 def refusal(location: str, got: str, expected: str, hint: str = "", key: str = "") -> DataError:
     """Make the error for a source that cannot be read at all."""
-    return DataError("the data", [Problem(location, None, key, got, expected, hint)])
+    return DataError(f"Data {location}", [Problem(location, None, key, got, expected, hint)])
 
 
 def _open(location: str) -> BinaryIO:
