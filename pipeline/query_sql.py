@@ -85,4 +85,6 @@ def _filled(values: Any) -> np.ndarray:
         return np.where(missing, np.nan, values.data.astype(np.float64))
     if values.dtype.kind in "mM":
         return np.where(missing, np.array("NaT", dtype=values.dtype), values.data)
-    return np.where(missing, None, values.data.astype(object))
+    found = values.data.astype(object)
+    found[missing] = None
+    return found

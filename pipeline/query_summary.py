@@ -27,8 +27,8 @@ class Summary:
     window
         The periods calibrated on that ``models``, ``best``, ``at_bounds`` and ``recovered`` speak of.
     models
-        One row a model: fits done and usable, markets where it is best by AIC and by BIC, medians of the error
-        in share, of the starts that agree, of seconds.
+        One row a model: fits done and usable, markets where it is best by AIC and by BIC, medians of the
+        error in share, of the starts that agree, of seconds.
     best
         One row a market: best model by AIC and by BIC, how far the second is behind, starts that agree.
     failures

@@ -78,7 +78,8 @@ class Sweep:
             session = self._repository.writable_session(BRANCH)
             info = read_sweep(session, self.name)
             nodes = {path: session.get_node_id(f"/{path}") for path in _progress_arrays(info)}
-            self._template = Fork(session.fork(), self.name, info.data_hash, nodes)
+            rows = {name: row for row, name in enumerate((*info.models, *info.baselines))}
+            self._template = Fork(session.fork(), self.name, info.data_hash, nodes, rows)
         return self._template.copy()
 
     def merge_and_commit(

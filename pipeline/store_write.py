@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.schema import VARIABLE, Group, Status, group_path, sweep_path
+from pipeline.schema import VARIABLE, Group, Status, group_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Fork:
         Names of the sweep and of the panel it calibrates on.
     nodes
         Identity of the sweep's arrays when the fork was made, by path of the array that shows progress.
+    rows
+        Position of every model and baseline along the model axis of the validation table.
     written
         What has been written through this fork.
     """
@@ -47,6 +49,7 @@ class Fork:
     sweep: str
     data_hash: str
     nodes: Mapping[str, str]
+    rows: Mapping[str, int]
     written: list[Written] = field(default_factory=list)
 
     def copy(self) -> "Fork":
@@ -78,7 +81,8 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
     Raises
     ------
     StoreError
-        The region is not whole chunks, or the arrays do not fit the sweep. Nothing is written then.
+        The region is not whole chunks, or the arrays do not fit the sweep: nothing is written then. Or the
+        disk is full.
     """
     region = Written(model, markets.start, markets.stop)
     targets = _targets(fork, model)
@@ -90,16 +94,20 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
         # A chunk that equals the fill value must still be there: it says that the work was done.
         target = targets[name].with_config({"write_empty_chunks": True})
         values = np.ascontiguousarray(arrays[name], dtype=target.dtype)
-        if name == "error":
-            target[markets, :, _row(fork, model), :] = values
-        else:
-            target[markets] = values
+        place = (markets, slice(None), fork.rows[model]) if name == "error" else (markets,)
+        try:
+            target[place] = values
+        except icechunk.IcechunkError as error:
+            raise StoreError(f"Results of {model} could not be written: {error}") from error
     fork.written.append(region)
     return fork
 
 
 def _targets(fork: Fork, model: str) -> dict[str, zarr.Array]:
     """Find the arrays of the sweep that hold results of this model."""
+    if model not in fork.rows:
+        known = ", ".join(fork.rows)
+        raise StoreError(f"The sweep {fork.sweep} has no model and no baseline {model}; it has {known}.")
     store = fork.session.store
     targets: dict[str, zarr.Array] = {}
     kinds: tuple[Group, ...] = ("trajectories", "validation", "fits")
@@ -108,19 +116,8 @@ def _targets(fork: Fork, model: str) -> dict[str, zarr.Array]:
             group = zarr.open_group(store, path=group_path(fork.sweep, kind, model), mode="r+", zarr_format=3)
         except FileNotFoundError:
             continue
-        if kind == "validation" and _row(fork, model) < 0:
-            continue
         targets |= {name: array for name, array in group.arrays() if name in VARIABLE}
-    if not targets:
-        raise StoreError(f"The sweep {fork.sweep} has no model and no baseline named {model}.")
     return targets
-
-
-def _row(fork: Fork, model: str) -> int:
-    """Position of a model along the axis of the validation table; -1 when it has no row."""
-    labels = zarr.open_array(fork.session.store, path=f"{sweep_path(fork.sweep)}/model", mode="r")[...]
-    found = np.flatnonzero(np.asarray(labels) == model)
-    return int(found[0]) if found.size else -1
 
 
 def _check_names(model: str, expected: set[str], given: set[str]) -> None:
