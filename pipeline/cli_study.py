@@ -33,17 +33,17 @@ def run(
     study: StudyFile, overrides: Overrides = None, cluster: Cluster = None, workers: Workers = None
 ) -> None:
     """Run a study, going on where an earlier run left off. Running it twice does nothing the second time."""
-    from rich.console import Console
-
     from pipeline.display import choose_watcher
-    from pipeline.display_tables import show_report
+    from pipeline.display_tables import make_console, show_report
+    from pipeline.query import open_store
     from pipeline.run import run_study
     from pipeline.schema import SweepState
 
     loaded = load(study, overrides, cluster, workers)
-    console = Console()
+    console = make_console()
     report = run_study(loaded, study_text=study_text(study, overrides), watcher=choose_watcher(console))
-    show_report(console, loaded, report)
+    summary = open_store(report.store, sweep=report.sweep).summary() if report.done else None
+    show_report(console, report, summary)
     if report.unfinished:
         raise typer.Exit(ExitCode.FAILURE)
     if report.state != SweepState.DONE:
@@ -54,14 +54,12 @@ def check(
     study: StudyFile, overrides: Overrides = None, cluster: Cluster = None, workers: Workers = None
 ) -> None:
     """Check a study and its data, and show what running it would do. Nothing is written."""
-    from rich.console import Console
-
-    from pipeline.display_tables import show_plan
+    from pipeline.display_tables import make_console, show_plan
     from pipeline.run import open_study_panel, plan_study
 
     loaded = load(study, overrides, cluster, workers)
     panel = open_study_panel(loaded)
-    show_plan(Console(), loaded, panel, plan_study(loaded, panel))
+    show_plan(make_console(), loaded, panel, plan_study(loaded, panel))
 
 
 def schema() -> None:

@@ -42,4 +42,4 @@ def default_methods() -> Methods:
     """Give the methods of this package; imports the compiler."""
     from pipeline.chunk import assess_baseline, calibrate_chunk, count_columns, describe_model
 
-    return Methods(describe_model, count_columns, calibrate_chunk, assess_baseline, "pipeline.warm:warm")
+    return Methods(describe_model, count_columns, calibrate_chunk, assess_baseline, "pipeline.warm:warm_up")

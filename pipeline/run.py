@@ -20,6 +20,7 @@ from pipeline.plan import BLOCK_BYTES, Plan, Task, plan
 from pipeline.schema import Status, SweepState, sweep_name
 from pipeline.store import Store, Sweep, write_chunk
 from pipeline.work import Job, Work, crashed_arrays
+from pipeline.worker import call_by_name
 
 #: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
 FAILURES_IN_A_ROW = 5
@@ -82,9 +83,15 @@ def open_study_panel(study: Study) -> Any:
     -------
     pipeline.panel.PanelSource
     """
-    from pipeline.panel import open_panel
+    from pipeline.panel import open_panel, panel_of_blocks
 
-    return open_panel(study)
+    if study.simulate is None:
+        return open_panel(study)
+    from pipeline.simulate import simulate_blocks
+
+    return panel_of_blocks(
+        simulate_blocks(study), currency=study.simulate.currency, name=f"the simulated panel of {study.study}"
+    )
 
 
 def plan_study(
@@ -157,7 +164,7 @@ def run_study(
         watcher.note(str(warning))
     store = Store.open_or_create(location)
     layout = planned.layout
-    store.write_panel(panel.content_hash, panel.blocks(_block_markets(planned)), layout.markets, layout.chunk)
+    store.write_panel(panel.content_hash, _blocks(study, panel, planned), layout.markets, layout.chunk)
     sweep = store.create_sweep(
         study=study.study,
         study_text=study_text or study.model_dump_json(indent=2),
@@ -207,6 +214,10 @@ class _Run:
         return self._report(SweepState.INTERRUPTED)
 
     def _execute(self, tasks: tuple[Task, ...], methods: Methods) -> bool:
+        if methods.warm is not None and self.study.cluster.kind == "local":
+            # Before the workers start: on a fresh computer every one of them would compile the same code.
+            self.watcher.stage("Loading compiled code (compiling it, the first time)")
+            call_by_name(methods.warm)
         hooks = Hooks(on_outcome=self._on_outcome, on_tick=self._on_tick, stop=self.stop, warm=methods.warm)
         with stop_on_signals(self.stop):
             return execute(self._jobs(tasks), Work(self.study, methods), self.study.cluster, hooks)
@@ -292,10 +303,16 @@ def _existing_chunk(location: str, name: str) -> int | None:
         return None
 
 
-def _block_markets(planned: Plan) -> int:
-    """Count the markets held in memory at once while the panel is written: whole chunks."""
+def _blocks(study: Study, panel: Any, planned: Plan) -> Iterator[Any]:
+    """Load the panel a bounded number of markets at a time, whole chunks; with the truth if simulated."""
+    attributes = {}
+    if study.simulate is not None:
+        from pipeline.simulate import simulated_truth, true_model
+
+        attributes["truth"] = {"model": true_model(study), "parameters": simulated_truth(study)}
     chunk = planned.layout.chunk
-    return max(BLOCK_BYTES // max(planned.size.bytes * chunk, 1), 1) * chunk
+    for block in panel.blocks(max(BLOCK_BYTES // max(planned.size.bytes * chunk, 1), 1) * chunk):
+        yield block.assign_attrs(attributes)
 
 
 def _refuse_too_large(study: Study, planned: Plan) -> None:

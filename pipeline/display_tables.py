@@ -1,0 +1,163 @@
+"""Tables for people: the plan of a study, what a run came to, the sweeps of a store."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from pipeline.config import Study
+from pipeline.cost import readable_bytes, readable_seconds
+from pipeline.executors import count_workers
+from pipeline.plan import Plan
+from pipeline.query_format import Table
+from pipeline.query_summary import Summary
+from pipeline.run import RunReport
+from pipeline.schema import SweepState
+from pipeline.store import Store
+
+#: Columns of a table in a file or pipe, where there is no terminal to ask.
+_WIDTH = 132
+#: Rows of a table that are shown; `beed query` gives all.
+_ROWS = 12
+
+_HEADINGS = {
+    "best_by_aic": "best by AIC in",
+    "best_by_bic": "best by BIC in",
+    "rmse": "median rmse",
+    "starts_agree": "starts agree",
+    "seconds": "s per fit",
+    "best_in": "best in",
+}
+
+
+def make_console() -> Console:
+    """Make a console that writes wide lines where it is not a terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
+
+
+def show_plan(console: Console, study: Study, panel: Any, plan: Plan) -> None:
+    """Print what running a study would do, and what it cannot learn from its data."""
+    workers = count_workers(study.cluster)
+    seconds = readable_seconds(plan.seconds / max(workers, 1))
+    where = {"serial": "one after the other", "local": f"{workers} worker processes"}.get(
+        study.cluster.kind, f"cluster {study.cluster.kind}"
+    )
+    facts = {
+        "sweep": plan.sweep,
+        "store": study.store_location,
+        "markets": f"{plan.n_markets}",
+        "firms": f"{plan.size.firms}",
+        "periods": f"{plan.size.periods} of {panel.frequency}",
+        "efforts": ", ".join(panel.efforts),
+        "models": f"{len(plan.models)}",
+        "windows": ", ".join(plan.layout.windows),
+        "fits": f"{plan.fits}, {plan.layout.n_starts} starts each",
+        "chunks": f"{plan.chunks} of {plan.layout.chunk} markets, {len(plan.tasks)} tasks",
+        "bytes": f"{readable_bytes(plan.bytes)} before compression",
+        "time": f"about {seconds} ({where})" if workers else f"about {seconds} of one core ({where})",
+    }
+    _print_facts(console, f"Study {study.study}: ready to run", facts)
+    models = [
+        (model.variant.name, model.columns, readable_seconds(model.seconds_per_fit)) for model in plan.models
+    ]
+    print_table(console, "Models", Table.from_rows(("model", "free parameters", "time per fit"), models))
+    for note in panel.notes:
+        console.print(f"Note: {note}", markup=False, highlight=False)
+    for warning in plan.warnings:
+        console.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False)
+
+
+def show_report(console: Console, report: RunReport, summary: Summary | None) -> None:
+    """Print what a run came to, and how to ask for more."""
+    if summary is not None and report.done:
+        show_summary(console, summary)
+    lines = []
+    if report.done:
+        speed = report.done / max(report.seconds, 1e-9)
+        lines.append(f"{report.done} fits in {readable_seconds(report.seconds)} ({speed:.3g} a second).")
+    if report.state != SweepState.DONE:
+        left = report.total - report.kept - report.done
+        lines.append(f"Stopped with {left} fits to do; everything finished is kept. Run again to go on.")
+    lines += [f"Unfinished: {sentence}" for sentence in report.unfinished[:_ROWS]]
+    lines.append(f"Results: {report.store} (sweep {report.sweep})")
+    lines.append(f"Ask:     beed show {report.store}")
+    lines.append(f'         beed query {report.store} --sort aic --limit 10   or --sql "select ..."')
+    lines.append(f'         python: import pipeline; pipeline.open_store("{report.store}")')
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_summary(console: Console, summary: Summary) -> None:
+    """Print the tables of a summary that have something to say."""
+    sweep = summary.sweep
+    _print_facts(
+        console,
+        f"Sweep {sweep.name}",
+        {"state": sweep.state.value, "created": sweep.created, "markets": str(sweep.n_markets)},
+    )
+    print_table(console, f"Models (window {summary.window})", summary.models)
+    print_table(console, "Best model by market", summary.best)
+    print_table(console, "Recovered against the truth", summary.recovered)
+    print_table(console, "Errors in the periods kept back", summary.validation)
+    print_table(console, "Parameters at a bound", summary.at_bounds)
+    print_table(console, "Failures by reason", summary.failures)
+
+
+def show_sweeps(console: Console, store: Store) -> None:
+    """Print the sweeps of a store, the oldest first."""
+    rows = []
+    for info in store.sweeps():
+        sweep = store.sweep(info.name)
+        left = 0
+        if not info.compacted:
+            pending = (part for model in info.models for part in sweep.pending(model))
+            left = sum(part.stop - part.start for part in pending) * info.n_windows
+        rows.append(
+            (
+                info.name,
+                info.state.value,
+                f"{info.n_fits - left}/{info.n_fits}",
+                info.created,
+                len(info.models),
+                info.n_markets,
+                info.study_hash[:8],
+                info.data_hash[:8],
+            )
+        )
+    names = ("sweep", "state", "fits done", "created", "models", "markets", "study hash", "data hash")
+    if rows:
+        print_table(console, "", Table.from_rows(names, rows))
+    else:
+        console.print(f"The store at {store.location.url} holds no sweep yet.", markup=False, highlight=False)
+
+
+def print_table(console: Console, title: str, table: Table) -> None:
+    """Print the first rows of a table, and how many there are; nothing when it is empty."""
+    if not len(table):
+        return
+    drawn = RichTable(title=title or None, title_justify="left", title_style="bold", header_style="bold")
+    for name, column in table.columns.items():
+        right = column.dtype.kind in "biuf"
+        drawn.add_column(_HEADINGS.get(name, name.replace("_", " ")), justify="right" if right else "left")
+    for row in list(table.take(slice(_ROWS)).rows()):
+        drawn.add_row(*(_cell(value) for value in row))
+    console.print(drawn)
+    if len(table) > _ROWS:
+        console.print(f"... and {len(table) - _ROWS} more rows", style="dim", highlight=False)
+
+
+def _print_facts(console: Console, title: str, facts: Mapping[str, str]) -> None:
+    console.print(title, style="bold", markup=False, highlight=False)
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        console.print(f"  {name:<{width}}  {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    if value is None or value != value:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
