@@ -1,0 +1,257 @@
+"""One model on one market: starts, screen, refine, and a frozen record of what came out."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.catalogue import Curve
+from kernels.response import ResponseError
+from pipeline.config import FitSection, Variant
+from pipeline.covariance import Covariance, correlation_of, covariance_of
+from pipeline.model import MarketModel, build_model, first_periods, market_data
+from pipeline.panel_market import MarketArrays
+from pipeline.refine import Refined, RefineSettings, refine
+from pipeline.schema import Status
+from pipeline.starts import distinct, sample_starts
+from pipeline.validation import share_errors
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+# Evaluations that screening spends on one start; lmfit goes on from the best ones.
+_SCREEN_EVALUATIONS = 200
+# Two starts reached the same optimum when their costs differ by less than this, relative.
+_AGREE = 1e-6
+# A parameter is at a bound when it is this close to it, relative to the size of its sampling box.
+_AT_BOUND = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class FitRecord:
+    """What one calibration came to.
+
+    Attributes
+    ----------
+    status
+        What became of it; when it is not usable the arrays are empty.
+    names
+        What ``value`` holds.
+    value, stderr, at_bound
+        (Q,) estimates; their standard errors (nan where the data do not determine them, or at a bound); and
+        -1 for the lower bound, 1 for the upper bound, 0 between.
+    correlation
+        (Q, Q) of the estimates.
+    statistic
+        By the names in `pipeline.schema.STATISTIC_NAMES`.
+    start_cost
+        (S,) cost that screening reached from each start.
+    share
+        (T, N) modelled shares over all periods of the market.
+    error
+        Errors in the periods that were not fitted, by metric.
+    message
+        What the optimiser said.
+    """
+
+    status: Status
+    names: tuple[str, ...] = ()
+    value: Vector = field(default_factory=lambda: np.empty(0))
+    stderr: Vector = field(default_factory=lambda: np.empty(0))
+    at_bound: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))
+    correlation: Matrix = field(default_factory=lambda: np.empty((0, 0)))
+    statistic: Mapping[str, float] = field(default_factory=dict)
+    start_cost: Vector = field(default_factory=lambda: np.empty(0))
+    share: Matrix = field(default_factory=lambda: np.empty((0, 0)))
+    error: Mapping[str, float] = field(default_factory=dict)
+    message: str = ""
+
+
+def calibrate_market(
+    variant: Variant,
+    market: MarketArrays,
+    efforts: tuple[str, ...],
+    fit: FitSection,
+    seed: np.random.SeedSequence,
+    *,
+    curves: Mapping[str, Curve] | None = None,
+    n_train: int | None = None,
+) -> FitRecord:
+    """Calibrate a variant on the first ``n_train`` periods of a market.
+
+    Parameters
+    ----------
+    variant : Variant
+    market : MarketArrays
+    efforts : tuple of str
+        Names along its effort axis.
+    fit : FitSection
+        Method, starts, residual, bounds, ...
+    seed : SeedSequence
+        Of the starting points.
+    curves : mapping, optional
+        The study's own curves.
+    n_train : int, optional
+        Periods to fit; by default all. The others are predicted, given their efforts.
+
+    Returns
+    -------
+    FitRecord
+        A fit that cannot be made is a status, never an exception.
+    """
+    began = time.perf_counter()
+    n_times = market.share.shape[0]
+    n_train = n_times if n_train is None else n_train
+    training = first_periods(market, n_train)
+    refusal = _refusal(training, fit)
+    if refusal is not None:
+        return FitRecord(refusal)
+    try:
+        model = build_model(variant, training, efforts, fit, curves or {})
+    except ResponseError:
+        return FitRecord(Status.OUTSIDE_DOMAIN)
+    dependent = [name for name in fit.expr if name in model.names]
+    if model.n_residuals <= model.n_free - len(dependent):
+        return FitRecord(Status.TOO_FEW_RESIDUALS)
+    starts = sample_starts(model.start, model.low, model.high, model.vary, fit.starts, seed)
+    screened = model.screen(starts, _SCREEN_EVALUATIONS)
+    chosen = distinct(screened.value, screened.cost, fit.polish)
+    if chosen.size == 0:
+        return FitRecord(Status.NO_FINITE_START, start_cost=screened.cost)
+    settings = RefineSettings(
+        fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
+    )
+    refined = _best(model, [refine(model, screened.value[row], settings) for row in chosen])
+    return _record(model, market, refined, screened.cost, fit, dependent, began)
+
+
+def _refusal(market: MarketArrays, fit: FitSection) -> Status | None:
+    """Tell why no model can be fitted to these periods, if none can."""
+    if market.share.shape[0] < 2:
+        return Status.TOO_FEW_RESIDUALS
+    fitted = market.active[1:] if fit.initial == "observed" else market.active
+    if not (fitted.sum(axis=1) >= 2).any():
+        return Status.ONE_FIRM
+    if fit.residual == "ilr" and (market.share[market.active] <= 0.0).any():
+        return Status.ZERO_SHARE
+    return None
+
+
+def _cost(model: MarketModel, theta: Vector) -> float:
+    residual = model.residual(theta)
+    return np.inf if residual is None else 0.5 * float(residual @ residual)
+
+
+def _best(model: MarketModel, candidates: list[Refined]) -> Refined:
+    return min(candidates, key=lambda refined: _cost(model, refined.theta))
+
+
+def _record(
+    model: MarketModel,
+    market: MarketArrays,
+    refined: Refined,
+    start_cost: Vector,
+    fit: FitSection,
+    dependent: list[str],
+    began: float,
+) -> FitRecord:
+    theta = refined.theta
+    residual = model.residual(theta)
+    share = model.shares(theta, market_data(market, fit.initial, model.data.reference_sales))
+    if residual is None or share is None:
+        return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=refined.message)
+    at_bound = _at_bound(model, theta)
+    names, matrix = model.reported(market.firms)
+    n_free = model.n_free - len(dependent)
+    covariance = _covariance(model, theta, residual, at_bound, dependent, n_free)
+    reported = _propagate(covariance, matrix)
+    n_train = model.data.active.shape[0]
+    fitted = slice(model.data.first, n_train)
+    statistic = _information(residual, n_free) | {
+        "rmse": share_errors(share[fitted], market.share[fitted], market.active[fitted])["rmse"],
+        "nfev": float(refined.evaluations),
+        "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
+        "seconds": time.perf_counter() - began,
+    }
+    return FitRecord(
+        status=Status.CONVERGED if refined.converged else Status.EVALUATIONS_EXHAUSTED,
+        names=names,
+        value=matrix @ theta,
+        stderr=np.sqrt(np.diag(reported)),
+        at_bound=np.concatenate([at_bound, np.zeros(len(names) - theta.size, dtype=np.int8)]),
+        correlation=correlation_of(reported),
+        statistic=statistic,
+        start_cost=start_cost,
+        share=share,
+        error=share_errors(share[n_train:], market.share[n_train:], market.active[n_train:]),
+        message=refined.message,
+    )
+
+
+def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:
+    """Mark free parameters that stopped at a bound: -1 at the lower, 1 at the upper one."""
+    width = _AT_BOUND * np.maximum(model.high - model.low, np.abs(theta))
+    return np.where(
+        ~model.vary,
+        0,
+        np.where(theta - model.lower <= width, -1, np.where(model.upper - theta <= width, 1, 0)),
+    ).astype(np.int8)
+
+
+def _covariance(
+    model: MarketModel,
+    theta: Vector,
+    residual: Vector,
+    at_bound: NDArray[np.int8],
+    dependent: list[str],
+    n_free: int,
+) -> Matrix:
+    """Covariance of all P parameters: 0 where fixed, nan where undetermined, at a bound or tied to others."""
+    jacobian = model.jacobian(theta)
+    tied = np.isin(model.names, dependent)
+    inner = (at_bound == 0) & model.vary & ~tied
+    degrees = residual.size - n_free
+    variance = float(residual @ residual) / degrees if degrees > 0 else np.nan
+    estimate: Covariance = covariance_of(jacobian[inner[model.vary]], variance)
+    full = np.zeros((theta.size, theta.size))
+    full[np.ix_(inner, inner)] = estimate.matrix
+    unknown = model.vary & ~inner
+    full[unknown, :] = np.nan
+    full[:, unknown] = np.nan
+    return full
+
+
+def _propagate(covariance: Matrix, matrix: Matrix) -> Matrix:
+    """Covariance of ``matrix @ theta``; nan only for what depends on something undetermined."""
+    unknown = np.isnan(np.diag(covariance))
+    result = matrix @ np.where(np.isnan(covariance), 0.0, covariance) @ matrix.T
+    touched = (matrix[:, unknown] != 0.0).any(axis=1)
+    result[touched, :] = np.nan
+    result[:, touched] = np.nan
+    # What is fixed has no uncertainty to report.
+    fixed = np.diag(result) == 0.0
+    result[fixed, :] = np.nan
+    result[:, fixed] = np.nan
+    return result
+
+
+def _information(residual: Vector, n_free: int) -> dict[str, float]:
+    """Fit statistics as lmfit defines them, with the Gaussian log-likelihood beside."""
+    n = residual.size
+    chisqr = float(residual @ residual)
+    # A perfect fit has an infinite likelihood; the smallest positive number keeps the criteria finite.
+    deviance = n * np.log(max(chisqr, np.finfo(float).tiny) / n)
+    aic = deviance + 2 * n_free
+    spare = n - n_free - 1
+    return {
+        "chisqr": chisqr,
+        "redchi": chisqr / (n - n_free) if n > n_free else np.nan,
+        "aic": aic,
+        "aicc": aic + 2 * n_free * (n_free + 1) / spare if spare > 0 else np.nan,
+        "bic": deviance + np.log(n) * n_free,
+        "log_likelihood": -0.5 * (n * (np.log(2 * np.pi) + 1) + deviance),
+        "n_residual": float(n),
+        "n_free": float(n_free),
+    }

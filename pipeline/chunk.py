@@ -1,0 +1,167 @@
+"""Calibrations and baselines for a chunk of markets, as the arrays that the store keeps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from kernels.catalogue import CURVES
+from pipeline.baselines import predict_shares
+from pipeline.calibrate import FitRecord, calibrate_market
+from pipeline.config import Study, Variant
+from pipeline.config_catalogue import own_curves
+from pipeline.config_parameters import INITIAL, JUMP_PRICE, variant_parameters
+from pipeline.panel_market import MarketArrays, iterate_markets
+from pipeline.schema import STATISTIC_NAMES, VARIABLE, ModelLayout, ParameterLabel, pack_statistics
+from pipeline.seeds import fit_seed
+from pipeline.validation import METRICS, n_training, share_errors, window_names
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> ModelLayout:
+    """Name all parameters that a model may have in any market, with their units.
+
+    Parameters
+    ----------
+    variant : Variant
+    study : Study
+        Own curves, and whether initial shares are estimated.
+    firms : (N,) array
+        All firms of the panel.
+    """
+    labels = [str(firm) for firm in firms.tolist()]
+    names = list(variant_parameters(variant, study.curves, labels))
+    if study.fit.initial == "estimated":
+        names += [f"{INITIAL}.{firm}" for firm in labels]
+    formulas = {
+        effort: study.curves[curve].formula if curve in study.curves else CURVES[curve].formula
+        for effort, curve in variant.response.curves.items()
+    }
+    return ModelLayout(
+        variant.name,
+        tuple(ParameterLabel(name, _unit(name)) for name in names),
+        {
+            "form": variant.form,
+            "response": variant.response.name,
+            "link": variant.response.link,
+            "curves": dict(variant.response.curves),
+            "formulas": formulas,
+            "order": list(variant.response.order),
+            "carry_over": dict(variant.carry_over),
+            "firm_effects": variant.firm_effects,
+            "numeraire": variant.numeraire,
+        },
+    )
+
+
+def _unit(name: str) -> str:
+    # The units of coefficients follow from those of their effort; only M is in currency.
+    return "currency" if name == JUMP_PRICE else "1"
+
+
+def count_columns(variant: Variant, study: Study, n_firms: int) -> int:
+    """Count the free parameters of a model in a market of ``n_firms`` firms."""
+    names = set(variant_parameters(variant, study.curves, None))
+    fixed = {name for name in names if name in study.fit.fixed or name in study.fit.expr}
+    fixed |= set() if variant.form == "scaled" else {"returns_to_scale"}
+    fixed |= {JUMP_PRICE} if variant.numeraire is None else {variant.numeraire}
+    constants = {"none": 0, "constant": 0, "free": n_firms, "zero-sum": n_firms - 1}[variant.firm_effects]
+    initial = n_firms - 1 if study.fit.initial == "estimated" else 0
+    return len(names - fixed) + constants + initial
+
+
+def calibrate_chunk(panel: xr.Dataset, variant: Variant, study: Study) -> Arrays:
+    """Calibrate one model on some markets, over all windows.
+
+    Parameters
+    ----------
+    panel : Dataset
+        The markets, loaded.
+    variant : Variant
+    study : Study
+
+    Returns
+    -------
+    dict of str to array
+        What `pipeline.store.write_chunk` wants for the model.
+    """
+    curves = own_curves(study.curves)
+    efforts = tuple(str(name) for name in panel["effort"].values)
+    layout = describe_model(variant, study, panel["firm"].values)
+    columns = {label.name: position for position, label in enumerate(layout.parameters)}
+    windows = window_names(study.validation.holdout)
+    arrays = _empty(panel, len(windows), len(columns), study)
+    for position, market in enumerate(iterate_markets(panel)):
+        seed = fit_seed(study.seed, variant.name, market.market)
+        for window, name in enumerate(windows):
+            count = n_training(market.times.size, study.validation.holdout) if name == "holdout" else None
+            record = calibrate_market(variant, market, efforts, study.fit, seed, curves=curves, n_train=count)
+            _store(arrays, (position, window), record, columns, panel, market)
+    return arrays
+
+
+def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
+    """Measure one baseline on some markets: ``error`` of shape (market, window, metric)."""
+    windows = window_names(study.validation.holdout)
+    error = np.full((panel.sizes["market"], len(windows), len(METRICS)), np.nan)
+    for position, market in enumerate(iterate_markets(panel)):
+        count = n_training(market.times.size, study.validation.holdout)
+        if count < 1:
+            continue
+        predicted = predict_shares(baseline, market, count)
+        found = share_errors(predicted[count:], market.share[count:], market.active[count:])
+        error[position, windows.index("holdout")] = [found[metric] for metric in METRICS]
+    return {"error": error}
+
+
+def _empty(panel: xr.Dataset, n_windows: int, n_parameters: int, study: Study) -> Arrays:
+    sizes = {
+        "market": panel.sizes["market"],
+        "window": n_windows,
+        "param": n_parameters,
+        "param_": n_parameters,
+        "statistic_name": len(STATISTIC_NAMES),
+        "start": study.fit.starts,
+        "replicate": study.uncertainty.bootstrap,
+        "firm": panel.sizes["firm"],
+        "time": panel.sizes["time"],
+        "metric": len(METRICS),
+    }
+    arrays = {}
+    for name, variable in VARIABLE.items():
+        if (name == "error" and not study.validation.holdout) or 0 in [
+            sizes.get(dim, 1) for dim in variable.dims
+        ]:
+            continue
+        shape = [sizes[dim] for dim in variable.dims if dim != "model"]
+        arrays[name] = np.full(shape, variable.fill, dtype=variable.dtype)
+    return arrays
+
+
+def _store(
+    arrays: Arrays,
+    place: tuple[int, int],
+    record: FitRecord,
+    columns: Mapping[str, int],
+    panel: xr.Dataset,
+    market: MarketArrays,
+) -> None:
+    """Put a record in its place along the axes of the sweep."""
+    arrays["status"][place] = record.status
+    arrays["start_cost"][place][: record.start_cost.size] = record.start_cost
+    if not record.status.usable:
+        return
+    at = np.array([columns[name] for name in record.names])
+    arrays["value"][place][at] = record.value
+    arrays["stderr"][place][at] = record.stderr
+    arrays["at_bound"][place][at] = record.at_bound
+    arrays["correlation"][place][np.ix_(at, at)] = record.correlation
+    arrays["statistic"][place] = pack_statistics(record.statistic)
+    firms = np.searchsorted(panel["firm"].values, market.firms)
+    times = np.searchsorted(panel["time"].values, market.times)
+    arrays["share"][place][np.ix_(firms, times)] = record.share.T
+    if "error" in arrays:
+        arrays["error"][place] = [record.error[metric] for metric in METRICS]

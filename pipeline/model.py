@@ -1,0 +1,264 @@
+"""One model on one market: the place where labels meet bare kernels."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.batch import BatchFit, fit_batch
+from kernels.catalogue import Curve
+from kernels.residual import (
+    ILR,
+    INVESTMENT,
+    OK,
+    PLAIN,
+    PROPORTIONAL,
+    SCALED,
+    MarketData,
+    make_market_workspace,
+    n_observations,
+    observed_target,
+    prepare_market,
+    residual_jacobian,
+    simulate_market,
+)
+from kernels.response import Response, compose
+from pipeline.config import FitSection, Variant
+from pipeline.config_parameters import CONSTANT
+from pipeline.panel_market import MarketArrays
+from pipeline.quantities import Quantity, model_quantities
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+GAMMA_FORM = {"investment": INVESTMENT, "proportional": PROPORTIONAL, "scaled": SCALED}
+RESIDUAL_KIND = {"ilr": ILR, "share": PLAIN}
+
+
+class MarketModel:
+    """A least-squares problem: one variant on some periods of one market.
+
+    Parameters
+    ----------
+    variant : Variant
+    response : Response
+        Composed for this market.
+    quantities : sequence of Quantity
+        All P parameters in the order of the kernels.
+    data : MarketData
+        Periods to fit.
+    kind : int
+        Residual, `kernels.residual.ILR` or `PLAIN`.
+
+    Attributes
+    ----------
+    names : tuple of str
+    lower, upper, start, low, high : (P,) arrays
+    vary : (P,) array of bool
+    column : (P,) array of int64
+        Row of each parameter in the Jacobian, -1 when fixed.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        response: Response,
+        quantities: tuple[Quantity, ...],
+        data: MarketData,
+        kind: int,
+    ) -> None:
+        self.variant, self.response, self.quantities, self.data, self.kind = (
+            variant,
+            response,
+            quantities,
+            data,
+            kind,
+        )
+        self.names = tuple(q.name for q in quantities)
+        self.lower = np.array([q.lower for q in quantities])
+        self.upper = np.array([q.upper for q in quantities])
+        self.start = np.array([q.start for q in quantities])
+        self.low = np.array([q.low for q in quantities])
+        self.high = np.array([q.high for q in quantities])
+        self.vary = np.array([q.vary for q in quantities])
+        self.column = np.where(self.vary, np.cumsum(self.vary) - 1, -1).astype(np.int64)
+        self.gamma_form = GAMMA_FORM[variant.form]
+        self.n_free = int(self.vary.sum())
+        self.n_residuals = int(n_observations(data))
+        self.target = observed_target(data, kind)
+        self._no_prior = np.zeros(len(quantities))
+        self._work = make_market_workspace(response.spec, data, self.n_free)
+        prepare_market(response.spec, data, self._work)
+        self._point: Vector | None = None
+        self._residual = np.empty(self.n_residuals)
+        self._jacobian = np.empty((self.n_free, self.n_residuals))
+        self._status = OK
+
+    def residual(self, theta: Vector) -> Vector | None:
+        """Return the residuals, shape (R,); None where the model cannot be evaluated."""
+        self._evaluate(theta)
+        return self._residual.copy() if self._status == OK else None
+
+    def jacobian(self, theta: Vector) -> Matrix:
+        """Return the derivatives of the residuals in the free parameters, shape (free, R)."""
+        self._evaluate(theta)
+        return self._jacobian.copy()
+
+    def _evaluate(self, theta: Vector) -> None:
+        if self._point is not None and np.array_equal(theta, self._point):
+            return
+        self._point = theta.copy()
+        self._status = residual_jacobian(
+            self.response.spec,
+            self.data,
+            self.target,
+            self._no_prior,
+            self._no_prior,
+            self.gamma_form,
+            self.kind,
+            np.ascontiguousarray(theta),
+            self.column,
+            self._work,
+            self._residual,
+            self._jacobian,
+        )
+
+    def screen(self, starts: Matrix, max_evaluations: int) -> BatchFit:
+        """Fit from many starts at once, shape (S, P)."""
+        return fit_batch(
+            self.response.spec,
+            self.data,
+            starts,
+            self.lower,
+            self.upper,
+            vary=self.vary,
+            gamma_form=self.gamma_form,
+            kind=self.kind,
+            targets=self.target[np.newaxis],
+            target_index=np.zeros(len(starts), dtype=np.int64),
+            max_evaluations=max_evaluations,
+        )
+
+    def shares(self, theta: Vector, data: MarketData | None = None) -> Matrix | None:
+        """Simulate shares at the end of every period, shape (T, N); None where the model cannot be evaluated.
+
+        Parameters
+        ----------
+        theta : (P,) array
+            All parameters.
+        data : MarketData, optional
+            Other periods of the same market; by default those fitted.
+        """
+        data = self.data if data is None else data
+        work = make_market_workspace(self.response.spec, data, 0)
+        prepare_market(self.response.spec, data, work)
+        share = np.empty(data.active.shape)
+        none = np.full(self.column.size, -1, dtype=np.int64)
+        status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
+        return share if status == OK else None
+
+    def reported(self, firms: NDArray) -> tuple[tuple[str, ...], Matrix]:
+        """Name what is reported, and give the matrix that takes ``theta`` to it.
+
+        Constants that sum to zero are one parameter less than firms: the last one's follows from the others.
+        """
+        matrix, names = np.eye(len(self.names)), list(self.names)
+        if self.variant.firm_effects == "zero-sum":
+            own = np.array([name.startswith(f"{CONSTANT}.") for name in names], dtype=float)
+            matrix = np.vstack([matrix, -own])
+            names.append(f"{CONSTANT}.{firms[-1]}")
+        return tuple(names), matrix
+
+
+def market_data(market: MarketArrays, initial: str, reference_sales: float) -> MarketData:
+    """Arrange a market for the kernels.
+
+    Parameters
+    ----------
+    market : MarketArrays
+    initial : str
+        ``observed`` or ``estimated``: state before the first fitted period.
+    reference_sales : float
+        Scale of the market, currency per period.
+    """
+    return MarketData(
+        efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
+        active=np.ascontiguousarray(market.active),
+        share=np.ascontiguousarray(np.where(market.active, market.share, 0.0)),
+        total_sales=np.ascontiguousarray(market.total_sales),
+        duration=np.ascontiguousarray(market.duration),
+        reference_sales=float(reference_sales),
+        first=1 if initial == "observed" else 0,
+    )
+
+
+def first_periods(market: MarketArrays, count: int) -> MarketArrays:
+    """Keep the first ``count`` periods of a market, all its firms kept."""
+    return replace(
+        market,
+        times=market.times[:count],
+        share=market.share[:count],
+        total_sales=market.total_sales[:count],
+        duration=market.duration[:count],
+        efforts=market.efforts[:, :count],
+        active=market.active[:count],
+    )
+
+
+def build_model(
+    variant: Variant,
+    market: MarketArrays,
+    efforts: tuple[str, ...],
+    fit: FitSection,
+    curves: Mapping[str, Curve],
+) -> MarketModel:
+    """Compose a variant for the given periods of a market.
+
+    Parameters
+    ----------
+    variant : Variant
+    market : MarketArrays
+        Periods to fit; firms that are in none of them keep the starting values of their constants.
+    efforts : tuple of str
+        Names along the effort axis of the market.
+    fit : FitSection
+        Residual, initial state, fixed parameters and bounds.
+    curves : mapping of str to Curve
+        The study's own curves.
+
+    Raises
+    ------
+    kernels.response.DomainError
+        An effort lies outside the domain of its curve.
+    ValueError
+        A share is zero under log-ratios.
+    """
+    reference_sales = float(market.total_sales.mean())
+    response = compose_response(variant, market, efforts, curves)
+    quantities = model_quantities(variant, response, market, efforts, fit, reference_sales)
+    data = market_data(market, fit.initial, reference_sales)
+    return MarketModel(variant, response, quantities, data, RESIDUAL_KIND[fit.residual])
+
+
+def compose_response(
+    variant: Variant, market: MarketArrays, efforts: tuple[str, ...], curves: Mapping[str, Curve]
+) -> Response:
+    """Compose the market function of a variant for one market.
+
+    Raises
+    ------
+    kernels.response.ResponseError
+        An effort lies outside the domain of its curve.
+    """
+    choice = variant.response
+    return compose(
+        [curves.get(choice.curves[name], choice.curves[name]) for name in efforts],
+        efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
+        active=np.ascontiguousarray(market.active),
+        link=choice.link,
+        effects=variant.firm_effects,
+        carry_over=[variant.carry_over[name] for name in efforts],
+        order=[efforts.index(name) for name in choice.order] if choice.order else None,
+        names=efforts,
+    )

@@ -1,0 +1,85 @@
+"""Starting points of a multi-start fit: quasi-random inside a box, the first one from the data."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+# A box that spans more than this ratio, all positive, is sampled by the logarithm: scales are found that way.
+_LOGARITHMIC_RATIO = 20.0
+
+
+def sample_starts(
+    start: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    vary: NDArray[np.bool_],
+    count: int,
+    seed: int | np.random.SeedSequence,
+) -> NDArray[np.float64]:
+    """Draw starting points by a scrambled Sobol sequence.
+
+    Parameters
+    ----------
+    start : (P,) array
+        The start that the data suggest; the first row of the answer, and the value of what does not vary.
+    low, high : (P,) arrays
+        Sampling box, finite where ``vary``; positive boxes wider than a factor of 20 are sampled by the
+        logarithm.
+    vary : (P,) array of bool
+        Which parameters are sampled.
+    count : int
+        Number of starting points, at least 1.
+    seed : int or SeedSequence
+        The same seed gives the same points; more points extend fewer.
+
+    Returns
+    -------
+    (count, P) array
+    """
+    points = np.tile(start, (count, 1))
+    free = np.flatnonzero(vary)
+    if count == 1 or free.size == 0:
+        return points
+    sampler = qmc.Sobol(free.size, scramble=True, rng=np.random.default_rng(seed))
+    # A whole power of two, as Sobol points are balanced only then.
+    unit = sampler.random_base2(int(np.ceil(np.log2(max(count - 1, 1)))))[: count - 1]
+    below, above = low[free], high[free]
+    logarithmic = (below > 0) & (above > _LOGARITHMIC_RATIO * below)
+    safe_below, safe_above = np.where(logarithmic, below, 1.0), np.where(logarithmic, above, 1.0)
+    points[1:, free] = np.where(
+        logarithmic,
+        np.exp(np.log(safe_below) + unit * (np.log(safe_above) - np.log(safe_below))),
+        below + unit * (above - below),
+    )
+    return points
+
+
+def distinct(values: NDArray[np.float64], cost: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Choose the best points that are not the same optimum reached twice.
+
+    Parameters
+    ----------
+    values : (S, P) array
+        Screened points.
+    cost : (S,) array
+        Their costs; points with a cost that is not finite are left out.
+    count : int
+        How many to choose at the most.
+
+    Returns
+    -------
+    array of int64
+        Rows, the best first.
+    """
+    chosen: list[int] = []
+    for row in np.argsort(cost, kind="stable"):
+        if not np.isfinite(cost[row]) or len(chosen) == count:
+            break
+        same = any(
+            np.isclose(cost[row], cost[other], rtol=1e-7, atol=0.0)
+            and np.allclose(values[row], values[other], rtol=1e-4, atol=1e-8)
+            for other in chosen
+        )
+        if not same:
+            chosen.append(int(row))
+    return np.array(chosen, dtype=np.int64)
