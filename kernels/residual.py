@@ -1,11 +1,11 @@
 """Residuals of a market model against observed shares, and their Jacobian, in one pass over time.
 
-Row order: for each period from ``first`` on, one row per active firm but one (in the order of firms); then
-one row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model - target.
+Row order: for each period from ``first`` on, one row per active firm but one (in the order of firms); then one
+row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model - target.
 
 Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, and, when the initial
 state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of period 0
-(entries of firms absent in period 0 are not used; if firm N is, one entry of a firm that is there must be fixed).
+(entries of firms absent in period 0 are not used; if firm N is absent, fix one entry of a firm that is there).
 """
 
 from typing import NamedTuple
@@ -13,19 +13,32 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.bernoulli import BernoulliWork, make_bernoulli_work
+from kernels.elementary import exp, log
+from kernels.evaluate import evaluate, make_workspace, prepare
 from kernels.jit import jit
+from kernels.membership import mark_changes
+from kernels.simplex import contrast_row, helmert_factors, helmert_full_rows, helmert_row
+from kernels.trajectory import (
+    INVESTMENT,
+    PROPORTIONAL,
+    SCALED,
+    Course,
+    Slopes,
+    follow_investment,
+    follow_proportional,
+    follow_scaled,
+    investment_coefficients,
+    investment_tangent,
+    proportional_tangent,
+    time_scale,
+)
+from kernels.workspace import Workspace
 
 ILR = 0
 """Rows are isometric log-ratio coordinates (Helmert basis) of the shares."""
 PLAIN = 1
 """Rows are differences of shares, of all active firms but the last."""
-
-INVESTMENT = 0
-"""returns_to_scale is 0: exact solution in closed form."""
-PROPORTIONAL = 1
-"""returns_to_scale is 1: exact solution in closed form."""
-SCALED = 2
-"""returns_to_scale is read from ``theta``."""
 
 OK = 0
 NON_FINITE_RESPONSE = 1
@@ -70,12 +83,32 @@ class MarketData(NamedTuple):
 class MarketWorkspace(NamedTuple):
     """Scratch arrays of one thread for markets of one shape; see `make_market_workspace`."""
 
-    response: tuple
+    response: Workspace
     """Workspace of the response."""
-    value: NDArray[np.float64]
-    """(time, firm) response."""
-    gradient: NDArray[np.float64]
-    """(column, time, firm) derivative of the response."""
+    scaled: BernoulliWork
+    """Workspace of the general form."""
+    course: Course
+    """What moves the shares: response, time scale, membership."""
+    slopes: Slopes
+    """Derivatives common to all firms."""
+    tangent: NDArray[np.float64]
+    """(column, time, firm) derivative of the response, then of ln share."""
+    x: NDArray[np.float64]
+    """(column, firm) derivative of ln share at the state."""
+    state: NDArray[np.float64]
+    """(2, firm) share and ln share of the state."""
+    path: NDArray[np.float64]
+    """(2, time, firm) share and ln share at the ends of periods."""
+    gain: NDArray[np.float64]
+    """(time, firm) coefficients of the investment form."""
+    rates: NDArray[np.float64]
+    """(4, time) rates of the investment form."""
+    log_ratio: NDArray[np.float64]
+    """(time,) ln(total_sales / reference_sales)."""
+    helmert: NDArray[np.float64]
+    """(2, firm) factors of the Helmert basis."""
+    whole: NDArray[np.bool_]
+    """(1,) whether every firm is there in every fitted period."""
 
 
 @jit
@@ -108,13 +141,44 @@ def make_market_workspace(spec, data, n_columns):
     Callable from Python and from kernels. Follow it by ``prepare_market(spec, data, work)``, and repeat that
     call, which only writes into ``work``, whenever ``data`` changes.
     """
-    raise NotImplementedError
+    n_times, n = data.active.shape
+    course = Course(
+        np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)), np.zeros((n_times, n)), np.zeros(n_times),
+        np.zeros(n_times, dtype=np.bool_), data.first,
+    )  # fmt: skip
+    return MarketWorkspace(
+        make_workspace(spec, n_times, n),
+        make_bernoulli_work(n),
+        course,
+        Slopes(np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)),
+        np.zeros((n_columns, n_times, n)),
+        np.zeros((n_columns, n)),
+        np.zeros((2, n)),
+        np.zeros((2, n_times, n)),
+        np.zeros((n_times, n)),
+        np.zeros((4, n_times)),
+        np.zeros(n_times),
+        helmert_factors(n),
+        np.zeros(1, dtype=np.bool_),
+    )
 
 
 @jit
 def prepare_market(spec, data, work):
-    """Compute what depends on the data only (logs of efforts, spline bases), into ``work``."""
-    raise NotImplementedError
+    """Compute what depends on the data only (logs of efforts, spline bases), into ``work``.
+
+    ``data.first`` must be the one ``work`` was made for.
+    """
+    prepare(spec, data.efforts, data.active, data.duration, work.response)
+    mark_changes(data.active, data.first, work.course.changed)
+    work.course.active[:, :] = data.active
+    work.course.entry[:, :] = data.share
+    work.whole[0] = True
+    for t in range(data.first, data.total_sales.size):
+        for i in range(data.active.shape[1]):
+            work.whole[0] = work.whole[0] and data.active[t, i]
+    for t in range(data.total_sales.size):
+        work.log_ratio[t] = np.log(data.total_sales[t] / data.reference_sales)
 
 
 def observed_target(data: MarketData, kind: int) -> NDArray[np.float64]:
@@ -125,7 +189,29 @@ def observed_target(data: MarketData, kind: int) -> NDArray[np.float64]:
     ValueError
         If an active firm's share is missing or negative, or is 0 with ``kind=ILR``.
     """
-    raise NotImplementedError
+    share = np.where(data.active, data.share, 1.0)
+    bad = ~(share > 0) if kind == ILR else ~(share >= 0)
+    bad[: data.first] = False
+    if bad.any():
+        t, i = (int(k) for k in np.argwhere(bad)[0])
+        wanted = "positive, or the residual plain share differences" if kind == ILR else "at least 0"
+        raise ValueError(
+            f"The observed share of firm {i} in period {t} is {data.share[t, i]}; expected it to be {wanted}."
+        )
+    target = np.empty(n_observations(data))
+    factors = helmert_factors(share.shape[1])
+    position = 0
+    for t in range(data.first, share.shape[0]):
+        present = data.active[t]
+        rows = int(present.sum()) - 1
+        if rows <= 0:
+            continue
+        if kind == ILR:
+            helmert_row(factors, present, np.log(share[t]), target, position)
+        else:
+            target[position : position + rows] = share[t][present][:-1]
+        position += rows
+    return target
 
 
 @jit
@@ -164,7 +250,20 @@ def residual_jacobian(
     int
         A key of `STATUS`; outputs are complete only when it is 0.
     """
-    raise NotImplementedError
+    status = _follow(spec, data, gamma_form, theta, column, work, kind == PLAIN)
+    if status != OK:
+        return status
+    end = _write_rows(kind, data.first, target, work, residual, jacobian)
+    _write_prior(prior_mean, prior_weight, theta, column, end, residual, jacobian)
+    total = 0.0
+    for r in range(residual.size):
+        total += 0.0 * residual[r]
+    # What is not finite in a tangent stays so in all later periods.
+    last = data.total_sales.size - 1
+    for c in range(work.x.shape[0]):
+        for i in range(work.x.shape[1]):
+            total += 0.0 * work.tangent[c, last, i]
+    return OK if total == 0.0 else NON_FINITE_RESIDUAL
 
 
 @jit
@@ -174,4 +273,159 @@ def simulate_market(spec, data, gamma_form, theta, column, work, share):
     Arguments as in `residual_jacobian`; ``column`` is all -1 unless ``work`` was made for its columns.
     Periods before ``data.first`` hold the observed shares. Returns a key of `STATUS`.
     """
-    raise NotImplementedError
+    status = _follow(spec, data, gamma_form, theta, column, work, True)
+    for t in range(share.shape[0]):
+        for i in range(share.shape[1]):
+            value = work.path[0, t, i] if t >= data.first else data.share[t, i]
+            share[t, i] = value if data.active[t, i] else np.nan
+    return status
+
+
+@jit
+def _start(data, n_response, theta, column, work):
+    """Set the state at the start of the first fitted period, and its derivatives."""
+    n = work.state.shape[1]
+    present = data.active[0]
+    share, log_share = work.state[0], work.state[1]
+    total = 0.0
+    for i in range(n):
+        if data.first == 0:
+            value = exp(theta[n_response + 2 + i]) if i < n - 1 else 1.0
+        else:
+            value = data.share[0, i]
+        share[i] = value if present[i] else 0.0
+        total += share[i]
+    for i in range(n):
+        share[i] /= total
+        log_share[i] = log(share[i]) if present[i] else 0.0
+    if data.first == 1:
+        work.path[0, 0, :] = share
+    work.x[:, :] = 0.0
+    if data.first == 0 and work.x.shape[0] > 0:
+        for j in range(n - 1):
+            c = column[n_response + 2 + j]
+            if c >= 0:
+                for i in range(n):
+                    work.x[c, i] = ((1.0 if i == j else 0.0) - share[j]) if present[i] and present[j] else 0.0
+
+
+@jit
+def _set_slopes(jump_price, jump_column, gamma_column, first_initial, column, work):
+    """Clear the tangents of columns the response does not write, and set the common derivatives."""
+    work.slopes.log_jump[:] = 0.0
+    work.slopes.gamma[:] = 0.0
+    if jump_column >= 0:
+        work.slopes.log_jump[jump_column] = -1.0 / jump_price
+        work.tangent[jump_column, :, :] = 0.0
+    if gamma_column >= 0:
+        work.slopes.gamma[gamma_column] = 1.0
+        work.tangent[gamma_column, :, :] = 0.0
+    for p in range(first_initial, column.size):
+        if column[p] >= 0:
+            work.tangent[column[p], :, :] = 0.0
+
+
+@jit
+def _clean_response(active, first, f):
+    """Replace the nan of absent firms by 0; return whether nothing is negative."""
+    lowest = 0.0
+    for t in range(first, f.shape[0]):
+        for i in range(f.shape[1]):
+            value = f[t, i] if active[t, i] else 0.0
+            f[t, i] = value
+            lowest = min(lowest, value)
+    return lowest >= 0.0
+
+
+@jit
+def _follow(spec, data, gamma_form, theta, column, work, want_share):
+    """Evaluate the response and follow the shares and their tangents; return a key of `STATUS`."""
+    n_response = spec.n_parameters
+    jump_price = theta[n_response]
+    gamma = theta[n_response + 1] if gamma_form == SCALED else float(gamma_form)
+    if not (0.0 < jump_price < np.inf and 0.0 <= gamma < np.inf):
+        return BAD_PARAMETER
+    course = work.course
+    if evaluate(
+        spec, data.efforts, data.active, data.duration, work.response, theta, column, course.f, work.tangent
+    ):
+        return NON_FINITE_RESPONSE
+    if not _clean_response(data.active, data.first, course.f) and gamma_form != PROPORTIONAL:
+        return NEGATIVE_RESPONSE
+    time_scale(data.duration, data.total_sales, data.reference_sales, jump_price, gamma, course.tau)
+    _start(data, n_response, theta, column, work)
+    gamma_column = column[n_response + 1] if gamma_form == SCALED else -1
+    _set_slopes(jump_price, column[n_response], gamma_column, n_response + 2, column, work)
+    state, log_state = work.state[0], work.state[1]
+    share, log_share = work.path[0], work.path[1]
+    no_mean = share[:0]
+    if gamma_form == INVESTMENT:
+        follow_investment(course, state, share, no_mean, work.rates)
+        if work.x.shape[0] > 0:
+            investment_coefficients(course, share, work.rates, work.gain)
+            investment_tangent(course, share, work.rates, work.gain, work.x, work.tangent, work.slopes)
+        if not want_share:
+            logs, shares = log_share.reshape(log_share.size), share.reshape(share.size)
+            for e in range(data.first * state.size, shares.size):
+                logs[e] = log(shares[e])
+        return OK
+    if gamma_form == PROPORTIONAL:
+        follow_proportional(course, state, log_state, share, log_share, no_mean, want_share)
+        proportional_tangent(course, share, work.x, work.tangent, work.slopes)
+        return OK
+    solved = follow_scaled(
+        course, gamma, work.log_ratio, state, log_state, share, log_share, no_mean, work.x, work.tangent,
+        work.slopes, work.scaled,
+    )  # fmt: skip
+    return OK if solved else NO_CONVERGENCE
+
+
+@jit
+def _write_rows(kind, first, target, work, residual, jacobian):
+    """Write the rows that compare shares; return their count."""
+    share, log_share = work.path[0], work.path[1]
+    active = work.course.active
+    n_times, n = share.shape
+    if kind == ILR and work.whole[0]:
+        helmert_full_rows(work.helmert, log_share[first:], residual, 0)
+        for c in range(jacobian.shape[0]):
+            helmert_full_rows(work.helmert, work.tangent[c, first:], jacobian[c], 0)
+        position = target.size
+    else:
+        position = 0
+        for t in range(first, n_times):
+            present = active[t]
+            rows = -1
+            for i in range(n):
+                rows += present[i]
+            if rows <= 0:
+                continue
+            if kind == ILR:
+                helmert_row(work.helmert, present, log_share[t], residual, position)
+                for c in range(jacobian.shape[0]):
+                    helmert_row(work.helmert, present, work.tangent[c, t], jacobian[c], position)
+            else:
+                k = position
+                for i in range(n):
+                    if present[i] and k < position + rows:
+                        residual[k] = share[t, i]
+                        k += 1
+                for c in range(jacobian.shape[0]):
+                    contrast_row(present, share[t], work.tangent[c, t], jacobian[c], position)
+            position += rows
+    for r in range(position):
+        residual[r] -= target[r]
+    return position
+
+
+@jit
+def _write_prior(prior_mean, prior_weight, theta, column, start, residual, jacobian):
+    """Write the rows of the priors, from ``start`` on."""
+    r = start
+    for p in range(column.size):
+        if column[p] >= 0 and prior_weight[p] > 0.0:
+            residual[r] = prior_weight[p] * (theta[p] - prior_mean[p])
+            for c in range(jacobian.shape[0]):
+                jacobian[c, r] = 0.0
+            jacobian[column[p], r] = prior_weight[p]
+            r += 1
