@@ -107,10 +107,12 @@ def choose_cluster(section: Any, cluster: str | None, workers: int | None) -> An
             content["tls"] = section.tls.model_dump()
     if workers is not None:
         content["workers"] = workers
+    hint = "" if workers is None else " Only local and slurm clusters have a number of workers."
     try:
+        if workers is not None and content["kind"] not in ("local", "slurm"):
+            raise ValueError(hint)
         return type(section).model_validate(content)
     except ValueError as error:  # pydantic's own error is one
-        hint = "" if workers is None else " Only local and slurm clusters have a number of workers."
         raise PlanError(
             f"--cluster {kind} is not possible; expected serial, local, slurm with its settings in the "
             f"study, or an address such as tcp://host:8786.{hint}"
