@@ -1,6 +1,7 @@
 """Reading labelled datasets (netCDF, zarr, xarray in memory) as rows, some markets at a time."""
 
 import itertools
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -127,7 +128,12 @@ def open_cube(location: str, format_: str, data: DataSection) -> CubeReader:
     dims = tuple(dim for dim in (data.market, data.firm, data.time) if dim is not None)
     try:
         if format_ == "zarr":
-            dataset = xr.open_dataset(location, engine="zarr", chunks=None)
+            with warnings.catch_warnings():
+                # Both kinds of metadata are fine here; which one a store has is its writer's business.
+                warnings.filterwarnings(
+                    "ignore", "Failed to open Zarr store with consolidated", RuntimeWarning
+                )
+                dataset = xr.open_dataset(location, engine="zarr", chunks=None)
         else:
             dataset = xr.open_dataset(_netcdf_source(location), chunks=None)
     except ImportError as error:

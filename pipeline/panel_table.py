@@ -100,8 +100,8 @@ class CsvReader:
                     yield Chunk(_as_dict(batch), _line_numbers(start, batch.num_rows, skipped))
                     start += batch.num_rows
             except pa.ArrowInvalid as error:
-                if "Empty CSV" in str(error):
-                    return
+                if "Empty CSV" in str(error) or "skip initial" in str(error):
+                    return  # a header and nothing else
                 hint = "Save the file as CSV with encoding UTF-8."
                 problems.add("a file that cannot be read", "", str(error), "a CSV file", hint)
 
