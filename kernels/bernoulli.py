@@ -42,6 +42,8 @@ _LARGEST_EXPONENT = 600.0
 MAX_STEPS = 20000
 """Most steps a period may take."""
 _TOLERANCE = 1e-14
+_FURTHEST = 8.0
+_NOTHING = 1e-16
 _CLOSE_ENOUGH = 1e-5
 
 
@@ -96,7 +98,7 @@ def duration_of_change(a, m, w):
 
 @jit
 def set_fitness(a, log_share, share, f, work):
-    """Fill power, fitness and excess from the state; return m, the second and third moments, the largest excess.
+    """Fill power, fitness and excess; return m, second and third moments, largest excess, fastest log-ratio.
 
     A present firm whose share**(-a) would overflow is lifted to the share at which it does not: its own past
     has no influence then on where it goes.
@@ -116,6 +118,7 @@ def set_fitness(a, log_share, share, f, work):
     second = 0.0
     third = 0.0
     largest = 0.0
+    fastest = 0.0
     for i in range(f.size):
         excess = work.fitness[i] - m
         work.excess[i] = excess
@@ -123,7 +126,8 @@ def set_fitness(a, log_share, share, f, work):
         second += part
         third += part * excess
         largest = max(largest, excess)
-    return m, second, third, largest
+        fastest = max(fastest, abs(excess) if share[i] > _NOTHING else 0.0)
+    return m, second, third, largest, fastest
 
 
 @jit
@@ -136,12 +140,14 @@ def first_guess(a, m, second, third, tau):
 
 
 @jit
-def step_limit(a, m, largest, log_share, work, w):
-    """Shorten w until no term of the step can overflow, meet a pole or cancel."""
+def step_limit(a, m, largest, fastest, log_share, work, w):
+    """Shorten w until no term of the step can overflow, meet a pole, cancel, or pass between two nodes."""
     rate = abs(a) * m
     cap = 2.0 if a > 0.0 else 7.0
     if rate * w > cap:
         w = cap / rate
+    if fastest * w > _FURTHEST:
+        w = _FURTHEST / fastest
     while True:
         eta = duration_of_change(a, m, w)
         reach = eta * largest
@@ -240,14 +246,14 @@ def finish_state(log_share, share, total, work):
 
 
 @jit
-def find_step(a, m, second, third, largest, log_share, share, tau, work):
+def find_step(a, m, second, third, largest, fastest, log_share, share, tau, work):
     """Choose the step: return (w, tau it consumes, correction delta of w beyond the nodes' interval).
 
     The whole of ``tau`` is consumed when the nodes resolve it; otherwise a part, and delta is 0.
     w < 0 tells that no step was found.
     """
     guess = first_guess(a, m, second, third, tau)
-    w = step_limit(a, m, largest, log_share, work, guess)
+    w = step_limit(a, m, largest, fastest, log_share, work, guess)
     part = w < guess
     for _ in range(200):
         integral, error, value, slope = evaluate_nodes(a, m, share, w, work)
@@ -262,7 +268,7 @@ def find_step(a, m, second, third, largest, log_share, share, tau, work):
         if abs(delta) <= _CLOSE_ENOUGH * w:
             return w + delta, tau, delta
         w = min(max(w + delta, 0.25 * w), 2.0 * w)
-        limit = step_limit(a, m, largest, log_share, work, w)
+        limit = step_limit(a, m, largest, fastest, log_share, work, w)
         part = limit < w
         w = limit
     return -1.0, 0.0, 0.0

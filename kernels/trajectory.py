@@ -193,13 +193,13 @@ def scaled_period(a, t, f, tau, with_gamma, state, log_state, mean, x, tangent, 
     for _ in range(MAX_STEPS):
         if left <= 0.0:
             return True
-        m, second, third, largest = set_fitness(a, log_state, state, f, work)
+        m, second, third, largest, fastest = set_fitness(a, log_state, state, f, work)
         if (a > 0.0 or n_columns == 0) and at_rest(a, m, state, left, work):
             w, part, delta = left, left, 0.0
             if n_columns > 0:
                 evaluate_nodes(a, m, state, w, work)
         else:
-            w, part, delta = find_step(a, m, second, third, largest, log_state, state, left, work)
+            w, part, delta = find_step(a, m, second, third, largest, fastest, log_state, state, left, work)
         if not w > 0.0:
             return False
         if mean.size > 0:
