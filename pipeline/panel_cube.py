@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import xarray as xr
 
 from pipeline.config_data import DataSection, EffortSection
 from pipeline.config_location import is_url
+from pipeline.panel_files import open_binary
 from pipeline.panel_findings import Problems
 from pipeline.panel_table import Chunk, refusal
 
@@ -133,9 +133,9 @@ def open_cube(location: str, format_: str, data: DataSection) -> CubeReader:
                 warnings.filterwarnings(
                     "ignore", "Failed to open Zarr store with consolidated", RuntimeWarning
                 )
-                dataset = xr.open_dataset(location, engine="zarr", chunks=None)
+                dataset = xr.open_dataset(location, engine="zarr", chunks=None, cache=False)
         else:
-            dataset = xr.open_dataset(_netcdf_source(location), chunks=None)
+            dataset = xr.open_dataset(_netcdf_source(location), chunks=None, cache=False)
     except ImportError as error:
         hint = "Install what it needs, e.g. pip install 'beed[netcdf]'."
         raise refusal(location, str(error), f"the packages that read {format_}", hint) from None
@@ -145,7 +145,7 @@ def open_cube(location: str, format_: str, data: DataSection) -> CubeReader:
 
 
 def _netcdf_source(location: str) -> Any:
-    return fsspec.open(location, "rb").open() if is_url(location) else location
+    return open_binary(location) if is_url(location) else location
 
 
 @dataclass(frozen=True)

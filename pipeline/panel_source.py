@@ -4,13 +4,12 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-import fsspec
-
 from kernels.expression import Expression, ExpressionError, parse
 from pipeline.config_data import DataSection
 from pipeline.config_location import is_url
 from pipeline.panel_cube import open_cube
 from pipeline.panel_effort import Effort, build_effort
+from pipeline.panel_files import locate
 from pipeline.panel_findings import Problems
 from pipeline.panel_table import CsvReader, ExcelReader, ParquetReader, Reader, refusal
 
@@ -65,7 +64,7 @@ def _format_of(location: str) -> str:
 
 
 def _require_existence(location: str) -> None:
-    filesystem, path = fsspec.core.url_to_fs(location)
+    filesystem, path = locate(location)
     if filesystem.exists(path):
         return
     hint = ""

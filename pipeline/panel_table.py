@@ -4,17 +4,16 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.dataset
 
-from pipeline.config_location import is_url
 from pipeline.errors import DataError, Problem
+from pipeline.panel_files import locate, open_binary
 from pipeline.panel_findings import Problems
 
 CHUNK_ROWS = 65_536
@@ -52,7 +51,7 @@ class CsvReader:
     @classmethod
     def open(cls, location: str) -> "CsvReader":
         """Read the header; the commonest there of comma, semicolon, tab and bar separates columns."""
-        with _open(location) as file:
+        with open_binary(location) as file:
             line = file.readline(1 << 20)
         if not line.strip(b"\xef\xbb\xbf \t\r\n"):
             raise refusal(location, "an empty file", "a header and one row per firm and period")
@@ -94,7 +93,7 @@ class CsvReader:
             use_threads=False, block_size=CHUNK_BYTES, column_names=list(self.columns), skip_rows=1
         )
         start = 0
-        with _open(self.location) as file:
+        with open_binary(self.location) as file:
             try:
                 for batch in pyarrow.csv.open_csv(file, read, parse, convert):
                     yield Chunk(_as_dict(batch), _line_numbers(start, batch.num_rows, skipped))
@@ -127,7 +126,7 @@ class ParquetReader:
     def open(cls, location: str) -> "ParquetReader":
         """Read the schema."""
         try:
-            filesystem, path = fsspec.core.url_to_fs(location)
+            filesystem, path = locate(location)
             dataset = pyarrow.dataset.dataset(
                 path, filesystem=filesystem, format="parquet", partitioning="hive"
             )
@@ -170,7 +169,7 @@ class ExcelReader:
     def open(cls, location: str) -> "ExcelReader":
         """Read the sheet."""
         try:
-            with _open(location) as file:
+            with open_binary(location) as file:
                 frame = pd.read_excel(file, dtype=object, na_filter=False)
         except ImportError as error:
             hint = "Install it with: pip install 'beed[excel]'."
@@ -203,12 +202,6 @@ def _cell_text(cell: Any) -> str | None:
 def refusal(location: str, got: str, expected: str, hint: str = "", key: str = "") -> DataError:
     """Make the error for a source that cannot be read at all."""
     return DataError(f"Data {location}", [Problem(location, None, key, got, expected, hint)])
-
-
-def _open(location: str) -> BinaryIO:
-    file = location if is_url(location) else f"file://{location}"
-    opened: BinaryIO = fsspec.open(file, "rb", compression="infer").open()
-    return opened
 
 
 def _as_dict(batch: pa.RecordBatch) -> dict[str, pa.Array]:

@@ -356,3 +356,38 @@ def test_memory_does_not_grow_with_the_markets(tmp_path):
     extra_rows = 2700 * 10 * 52
     # All rows at once would take 40 bytes a row for the two columns and three labels, 56 MB.
     assert many - few < 0.6 * 40 * extra_rows, (few, many)
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """A bucket of a local S3 server."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    for name, value in {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="market-data")
+    yield client
+    client.close()
+    server.stop()
+
+
+@pytest.mark.parametrize("write", [write_csv, write_gzip, write_parquet, write_netcdf])
+def test_files_on_s3(table, cube, source, tmp_path, bucket, write):
+    path = write(table, cube, tmp_path)
+    bucket.upload_file(str(path), "market-data", f"2026/{path.name}")
+    found = open_panel(make_study(f"s3://market-data/2026/{path.name}"))
+    assert found.content_hash == source.content_hash
+    with pytest.raises(DataError, match="no such file"):
+        open_panel(make_study("s3://market-data/2026/other.csv"))
