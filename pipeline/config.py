@@ -5,6 +5,7 @@ from pipeline.config_data import DataSection, EffortSection
 from pipeline.config_fit import FitSection, UncertaintySection, ValidationSection
 from pipeline.config_load import load_study
 from pipeline.config_models import CurveSection, ModelsSection
+from pipeline.config_schema import study_schema
 from pipeline.config_simulate import SimulateSection
 from pipeline.config_study import Study
 from pipeline.config_types import FrozenMapping
@@ -25,4 +26,5 @@ __all__ = [
     "ValidationSection",
     "Variant",
     "load_study",
+    "study_schema",
 ]

@@ -41,7 +41,7 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
         Problems by the path of their key.
     """
     findings = Findings(document, wrong)
-    if study.data is None and study.simulate is None:
+    if study.data is None and study.simulate is None and findings.clean("data", "simulate"):
         findings.add(("data",), "neither data nor simulate", "one of these two sections")
     if study.data is not None and study.simulate is not None:
         findings.add(("simulate",), "both data and simulate", "one of these two sections")
@@ -107,7 +107,9 @@ def _check_formula(location: tuple[int | str, ...], text: str, findings: Finding
         parse(text, functions=EFFORT_FUNCTIONS)
     except ExpressionError as error:
         where = "" if error.position is None else f" (character {error.position})"
-        findings.add(location, f"{error.text!r}{where}: {error.reason}", "a formula over columns")
+        cut = text.count("(") > text.count(")")
+        hint = "A comma inside { } ends a value: put the formula in quotes." if cut else ""
+        findings.add(location, f"{error.text!r}{where}: {error.reason}", "a formula over columns", hint)
 
 
 def _check_cluster(cluster: ClusterSection, findings: Findings) -> None:

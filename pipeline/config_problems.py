@@ -115,6 +115,8 @@ def translate(errors: Iterable[ErrorDetails], document: Document) -> dict[Path, 
     """
     found: dict[Path, Problem] = {}
     for error in errors:
+        if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
+            continue  # pydantic counts the items that are right; the others have problems of their own
         path = path_in(document.content, error["loc"])
         got, expected, hint = _sentence(error, path)
         earlier = found.get(path)
@@ -137,6 +139,8 @@ def _sentence(error: ErrorDetails, path: Path) -> tuple[str, str, str]:
         known = list(section.model_fields) if section is not None else []
         name = str(error["loc"][-1])
         return f"the unknown key {name!r}", one_of(known), nearest(name, known)
+    if kind == "missing" and isinstance(error["loc"][-1], int):
+        return describe(value), "a pair of values, e.g. [0, 1]", ""
     if kind == "missing":
         section = section_at(error["loc"][:-1])
         field = None if section is None else section.model_fields.get(str(error["loc"][-1]))

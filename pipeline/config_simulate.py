@@ -74,7 +74,7 @@ class SimulateSection(Section):
         description="How total sales vary from period to period: relative standard deviation.",
     )
     invested: Number = Field(
-        gt=0, le=1, description="Part of the sales invested in sales, averaged over firms and periods."
+        gt=0, le=1, description="Part of the sales of a market that its firms invest, over all periods."
     )
     efforts: Table[BudgetSection] = Field(min_length=1, description="The types of expense.")
     campaign: Number = Field(

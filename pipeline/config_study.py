@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Annotated, Any
 
+import yaml
 from pydantic import BeforeValidator, Field, PrivateAttr
 
 from pipeline.config_cluster import ClusterSection
@@ -83,6 +84,11 @@ class Study(Section):
         """SHA-256 (64 hex digits) of all in the study that changes a number, however it was written."""
         content = self.model_dump(mode="json", exclude=_NO_NUMBERS)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def to_yaml(self) -> str:
+        """Write the study, overrides included, as YAML that loads to the same study from the same folder."""
+        content = self.model_dump(mode="json", exclude_unset=True)
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
     def variants(self) -> tuple[Variant, ...]:
         """List the models of the sweep: all combinations of the axes, without the excluded ones.

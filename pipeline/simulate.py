@@ -5,6 +5,7 @@ markets can be made without ever being in memory together.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,11 +24,14 @@ from pipeline.config_parameters import (
     firm_parameter,
 )
 from pipeline.config_variants import true_variant
+from pipeline.panel import PanelSource, panel_of_blocks
 
 Floats = NDArray[np.float64]
 
 # Shares before the first period: standard deviation of their logarithms.
 _INITIAL_SPREAD = 0.5
+# Each round brings the money spent about ten times closer to what it should be.
+_BUDGET_ROUNDS = 6
 # Keeps the random numbers of data apart from those of calibration, which use the same root seed.
 _STREAM = 0x5157
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -66,15 +70,27 @@ def simulate_markets(study: Study, markets: range) -> xr.Dataset:
     efforts = np.empty((len(markets), len(simulate.firms), len(simulate.efforts), simulate.periods))
     for position, market in enumerate(markets):
         rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(_STREAM, market)))
-        budget = draw_budgets(simulate, rng)
-        sales[position] = _simulate_sales(simulate, variant, curves, budget, rng).T
-        efforts[position] = budget.transpose(2, 0, 1)
+        budget, seen = _simulate_market(simulate, variant, curves, rng)
+        sales[position], efforts[position] = seen.T, budget.transpose(2, 0, 1)
     return _dataset(simulate, 1 + np.arange(markets.start, markets.stop), sales, efforts)
 
 
-def simulated_truth(study: Study) -> dict[str, float]:
-    """Give the true value of every parameter, by the names that results use; the same in all markets."""
-    return dict(_section(study).truth.parameters)
+def simulated_panel(study: Study, size: int = 64) -> PanelSource:
+    """Simulate all markets of a study into a checked panel; memory holds `size` of them."""
+    simulate = _section(study)
+    return panel_of_blocks(simulate_blocks(study, size), currency=simulate.currency, name=study.study)
+
+
+def simulated_truth(study: Study) -> dict[str, Any]:
+    """Give the truth behind the markets of a study, the same in all of them.
+
+    Returns
+    -------
+    dict
+        ``parameters``: true values by the names that results use; ``model``: name of the model of the study
+        that has these parameters, empty when there is none.
+    """
+    return {"model": true_model(study) or "", "parameters": dict(_section(study).truth.parameters)}
 
 
 def true_model(study: Study) -> str | None:
@@ -110,8 +126,8 @@ def true_model(study: Study) -> str | None:
 def draw_budgets(simulate: SimulateSection, rng: np.random.Generator) -> Floats:
     """Draw the budgets of one market as shares of sales, shape (K, T, N).
 
-    Each firm keeps each budget for a while (geometric, mean `campaign` periods), then sets it anew, log-normal
-    around the part of the expense. Summed over expenses their mean over firms and periods is `invested`.
+    Each firm keeps each budget for a while (geometric, mean `campaign` periods), then sets it anew,
+    log-normal around the part of the expense. Summed over expenses they are `invested` on average.
     """
     shape = (len(simulate.efforts), simulate.periods, len(simulate.firms))
     level = np.exp(simulate.spread * rng.standard_normal(shape))
@@ -123,32 +139,47 @@ def draw_budgets(simulate: SimulateSection, rng: np.random.Generator) -> Floats:
     return budget * (simulate.invested / budget.sum(axis=0).mean())
 
 
-def _simulate_sales(
-    simulate: SimulateSection,
-    variant: Variant,
-    curves: Mapping[str, Curve],
-    budget: Floats,
-    rng: np.random.Generator,
-) -> Floats:
-    """Sales as they are observed, shape (T, N)."""
+def _simulate_market(
+    simulate: SimulateSection, variant: Variant, curves: Mapping[str, Curve], rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Budgets (K, T, N) as shares of sales, and the sales (T, N) as they are observed."""
+    budget = draw_budgets(simulate, rng)
     n_times, n_firms = budget.shape[1:]
     # The mean is exact because it is the reference sales that M refers to.
     total = np.exp(simulate.variation * rng.standard_normal(n_times))
     total *= simulate.total_sales / total.mean()
     initial = np.exp(_INITIAL_SPREAD * rng.standard_normal(n_firms))
+    initial /= initial.sum()
+    share = _true_shares(simulate, variant, curves, budget, initial, total)
+    # Firms that spend more sell more, so money-weighted budgets are above the plain mean: bring them down.
+    for _ in range(_BUDGET_ROUNDS):
+        spent = np.sum(budget.sum(axis=0) * share * total[:, np.newaxis]) / total.sum()
+        budget *= simulate.invested / spent
+        share = _true_shares(simulate, variant, curves, budget, initial, total)
+    # White noise in isometric log-ratio coordinates is white noise in logarithms, closed again.
+    seen = share * np.exp(simulate.noise * rng.standard_normal(share.shape))
+    return budget, total[:, np.newaxis] * seen / seen.sum(axis=1, keepdims=True)
+
+
+def _true_shares(
+    simulate: SimulateSection,
+    variant: Variant,
+    curves: Mapping[str, Curve],
+    budget: Floats,
+    initial: Floats,
+    total: Floats,
+) -> Floats:
+    """Shares at the end of each period, shape (T, N), without noise."""
     response = _compose(variant, curves, budget)
-    share = simulate_shares(
-        initial / initial.sum(),
+    return simulate_shares(
+        initial,
         response.evaluate(_true_theta(simulate, response), budget),
         total,
-        np.ones(n_times),
+        np.ones(total.size),
         jump_price=simulate.truth.parameters[JUMP_PRICE],
         reference_sales=simulate.total_sales,
         returns_to_scale=simulate.truth.parameters[RETURNS_TO_SCALE],
     )
-    # White noise in isometric log-ratio coordinates is white noise in logarithms, closed again.
-    seen = share * np.exp(simulate.noise * rng.standard_normal(share.shape))
-    return np.asarray(total[:, np.newaxis] * seen / seen.sum(axis=1, keepdims=True))
 
 
 def _compose(variant: Variant, curves: Mapping[str, Curve], budget: Floats) -> Response:
