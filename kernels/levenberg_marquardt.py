@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.jit import jit
+from kernels.jit import jit, jit_generic
 from kernels.trust_region import Scratch, bounded_step
 
 COST_CONVERGED = 1
@@ -194,7 +194,7 @@ def _stop(
     return _GO_ON
 
 
-@jit
+@jit_generic
 def _evaluate(
     evaluate: Callable[..., int],
     problem: Any,
@@ -214,7 +214,7 @@ def _evaluate(
     return cost
 
 
-@jit
+@jit_generic
 def minimise(
     evaluate: Callable[..., int],
     problem: Any,
