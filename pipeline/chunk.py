@@ -123,7 +123,7 @@ def _empty(panel: xr.Dataset, n_windows: int, n_parameters: int, study: Study) -
         "window": n_windows,
         "param": n_parameters,
         "param_": n_parameters,
-        "statistic_name": len(STATISTIC_NAMES),
+        "stat": len(STATISTIC_NAMES),
         "start": study.fit.starts,
         "replicate": study.uncertainty.bootstrap,
         "firm": panel.sizes["firm"],

@@ -177,8 +177,8 @@ def _truth(store: "ResultStore") -> dict[str, Any]:
 
 def _recovered(tables: SweepTables, truth: Mapping[str, Any]) -> Table:
     rows = []
-    true_model = truth.get("model")
-    models = [model for model in tables.info.models if true_model in (None, model)]
+    # The truth may be none of the models that were fitted; then there is nothing to hold against it.
+    models = [model for model in tables.info.models if truth.get("model", model) == model]
     for model in models if truth else ():
         params = tables.params([model])
         first = params["window"] == tables.labels("window")[0]

@@ -168,6 +168,7 @@ def run_study(
     sweep = store.create_sweep(
         study=study.study,
         study_text=study_text or study.model_dump_json(indent=2),
+        study_json=study.model_dump_json(),
         study_hash=study.content_hash,
         data_hash=panel.content_hash,
         layout=layout,

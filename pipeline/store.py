@@ -121,7 +121,14 @@ class Store:
         return Sweep(self.location, self._repository, name)
 
     def create_sweep(
-        self, *, study: str, study_text: str, study_hash: str, data_hash: str, layout: SweepLayout
+        self,
+        *,
+        study: str,
+        study_text: str,
+        study_hash: str,
+        data_hash: str,
+        layout: SweepLayout,
+        study_json: str = "",
     ) -> Sweep:
         """Open the sweep of this study on this data, making its empty arrays the first time.
 
@@ -133,6 +140,8 @@ class Store:
             What decides the results. The same pair is the same sweep; any other is a new one.
         layout
             Axes and models.
+        study_json
+            The study as it was understood, overrides included: from it readers build the models again.
 
         Raises
         ------
@@ -143,6 +152,7 @@ class Store:
         """
         name = sweep_name(study, study_hash, data_hash)
         attributes = _sweep_attributes(study, study_text, study_hash, data_hash, layout)
+        attributes["study_json"] = study_json
 
         def create(session: icechunk.Session) -> None:
             if name in {info.name for info in read_sweeps(session)}:
