@@ -192,12 +192,13 @@ class _Constraints:
     def jacobian(self, parameters: lmfit.Parameters) -> Vector:
         """Return the derivatives in lmfit's own variables, shape (variables, residuals)."""
         full = self.problem.jacobian(self.vector(parameters))
-        rows = {index: row for row, index in enumerate(np.flatnonzero(self.problem.vary))}
-        own = full[[rows[index] for index in self._free]]
+        rows = np.cumsum(self.problem.vary) - 1
+        own: Vector = full[rows[self._free]]
         if not self._dependent:
             return own
         slopes = self._slopes(parameters)
-        return own + slopes.T @ full[[rows[index] for index in self._dependent]]
+        tied: Vector = slopes.T @ full[rows[self._dependent]]
+        return own + tied
 
     def _slopes(self, parameters: lmfit.Parameters) -> Vector:
         """Differentiate expressions in free parameters, shape (dependent, free): they cost little."""
