@@ -92,9 +92,9 @@ class Expression:
         ExpressionError
             When the formula calls a function of the caller, whose derivative nobody knows.
         """
+        _no_caller_functions(self, "differentiated")
         from kernels.expression_derivative import differentiate
 
-        _no_caller_functions(self, "differentiated")
         root = differentiate(self.root, (name,), self.text)[0]
         names, _ = _used(root)
         return Expression(f"d({self.text})/d({name})", names, (), root)

@@ -8,6 +8,7 @@ would let its nan through).
 
 import math
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 import sympy
@@ -17,6 +18,9 @@ from kernels.expression_syntax import ExpressionError
 
 _MAX_EXPANDED_TERMS = 48
 _MAX_OPERATIONS = 6000
+_MAX_OPERATIONS_TO_SIMPLIFY = 80
+_MAX_OPERATIONS_OF_CURVE = 300
+_MAX_DEPTH = 24
 
 
 def differentiate(
@@ -42,13 +46,21 @@ def differentiate(
     """
     try:
         tree = _to_sympy(root)
+        if tree.has(sympy.zoo, sympy.nan, sympy.oo):
+            raise _NotFiniteError
+        if _depth(tree) > _MAX_DEPTH:
+            raise RecursionError
+        if tree.count_ops() > _MAX_OPERATIONS_OF_CURVE:
+            raise ExpressionError(f"it has more than {_MAX_OPERATIONS_OF_CURVE} operations", text)
         slopes = [_simpler(tree.diff(_symbol(name))) for name in names]
         if sum(int(slope.count_ops()) for slope in slopes) > _MAX_OPERATIONS:
             raise ExpressionError("its derivatives are too large; write a simpler formula", text)
         writer = _Writer(variable)
         return tuple(writer.write(slope) for slope in slopes)
     except RecursionError:
-        raise ExpressionError("it is nested too deeply to be differentiated", text) from None
+        raise ExpressionError(
+            "it is nested too deeply to be differentiated; write a simpler formula", text
+        ) from None
     except (OverflowError, ZeroDivisionError, _NotFiniteError):
         raise ExpressionError("its derivative is not finite anywhere (a division by zero?)", text) from None
 
@@ -66,6 +78,7 @@ class _Operation(sympy.Function):  # type: ignore[misc]
     """An operation that sympy knows nothing about but its derivative."""
 
     operation = ""
+    is_commutative = True  # sympy would ask every operand, again and again
 
     def _eval_derivative(self, symbol: Any) -> Any:
         rule = _SELECTIONS.get(self.operation)
@@ -170,12 +183,23 @@ def _to_sympy(node: Node) -> Any:
     return _call(node.operation, *operands)
 
 
+def _depth(tree: Any) -> int:
+    """Operations inside one another, where a sum or a product of many counts once."""
+    deepest, level = 0, {tree}
+    while level:
+        deepest += 1
+        level = {operand for parent in level for operand in parent.args}
+        if deepest > _MAX_DEPTH:
+            break
+    return deepest
+
+
 def _simpler(slope: Any) -> Any:
     """Put a small derivative over one denominator when that makes it shorter.
 
     Quotients cancel: ``1/(h+u) - u/(h+u)**2`` loses digits for large u where ``h/(h+u)**2`` does not.
     """
-    if _expanded_terms(slope) > _MAX_EXPANDED_TERMS:
+    if slope.count_ops() > _MAX_OPERATIONS_TO_SIMPLIFY or _expanded_terms(slope) > _MAX_EXPANDED_TERMS:
         return slope
     candidate = sympy.factor(slope)
     return candidate if candidate.count_ops() < slope.count_ops() else slope
@@ -185,8 +209,9 @@ def _expanded_terms(tree: Any) -> int:
     """Bound the number of terms that multiplying out would make (numerator over one denominator)."""
     if tree.is_Add:
         denominators = 1
-        for term in tree.args:
-            denominators *= _expanded_terms(term.as_numer_denom()[1]) if not term.is_Atom else 1
+        for factor in (factor for term in tree.args for factor in sympy.Mul.make_args(term)):
+            if factor.is_Pow and factor.exp.is_negative:
+                denominators = min(denominators * _expanded_terms(factor), 10**6)
         return min(sum(_expanded_terms(term) for term in tree.args) * denominators, 10**6)
     if tree.is_Mul:
         product = 1
@@ -252,8 +277,8 @@ class _Writer:
             for factor in factors:
                 if self._varies(factor) == varying:
                     self._collect(factor, above, below)
-            paired = [node for pair in zip(above, below, strict=False) for node in pair]
-            ordered += paired + above[len(below) :] + below[len(above) :]
+            turns = (below, above) if ordered else (above, below)
+            ordered += [node for pair in zip_longest(*turns) for node in pair if node is not None]
         result = ordered[0]
         for node in ordered[1:]:
             result = Call("multiply", (result, node))

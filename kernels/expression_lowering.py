@@ -232,9 +232,8 @@ class _Assembler:
 
         for output, result in enumerate(results):
             need(result)
-            varies = self.graph.values[result].varies
-            place = _Place(not varies, result if varies else self.scalar[result])
-            steps.append(_Step(op.STORE if varies else op.STORE_S, output, [place], 1 << output))
+            register = result if self.graph.values[result].varies else self._fill(result, steps, done)
+            steps.append(_Step(op.STORE, output, [_Place(False, register)], 1 << output))
         return steps
 
     def _step(self, k: int, value: _Value, steps: list[_Step], done: set[int]) -> _Step:
@@ -275,7 +274,7 @@ class _Assembler:
         code: list[tuple[int, ...]] = []
         for i, step in enumerate(steps):
             out = step.target
-            if step.operation not in (op.STORE, op.STORE_S):
+            if step.operation != op.STORE:
                 if not free:
                     free.append(n_registers)
                     n_registers += 1

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kernels.instructions import FILL, SCALAR_A, SCALAR_B, STORE, STORE_S, execute
+from kernels.instructions import LAST, SCALAR_A, SCALAR_B, STORE, execute
 from kernels.jit import jit, jit_enabled
 
 type Array = npt.NDArray[np.float64]
 
-TILE = 256
+TILE = 512
 """Elements worked on at a time."""
 MAX_PARAMETERS = 60
 """Parameters of one program: one bit of the mask each."""
@@ -61,18 +61,17 @@ class Program:
         if len(self.constants) + len(self.parameters) > self.n_scalars or self.n_registers < 1:
             raise ValueError("A program needs a scalar for each constant and parameter, and a register.")
         for code, size in ((self.scalar_code, self.n_scalars), (self.vector_code, self.n_registers)):
-            scalar = code is self.scalar_code
+            on_scalars = code is self.scalar_code
             for operation, out, a, b, c, _ in code.tolist():
-                stores = operation in (STORE, STORE_S)
                 limits = (
-                    len(self.parameters) + 2 if stores else size,
+                    len(self.parameters) + 2 if operation == STORE else size,
                     self.n_scalars if operation in SCALAR_A else size,
                     self.n_scalars if operation in SCALAR_B else size,
                     size,
                 )
-                inside = all(0 <= index < limit for index, limit in zip((out, a, b, c), limits, strict=True))
-                special = stores or operation == FILL or operation in SCALAR_A or operation in SCALAR_B
-                if not inside or not 0 <= operation <= STORE_S or (scalar and special):
+                inside = all(0 <= place < limit for place, limit in zip((out, a, b, c), limits, strict=True))
+                mixed = operation == STORE or operation in SCALAR_A or operation in SCALAR_B
+                if not inside or not 0 <= operation <= LAST or (on_scalars and mixed):
                     raise ValueError(f"The program of {self.text!r} holds an impossible instruction.")
 
     def evaluate(self, u: npt.ArrayLike, parameters: Sequence[float] | Array) -> tuple[Array, Array, Array]:
