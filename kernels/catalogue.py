@@ -1,7 +1,7 @@
 """The catalogue of response curves and families: formulas, parameters, domains, starts from data.
 
-Starts assume ``jump_price`` = reference_sales times one period, so that f is a rate per period and the sum of f
-over the firms of a market is of order 1; `Summary.amplitude` is the part of one effort in it.
+Starts assume ``jump_price`` = reference_sales times one period, so that f is a rate per period and the sum
+of f over the firms of a market is of order 1; `Summary.amplitude` is the part of one effort in it.
 """
 
 import math
@@ -122,7 +122,7 @@ _LO = Parameter("lo", "response", -math.inf, math.inf, 0.0, 0.0, 0.0, vary=False
 
 
 def _beta(unit: str, typical: Callable[[Summary], float], name: str = "beta") -> Parameter:
-    """Main coefficient of a curve whose value at coefficient 1 is typically ``typical``."""
+    """Make the main coefficient of a curve whose value at coefficient 1 is typically ``typical``."""
 
     def multiple(plain: float, signed: float) -> Callable[[Summary], float]:
         return lambda s: (signed if s.signed else plain) * s.amplitude / typical(s)
@@ -133,7 +133,7 @@ def _beta(unit: str, typical: Callable[[Summary], float], name: str = "beta") ->
 
 
 def _linear_size(s: Summary) -> float:
-    # Inside exp the firm constants absorb the mean; in a plain sum f should stay of the order of its amplitude.
+    # Inside exp the firm constants absorb the mean; in a plain sum f should stay of the order of amplitude.
     return s.spread if s.signed else s.scale
 
 
@@ -183,8 +183,12 @@ def user_curve(name: str, formula: str, parameters: Sequence[Parameter], domain:
     return Curve(name, formula, own, domain, curves.EXPRESSION, program=program)
 
 
-def _half(s: Summary) -> float:  # noqa: ARG001
+def _half(summary: Summary) -> float:  # noqa: ARG001
     return 0.5
+
+
+def _one(summary: Summary) -> float:  # noqa: ARG001
+    return 1.0
 
 
 CURVES: dict[str, Curve] = {
@@ -199,7 +203,7 @@ CURVES: dict[str, Curve] = {
             curves.POWER,
         ),
         Curve("log", "beta * log(1 + u / h)", (_beta("response", _half), _H), _NOT_NEGATIVE, curves.LOG),
-        Curve("ln", "beta * log(u)", (_beta("response", lambda s: 1.0),), _POSITIVE, curves.LN),
+        Curve("ln", "beta * log(u)", (_beta("response", _one),), _POSITIVE, curves.LN),
         Curve(
             "exponential",
             "beta * (1 - exp(-u / h))",

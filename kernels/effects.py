@@ -13,8 +13,9 @@ def effect_design(kind: str, n_firms: int) -> NDArray[np.float64]:
     Parameters
     ----------
     kind : str
-        One of `EFFECTS`. With ``returns_to_scale`` = 1 and an additive response, f and f + c are the same model,
-        so only ``none`` and ``zero-sum`` (the last firm's effect is minus the sum of the others) are identified.
+        One of `EFFECTS`. With ``returns_to_scale`` = 1 and an additive response, f and f + c are the same
+        model, so only ``none`` and ``zero-sum`` (the last firm's effect is minus the sum of the others) are
+        identified.
     n_firms : int
         Number of firms N.
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from kernels import curves
-from kernels.carryover import NONE
 from kernels.elementary import exp, log
 from kernels.jit import jit
 from kernels.program import run_program
@@ -49,7 +48,7 @@ def evaluate(spec, efforts, active, duration, work, theta, column, value, gradie
         Response, per period; nan where the firm is absent.
     gradient : (C, T, N) array, C order
         Every row of a free response parameter is fully written, with 0 where the firm is absent; other rows
-        are left as they are.
+        are left as they are. Not to be read unless the status is `OK`.
 
     Returns
     -------
@@ -65,7 +64,12 @@ def evaluate(spec, efforts, active, duration, work, theta, column, value, gradie
         spec.link, spec.design, spec.effect_parameter, spec.elasticity, theta, total, constant, factor,
         work.spare[0],
     )  # fmt: skip
+    _blank(work.absent, total, 0.0)
+    if not _all_finite(total):
+        _blank(work.absent, total, np.nan)
+        return NON_FINITE
     if spec.link != IDENTITY:
+        _blank(work.absent, factor, 0.0)
         _scale_rows(spec.curve_parameter, spec.repeated, spec.carry_parameter, column, flat, factor)
     if spec.link == CES and column[spec.elasticity] >= 0:
         flat[column[spec.elasticity]] += work.spare[0]
@@ -74,8 +78,15 @@ def evaluate(spec, efforts, active, duration, work, theta, column, value, gradie
 
 
 @jit
-def evaluate_effort_gradient(  # noqa: ARG001
-    spec, efforts, active, duration, work, theta, value, effort_gradient
+def evaluate_effort_gradient(
+    spec,
+    efforts,  # noqa: ARG001
+    active,  # noqa: ARG001
+    duration,
+    work,
+    theta,
+    value,
+    effort_gradient,
 ):
     """Write the response, and its derivative in the efforts of the same period, shape ``(K, T, N)``.
 
@@ -92,6 +103,10 @@ def evaluate_effort_gradient(  # noqa: ARG001
         spec.link, spec.design, spec.effect_parameter, spec.elasticity, theta, total, constant, factor,
         work.spare[0],
     )  # fmt: skip
+    _blank(work.absent, total, 0.0)
+    if not _all_finite(total):
+        _blank(work.absent, total, np.nan)
+        return NON_FINITE
     for k in range(spec.curve.size):
         flat[k] = work.slope[k] * work.kept[k] * work.weight[k]
         if spec.link != IDENTITY:
@@ -140,7 +155,7 @@ def _wanted(want, index, carry_index, column):
 
 @jit
 def _row(k, m, index, repeated, column, spare, flat):
-    """Where the derivative in parameter m of curve k goes: its row, or scratch (fixed, or added later)."""
+    """Give the place of a derivative: its row, or scratch when the parameter is fixed or added later."""
     p = index[k, m]
     if p < 0 or column[p] < 0 or repeated[k, m]:
         return spare[m]
@@ -214,9 +229,7 @@ def _add_splines(
             p = index[k, j]
             if p < 0:
                 break
-            curves.spline_term(
-                basis[k, j], basis_slope[k, j], signs[k], theta[p], want, total, slopes[k]
-            )
+            curves.spline_term(basis[k, j], basis_slope[k, j], signs[k], theta[p], want, total, slopes[k])
             if column[p] >= 0:
                 flat[column[p]] = signs[k] * basis[k, j]
 
@@ -323,20 +336,22 @@ def _write_effect_rows(link, design, effect_parameter, column, total, flat):
 
 
 @jit
+def _blank(absent, row, filler):
+    """Fill the cells of absent firms."""
+    for m in range(1, absent[0] + 1):
+        row[absent[m]] = filler
+
+
+@jit
 def _finish(rows, absent, total, flat):
-    """Blank the cells of absent firms and tell whether all others are finite."""
-    n_absent = absent[0]
-    for m in range(1, n_absent + 1):
-        total[absent[m]] = 0.0
-    finite = _all_finite(total)
+    """Blank the cells of absent firms and tell whether the gradient of all others is finite."""
+    finite = True
     for p in range(rows.size):
         if rows[p] >= 0:
             row = flat[rows[p]]
-            for m in range(1, n_absent + 1):
-                row[absent[m]] = 0.0
+            _blank(absent, row, 0.0)
             finite = finite and _all_finite(row)
-    for m in range(1, n_absent + 1):
-        total[absent[m]] = np.nan
+    _blank(absent, total, np.nan)
     return OK if finite else NON_FINITE
 
 

@@ -17,7 +17,7 @@ DEGREE = 2
 
 
 def ispline_size(n_interior: int = INTERIOR_KNOTS) -> int:
-    """Number of I-splines for a number of interior knots."""
+    """Count the I-splines for a number of interior knots."""
     return n_interior + DEGREE + 1
 
 
@@ -45,7 +45,8 @@ def ispline_knots(values: NDArray[np.float64], n_interior: int = INTERIOR_KNOTS)
         raise ValueError(f"A spline got {n_interior} interior knots; it needs 0 or more.")
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
+    # Cubes of a smaller range would underflow.
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-60):
         half = 0.5 * max(abs(low), 1.0)
         low, high = low - half, high + half
     inside = finite[(finite > low) & (finite < high)]

@@ -54,7 +54,7 @@ def summarise(values: NDArray[np.float64], amplitude: float, signed: bool) -> Su
     signed : bool
         Whether terms of both signs are equally expected.
     """
-    finite = values[np.isfinite(values)]
+    finite = np.clip(values[np.isfinite(values)], -1e100, 1e100)
     finite = finite if finite.size else np.ones(1)
     used = np.abs(finite[finite != 0.0])
     used = used if used.size else np.ones(1)

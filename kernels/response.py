@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.carryover import LONGEST_LAG, carry_overs
-from kernels.catalogue import CURVES, FAMILIES, Curve
+from kernels.catalogue import CURVES, FAMILIES, Curve, Domain
 from kernels.effects import effect_design
 from kernels.evaluate import OK, evaluate, evaluate_effort_gradient, make_workspace, prepare
 from kernels.parameter import Parameter, ResponseParameter, Summary, from_data, summarise
@@ -34,16 +34,17 @@ class Response:
         What compiled kernels read.
     parameters : tuple of ResponseParameter
         In the order of ``theta``.
-    curves : tuple of Curve
-        One for each effort.
-    efforts : tuple of str
-        Names for messages.
+    curves, efforts : tuple of str
+        Names of the curves and of the efforts, for messages.
+    domains : tuple of Domain
+        Of each effort's curve.
     """
 
     spec: ResponseSpec
     parameters: tuple[ResponseParameter, ...]
-    curves: tuple[Curve, ...]
+    curves: tuple[str, ...]
     efforts: tuple[str, ...]
+    domains: tuple[Domain, ...]
 
     def start(self) -> Floats:
         """Return the starting values, shape ``(R,)``."""
@@ -63,7 +64,7 @@ class Response:
         ResponseError
             Naming curve, effort and the first offending value with its index.
         """
-        check_efforts(self.curves, self.efforts, efforts, active)
+        check_efforts(self.curves, self.domains, self.efforts, efforts, active)
 
     def evaluate(
         self,
@@ -111,7 +112,8 @@ class Response:
     ) -> Floats:
         """Return the derivative of f in the firm's own efforts of the same period, shape ``(K, T, N)``.
 
-        Where it is infinite (a square root at 0) it is the one at an effort of 1e-12. Arguments as in `evaluate`.
+        Where it is infinite (a square root at 0) it is the one at an effort of 1e-12. Arguments as in
+        `evaluate`.
         """
         return self._run(theta, efforts, duration, active, by_effort=True)[1]
 
@@ -129,7 +131,8 @@ class Response:
         n_times, n_firms = efforts.shape[1:]
         if n_firms != self.spec.design.shape[0]:
             raise ResponseError(
-                f"The response was composed for {self.spec.design.shape[0]} firms, but the efforts have {n_firms}."
+                f"The response was composed for {self.spec.design.shape[0]} firms, but the efforts have "
+                f"{n_firms}."
             )
         present = np.ones((n_times, n_firms), bool) if active is None else np.array(active, bool)
         lengths = np.ones(n_times) if duration is None else _writable(duration)
@@ -137,7 +140,8 @@ class Response:
         n_parameters = len(self.parameters)
         if values.ndim != 1 or values.size < n_parameters:
             raise ResponseError(
-                f"theta has shape {values.shape}; the response needs a vector of at least {n_parameters} values."
+                f"theta has shape {values.shape}; the response needs a vector of at least {n_parameters} "
+                "values."
             )
         if lengths.shape != (n_times,):
             raise ResponseError(f"duration has shape {lengths.shape}; the efforts need {(n_times,)}.")
@@ -157,14 +161,18 @@ class Response:
             bad = present & ~(np.isfinite(value) & np.isfinite(result).all(axis=0))
             period, firm = (int(index) for index in np.argwhere(bad)[0])
             raise ResponseError(
-                f"The response or its gradient is not finite (f = {value[period, firm]}) first at [time {period}, "
-                f"firm {firm}]; check the parameters, or the size of the efforts."
+                f"The response or its gradient is not finite (f = {value[period, firm]}) first at "
+                f"[time {period}, firm {firm}]; check the parameters, or the size of the efforts."
             )
         return value, result
 
 
 def check_efforts(
-    curves: Sequence[Curve], names: Sequence[str], efforts: Floats, active: NDArray[np.bool_] | None
+    curves: Sequence[str],
+    domains: Sequence[Domain],
+    names: Sequence[str],
+    efforts: Floats,
+    active: NDArray[np.bool_] | None,
 ) -> None:
     """Refuse efforts that are missing or outside the domain of their curve; see `Response.check`."""
     if efforts.ndim != 3 or efforts.shape[0] != len(curves):
@@ -174,16 +182,15 @@ def check_efforts(
     present = np.ones(efforts.shape[1:], bool) if active is None else np.asarray(active, bool)
     if present.shape != efforts.shape[1:]:
         raise ResponseError(f"active has shape {present.shape}; the efforts need {efforts.shape[1:]}.")
-    for curve, name, effort in zip(curves, names, efforts, strict=True):
-        minimum = curve.domain.minimum
-        inside = effort > minimum if curve.domain.open else effort >= minimum
+    for curve, domain, name, effort in zip(curves, domains, names, efforts, strict=True):
+        inside = effort > domain.minimum if domain.open else effort >= domain.minimum
         bad = present & ~(inside & np.isfinite(effort))
         if bad.any():
             period, firm = (int(index) for index in np.argwhere(bad)[0])
             raise ResponseError(
-                f"The curve '{curve.name}' takes {curve.domain} (finite), but effort '{name}' is "
-                f"{effort[period, firm]:g} at [time {period}, firm {firm}]; correct the data or choose a curve "
-                "that is defined there, such as 'linear' or 'tanh'."
+                f"The curve '{curve}' takes {domain} (finite), but effort '{name}' is "
+                f"{effort[period, firm]:g} at [time {period}, firm {firm}]; correct the data or choose a "
+                "curve that is defined there, such as 'linear' or 'tanh'."
             )
 
 
@@ -210,8 +217,8 @@ def compose(
     active : (T, N) array of bool, optional
         Firms present; all by default.
     link : str
-        ``identity``: f = b + sum of curves; ``exp``: f = exp(b + sum); ``ces``: exp(b) times sum**(1/rho), with
-        the curve ``ces`` for all efforts.
+        ``identity``: f = b + sum of curves; ``exp``: f = exp(b + sum); ``ces``: exp(b) times sum**(1/rho),
+        with the curve ``ces`` for all efforts.
     effects : str
         Firm effects, one of `kernels.effects.EFFECTS`.
     carry_over : sequence of str, optional
@@ -226,7 +233,8 @@ def compose(
     Returns
     -------
     Response
-        Parameters come effort by effort (curve, then carry-over), then the one that efforts share, then firm effects.
+        Parameters come effort by effort (curve, then carry-over), then the one that efforts share, then firm
+        effects.
 
     Raises
     ------
@@ -239,7 +247,8 @@ def compose(
     rules = carry_overs(lags)
     carries = tuple(carry_over) if carry_over is not None else ("none",) * len(records)
     _check_choice(records, labels, carries, set(rules), link, order)
-    check_efforts(records, labels, efforts, active)
+    called, domains = tuple(curve.name for curve in records), tuple(curve.domain for curve in records)
+    check_efforts(called, domains, labels, efforts, active)
     present = np.ones(efforts.shape[1:], bool) if active is None else np.asarray(active, bool)
     design = effect_design(effects, efforts.shape[2])
     amplitude, signed = _amplitude(link, effects, len(records), efforts.shape[2])
@@ -259,7 +268,7 @@ def compose(
     spec = build_spec(
         records, [rules[carry] for carry in carries], parameters, link, design, lags, order, efforts, present
     )
-    response = Response(spec, tuple(parameters), records, labels)
+    response = Response(spec, tuple(parameters), called, labels, domains)
     if design.shape[1] == 0:
         return response
     constants = _constants(response, effects, link, summaries, efforts, present)
@@ -268,7 +277,7 @@ def compose(
         design=design,
         effect_parameter=np.arange(len(parameters), len(parameters) + len(constants)),
     )
-    return Response(spec, (*parameters, *constants), records, labels)
+    return Response(spec, (*parameters, *constants), called, labels, domains)
 
 
 def _curve(curve: str | Curve) -> Curve:
@@ -289,8 +298,8 @@ def _check_choice(
 ) -> None:
     if not curves or len(names) != len(curves) or len(carries) != len(curves):
         raise ResponseError(
-            f"A response needs a curve, a name and a carry-over for each effort, at least one; got {len(curves)}, "
-            f"{len(names)} and {len(carries)}."
+            f"A response needs a curve, a name and a carry-over for each effort, at least one; got "
+            f"{len(curves)}, {len(names)} and {len(carries)}."
         )
     if link not in LINKS:
         raise ResponseError(f"The link '{link}' is unknown; use one of {', '.join(LINKS)}.")
@@ -302,18 +311,19 @@ def _check_choice(
     of_ces = [curve.name == "ces" for curve in curves]
     if any(of_ces) != (link == "ces") or not (all(of_ces) or not any(of_ces)):
         raise ResponseError(
-            f"The curve 'ces' and the link 'ces' go together, for all efforts; got the link '{link}' with the curves "
-            f"{', '.join(curve.name for curve in curves)}."
+            f"The curve 'ces' and the link 'ces' go together, for all efforts; got the link '{link}' with "
+            f"the curves {', '.join(curve.name for curve in curves)}."
         )
     ranked = [k for k, curve in enumerate(curves) if curve.name == "pareto"]
     if sorted(order or ()) != ranked:
         raise ResponseError(
-            f"The Pareto order is {list(order or ())}; it must name each effort with the curve 'pareto' once: {ranked}."
+            f"The Pareto order is {list(order or ())}; it must name each effort with the curve 'pareto' "
+            f"once: {ranked}."
         )
 
 
 def _amplitude(link: str, effects: str, n_efforts: int, n_firms: int) -> tuple[float, bool]:
-    """Expected size of one effort's term, and whether either sign is as likely."""
+    """Estimate the size of one effort's term, and whether either sign is as likely."""
     if link == "exp":
         return 1.0, True
     if link == "ces":

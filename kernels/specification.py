@@ -76,7 +76,7 @@ def build_spec(
 def _splines(
     curves: Sequence[Curve], efforts: NDArray[np.float64], present: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Knots and pieces for all efforts; a spline with fewer pieces than the longest ends in pieces of no length."""
+    """Knots and pieces for all efforts; shorter splines end in pieces of no length."""
     sizes = [len(curve.parameters) if curve.code == ISPLINE else 0 for curve in curves]
     n_basis = max(sizes)
     n_pieces = max(n_basis - DEGREE, 0)

@@ -151,7 +151,7 @@ def make_workspace(spec, n_times, n_firms):
 
 
 @jit
-def prepare(spec, efforts, active, duration, work):
+def prepare(spec, efforts, active, duration, work):  # noqa: ARG001
     """Compute what depends on data only, into ``work``; forgets what was cached for other data.
 
     Parameters
