@@ -8,6 +8,7 @@ from pipeline.config_models import CurveParameter, CurveSection, Link
 
 if TYPE_CHECKING:
     from kernels.catalogue import Curve
+    from kernels.parameter import Parameter
 
 # Curves that only make sense for the family of that name.
 _BOUND_TO_FAMILY = ("pareto", "ces")
@@ -64,20 +65,46 @@ def own_curves(sections: Mapping[str, CurveSection]) -> dict[str, "Curve"]:
     kernels.expression.ExpressionError
         When a formula is refused; `load_study` has said so before.
     """
-    from kernels.catalogue import user_curve
+    from kernels.catalogue import Domain, user_curve
 
-    curves = {}
-    for name, section in sections.items():
-        bounds = {key: own_bounds(parameter) for key, parameter in section.parameters.items()}
-        starts = {key: item.start for key, item in section.parameters.items() if item.start is not None}
-        curves[name] = user_curve(name, section.formula, bounds, starts)
-    return curves
+    domains = {"real": Domain(), "nonnegative": Domain(0.0), "positive": Domain(0.0, open=True)}
+    return {
+        name: user_curve(
+            name,
+            section.formula,
+            [_own_parameter(key, parameter) for key, parameter in section.parameters.items()],
+            domains[section.domain],
+        )
+        for name, section in sections.items()
+    }
 
 
 def own_bounds(parameter: CurveParameter) -> tuple[float, float]:
     """Bounds of a parameter of a curve of the study's own; infinite where none are given."""
     low = -math.inf if parameter.minimum is None else parameter.minimum
     return low, math.inf if parameter.maximum is None else parameter.maximum
+
+
+def _own_parameter(name: str, written: CurveParameter) -> "Parameter":
+    """Complete what the study says of a parameter: a start inside the bounds, and a finite box around it."""
+    from kernels.parameter import Parameter
+
+    minimum, maximum = own_bounds(written)
+    middle = (
+        0.5 * (minimum + maximum) if math.isfinite(minimum + maximum) else min(max(1.0, minimum), maximum)
+    )
+    # The middle of what the user gave, when he gave a box but no start.
+    if written.low is not None and written.high is not None:
+        middle = 0.5 * (written.low + written.high)
+    start = middle if written.start is None else written.start
+    width = 3.0 * max(abs(start), 1.0)
+    around = (
+        minimum if math.isfinite(minimum) else start - width,
+        maximum if math.isfinite(maximum) else start + width,
+    )
+    low = around[0] if written.low is None else written.low
+    high = around[1] if written.high is None else written.high
+    return Parameter(name, written.unit, minimum, maximum, start, low, high)
 
 
 def has_main_coefficient(name: str, own: Mapping[str, CurveSection]) -> bool:
@@ -90,6 +117,13 @@ def carry_over_parameters(kind: str) -> tuple[str, ...]:
     from kernels.carryover import carry_overs
 
     return tuple(parameter.name for parameter in carry_overs()[kind].parameters)
+
+
+def carry_over_names() -> frozenset[str]:
+    """Names of the parameters of all kinds of carry-over."""
+    from kernels.carryover import carry_overs
+
+    return frozenset(parameter.name for rule in carry_overs().values() for parameter in rule.parameters)
 
 
 def parameter_bounds(curve: str, parameter: str, own: Mapping[str, CurveSection]) -> tuple[float, float]:

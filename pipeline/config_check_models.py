@@ -4,7 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from kernels.expression import ExpressionError, parse
-from pipeline.config_catalogue import curve_names, family_names, has_main_coefficient, own_bounds
+from pipeline.config_catalogue import (
+    carry_over_names,
+    curve_names,
+    family_names,
+    has_main_coefficient,
+    own_bounds,
+)
 from pipeline.config_findings import Findings
 from pipeline.config_models import CARRY_OVER_KEYS, CurveSection, ResponseSection
 from pipeline.config_problems import nearest, one_of
@@ -32,15 +38,24 @@ def check_curves(study: Study, findings: Findings) -> None:
                 findings.add(
                     place, f"the parameter {key!r}", "a name of letters and digits other than u, the effort"
                 )
+            if key in carry_over_names():
+                findings.add(
+                    place, f"the parameter {key!r}", "another name: carry-over has a parameter of this name"
+                )
             low, high = own_bounds(parameter)
             if low >= high:
                 findings.add(
                     (*place, "minimum"), f"minimum {low:g} and maximum {high:g}", "minimum < maximum"
                 )
                 continue
-            if parameter.start is not None and not low <= parameter.start <= high:
-                expected = f"a value within the bounds {low:g} to {high:g}"
-                findings.add((*place, "start"), f"{parameter.start:g}", expected)
+            for field in ("start", "low", "high"):
+                value = getattr(parameter, field)
+                if value is not None and not low <= value <= high:
+                    expected = f"a value within the bounds {low:g} to {high:g}"
+                    findings.add((*place, field), f"{value:g}", expected)
+            if parameter.low is not None and parameter.high is not None and parameter.low >= parameter.high:
+                got = f"low {parameter.low:g} and high {parameter.high:g}"
+                findings.add((*place, "low"), got, "low < high")
 
 
 def _check_curve_formula(location: Location, curve: CurveSection, findings: Findings) -> None:

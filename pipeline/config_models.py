@@ -23,6 +23,11 @@ class CurveParameter(Section):
     minimum: Number | None = Field(default=None, description="Smallest value allowed.")
     maximum: Number | None = Field(default=None, description="Largest value allowed.")
     start: Number | None = Field(default=None, description="Starting value; by default inside the bounds.")
+    low: Number | None = Field(default=None, description="Further starts are drawn from here ...")
+    high: Number | None = Field(
+        default=None, description="... to here; by default between the bounds, or around the start."
+    )
+    unit: str = Field(default="1", description="Unit shown in tables.")
 
 
 class CurveSection(Section):
@@ -35,6 +40,9 @@ class CurveSection(Section):
         min_length=1,
         description="The parameters in the formula. The first is the main coefficient and carries the "
         "effort's own name in the results (`price`), others follow it (`price.h`).",
+    )
+    domain: Literal["real", "nonnegative", "positive"] = Field(
+        default="real", description="Efforts that the formula is defined for."
     )
 
 

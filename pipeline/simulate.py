@@ -5,7 +5,7 @@ markets can be made without ever being in memory together.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -65,12 +65,12 @@ def simulate_markets(study: Study, markets: range) -> xr.Dataset:
     Each has the same numbers in whatever company it is made.
     """
     simulate = _section(study)
-    variant, curves = true_variant(simulate), own_curves(study.curves)
+    truth = _Truth(simulate, true_variant(simulate), own_curves(study.curves))
     sales = np.empty((len(markets), len(simulate.firms), simulate.periods))
     efforts = np.empty((len(markets), len(simulate.firms), len(simulate.efforts), simulate.periods))
     for position, market in enumerate(markets):
         rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(_STREAM, market)))
-        budget, seen = _simulate_market(simulate, variant, curves, rng)
+        budget, seen = _simulate_market(truth, rng)
         sales[position], efforts[position] = seen.T, budget.transpose(2, 0, 1)
     return _dataset(simulate, 1 + np.arange(markets.start, markets.stop), sales, efforts)
 
@@ -81,16 +81,9 @@ def simulated_panel(study: Study, size: int = 64) -> PanelSource:
     return panel_of_blocks(simulate_blocks(study, size), currency=simulate.currency, name=study.study)
 
 
-def simulated_truth(study: Study) -> dict[str, Any]:
-    """Give the truth behind the markets of a study, the same in all of them.
-
-    Returns
-    -------
-    dict
-        ``parameters``: true values by the names that results use; ``model``: name of the model of the study
-        that has these parameters, empty when there is none.
-    """
-    return {"model": true_model(study) or "", "parameters": dict(_section(study).truth.parameters)}
+def simulated_truth(study: Study) -> dict[str, float]:
+    """Give the true value of every parameter, by the names that results use; the same in all markets."""
+    return dict(_section(study).truth.parameters)
 
 
 def true_model(study: Study) -> str | None:
@@ -139,10 +132,9 @@ def draw_budgets(simulate: SimulateSection, rng: np.random.Generator) -> Floats:
     return budget * (simulate.invested / budget.sum(axis=0).mean())
 
 
-def _simulate_market(
-    simulate: SimulateSection, variant: Variant, curves: Mapping[str, Curve], rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Budgets (K, T, N) as shares of sales, and the sales (T, N) as they are observed."""
+def _simulate_market(truth: "_Truth", rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Simulate budgets (K, T, N) as shares of sales, and the sales (T, N) as they are observed."""
+    simulate = truth.simulate
     budget = draw_budgets(simulate, rng)
     n_times, n_firms = budget.shape[1:]
     # The mean is exact because it is the reference sales that M refers to.
@@ -150,67 +142,68 @@ def _simulate_market(
     total *= simulate.total_sales / total.mean()
     initial = np.exp(_INITIAL_SPREAD * rng.standard_normal(n_firms))
     initial /= initial.sum()
-    share = _true_shares(simulate, variant, curves, budget, initial, total)
+    share = truth.shares(budget, initial, total)
     # Firms that spend more sell more, so money-weighted budgets are above the plain mean: bring them down.
     for _ in range(_BUDGET_ROUNDS):
         spent = np.sum(budget.sum(axis=0) * share * total[:, np.newaxis]) / total.sum()
         budget *= simulate.invested / spent
-        share = _true_shares(simulate, variant, curves, budget, initial, total)
+        share = truth.shares(budget, initial, total)
     # White noise in isometric log-ratio coordinates is white noise in logarithms, closed again.
     seen = share * np.exp(simulate.noise * rng.standard_normal(share.shape))
     return budget, total[:, np.newaxis] * seen / seen.sum(axis=1, keepdims=True)
 
 
-def _true_shares(
-    simulate: SimulateSection,
-    variant: Variant,
-    curves: Mapping[str, Curve],
-    budget: Floats,
-    initial: Floats,
-    total: Floats,
-) -> Floats:
-    """Shares at the end of each period, shape (T, N), without noise."""
-    response = _compose(variant, curves, budget)
-    return simulate_shares(
-        initial,
-        response.evaluate(_true_theta(simulate, response), budget),
-        total,
-        np.ones(total.size),
-        jump_price=simulate.truth.parameters[JUMP_PRICE],
-        reference_sales=simulate.total_sales,
-        returns_to_scale=simulate.truth.parameters[RETURNS_TO_SCALE],
-    )
+@dataclass(frozen=True)
+class _Truth:
+    """The market function and the equation that simulated firms live under."""
 
+    simulate: SimulateSection
+    variant: Variant
+    own: Mapping[str, Curve]
 
-def _compose(variant: Variant, curves: Mapping[str, Curve], budget: Floats) -> Response:
-    efforts = tuple(variant.response.curves)
-    return compose(
-        [curves.get(name) or CURVES[name] for name in variant.response.curves.values()],
-        efforts=budget,
-        link=variant.response.link,
-        effects=variant.firm_effects,
-        carry_over=tuple(variant.carry_over.values()),
-        order=[efforts.index(name) for name in variant.response.order] or None,
-        names=efforts,
-    )
+    def shares(self, budget: Floats, initial: Floats, total: Floats) -> Floats:
+        """Follow the shares to the end of each period, shape (T, N)."""
+        response = self._response(budget)
+        return simulate_shares(
+            initial,
+            response.evaluate(self._theta(response), budget),
+            total,
+            np.ones(total.size),
+            jump_price=self.simulate.truth.parameters[JUMP_PRICE],
+            reference_sales=self.simulate.total_sales,
+            returns_to_scale=self.simulate.truth.parameters[RETURNS_TO_SCALE],
+        )
 
+    def _curve(self, effort: str) -> Curve:
+        name = self.variant.response.curves[effort]
+        return self.own[name] if name in self.own else CURVES[name]
 
-def _true_theta(simulate: SimulateSection, response: Response) -> Floats:
-    """Arrange the true values in the order of the kernels, shape (R,)."""
-    efforts, truth = tuple(simulate.efforts), simulate.truth.parameters
-    theta = []
-    for parameter in response.parameters:
-        if parameter.name == CONSTANT:
-            firm = None if parameter.firm is None else simulate.firms[parameter.firm]
-            name = firm_parameter(firm)
-        elif parameter.effort is None:
-            name = SHARED_NAMES.get(parameter.name, parameter.name)
-        else:
-            main = response.curves[parameter.effort].parameters[0].name
-            own = "beta" if parameter.name == main else parameter.name
-            name = effort_parameter(efforts[parameter.effort], own)
-        theta.append(truth[name])
-    return np.array(theta, dtype=np.float64)
+    def _response(self, budget: Floats) -> Response:
+        efforts = tuple(self.simulate.efforts)
+        return compose(
+            [self._curve(effort) for effort in efforts],
+            efforts=budget,
+            link=self.variant.response.link,
+            effects=self.variant.firm_effects,
+            carry_over=[self.variant.carry_over[effort] for effort in efforts],
+            order=[efforts.index(name) for name in self.variant.response.order] or None,
+            names=efforts,
+        )
+
+    def _theta(self, response: Response) -> Floats:
+        """Arrange the true values in the order of the kernels, shape (R,)."""
+        efforts, theta = tuple(self.simulate.efforts), []
+        for parameter in response.parameters:
+            if parameter.name == CONSTANT:
+                name = firm_parameter(None if parameter.firm is None else self.simulate.firms[parameter.firm])
+            elif parameter.effort is None:
+                name = SHARED_NAMES.get(parameter.name, parameter.name)
+            else:
+                effort = efforts[parameter.effort]
+                is_main = parameter.name == self._curve(effort).parameters[0].name
+                name = effort_parameter(effort, "beta" if is_main else parameter.name)
+            theta.append(self.simulate.truth.parameters[name])
+        return np.array(theta, dtype=np.float64)
 
 
 def period_labels(simulate: SimulateSection) -> NDArray[np.int64] | NDArray[np.datetime64]:

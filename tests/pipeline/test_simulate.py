@@ -28,7 +28,7 @@ TRUTH = {
 }
 
 
-def study(seed=3, models=None, truth=TRUTH, **changes):
+def study(seed=3, models=None, truth=TRUTH, curves=None, **changes):
     simulate = {
         "markets": 5,
         "firms": 4,
@@ -47,6 +47,7 @@ def study(seed=3, models=None, truth=TRUTH, **changes):
         "numeraire": "product",
     }
     content = {"study": "s", "simulate": simulate | changes, "models": models, "store": "runs", "seed": seed}
+    content["curves"] = curves or {}
     return Study.model_validate(content)
 
 
@@ -126,7 +127,6 @@ def test_the_model_that_is_the_truth_is_found_or_not():
     assert true_model(study()) == "scaled-mixed"
     linear = {"form": ["investment", "scaled"], "response": "linear", "numeraire": "product"}
     assert true_model(study(models=linear)) is None
-    assert simulated_truth(study(models=linear))["model"] == ""
     gauge = {
         "form": "scaled",
         "firm_effects": "none",
@@ -134,7 +134,20 @@ def test_the_model_that_is_the_truth_is_found_or_not():
     }
     assert true_model(study(models=gauge)) is None, "M is fixed at another value"
     assert true_model(study(models=gauge, total_sales=80.0)) == "scaled-mixed"
-    assert simulated_truth(study())["parameters"]["promotion.h"] == 0.03
+    assert simulated_truth(study())["promotion.h"] == 0.03
+
+
+def test_a_curve_of_ones_own_may_be_the_truth():
+    own = {"mm": {"formula": "k * u / (half + u)", "parameters": {"k": {}, "half": {"minimum": 0}}}}
+    truth = TRUTH | {"response": {"product": "linear", "promotion": "mm"}}
+    truth |= {
+        "parameters": {name.replace(".h", ".half"): value for name, value in TRUTH["parameters"].items()}
+    }
+    np.testing.assert_allclose(
+        simulate_markets(study(truth=truth, curves=own), range(1))["sales"],
+        simulate_markets(study(), range(1))["sales"],
+        rtol=1e-9,
+    )
 
 
 @pytest.mark.parametrize(
