@@ -13,7 +13,7 @@ from kernels.response import ResponseError, compose
 RNG = np.random.default_rng(11)
 K, T, N = 3, 6, 4
 EFFORT = RNG.gamma(2.0, 0.1, (K, T, N)) + 0.01
-# Composed on other data than evaluated on, so that no effort lies on the outer knots, where splines have a kink.
+# Composed on other data than evaluated on: no effort lies on the outer knots, where splines have a kink.
 PAST = 1.05 * EFFORT
 ACTIVE = np.ones((T, N), bool)
 ACTIVE[:2, 3] = False
