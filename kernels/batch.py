@@ -6,7 +6,6 @@ batch it is in, nor on its place there. The GIL is released throughout: threads 
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +22,7 @@ from kernels.batch_inputs import (
     one_market,
 )
 from kernels.jit import jit
-from kernels.levenberg_marquardt import Settings, minimise
+from kernels.levenberg_marquardt import RUNNING, Progress, Settings, begin, judge, propose
 from kernels.residual import (
     ILR,
     MarketData,
@@ -56,39 +55,6 @@ class BatchFit:
         return self.status > 0
 
 
-class _Problem(NamedTuple):
-    """Everything one residual depends on but the parameters."""
-
-    spec: Any
-    data: MarketData
-    target: NDArray[np.float64]
-    prior_mean: NDArray[np.float64]
-    prior_weight: NDArray[np.float64]
-    gamma_form: int
-    kind: int
-    column: NDArray[np.int64]
-    work: Any
-
-
-@jit
-def _evaluate(problem, theta, residual, jacobian):  # type: ignore[no-untyped-def]
-    """Evaluate one problem, in the signature that `minimise` asks for."""
-    return residual_jacobian(
-        problem.spec,
-        problem.data,
-        problem.target,
-        problem.prior_mean,
-        problem.prior_weight,
-        problem.gamma_form,
-        problem.kind,
-        theta,
-        problem.column,
-        problem.work,
-        residual,
-        jacobian,
-    )
-
-
 @jit
 def _fit(spec, batch, gamma_form, kind, settings, value, cost, status, evaluations):  # type: ignore[no-untyped-def]
     """Fit every problem of a batch, market by market; ``value`` holds the starts and receives the results."""
@@ -113,17 +79,22 @@ def _fit(spec, batch, gamma_form, kind, settings, value, cost, status, evaluatio
         mean, weight = batch.prior_mean[prior], batch.prior_weight[prior]
         target = batch.targets[batch.target_index[b], : n_observations(data)]
         rows = n_rows(data, column, weight)
-        cost[b], status[b], evaluations[b] = minimise(
-            _evaluate,
-            _Problem(spec, data, target, mean, weight, gamma_form, kind, column, work),
-            value[b],
-            batch.lower[box],
-            batch.upper[box],
-            settings,
-            scratch,
-            residual_store[:rows],
-            jacobian_store[: n_columns * rows].reshape(n_columns, rows),
-        )
+        residual = residual_store[:rows]
+        jacobian = jacobian_store[: n_columns * rows].reshape(n_columns, rows)
+        theta = value[b]
+        progress = Progress(RUNNING, 0.0, 0, 0.0, 0.0, False, 0.0, 0.0, 0.0)
+        while progress.status == RUNNING:
+            point = theta if progress.evaluations == 0 else scratch.theta
+            code = residual_jacobian(
+                spec, data, target, mean, weight, gamma_form, kind, point, column, work, residual, jacobian
+            )
+            if progress.evaluations == 0:
+                progress = begin(code, residual, jacobian, theta, settings, scratch)
+            else:
+                progress = judge(progress, code, residual, jacobian, theta, settings, scratch)
+            if progress.status == RUNNING:
+                progress = propose(progress, theta, batch.lower[box], batch.upper[box], settings, scratch)
+        cost[b], status[b], evaluations[b] = progress.cost, progress.status, progress.evaluations
 
 
 def fit_batch(

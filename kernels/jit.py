@@ -20,15 +20,6 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)(function)
 
 
-def jit_generic(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function that takes compiled functions as arguments.
-
-    It has no machine code on disk of its own, because a compiled function is a type that only its own process
-    knows; it becomes part of the function that calls it, which is kept.
-    """
-    return numba.njit(nogil=True, error_model="numpy", fastmath=_FASTMATH)(function)
-
-
 def jit_enabled() -> bool:
     """Tell whether kernels are compiled in this process."""
     return os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")

@@ -7,9 +7,18 @@ from the normal equations, because with few parameters and many residuals formin
 factorisation. And bounds are kept by an active set: a parameter that sits on a bound and is pushed outwards
 by the gradient is held there.
 
-The model comes in as a compiled function ``evaluate(problem, theta, residual, jacobian) -> status`` that
-fills ``residual`` (R,) and ``jacobian`` (C, R), one contiguous row per free parameter. A status other than
-0 says that the model has no finite value there; such a trial counts as an infinite cost.
+The caller evaluates the model, so this module needs to know nothing of it and compiles once for all::
+
+    code = ...                                   # evaluate at theta: fills residual (R,), jacobian (C, R)
+    progress = begin(code, residual, jacobian, theta, settings, scratch)
+    while progress.status == RUNNING:
+        progress = propose(progress, theta, lower, upper, settings, scratch)
+        if progress.status == RUNNING:
+            code = ...                           # evaluate at scratch.theta
+            progress = judge(progress, code, residual, jacobian, theta, settings, scratch)
+
+``theta`` (P,) is always the best point evaluated, never nan. A code other than 0 says that the model has no
+finite value at that point; it counts as an infinite cost. ``lower`` and ``upper`` (P,) may be infinite.
 
 References
 ----------
@@ -18,12 +27,11 @@ Notes in Mathematics 630, Springer 1978.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from kernels.jit import jit, jit_generic
+from kernels.jit import jit
 from kernels.trust_region import Scratch, bounded_step
 
 COST_CONVERGED = 1
@@ -33,6 +41,7 @@ PRECISION_REACHED = 4
 EVALUATIONS_EXHAUSTED = 0
 START_FAILED = -1
 STEPS_FAILED = -2
+RUNNING = -9
 
 STATUS: dict[int, str] = {
     COST_CONVERGED: "Converged: neither the last step nor the local model lowers the cost noticeably.",
@@ -46,7 +55,6 @@ STATUS: dict[int, str] = {
 
 _EPSILON = 2.220446049250313e-16
 _ACCEPTED_RATIO = 1e-4
-_GO_ON = -9
 
 
 class Settings(NamedTuple):
@@ -57,6 +65,27 @@ class Settings(NamedTuple):
     gradient_tolerance: float
     max_evaluations: int
     first_radius: float
+
+
+class Progress(NamedTuple):
+    """Where a minimisation stands."""
+
+    status: int
+    """`RUNNING`, or a key of `STATUS`."""
+    cost: float
+    """At the best point; infinite when the start failed."""
+    evaluations: int
+    radius: float
+    """Of the trust region: the longest step, in units of the scales."""
+    damping: float
+    beside_failure: bool
+    """Whether a failed evaluation limits the radius."""
+    length: float
+    """Of the proposed step, in units of the scales."""
+    slope: float
+    """Derivative of the cost along the proposed step."""
+    predicted: float
+    """Fall of the cost that the local model expects of the proposed step."""
 
 
 @jit
@@ -182,7 +211,7 @@ def _shrink_factor(actual: float, cost: float, trial_cost: float, slope: float) 
 def _stop(
     actual: float, predicted: float, ratio: float, radius: float, size: float, settings: Settings
 ) -> int:
-    """Status that ends the iteration, or ``_GO_ON``; reductions are relative to the cost."""
+    """Status that ends the iteration, or `RUNNING`; reductions are relative to the cost."""
     if abs(actual) <= settings.cost_tolerance and predicted <= settings.cost_tolerance and ratio <= 2.0:
         return COST_CONVERGED
     if radius <= settings.step_tolerance * size:
@@ -191,20 +220,13 @@ def _stop(
         return PRECISION_REACHED
     if radius <= _EPSILON * size:
         return PRECISION_REACHED
-    return _GO_ON
+    return RUNNING
 
 
-@jit_generic
-def _evaluate(
-    evaluate: Callable[..., int],
-    problem: Any,
-    theta: np.ndarray,
-    scratch: Scratch,
-    residual: np.ndarray,
-    jacobian: np.ndarray,
-) -> float:
-    """Cost at a point, infinite when anything is not finite there; fills the trial's normal equations."""
-    if evaluate(problem, theta, residual, jacobian) != 0:
+@jit
+def _cost(code: int, residual: np.ndarray, jacobian: np.ndarray, scratch: Scratch) -> float:
+    """Cost of an evaluation, infinite when anything is not finite; fills the trial's normal equations."""
+    if code != 0:
         return math.inf
     cost = half_sum_of_squares(residual)
     if cost < math.inf and not normal_equations(
@@ -214,66 +236,98 @@ def _evaluate(
     return cost
 
 
-@jit_generic
-def minimise(
-    evaluate: Callable[..., int],
-    problem: Any,
+@jit
+def begin(
+    code: int,
+    residual: np.ndarray,
+    jacobian: np.ndarray,
+    theta: np.ndarray,
+    settings: Settings,
+    scratch: Scratch,
+) -> Progress:
+    """Start from the evaluation at ``theta``: its status ``code`` (0 is success), residual and Jacobian.
+
+    ``scratch.position`` must name the free parameters.
+    """
+    cost = _cost(code, residual, jacobian, scratch)
+    if cost == math.inf:
+        return Progress(START_FAILED, cost, 1, 0.0, 0.0, False, 0.0, 0.0, 0.0)
+    scratch.scale[:] = 0.0
+    _accept_equations(scratch)
+    size = _scaled_length(scratch, theta)
+    radius = settings.first_radius * (size if size > 0.0 else 1.0)
+    return Progress(RUNNING, cost, 1, radius, 0.0, False, 0.0, 0.0, 0.0)
+
+
+@jit
+def propose(
+    progress: Progress,
     theta: np.ndarray,
     lower: np.ndarray,
     upper: np.ndarray,
     settings: Settings,
     scratch: Scratch,
+) -> Progress:
+    """Fill ``scratch.theta`` with the next point to evaluate, inside the bounds (P,), or stop."""
+    cost, evaluations = progress.cost, progress.evaluations
+    radius, damping = progress.radius, progress.damping
+    status = RUNNING
+    length = slope = predicted = 0.0
+    if _gradient_angle(scratch, theta, lower, upper, cost) <= settings.gradient_tolerance:
+        status = GRADIENT_CONVERGED
+    elif evaluations >= settings.max_evaluations:
+        status = EVALUATIONS_EXHAUSTED
+    else:
+        size = _scaled_length(scratch, theta)
+        while predicted <= 0.0 and status == RUNNING:
+            _gradient_angle(scratch, theta, lower, upper, cost)
+            damping = bounded_step(scratch, theta, lower, upper, radius, damping)
+            length, slope, predicted = _move(scratch, theta, lower, upper)
+            if predicted <= 0.0:
+                # Held parameters or rounding spoilt the step: a shorter one is closer to steepest descent.
+                radius = 0.1 * min(radius, length)
+                damping *= 10.0
+                if radius <= _EPSILON * size:
+                    status = PRECISION_REACHED
+    return Progress(
+        status, cost, evaluations, radius, damping, progress.beside_failure, length, slope, predicted
+    )
+
+
+@jit
+def judge(
+    progress: Progress,
+    code: int,
     residual: np.ndarray,
     jacobian: np.ndarray,
-) -> tuple[float, int, int]:
-    """Minimise half the sum of squared residuals over a box, starting from and ending in ``theta`` (P,).
-
-    ``scratch.position`` names the free parameters; ``lower`` and ``upper`` (P,) may be infinite.
-    ``residual`` (R,) and ``jacobian`` (C, R) are overwritten. Returns the cost (infinite when the start
-    failed), a code of :data:`STATUS` and the number of evaluations. ``theta`` is always the best point
-    evaluated, never nan.
-    """
-    cost = _evaluate(evaluate, problem, theta, scratch, residual, jacobian)
-    if cost == math.inf:
-        return math.inf, START_FAILED, 1
-    scratch.scale[:] = 0.0
-    _accept_equations(scratch)
-    size = _scaled_length(scratch, theta)
-    radius = settings.first_radius * (size if size > 0.0 else 1.0)
-    damping = 0.0
-    first = True
-    beside_failure = False
-    evaluations = 1
-    while True:
-        if _gradient_angle(scratch, theta, lower, upper, cost) <= settings.gradient_tolerance:
-            return cost, GRADIENT_CONVERGED, evaluations
-        if evaluations >= settings.max_evaluations:
-            return cost, EVALUATIONS_EXHAUSTED, evaluations
-        damping = bounded_step(scratch, theta, lower, upper, radius, damping)
-        length, slope, predicted = _move(scratch, theta, lower, upper)
-        trial_cost = math.inf
-        if predicted > 0.0:
-            evaluations += 1
-            trial_cost = _evaluate(evaluate, problem, scratch.theta, scratch, residual, jacobian)
-            # A radius shrunk by a failed evaluation says nothing of a minimum, until a step is free of it.
-            beside_failure = trial_cost == math.inf or (beside_failure and length >= 0.9 * radius)
-        actual = max(1.0 - trial_cost / cost, -1.0)
-        predicted /= cost
-        ratio = actual / predicted if predicted > 0.0 else 0.0
-        radius = min(radius, length) if first else radius
-        first = False
-        if ratio <= 0.25:
-            factor = _shrink_factor(actual, cost, trial_cost, slope / cost)
-            radius = factor * min(radius, 10.0 * length)
-            damping /= factor
-        elif damping == 0.0 or ratio >= 0.75:
-            radius = 2.0 * length
-            damping *= 0.5
-        if ratio >= _ACCEPTED_RATIO:
-            theta[:] = scratch.theta
-            cost = trial_cost
-            _accept_equations(scratch)
-            size = _scaled_length(scratch, theta)
-        status = COST_CONVERGED if cost == 0.0 else _stop(actual, predicted, ratio, radius, size, settings)
-        if status != _GO_ON:
-            return cost, STEPS_FAILED if beside_failure else status, evaluations
+    theta: np.ndarray,
+    settings: Settings,
+    scratch: Scratch,
+) -> Progress:
+    """Accept or reject the proposed point by its evaluation; if it is better, ``theta`` (P,) becomes it."""
+    cost, radius, damping, length = progress.cost, progress.radius, progress.damping, progress.length
+    trial_cost = _cost(code, residual, jacobian, scratch)
+    # A radius shrunk by a failed evaluation says nothing of a minimum, until a step is free of it.
+    beside_failure = trial_cost == math.inf or (progress.beside_failure and length >= 0.9 * radius)
+    actual = max(1.0 - trial_cost / cost, -1.0)
+    predicted = progress.predicted / cost
+    ratio = actual / predicted
+    if progress.evaluations == 1:
+        radius = min(radius, length)
+    if ratio <= 0.25:
+        factor = _shrink_factor(actual, cost, trial_cost, progress.slope / cost)
+        radius = factor * min(radius, 10.0 * length)
+        damping /= factor
+    elif damping == 0.0 or ratio >= 0.75:
+        radius = 2.0 * length
+        damping *= 0.5
+    if ratio >= _ACCEPTED_RATIO:
+        theta[:] = scratch.theta
+        cost = trial_cost
+        _accept_equations(scratch)
+    status = COST_CONVERGED
+    if cost > 0.0:
+        status = _stop(actual, predicted, ratio, radius, _scaled_length(scratch, theta), settings)
+    if status != RUNNING and beside_failure:
+        status = STEPS_FAILED
+    return Progress(status, cost, progress.evaluations + 1, radius, damping, beside_failure, length, 0.0, 0.0)

@@ -8,12 +8,15 @@ import pytest
 from kernels.jit import jit
 from kernels.levenberg_marquardt import (
     EVALUATIONS_EXHAUSTED,
+    RUNNING,
     START_FAILED,
     STATUS,
     STEPS_FAILED,
     Settings,
-    minimise,
+    begin,
+    judge,
     normal_equations,
+    propose,
 )
 from kernels.trust_region import make_scratch
 
@@ -107,10 +110,14 @@ def solve(evaluate, start, n_rows, *, problem=None, lower=-np.inf, upper=np.inf,
     lower, upper = (np.broadcast_to(np.asarray(b, float), size).copy() for b in (lower, upper))
     data = np.zeros(1) if problem is None else problem
     residual, jacobian = np.zeros(n_rows), np.zeros((size, n_rows))
-    cost, status, evaluations = minimise(
-        evaluate, data, theta, lower, upper, settings, scratch, residual, jacobian
-    )
-    return theta, cost, status, evaluations
+    progress = begin(evaluate(data, theta, residual, jacobian), residual, jacobian, theta, settings, scratch)
+    while progress.status == RUNNING:
+        progress = propose(progress, theta, lower, upper, settings, scratch)
+        if progress.status == RUNNING:
+            assert np.all((scratch.theta >= lower) & (scratch.theta <= upper))
+            code = evaluate(data, scratch.theta, residual, jacobian)
+            progress = judge(progress, code, residual, jacobian, theta, settings, scratch)
+    return theta, progress.cost, progress.status, progress.evaluations
 
 
 def test_rosenbrock_is_solved_exactly():
