@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 _SUFFIXES = (".png", ".svg")
 _COLUMNS = 4
 _MOST_FIRMS = 12
-_OBSERVED: dict[str, Any] = {"color": "0.35", "marker": ".", "markersize": 3, "linestyle": "none", "label": "observed"}
+_OBSERVED: dict[str, Any] = {
+    "color": "0.35",
+    "marker": ".",
+    "markersize": 3,
+    "linestyle": "none",
+    "label": "observed",
+}
 _FITTED: dict[str, Any] = {"color": "C0", "linewidth": 1.4, "label": "calibrated"}
 
 

@@ -205,8 +205,8 @@ def _commit(session: icechunk.Session, message: str, metadata: Mapping[str, Any]
     try:
         return session.commit(message, dict(metadata or {}), rebase_with=icechunk.ConflictDetector())
     except icechunk.RebaseFailedError as error:
-        kinds = {conflict.conflict_type for conflict in error.conflicts}
-        if kinds != {icechunk.ConflictType.ChunkDoubleUpdate}:
+        harmless = icechunk.ConflictType.ChunkDoubleUpdate
+        if any(conflict.conflict_type != harmless for conflict in error.conflicts):
             raise StoreConflictError(
                 "Others rewrote arrays of this sweep while it was being committed; run again to resume."
             ) from error
