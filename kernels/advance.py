@@ -8,7 +8,7 @@ With tau = duration * total_sales**gamma * reference_sales**(1 - gamma) / jump_p
 Derivatives are of ln share, up to an addend common to all firms. Absent firms have share 0 and f 0.
 """
 
-from kernels.elementary import exp, expm1, log
+from kernels.elementary import LOG_OF_ZERO, exp, expm1, log
 from kernels.jit import jit
 
 
@@ -36,33 +36,6 @@ def lag(r):
 
 
 @jit
-def advance_investment(state, f, tau, end):
-    """Write the shares after a period that starts at ``state``; return (r, exp(-r), tau phi(r), slope)."""
-    total = 0.0
-    for i in range(f.size):
-        total += f[i]
-    r = tau * total
-    kept, mean, slope = relaxation(r)
-    gain = tau * mean
-    for i in range(f.size):
-        end[i] = kept * state[i] + gain * f[i]
-    return r, kept, gain, slope
-
-
-@jit
-def mean_investment(state, f, tau, out):
-    """Write the mean shares over a period that starts at ``state``."""
-    total = 0.0
-    for i in range(f.size):
-        total += f[i]
-    r = tau * total
-    _, mean, _ = relaxation(r)
-    gain = tau * lag(r)
-    for i in range(f.size):
-        out[i] = mean * state[i] + gain * f[i]
-
-
-@jit
 def softmax(present, log_share, share):
     """Write shares from logs known up to an addend, normalise the logs in place."""
     top = -1e308
@@ -77,4 +50,4 @@ def softmax(present, log_share, share):
         shift = top + log(total)
         for i in range(share.size):
             share[i] /= total
-            log_share[i] = log_share[i] - shift if present[i] else 0.0
+            log_share[i] = log_share[i] - shift if present[i] else LOG_OF_ZERO

@@ -19,74 +19,95 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.bernoulli_rules import (
+    COUNTS,
+    END_SLOPE,
+    END_VALUE,
+    LARGE,
+    MOST_NODES,
+    NODES,
+    SMALL,
+    SPECTRUM,
+    WEIGHTS,
+)
 from kernels.elementary import exp, expm1, log, log1p
 from kernels.jit import jit
 
-N_NODES = 6
-_points, _weights = np.polynomial.legendre.leggauss(N_NODES)
-NODES = 0.5 * (_points + 1.0)
-"""Gauss-Legendre nodes on [0, 1]."""
-WEIGHTS = 0.5 * _weights
-"""Their weights."""
-_vandermonde = np.polynomial.legendre.legvander(_points, N_NODES - 1)
-SPECTRUM = np.ascontiguousarray((_vandermonde * _weights[:, None]).T * (np.arange(N_NODES)[:, None] + 0.5))
-"""Row k gives the k-th Legendre coefficient of a function from its values at the nodes."""
-END_VALUE = np.ascontiguousarray(SPECTRUM.sum(axis=0))
-"""Extrapolates a function from the nodes to 1."""
-END_SLOPE = np.ascontiguousarray(
-    (SPECTRUM * (np.arange(N_NODES) * (np.arange(N_NODES) + 1.0))[:, None]).sum(0)
-)
-"""Extrapolates the derivative to 1; P_k'(1) = k(k+1)/2 and the interval has length 1, not 2."""
+# Rows of `BernoulliWork.firm`.
+SHARE = 0
+"""Share at the start of the step."""
+LOG = 1
+"""Its logarithm, which goes on where the share underflows."""
+POWER = 2
+"""share**(-a)."""
+FITNESS = 3
+"""g = f share**(-a)."""
+EXCESS = 4
+"""g - m."""
+RATIO = 5
+"""1 + a eta (g - m) at the end of the step."""
+GROWTH = 6
+"""ln(z / share) at the end of the step."""
+END = 7
+"""z at the end of the step."""
+FROM_STATE = 8
+"""Derivative of the time change by ln share at the start."""
+FROM_RESPONSE = 9
+"""Derivative of the time change by f."""
+KEEP = 10
+"""Coefficient of d ln share at the start."""
+GAIN = 11
+"""Coefficient of df."""
+PULL = 12
+"""Coefficient of the time change."""
+BEND = 13
+"""Coefficient of d gamma."""
+N_ROWS = 14
 
-_LARGEST_EXPONENT = 600.0
+# Rows of `BernoulliWork.node`; the column after the last node is the end of the interval.
+ETA = 0
+"""eta(w)."""
+HEIGHT = 1
+"""H(w)."""
+SUM = 2
+"""Z(w)."""
+
+LARGEST_EXPONENT = 600.0
 MAX_STEPS = 20000
 """Most steps a period may take."""
 _TOLERANCE = 1e-14
+_CLOSE_ENOUGH = 1e-5
 _FURTHEST = 8.0
 _NOTHING = 1e-16
-_CLOSE_ENOUGH = 1e-5
+_SMALL_REACH = 0.6
 
 
 class BernoulliWork(NamedTuple):
-    """Scratch of the general form for N firms (and the C columns of a tangent)."""
+    """State and scratch of the general form for N firms; an absent firm has share 0 and log `LOG_OF_ZERO`."""
 
-    power: NDArray[np.float64]
-    """(firm,) share**(-a)."""
-    fitness: NDArray[np.float64]
-    """(firm,) g = f share**(-a)."""
-    excess: NDArray[np.float64]
-    """(firm,) g - m."""
-    x: NDArray[np.float64]
-    """(node * firm,) a eta excess, then z / share."""
-    inverse: NDArray[np.float64]
-    """(node * firm,) 1 / (1 + a eta excess)."""
+    firm: NDArray[np.float64]
+    """(row, firm), rows above; `SHARE`, `LOG` and `POWER` are the state."""
     node: NDArray[np.float64]
-    """(3, node) eta, H, sum z."""
-    end: NDArray[np.float64]
-    """(3, firm) at the end of the step: 1 + a eta excess, ln(z / share), z."""
-    from_state: NDArray[np.float64]
-    """(firm,) derivative of the time change by ln share at the start."""
-    from_response: NDArray[np.float64]
-    """(firm,) derivative of the time change by f."""
-    keep: NDArray[np.float64]
-    """(firm,) coefficient of d ln share at the start."""
-    gain: NDArray[np.float64]
-    """(firm,) coefficient of df."""
-    pull: NDArray[np.float64]
-    """(firm,) coefficient of the time change."""
-    bend: NDArray[np.float64]
-    """(firm,) coefficient of d gamma."""
+    """(3, node), rows above."""
+    growth: NDArray[np.float64]
+    """(node * firm,) ln(z / share) at the nodes and at the end."""
+    rise: NDArray[np.float64]
+    """(node * firm,) z / share."""
+    inverse: NDArray[np.float64]
+    """(node * firm,) 1 / (1 + a eta (g - m))."""
 
 
 @jit
 def make_bernoulli_work(n_firms):
-    """Allocate the scratch arrays of the general form."""
-    n = n_firms
+    """Allocate the state and scratch of the general form."""
+    size = (MOST_NODES + 1) * n_firms
     return BernoulliWork(
-        np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(N_NODES * n), np.zeros(N_NODES * n),
-        np.zeros((3, N_NODES)), np.zeros((3, n)), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n),
-        np.zeros(n), np.zeros(n),
-    )  # fmt: skip
+        np.zeros((N_ROWS, n_firms)),
+        np.zeros((3, MOST_NODES + 1)),
+        np.zeros(size),
+        np.zeros(size),
+        np.zeros(size),
+    )
 
 
 @jit
@@ -97,36 +118,40 @@ def duration_of_change(a, m, w):
 
 
 @jit
-def set_fitness(a, log_share, share, f, work):
-    """Fill power, fitness and excess; return m, second and third moments, largest excess, fastest log-ratio.
+def set_power(a, firm):
+    """Fill `POWER` from the logs; where it would overflow it stays at the largest exponent."""
+    for i in range(firm.shape[1]):
+        firm[POWER, i] = exp(min(-a * firm[LOG, i], LARGEST_EXPONENT))
 
-    A present firm whose share**(-a) would overflow is lifted to the share at which it does not: its own past
-    has no influence then on where it goes.
+
+@jit
+def set_fitness(a, t, f, firm):
+    """Fill `FITNESS` and `EXCESS`; return (m, second moment, third moment, largest excess, fastest log-ratio).
+
+    A firm whose share**(-a) would overflow is lifted to the share at which it does not: once it invests, its own
+    past has no influence on where it goes.
     """
+    n = firm.shape[1]
     m = 0.0
-    for i in range(f.size):
-        exponent = -a * log_share[i]
-        if exponent > _LARGEST_EXPONENT:
-            exponent = _LARGEST_EXPONENT
-            if f[i] > 0.0:
-                log_share[i] = -_LARGEST_EXPONENT / a
-                share[i] = exp(log_share[i])
-        power = exp(exponent)
-        work.power[i] = power
-        work.fitness[i] = f[i] * power
-        m += share[i] * f[i] * power
+    for i in range(n):
+        g = f[t, i] * firm[POWER, i]
+        firm[FITNESS, i] = g
+        m += firm[SHARE, i] * g
+        if a > 0.0 and f[t, i] > 0.0 and a * firm[LOG, i] < -LARGEST_EXPONENT:
+            firm[LOG, i] = -LARGEST_EXPONENT / a
+            firm[SHARE, i] = exp(firm[LOG, i])
     second = 0.0
     third = 0.0
     largest = 0.0
     fastest = 0.0
-    for i in range(f.size):
-        excess = work.fitness[i] - m
-        work.excess[i] = excess
-        part = share[i] * excess * excess
+    for i in range(n):
+        excess = firm[FITNESS, i] - m
+        firm[EXCESS, i] = excess
+        part = firm[SHARE, i] * excess * excess
         second += part
         third += part * excess
         largest = max(largest, excess)
-        fastest = max(fastest, abs(excess) if share[i] > _NOTHING else 0.0)
+        fastest = max(fastest, abs(excess) if firm[SHARE, i] > _NOTHING else 0.0)
     return m, second, third, largest, fastest
 
 
@@ -140,7 +165,7 @@ def first_guess(a, m, second, third, tau):
 
 
 @jit
-def step_limit(a, m, largest, fastest, log_share, work, w):
+def step_limit(a, m, largest, fastest, firm, w):
     """Shorten w until no term of the step can overflow, meet a pole, cancel, or pass between two nodes."""
     rate = abs(a) * m
     cap = 2.0 if a > 0.0 else 7.0
@@ -149,139 +174,189 @@ def step_limit(a, m, largest, fastest, log_share, work, w):
     if fastest * w > _FURTHEST:
         w = _FURTHEST / fastest
     while True:
-        eta = duration_of_change(a, m, w)
-        reach = eta * largest
+        reach = duration_of_change(a, m, w) * largest
         if reach <= 30.0 and (a > 0.0 or -a * reach <= 0.5):
             return w
-        if a > 0.0 or -a * reach <= 0.5:
-            fits = True
-            for i in range(log_share.size):
-                growth = log1p(max(a * eta * work.excess[i], -0.9)) / a
-                fits = fits and growth <= _LARGEST_EXPONENT and log_share[i] + growth <= 50.0
-            if fits:
-                return w
+        if (a > 0.0 or -a * reach <= 0.5) and _fits(a, duration_of_change(a, m, w), firm):
+            return w
         w *= 0.5
 
 
 @jit
-def evaluate_nodes(a, m, share, w, work):
-    """Fill the node tables on [0, w]; return (integral of H, estimate of its relative error, H and H' at w)."""
-    n = share.size
-    for k in range(N_NODES):
-        eta = duration_of_change(a, m, w * NODES[k])
-        work.node[0, k] = eta
+def _fits(a, eta, firm):
+    """Tell whether exponentials stay within range at eta."""
+    fits = True
+    for i in range(firm.shape[1]):
+        growth = log1p(max(a * eta * firm[EXCESS, i], -0.9)) / a
+        fits = fits and growth <= LARGEST_EXPONENT and firm[LOG, i] + growth <= 50.0
+    return fits
+
+
+@jit
+def evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse):
+    """Fill the tables at the nodes of [0, w] and at its end."""
+    n = firm.shape[1]
+    count = COUNTS[rule]
+    for k in range(count + 1):
+        node[ETA, k] = duration_of_change(a, m, w * NODES[rule, k])
+    for k in range(count + 1):
+        factor = a * node[ETA, k]
         for i in range(n):
-            work.x[k * n + i] = a * eta * work.excess[i]
+            growth[k * n + i] = factor * firm[EXCESS, i]
     inverse_a = 1.0 / a
-    for e in range(N_NODES * n):
-        x = work.x[e]
-        work.inverse[e] = 1.0 / max(1.0 + x, 1e-300)
-        work.x[e] = exp(log1p(x) * inverse_a)
-    integral = 0.0
-    for k in range(N_NODES):
+    for e in range((count + 1) * n):
+        x = growth[e]
+        inverse[e] = 1.0 / max(1.0 + x, 1e-300)
+        y = log1p(x) * inverse_a
+        growth[e] = y
+        rise[e] = exp(y)
+    for k in range(count + 1):
         total = 0.0
         for i in range(n):
-            total += share[i] * work.x[k * n + i]
-        work.node[2, k] = total
-        work.node[1, k] = exp(-a * log(total))
-        integral += WEIGHTS[k] * work.node[1, k]
-    value = 0.0
+            total += firm[SHARE, i] * rise[k * n + i]
+        node[SUM, k] = total
+    for k in range(count + 1):
+        node[HEIGHT, k] = exp(-a * log(node[SUM, k]))
+
+
+@jit
+def read_nodes(w, rule, node):
+    """Return (integral of H over [0, w], estimate of its relative error, H' at w)."""
+    integral = 0.0
     slope = 0.0
-    for k in range(N_NODES):
-        value += END_VALUE[k] * work.node[1, k]
-        slope += END_SLOPE[k] * work.node[1, k]
-    return integral * w, spectrum_error(work.node), value, slope / w
+    for k in range(COUNTS[rule]):
+        integral += WEIGHTS[rule, k] * node[HEIGHT, k]
+        slope += END_SLOPE[rule, k] * node[HEIGHT, k]
+    return integral * w, spectrum_error(rule, node), slope / w
 
 
 @jit
-def spectrum_error(node):
-    """Estimate the quadrature error of H from the decay of its Legendre coefficients."""
-    high = 0.0
-    middle = 0.0
-    for k in range(N_NODES - 4, N_NODES):
-        c = 0.0
-        for j in range(N_NODES):
-            c += SPECTRUM[k, j] * node[1, j]
-        if k >= N_NODES - 2:
-            high = max(high, abs(c))
-        else:
-            middle = max(middle, abs(c))
-    if high <= _TOLERANCE:
-        return 0.0
-    ratio = min(high / max(middle, 1e-300), 1.0)
-    return high * ratio * ratio * ratio
+def spectrum_error(rule, node):
+    """Estimate the quadrature error of H from the decay of its Legendre coefficients.
+
+    A rule of n nodes is off by about the coefficient of degree 2n, which the decay over the highest degrees
+    that the nodes see foretells.
+    """
+    count = COUNTS[rule]
+    c0, c1, c2, c3 = 0.0, 0.0, 0.0, 0.0
+    for j in range(count):
+        h = node[HEIGHT, j]
+        c0 += SPECTRUM[rule, 0, j] * h
+        c1 += SPECTRUM[rule, 1, j] * h
+        c2 += SPECTRUM[rule, 2, j] * h
+        c3 += SPECTRUM[rule, 3, j] * h
+    if rule == SMALL:
+        ratio = min(abs(c3) / max(abs(c2), 1e-300), 1.0)
+        return abs(c3) * ratio * ratio * ratio * ratio
+    high = max(abs(c2), abs(c3))
+    ratio = min(high / max(abs(c0), abs(c1), 1e-300), 1.0)
+    return high * ratio * ratio * ratio * ratio if high > _TOLERANCE else 0.0
 
 
 @jit
-def evaluate_end(a, m, log_share, share, f, w, work):
-    """Fill ``work.end`` at w; return (eta, sum of z)."""
-    eta = duration_of_change(a, m, w)
-    decay = exp(-a * m * w)
-    total = 0.0
-    for i in range(share.size):
-        x = a * eta * work.excess[i]
-        if f[i] == 0.0:
-            ratio = decay
-            growth = -m * w
-            z = share[i] * exp(growth)
-        else:
-            # Next to -1 the sum of two positive terms is exact where 1 + x cancels.
-            ratio = decay + a * eta * work.fitness[i] if x < -0.5 else 1.0 + x
-            growth = (log(ratio) if x < -0.5 else log1p(x)) / a
-            z = exp(log_share[i] + growth)
-        work.end[0, i] = ratio
-        work.end[1, i] = growth
-        work.end[2, i] = z
-        total += z
-    return eta, total
-
-
-@jit
-def finish_state(log_share, share, total, work):
-    """Move the state to the end of the step."""
-    shift = log(total)
-    for i in range(share.size):
-        log_share[i] += work.end[1, i] - shift
-        share[i] = work.end[2, i] / total
-
-
-@jit
-def find_step(a, m, second, third, largest, fastest, log_share, share, tau, work):
-    """Choose the step: return (w, tau it consumes, correction delta of w beyond the nodes' interval).
+def find_step(a, m, second, third, largest, fastest, tau, firm, node, growth, rise, inverse):
+    """Choose the step: return (w, tau it consumes, correction delta of w beyond the tables' interval, rule).
 
     The whole of ``tau`` is consumed when the nodes resolve it; otherwise a part, and delta is 0.
     w < 0 tells that no step was found.
     """
     guess = first_guess(a, m, second, third, tau)
-    w = step_limit(a, m, largest, fastest, log_share, work, guess)
+    w = step_limit(a, m, largest, fastest, firm, guess)
     part = w < guess
+    rule = SMALL if fastest * w < _SMALL_REACH else LARGE
     for _ in range(200):
-        integral, error, value, slope = evaluate_nodes(a, m, share, w, work)
+        evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse)
+        integral, error, slope = read_nodes(w, rule, node)
         if error > _TOLERANCE:
-            w *= 0.5
-            part = True
+            if rule == LARGE:
+                w *= 0.5
+                part = True
+            rule = LARGE
             continue
         if part and integral < tau:
-            return w, integral, 0.0
+            return w, integral, 0.0, rule
+        value = node[HEIGHT, COUNTS[rule]]
         delta = (tau - integral) / value
         delta -= 0.5 * slope / value * delta * delta
-        if abs(delta) <= _CLOSE_ENOUGH * w:
-            return w + delta, tau, delta
+        if abs(delta) * (fastest + abs(a) * m) <= _CLOSE_ENOUGH and abs(delta) <= _CLOSE_ENOUGH * w:
+            return w + delta, tau, delta, rule
         w = min(max(w + delta, 0.25 * w), 2.0 * w)
-        limit = step_limit(a, m, largest, fastest, log_share, work, w)
+        limit = step_limit(a, m, largest, fastest, firm, w)
         part = limit < w
         w = limit
-    return -1.0, 0.0, 0.0
+    return -1.0, 0.0, 0.0, rule
 
 
 @jit
-def at_rest(a, m, share, tau, work):
+def set_end(a, m, w, delta, rule, firm, node, growth, rise):
+    """Fill `RATIO`, `GROWTH` and `END` at w from the tables, which end at w - delta; return (eta, sum of z)."""
+    n = firm.shape[1]
+    eta = node[ETA, COUNTS[rule]]
+    decay = 1.0 - a * m * eta
+    offset = COUNTS[rule] * n
+    step = delta * (1.0 - 0.5 * a * m * delta) * decay
+    eta += step
+    total = 0.0
+    for i in range(n):
+        ratio = 1.0 + a * (eta - step) * firm[EXCESS, i]
+        speed = firm[EXCESS, i] * decay / ratio
+        more = delta * speed * (1.0 - 0.5 * delta * a * (m + speed))
+        firm[RATIO, i] = ratio + a * step * firm[EXCESS, i]
+        firm[GROWTH, i] = growth[offset + i] + more
+        z = firm[SHARE, i] * rise[offset + i] * (1.0 + more * (1.0 + 0.5 * more))
+        firm[END, i] = z
+        total += z
+    return eta, total
+
+
+@jit
+def set_end_at_rest(a, m, w, t, f, firm):
+    """Fill `RATIO`, `GROWTH` and `END` after a step of any length, with care for firms that fade to nothing."""
+    eta = duration_of_change(a, m, w)
+    decay = exp(-a * m * w)
+    total = 0.0
+    for i in range(firm.shape[1]):
+        x = a * eta * firm[EXCESS, i]
+        ratio = 1.0 + x
+        firm[GROWTH, i] = -m * w
+        if f[t, i] == 0.0:
+            ratio = decay
+        elif x < -0.5:
+            # Next to -1 the sum of two positive terms is exact where 1 + x cancels.
+            ratio = decay + a * eta * firm[FITNESS, i]
+            firm[GROWTH, i] = log(ratio) / a
+        else:
+            firm[GROWTH, i] = log1p(x) / a
+        firm[RATIO, i] = ratio
+        firm[END, i] = firm[SHARE, i] * exp(firm[GROWTH, i])
+        total += firm[END, i]
+    return eta, total
+
+
+@jit
+def finish_state(a, total, firm):
+    """Move the state to the end of the step."""
+    shift = log(total)
+    scale = exp(a * shift)
+    largest = exp(LARGEST_EXPONENT)
+    for i in range(firm.shape[1]):
+        tiny = firm[SHARE, i] < 1e-290
+        firm[LOG, i] += firm[GROWTH, i] - shift
+        firm[SHARE, i] = firm[END, i] / total
+        if tiny:
+            firm[SHARE, i] = exp(firm[LOG, i])
+        # share'**(-a) without another power: share' = share ratio**(1/a) / Z.
+        firm[POWER, i] = min(firm[POWER, i] * scale / max(firm[RATIO, i], 1e-300), largest)
+
+
+@jit
+def at_rest(a, m, tau, firm):
     """Tell whether every firm keeps its share for ``tau``, or fades at the common rate from next to nothing."""
     reach = duration_of_change(a, m, tau)
-    for i in range(share.size):
-        excess = abs(work.excess[i])
+    for i in range(firm.shape[1]):
+        excess = abs(firm[EXCESS, i])
         still = excess == 0.0 or excess * reach <= 1e-14
-        fading = share[i] < 1e-17 and work.fitness[i] <= 1e-17 * m
+        fading = firm[SHARE, i] < 1e-17 and firm[FITNESS, i] <= 1e-17 * m
         if not (still or fading):
             return False
     return True

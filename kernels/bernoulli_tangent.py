@@ -13,7 +13,25 @@ e~_j = d ln y_j / da at fixed s. P is shifted along share, which adds 0 to centr
 common to all d ln share comes out as a common addend: no step needs to centre.
 """
 
-from kernels.bernoulli import N_NODES, NODES, WEIGHTS
+from kernels.bernoulli import (
+    BEND,
+    END,
+    ETA,
+    FITNESS,
+    FROM_RESPONSE,
+    FROM_STATE,
+    GAIN,
+    GROWTH,
+    HEIGHT,
+    KEEP,
+    LOG,
+    POWER,
+    PULL,
+    RATIO,
+    SHARE,
+    SUM,
+)
+from kernels.bernoulli_rules import COUNTS, NODES, WEIGHTS
 from kernels.elementary import exp, log
 from kernels.jit import jit
 
@@ -29,125 +47,109 @@ def bend(a, gain, ratio, decay, log_u):
     growth = gain / decay
     x = a * growth
     if abs(x) < 0.03:
-        series = -0.5 + x * (
-            2.0 / 3.0 - x * (0.75 - x * (0.8 - x * (5.0 / 6.0 - x * (6.0 / 7.0 - x * 0.875))))
-        )
+        series = -0.5 + x * (2.0 / 3.0 - x * (0.75 - x * (0.8 - x * (5.0 / 6.0 - x * (6.0 / 7.0 - x * 0.875)))))
         return growth * growth * series
     return (a * gain / ratio - log_u) / (a * a)
 
 
 @jit
-def end_coefficients(a, m, f, w, eta, work):
-    """Fill keep, gain, pull at the end of the step."""
+def end_coefficients(a, m, w, eta, t, f, firm):
+    """Fill `KEEP`, `GAIN` and `PULL`."""
     decay = exp(-a * m * w)
-    for i in range(f.size):
+    for i in range(firm.shape[1]):
+        inverse = 1.0 / max(firm[RATIO, i], 1e-300)
         # A firm without investment only fades: its ratio is the decay itself, which may underflow.
-        inverse = 1.0 / max(work.end[0, i], 1e-300)
-        work.keep[i] = decay * inverse if f[i] > 0.0 else 1.0
-        work.gain[i] = min(eta * work.power[i] * inverse, _LARGEST_GAIN)
-        work.pull[i] = work.fitness[i] * inverse
+        firm[KEEP, i] = decay * inverse if f[t, i] > 0.0 else 1.0
+        firm[GAIN, i] = min(eta * firm[POWER, i] * inverse, _LARGEST_GAIN)
+        firm[PULL, i] = firm[FITNESS, i] * inverse
 
 
 @jit
-def end_bend(a, m, log_share, w, eta, work):
-    """Fill bend, the coefficient of d gamma, at the end of the step."""
-    decay = exp(-a * m * w)
-    for i in range(log_share.size):
-        gain = eta * work.fitness[i]
-        if gain == 0.0:
-            work.bend[i] = 0.0
-            continue
-        ratio = work.end[0, i]
-        own = bend(a, gain, ratio, max(decay, 1e-300), a * (work.end[1, i] + m * w))
-        work.bend[i] = gain / ratio * log_share[i] - own
-
-
-@jit
-def add_time_change(factor, decay, eta, offset, share, work):
-    """Add one node's part of P and Q (the latter without share**(-a)); ``offset`` finds the node's firms."""
-    for i in range(share.size):
-        part = factor * share[i] * work.x[offset + i] * work.inverse[offset + i]
-        work.from_state[i] += decay * part
-        work.from_response[i] += eta * part
-
-
-@jit
-def time_change_coefficients(a, m, share, w, delta, eta, total, work):
-    """Fill P and Q, scaled by Z**a and shifted along share; return Z**a."""
-    n = share.size
-    work.from_state[:] = 0.0
-    work.from_response[:] = 0.0
-    span = w - delta
-    for k in range(N_NODES):
-        eta_k = work.node[0, k]
-        factor = WEIGHTS[k] * span * a * work.node[1, k] / work.node[2, k]
-        add_time_change(factor, 1.0 - a * m * eta_k, eta_k, k * n, share, work)
+def time_change_coefficients(a, m, w, delta, eta, total, rule, firm, node, rise, inverse):
+    """Fill `FROM_STATE` and `FROM_RESPONSE`, scaled by Z**a and shifted along share; return Z**a."""
+    n = firm.shape[1]
+    for i in range(n):
+        firm[FROM_STATE, i] = 0.0
+        firm[FROM_RESPONSE, i] = 0.0
+    for k in range(COUNTS[rule]):
+        eta_k = node[ETA, k]
+        factor = WEIGHTS[rule, k] * (w - delta) * a * node[HEIGHT, k] / node[SUM, k]
+        decay = factor * (1.0 - a * m * eta_k)
+        factor *= eta_k
+        for i in range(n):
+            part = rise[k * n + i] * inverse[k * n + i]
+            firm[FROM_STATE, i] += decay * part
+            firm[FROM_RESPONSE, i] += factor * part
     scale = exp(a * log(total))
     # The nodes end at w - delta; the integrand at w carries the rest.
     factor = delta * a / (scale * total)
     decay = 1.0 - a * m * eta
     sum_p = 0.0
     for i in range(n):
-        part = factor * work.end[2, i] / max(work.end[0, i], 1e-300)
-        work.from_state[i] = scale * (work.from_state[i] + decay * part)
-        work.from_response[i] = scale * work.power[i] * (work.from_response[i] + eta * part)
-        sum_p += work.from_state[i]
+        part = factor * firm[END, i] / max(firm[RATIO, i], 1e-300)
+        from_state = scale * (firm[SHARE, i] * firm[FROM_STATE, i] + decay * part)
+        firm[FROM_STATE, i] = from_state
+        from_response = scale * (firm[SHARE, i] * firm[FROM_RESPONSE, i] + eta * part)
+        firm[FROM_RESPONSE, i] = firm[POWER, i] * from_response
+        sum_p += from_state
     shift = a * eta - sum_p
     for i in range(n):
-        work.from_state[i] += shift * share[i]
+        firm[FROM_STATE, i] += shift * firm[SHARE, i]
     return scale
 
 
 @jit
-def node_bend(a, m, log_share, share, w_k, eta, total, offset, work):
-    """Return ln Y + a sum (z / Z) d ln y / da at one node: minus the integrand of W, without H."""
-    decay = exp(-a * m * w_k)
-    mean = 0.0
-    for i in range(share.size):
-        gain = eta * work.fitness[i]
-        if gain == 0.0:
-            continue
-        z = work.x[offset + i]
-        inverse = work.inverse[offset + i]
-        own = bend(a, gain, 1.0 / inverse, decay, a * (log(z) + m * w_k))
-        mean += share[i] * z * (own - gain * inverse * log_share[i])
-    return log(total) + m * w_k + a * mean / total
+def set_bend(a, m, w, eta, firm):
+    """Fill `BEND`, the coefficient of d gamma at the end of the step."""
+    decay = max(exp(-a * m * w), 1e-300)
+    for i in range(firm.shape[1]):
+        gain = eta * firm[FITNESS, i]
+        ratio = max(firm[RATIO, i], 1e-300)
+        own = bend(a, gain, ratio, decay, a * (firm[GROWTH, i] + m * w))
+        firm[BEND, i] = gain / ratio * firm[LOG, i] - own if gain > 0.0 else 0.0
 
 
 @jit
-def time_change_bend(a, m, log_share, share, w, delta, total, work):
-    """Return W (not scaled by Z**a); `end_bend` must have been called."""
-    n = share.size
+def time_change_bend(a, m, w, delta, total, rule, firm, node, growth, rise, inverse):
+    """Return W (not scaled by Z**a); `set_bend` must have been called."""
+    n = firm.shape[1]
     integral = 0.0
-    for k in range(N_NODES):
-        w_k = (w - delta) * NODES[k]
-        growth = node_bend(a, m, log_share, share, w_k, work.node[0, k], work.node[2, k], k * n, work)
-        integral -= WEIGHTS[k] * work.node[1, k] * growth
+    for k in range(COUNTS[rule]):
+        w_k = (w - delta) * NODES[rule, k]
+        decay = exp(-a * m * w_k)
+        mean = 0.0
+        for i in range(n):
+            e = k * n + i
+            gain = node[ETA, k] * firm[FITNESS, i]
+            if gain > 0.0 and firm[SHARE, i] > 0.0:
+                own = bend(a, gain, 1.0 / inverse[e], decay, a * (growth[e] + m * w_k))
+                mean += firm[SHARE, i] * rise[e] * (own - gain * inverse[e] * firm[LOG, i])
+        slope = log(node[SUM, k]) + m * w_k + a * mean / node[SUM, k]
+        integral -= WEIGHTS[rule, k] * node[HEIGHT, k] * slope
     mean = 0.0
     for i in range(n):
-        mean += work.end[2, i] * work.bend[i]
+        mean += firm[END, i] * firm[BEND, i]
     height = log(total)
     at_end = -exp(-a * height) * (height + m * w - a * mean / total)
     return integral * (w - delta) + at_end * delta
 
 
 @jit
-def carry_tangent(x, response_tangent, t, log_tau_slope, gamma_slope, tau, scale, time_bend, work):
+def carry_tangent(x, tangent, t, log_tau_slope, gamma_slope, tau, scale, time_bend, firm):
     """Take ``x (column, firm)``, the derivatives of ln share, through a step of length ``tau`` in period t.
 
-    ``response_tangent (column, time, firm)`` holds df, ``log_tau_slope (column,)`` d ln tau and
-    ``gamma_slope (column,)`` d gamma.
+    ``scale`` is Z**a and ``time_bend`` is W Z**a.
+    ``tangent (column, time, firm)`` holds df, ``log_tau_slope (column,)`` d ln tau and ``gamma_slope (column,)``
+    d gamma.
     """
     n_columns, n = x.shape
     for c in range(n_columns):
-        change = scale * (tau * log_tau_slope[c] + time_bend * gamma_slope[c])
-        for i in range(n):
-            change += work.from_state[i] * x[c, i] + work.from_response[i] * response_tangent[c, t, i]
         slope = gamma_slope[c]
+        change = scale * tau * log_tau_slope[c] + time_bend * slope
         for i in range(n):
-            x[c, i] = (
-                work.keep[i] * x[c, i] + work.gain[i] * response_tangent[c, t, i] + work.pull[i] * change
-            )
+            change += firm[FROM_STATE, i] * x[c, i] + firm[FROM_RESPONSE, i] * tangent[c, t, i]
+        for i in range(n):
+            x[c, i] = firm[KEEP, i] * x[c, i] + firm[GAIN, i] * tangent[c, t, i] + firm[PULL, i] * change
         if slope != 0.0:
             for i in range(n):
-                x[c, i] += work.bend[i] * slope
+                x[c, i] += firm[BEND, i] * slope

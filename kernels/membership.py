@@ -4,17 +4,17 @@ First those who left are dropped and the others scaled to sum to 1; then each en
 others are scaled by what is left. A market nobody stayed in is shared among the entrants.
 """
 
-from kernels.elementary import log
+from kernels.elementary import LOG_OF_ZERO, log
 from kernels.jit import jit
 
 
 @jit
 def has_changed(active, t):
     """Tell whether the firms present in period t differ from those of period t - 1."""
+    differing = 0
     for i in range(active.shape[1]):
-        if active[t, i] != active[t - 1, i]:
-            return True
-    return False
+        differing += active[t, i] != active[t - 1, i]
+    return differing > 0
 
 
 @jit
@@ -27,7 +27,7 @@ def mark_changes(active, first, changed):
 
 @jit
 def admit(before, now, entry, share, log_share):
-    """Apply exits and entries to the state, in place; absent firms get share 0 and log 0."""
+    """Apply exits and entries to the state, in place; absent firms get share 0 and log `LOG_OF_ZERO`."""
     staying = 0.0
     entering = 0.0
     for i in range(share.size):
@@ -41,7 +41,7 @@ def admit(before, now, entry, share, log_share):
     for i in range(share.size):
         if not now[i]:
             share[i] = 0.0
-            log_share[i] = 0.0
+            log_share[i] = LOG_OF_ZERO
         elif before[i]:
             share[i] *= room / staying if staying > 0.0 else 0.0
             log_share[i] += log(room) - log(staying)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.bernoulli import BernoulliWork, make_bernoulli_work
+from kernels.bernoulli import LOG, SHARE, BernoulliWork, make_bernoulli_work
 from kernels.elementary import exp, log
 from kernels.evaluate import evaluate, make_workspace, prepare
 from kernels.jit import jit
@@ -373,10 +373,11 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
         follow_proportional(course, state, log_state, share, log_share, no_mean, want_share)
         proportional_tangent(course, share, work.x, work.tangent, work.slopes)
         return OK
+    work.scaled.firm[SHARE, :] = state
+    work.scaled.firm[LOG, :] = log_state
     solved = follow_scaled(
-        course, gamma, work.log_ratio, state, log_state, share, log_share, no_mean, work.x, work.tangent,
-        work.slopes, work.scaled,
-    )  # fmt: skip
+        course, gamma, work.log_ratio, share, log_share, no_mean, work.x, work.tangent, work.slopes, work.scaled
+    )
     return OK if solved else NO_CONVERGENCE
 
 

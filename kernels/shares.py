@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kernels.bernoulli import make_bernoulli_work
+from kernels.bernoulli import LOG, SHARE, make_bernoulli_work
+from kernels.elementary import LOG_OF_ZERO
 from kernels.jit import jit
 from kernels.membership import mark_changes
 from kernels.share_arguments import ShareArguments, check_arguments
@@ -26,7 +27,6 @@ from kernels.trajectory import (
     time_scale,
 )
 
-_LOG_OF_NOTHING = -1e5
 _NEXT_TO_ONE = 1.0 - 2.0**-40
 
 
@@ -236,7 +236,7 @@ def _start(initial_share, active, state, log_state):
         total += state[i]
     for i in range(state.size):
         state[i] /= total
-        log_state[i] = np.log(state[i]) if state[i] > 0.0 else _LOG_OF_NOTHING * active[0, i]
+        log_state[i] = np.log(state[i]) if state[i] > 0.0 else LOG_OF_ZERO
 
 
 @jit
@@ -278,10 +278,11 @@ def _simulate_markets(
             follow_investment(course, state, share, mean, rates)
         elif gamma[b] == 1.0:
             follow_proportional(course, state, log_state, share, log_share, mean, True)
-        elif not follow_scaled(
-            course, gamma[b], log_ratio, state, log_state, share, log_share, mean, x, tangent, slopes, work
-        ):
-            return b
+        else:
+            work.firm[SHARE, :] = state
+            work.firm[LOG, :] = log_state
+            if not follow_scaled(course, gamma[b], log_ratio, share, log_share, mean, x, tangent, slopes, work):
+                return b
         for t in range(n_times):
             for i in range(n):
                 value = mean[t, i] if want_mean else share[t, i]
@@ -317,6 +318,6 @@ def _differentiate_market(
         return True
     log_ratio = np.log(total_sales / reference_sales)
     work = make_bernoulli_work(n)
-    return follow_scaled(
-        course, gamma, log_ratio, state, log_state, share, log_share, mean, x, tangent, slopes, work
-    )
+    work.firm[SHARE, :] = state
+    work.firm[LOG, :] = log_state
+    return follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work)

@@ -11,20 +11,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.advance import advance_investment, mean_investment, softmax
+from kernels.advance import lag, relaxation, softmax
 from kernels.bernoulli import (
+    EXCESS,
+    LOG,
     MAX_STEPS,
+    SHARE,
     at_rest,
-    evaluate_end,
     evaluate_nodes,
     find_step,
     finish_state,
+    set_end,
+    set_end_at_rest,
     set_fitness,
+    set_power,
 )
+from kernels.bernoulli_rules import LARGE
 from kernels.bernoulli_tangent import (
     carry_tangent,
-    end_bend,
     end_coefficients,
+    set_bend,
     time_change_bend,
     time_change_coefficients,
 )
@@ -87,20 +93,31 @@ def time_scale(duration, total_sales, reference_sales, jump_price, gamma, tau):
 def follow_investment(course, state, share, mean, rates):
     """Write shares (and mean shares unless ``mean`` is empty) of the form gamma = 0.
 
-    ``rates (4, time)`` keeps r, exp(-r), tau phi(r) and 1 + phi'/phi of every period for `investment_tangent`.
+    ``rates (4, time)`` keeps r, exp(-r), tau phi(r) and 1 + phi'/phi of each period for `investment_tangent`.
     """
-    unused = np.empty(state.size)
-    for t in range(course.first, course.f.shape[0]):
-        if course.changed[t]:
+    f, tau, changed = course.f, course.tau, course.changed
+    n_times, n = f.shape
+    unused = np.empty(n)
+    for t in range(course.first, n_times):
+        if changed[t]:
             admit(course.active[t - 1], course.active[t], course.entry[t], state, unused)
+        total = 0.0
+        for i in range(n):
+            total += f[t, i]
+        r = tau[t] * total
+        kept, fraction, slope = relaxation(r)
+        gain = tau[t] * fraction
         if mean.size > 0:
-            mean_investment(state, course.f[t], course.tau[t], mean[t])
-        r, kept, gain, slope = advance_investment(state, course.f[t], course.tau[t], share[t])
+            for i in range(n):
+                mean[t, i] = fraction * state[i] + tau[t] * lag(r) * f[t, i]
+        for i in range(n):
+            moved = kept * state[i] + gain * f[t, i]
+            state[i] = moved
+            share[t, i] = moved
         rates[0, t] = r
         rates[1, t] = kept
         rates[2, t] = gain
         rates[3, t] = slope
-        state[:] = share[t]
 
 
 @jit
@@ -186,67 +203,83 @@ def proportional_tangent(course, share, x, tangent, slopes):
 
 
 @jit
-def scaled_period(a, t, f, tau, with_gamma, state, log_state, mean, x, tangent, slopes, work):
-    """Take the state, and the columns of ``x`` through period t of the general form; return whether it was solved."""
+def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, work):
+    """Take state and ``x`` through period t of the general form; return whether it was solved.
+
+    ``log_tau`` and ``gamma (column,)`` are derivatives of ln tau and of gamma.
+    """
     n_columns = x.shape[0]
+    firm, node, growth, rise, inverse = work.firm, work.node, work.growth, work.rise, work.inverse
     left = tau
     for _ in range(MAX_STEPS):
         if left <= 0.0:
             return True
-        m, second, third, largest, fastest = set_fitness(a, log_state, state, f, work)
-        if (a > 0.0 or n_columns == 0) and at_rest(a, m, state, left, work):
-            w, part, delta = left, left, 0.0
-            if n_columns > 0:
-                evaluate_nodes(a, m, state, w, work)
+        m, second, third, largest, fastest = set_fitness(a, t, f, firm)
+        resting = (a > 0.0 or n_columns == 0) and at_rest(a, m, left, firm)
+        if resting:
+            w, part, delta, rule = left, left, 0.0, LARGE
         else:
-            w, part, delta = find_step(a, m, second, third, largest, fastest, log_state, state, left, work)
+            w, part, delta, rule = find_step(
+                a, m, second, third, largest, fastest, left, firm, node, growth, rise, inverse
+            )
         if not w > 0.0:
             return False
         if mean.size > 0:
-            add_step_mean(a, m, log_state, state, work.excess, w, 1.0 / tau, mean[t])
-        eta, total = evaluate_end(a, m, log_state, state, f, w, work)
+            add_step_mean(a, m, firm[LOG], firm[SHARE], firm[EXCESS], w, 1.0 / tau, mean[t])
+        if resting:
+            eta, total = set_end_at_rest(a, m, w, t, f, firm)
+        else:
+            eta, total = set_end(a, m, w, delta, rule, firm, node, growth, rise)
         if n_columns > 0:
-            end_coefficients(a, m, f, w, eta, work)
-            scale = time_change_coefficients(a, m, state, w, delta, eta, total, work)
+            if resting:
+                evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse)
+            end_coefficients(a, m, w, eta, t, f, firm)
+            scale = time_change_coefficients(a, m, w, delta, eta, total, rule, firm, node, rise, inverse)
             time_bend = 0.0
             if with_gamma:
-                end_bend(a, m, log_state, w, eta, work)
-                time_bend = time_change_bend(a, m, log_state, state, w, delta, total, work)
-            carry_tangent(x, tangent, t, slopes.log_tau, slopes.gamma, part, scale, time_bend, work)
-        finish_state(log_state, state, total, work)
+                set_bend(a, m, w, eta, firm)
+                time_bend = time_change_bend(
+                    a, m, w, delta, total, rule, firm, node, growth, rise, inverse
+                )
+            carry_tangent(x, tangent, t, log_tau, gamma, part, scale, scale * time_bend, firm)
+        finish_state(a, total, firm)
         left = left - part if part < left else 0.0
     return left <= 0.0
 
 
 @jit
-def follow_scaled(
-    course, gamma, log_ratio, state, log_state, share, log_share, mean, x, tangent, slopes, work
-):
-    """Write shares, log shares, mean shares and derivatives of the general form; return whether it was solved.
+def follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work):
+    """Write shares, log shares, mean shares and derivatives of the general form; tell whether it was solved.
 
-    ``log_ratio (time,)`` is ln(total_sales / reference_sales), through which gamma also moves tau.
+    The state is in ``work``. ``log_ratio (time,)`` is ln(total_sales / reference_sales), through which gamma also
+    moves tau.
     """
-    n_columns = x.shape[0]
+    n_columns, n = x.shape[0], share.shape[1]
+    active, changed, f, tau, firm = course.active, course.changed, course.f, course.tau, work.firm
+    log_tau, gamma_slope = slopes.log_tau, slopes.gamma
     with_gamma = False
     for c in range(n_columns):
-        with_gamma = with_gamma or slopes.gamma[c] != 0.0
-    for t in range(course.first, course.f.shape[0]):
-        if course.changed[t]:
-            admit_tangent(course.active[t - 1], course.active[t], state, x)
-            admit(course.active[t - 1], course.active[t], course.entry[t], state, log_state)
-        for c in range(n_columns):
-            slopes.log_tau[c] = slopes.log_jump[c] + slopes.gamma[c] * log_ratio[t]
+        with_gamma = with_gamma or gamma_slope[c] != 0.0
+        log_tau[c] = slopes.log_jump[c]
+    set_power(1.0 - gamma, firm)
+    for t in range(course.first, tau.size):
+        if changed[t]:
+            admit_tangent(active[t - 1], active[t], firm[SHARE], x)
+            admit(active[t - 1], active[t], course.entry[t], firm[SHARE], firm[LOG])
+            set_power(1.0 - gamma, firm)
+        if with_gamma:
+            for c in range(n_columns):
+                log_tau[c] = slopes.log_jump[c] + gamma_slope[c] * log_ratio[t]
         if mean.size > 0:
             mean[t, :] = 0.0
-        f = course.f[t]
-        solved = scaled_period(
-            1.0 - gamma, t, f, course.tau[t], with_gamma, state, log_state, mean, x, tangent, slopes, work
-        )
-        if not solved:
+        if not scaled_period(
+            1.0 - gamma, t, f, tau[t], with_gamma, mean, x, tangent, log_tau, gamma_slope, work
+        ):
             return False
-        share[t, :] = state
-        log_share[t, :] = log_state
+        for i in range(n):
+            share[t, i] = firm[SHARE, i]
+            log_share[t, i] = firm[LOG, i]
         for c in range(n_columns):
-            for i in range(state.size):
+            for i in range(n):
                 tangent[c, t, i] = x[c, i]
     return True
