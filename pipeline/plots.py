@@ -98,6 +98,7 @@ def draw_market(trajectory: "xr.Dataset", curves: Sequence["ResponseCurve"]) -> 
         axes = figure.add_subplot(grid[divmod(place, _COLUMNS)], sharex=first)
         first = first or axes
         _draw_firm(axes, trajectory.isel(firm=firm), legend=place == 0)
+        axes.tick_params(labelbottom=place + _COLUMNS >= len(firms))
     for place, curve in enumerate(curves):
         row, column = divmod(place, _COLUMNS)
         _draw_curve(figure.add_subplot(grid[rows[0] + row, column]), curve)
@@ -146,5 +147,5 @@ def _draw_curve(axes: "Axes", curve: "ResponseCurve") -> None:
     axes.fill_between(curve.level, curve.low, curve.high, color="C0", alpha=0.2, linewidth=0)
     axes.plot(curve.level, curve.value, **_FITTED)
     axes.set_xlabel(curve.effort if curve.unit in ("", "1") else f"{curve.effort} [{curve.unit}]", fontsize=8)
-    axes.set_ylabel("f per period", fontsize=8)
+    axes.set_ylabel("f", fontsize=8)
     axes.tick_params(labelsize=7)

@@ -31,7 +31,7 @@ class ResponseCurve:
         Levels of the effort, held for so long that carry-over has settled, from the smallest to the
         largest seen.
     value : (G,) array
-        f, per period.
+        f: per period, or per unit of the numeraire where the study has one.
     low, high : (G,) arrays
         95 % band by the delta method; nan where the data do not determine a parameter that matters.
     """
