@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -162,3 +164,14 @@ def test_text_is_aligned(table):
 def test_unknown_formats_are_refused(table):
     with pytest.raises(QueryError, match="'xml'; expected one of table, csv, json, parquet"):
         format_table(table, "xml")
+
+
+def test_the_shell_waits_for_no_library_it_does_not_need(filled):
+    """A point query must answer in two seconds, and these take longer to import than the query itself."""
+    code = (
+        "import sys; from pipeline import open_store; "
+        f"assert len(open_store({filled.path!r}).select(market=[5], param='discount')) == 4; "
+        "print(sorted({'xarray', 'pandas', 'duckdb', 'pyarrow', 'dask', 'scipy', 'numba'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
