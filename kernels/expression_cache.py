@@ -7,13 +7,13 @@ none.
 import hashlib
 import importlib.metadata
 import json
-import os
 import tempfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from kernels.cache_folder import cache_folder
 from kernels.program import Program
 
 _FORMAT = 1
@@ -24,14 +24,6 @@ _SOURCES = (
     "expression_lowering",
     "instructions",
 )
-
-
-def cache_directory() -> Path:
-    """Give the directory: ``$BEED_CACHE_DIR``, else ``$XDG_CACHE_HOME/beed``, else ``~/.cache/beed``."""
-    own = os.environ.get("BEED_CACHE_DIR")
-    if own:
-        return Path(own) / "programs"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "beed" / "programs"
 
 
 def load_program(text: str, variable: str, parameters: tuple[str, ...]) -> Program | None:
@@ -84,4 +76,4 @@ def _version() -> str:
 
 def _file(text: str, variable: str, parameters: tuple[str, ...]) -> Path:
     key = json.dumps([_version(), text, variable, parameters])
-    return cache_directory() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    return cache_folder() / "programs" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"

@@ -1,10 +1,14 @@
 """The one place where compilation is configured."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numba
+from numba.core import config
+
+from kernels.cache_folder import machine_code_folder
 
 # contract: fused multiply-add is one rounding instead of two; reassoc: sums may be split over vector lanes.
 # Neither assumes anything about nan or inf, so guards such as `x != x` keep their meaning.
@@ -17,7 +21,22 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     With the environment variable ``NUMBA_DISABLE_JIT=1`` the function stays plain Python: the same numbers
     up to rounding, slowly, but open to a debugger and to coverage.
     """
-    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)(function)
+    with _machine_code_kept():
+        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)(function)
+
+
+@contextmanager
+def _machine_code_kept() -> Iterator[None]:
+    """Point the cache of functions decorated inside to our folder; leave a choice of the user alone."""
+    folder = machine_code_folder()
+    if config.CACHE_DIR or folder is None:
+        yield
+        return
+    config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = ""
 
 
 def jit_enabled() -> bool:

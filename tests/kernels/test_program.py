@@ -12,7 +12,8 @@ import pytest
 from kernels import expression as expression_module
 from kernels import instructions
 from kernels.expression import ExpressionError, compile_curve, parse
-from kernels.expression_cache import cache_directory, load_program
+from kernels.cache_folder import cache_folder
+from kernels.expression_cache import load_program
 from kernels.program import TILE, Program, make_registers, run_program, stack_programs
 
 CURVES = [
@@ -269,7 +270,7 @@ def test_later_processes_read_the_program_without_sympy():
 )
 def test_damaged_files_are_compiled_again(damage):
     program = hill()
-    (file,) = cache_directory().glob("*.json")
+    (file,) = (cache_folder() / "programs").glob("*.json")
     file.write_text(damage(json.loads(file.read_text())))
     assert load_program(program.text, "u", program.parameters) is None
     expression_module._compile_curve.cache_clear()
