@@ -24,9 +24,6 @@ _ROWS = 12
 _HEADINGS = {
     "best_by_aic": "best by AIC in",
     "best_by_bic": "best by BIC in",
-    "rmse": "median rmse",
-    "starts_agree": "starts agree",
-    "seconds": "s per fit",
     "best_in": "best in",
 }
 
@@ -97,10 +94,10 @@ def show_summary(console: Console, summary: Summary) -> None:
         f"Sweep {sweep.name}",
         {"state": sweep.state.value, "created": sweep.created, "markets": str(sweep.n_markets)},
     )
-    print_table(console, f"Models (window {summary.window})", summary.models)
+    print_table(console, f"Models (window {summary.window}; medians over markets)", summary.models, rows=40)
     print_table(console, "Best model by market", summary.best)
     print_table(console, "Recovered against the truth", summary.recovered)
-    print_table(console, "Errors in the periods kept back", summary.validation)
+    print_table(console, "Errors in the periods kept back", summary.validation, rows=40)
     print_table(console, "Parameters at a bound", summary.at_bounds)
     print_table(console, "Failures by reason", summary.failures)
 
@@ -133,7 +130,7 @@ def show_sweeps(console: Console, store: Store) -> None:
         console.print(f"The store at {store.location.url} holds no sweep yet.", markup=False, highlight=False)
 
 
-def print_table(console: Console, title: str, table: Table) -> None:
+def print_table(console: Console, title: str, table: Table, rows: int = _ROWS) -> None:
     """Print the first rows of a table, and how many there are; nothing when it is empty."""
     if not len(table):
         return
@@ -141,11 +138,11 @@ def print_table(console: Console, title: str, table: Table) -> None:
     for name, column in table.columns.items():
         right = column.dtype.kind in "biuf"
         drawn.add_column(_HEADINGS.get(name, name.replace("_", " ")), justify="right" if right else "left")
-    for row in list(table.take(slice(_ROWS)).rows()):
+    for row in list(table.take(slice(rows)).rows()):
         drawn.add_row(*(_cell(value) for value in row))
     console.print(drawn)
-    if len(table) > _ROWS:
-        console.print(f"... and {len(table) - _ROWS} more rows", style="dim", highlight=False)
+    if len(table) > rows:
+        console.print(f"... and {len(table) - rows} more rows", style="dim", highlight=False)
 
 
 def _print_facts(console: Console, title: str, facts: Mapping[str, str]) -> None:

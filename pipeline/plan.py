@@ -207,7 +207,7 @@ def plan(
         for variant in variants
     }
     dearest = max(costs.values()) * len(windows)
-    chunk = chunk or min(max(int(TASK_SECONDS / dearest), 1), LARGEST_CHUNK, len(markets))
+    chunk = chunk or min(max(round(TASK_SECONDS / dearest), 1), LARGEST_CHUNK, len(markets))
     layout = SweepLayout(
         markets=markets,
         firms=np.asarray(panel.firms),
