@@ -133,7 +133,7 @@ def fit_batch(
     vary : (P,) array of bool
         Which parameters are free.
     gamma_form : int
-        `INVESTMENT`, `PROPORTIONAL` or `SCALED` of `kernels.residual`.
+        `INVESTMENT`, `PROPORTIONAL` or `SCALED` of `kernels.trajectory`.
     kind : int
         Residual, `ILR` or `PLAIN` of `kernels.residual`.
     data_index : (B,) array of int, optional
@@ -179,7 +179,12 @@ def fit_batch(
         *check_priors(prior_mean, prior_weight, value.shape),
     )
     settings = Settings(
-        float(cost_tolerance), float(step_tolerance), float(gradient_tolerance), int(max_evaluations), 100.0
+        float(cost_tolerance),
+        float(step_tolerance),
+        float(gradient_tolerance),
+        int(max_evaluations),
+        100.0,
+        0.3,
     )
     fit = BatchFit(
         value, np.empty(n_problems), np.empty(n_problems, np.int64), np.empty(n_problems, np.int64)

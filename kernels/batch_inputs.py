@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kernels.jit import jit
-from kernels.residual import ILR, INVESTMENT, PLAIN, SCALED, MarketData, observed_target
+from kernels.residual import ILR, PLAIN, MarketData, observed_target
+from kernels.trajectory import INVESTMENT, SCALED
 
 _MARKET_SHAPES = {
     "efforts": "(market, effort, time, firm)",
@@ -80,7 +81,7 @@ def check_markets(markets: MarketData) -> MarketData:
     for name in _MARKET_SHAPES:
         dtype = np.bool_ if name == "active" else np.float64
         array = np.asarray(getattr(markets, name), dtype=dtype)
-        stacked[name] = np.ascontiguousarray(array[np.newaxis] if single else array)
+        stacked[name] = _plain(array[np.newaxis] if single else array)
     sizes: dict[str, int] = {}
     for name, axes in _MARKET_SHAPES.items():
         names = axes.strip("(,)").split(", ")
@@ -168,7 +169,7 @@ def check_targets(
         for row, market in enumerate(used):
             observed[row, : n_observed[market]] = observed_target(one_market(markets, int(market)), kind)
         return observed, np.searchsorted(used, data_index)
-    given = np.ascontiguousarray(targets, dtype=np.float64)
+    given = _plain(np.asarray(targets, dtype=np.float64))
     longest = int(n_observed[data_index].max())
     if given.ndim != 2 or given.shape[1] < longest:
         raise ValueError(
@@ -232,5 +233,10 @@ def _common_rows(
             )
         arrays.append(given)
     rows = max(array.shape[0] for array in arrays)
-    low, high = (np.ascontiguousarray(np.broadcast_to(array, (rows, shape[1]))) for array in arrays)
+    low, high = (np.array(np.broadcast_to(array, (rows, shape[1])), order="C") for array in arrays)
     return low, high
+
+
+def _plain(array: NDArray) -> NDArray:
+    """Copy an array unless it is contiguous and writable: any other kind would compile the kernels again."""
+    return np.require(array, requirements=["C", "W"])

@@ -65,6 +65,10 @@ class Settings(NamedTuple):
     gradient_tolerance: float
     max_evaluations: int
     first_radius: float
+    """Of the trust region, as a multiple of the length of the start."""
+    bounded_radius: float
+    """Longest step that may end on a bound, as a multiple of the length of theta. A bold step into a corner
+    where a coefficient is zero, and its companions have no effect, could not be undone."""
 
 
 class Progress(NamedTuple):
@@ -281,7 +285,11 @@ def propose(
         size = _scaled_length(scratch, theta)
         while predicted <= 0.0 and status == RUNNING:
             _gradient_angle(scratch, theta, lower, upper, cost)
-            damping = bounded_step(scratch, theta, lower, upper, radius, damping)
+            damping, stopped = bounded_step(scratch, theta, lower, upper, radius, damping)
+            if stopped and radius > settings.bounded_radius * size:
+                radius = settings.bounded_radius * size
+                _gradient_angle(scratch, theta, lower, upper, cost)
+                damping, stopped = bounded_step(scratch, theta, lower, upper, radius, damping)
             length, slope, predicted = _move(scratch, theta, lower, upper)
             if predicted <= 0.0:
                 # Held parameters or rounding spoilt the step: a shorter one is closer to steepest descent.

@@ -165,10 +165,15 @@ def _trust_region_step(scratch: Scratch, size: int, radius: float, damping: floa
 @jit
 def bounded_step(
     scratch: Scratch, theta: np.ndarray, lower: np.ndarray, upper: np.ndarray, radius: float, damping: float
-) -> float:
-    """Fill ``scratch.step`` with a step that stays in the box; return the damping it took."""
+) -> tuple[float, bool]:
+    """Fill ``scratch.step`` with a step that stays in the box.
+
+    ``scratch.held`` and ``scratch.step`` name on entry the parameters that must not move. Returns the damping
+    that the step took, and whether it runs into a bound.
+    """
     position, step, held = scratch.position, scratch.step, scratch.held
     n_columns = position.size
+    stopped = False
     for _ in range(n_columns + 1):
         size = 0
         for c in range(n_columns):
@@ -197,4 +202,5 @@ def bounded_step(
                 held[c] = crossed = True
         if not crossed:
             break
-    return damping
+        stopped = True
+    return damping, stopped

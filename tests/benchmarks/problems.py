@@ -4,18 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from kernels.response import compose
 
 from kernels.batch_inputs import one_market
 from kernels.residual import (
-    INVESTMENT,
-    PROPORTIONAL,
-    SCALED,
     MarketData,
     make_market_workspace,
     prepare_market,
     simulate_market,
 )
+from kernels.response import compose
+from kernels.trajectory import INVESTMENT, PROPORTIONAL, SCALED
 
 FORMS = {"investment": (INVESTMENT, 0.0), "scaled": (SCALED, 0.5), "proportional": (PROPORTIONAL, 1.0)}
 """gamma_form and returns_to_scale of each form."""

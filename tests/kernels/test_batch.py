@@ -250,3 +250,21 @@ def test_a_missing_share_is_refused():
     share[1, 3, 0] = np.nan
     with pytest.raises(ValueError, match="share"):
         fit(replace(markets, data=MarketData(*markets.data[:2], share, *markets.data[3:])))
+
+
+@pytest.mark.skipif(not jit_enabled(), reason="nothing is compiled")
+def test_no_kind_of_input_compiles_the_kernels_again():
+    from kernels.batch import _fit
+
+    markets = make("proportional", 2)
+    fit(markets)
+    compiled = len(_fit.signatures)
+    data = MarketData(*(np.asarray(a) for a in markets.data[:-1]), markets.data.first)
+    for array in data[:-1]:
+        array.setflags(write=False)
+    weight = np.zeros(markets.vary.size)
+    weight.setflags(write=False)
+    fit(replace(markets, data=data), prior_mean=weight, prior_weight=weight, kind=PLAIN)
+    fit(markets, prior_weight=np.zeros((2, weight.size)), data_index=np.array([1, 0], dtype=np.int32))
+    fit(replace(markets, data=data._replace(efforts=np.asfortranarray(data.efforts))), max_evaluations=7)
+    assert len(_fit.signatures) == compiled

@@ -20,7 +20,7 @@ from kernels.levenberg_marquardt import (
 )
 from kernels.trust_region import make_scratch
 
-SETTINGS = Settings(1e-12, 1e-12, 1e-12, 400, 100.0)
+SETTINGS = Settings(1e-12, 1e-12, 1e-12, 400, 100.0, 0.3)
 
 
 @jit
