@@ -88,7 +88,7 @@ class BernoulliWork(NamedTuple):
     firm: NDArray[np.float64]
     """(row, firm), rows above; `SHARE`, `LOG` and `POWER` are the state."""
     node: NDArray[np.float64]
-    """(3, node), rows above."""
+    """(3, node), rows above; entries beyond the nodes in use mean nothing, here and in the tables below."""
     growth: NDArray[np.float64]
     """(node * firm,) ln(z / share) at the nodes and at the end."""
     rise: NDArray[np.float64]
@@ -98,12 +98,18 @@ class BernoulliWork(NamedTuple):
 
 
 @jit
+def _padded(count):
+    """Round up to whole vector registers: the rest of a loop costs more one by one than all together."""
+    return (count + 7) // 8 * 8
+
+
+@jit
 def make_bernoulli_work(n_firms):
     """Allocate the state and scratch of the general form."""
-    size = (MOST_NODES + 1) * n_firms
+    size = _padded((MOST_NODES + 1) * n_firms)
     return BernoulliWork(
         np.zeros((N_ROWS, n_firms)),
-        np.zeros((3, MOST_NODES + 1)),
+        np.ones((3, _padded(MOST_NODES + 1))),
         np.zeros(size),
         np.zeros(size),
         np.zeros(size),
@@ -126,7 +132,7 @@ def set_power(a, firm):
 
 @jit
 def set_fitness(a, t, f, firm):
-    """Fill `FITNESS` and `EXCESS`; return (m, second moment, third moment, largest excess, fastest log-ratio).
+    """Fill `FITNESS` and `EXCESS`; return (m, moments 2, 3, 4 of the excess, largest excess, fastest log-ratio).
 
     A firm whose share**(-a) would overflow is lifted to the share at which it does not: once it invests, its own
     past has no influence on where it goes.
@@ -142,6 +148,7 @@ def set_fitness(a, t, f, firm):
             firm[SHARE, i] = exp(firm[LOG, i])
     second = 0.0
     third = 0.0
+    fourth = 0.0
     largest = 0.0
     fastest = 0.0
     for i in range(n):
@@ -150,18 +157,33 @@ def set_fitness(a, t, f, firm):
         part = firm[SHARE, i] * excess * excess
         second += part
         third += part * excess
+        fourth += part * excess * excess
         largest = max(largest, excess)
         fastest = max(fastest, abs(excess) if firm[SHARE, i] > _NOTHING else 0.0)
-    return m, second, third, largest, fastest
+    return m, second, third, fourth, largest, fastest
 
 
 @jit
-def first_guess(a, m, second, third, tau):
-    """Invert the series of the time change: w = tau + A tau**3 / 3 - B tau**4 / 4, or tau when it is rough."""
-    curvature = 0.5 * a * (1.0 - a) * second
-    skew = a * m * curvature - a * (1.0 - a) * (1.0 - 2.0 * a) / 6.0 * third
-    correction = tau * tau * (curvature / 3.0 - skew * tau / 4.0)
-    return tau * (1.0 + correction) if abs(correction) < 0.05 else tau
+def first_guess(a, m, second, third, fourth, tau):
+    """Invert the series of the time change, w + P(eta(w)) = tau; return tau when the series is rough.
+
+    With H = 1 + h_2 eta**2 + .. and dw = d eta / (1 - a m eta), P = sum_k (coefficient of eta**k in
+    (H - 1) / (1 - a m eta)) eta**(k + 1) / (k + 1).
+    """
+    b = a * m
+    # Moments of z / share about its mean, then those of the power -a.
+    z2 = 0.5 * (1.0 - a) * second
+    z3 = (1.0 - a) * (1.0 - 2.0 * a) / 6.0 * third
+    z4 = (1.0 - a) * (1.0 - 2.0 * a) * (1.0 - 3.0 * a) / 24.0 * fourth
+    p2 = -a * z2
+    p3 = b * p2 - a * z3
+    p4 = b * p3 - a * z4 + 0.5 * a * (a + 1.0) * z2 * z2
+    w = tau
+    for _ in range(2):
+        eta = duration_of_change(a, m, w)
+        excess = w - tau + eta * eta * eta * (p2 / 3.0 + eta * (p3 / 4.0 + eta * (p4 / 5.0)))
+        w -= excess / (1.0 + (1.0 - b * eta) * eta * eta * (p2 + eta * (p3 + eta * p4)))
+    return w if abs(w - tau) < 0.05 * tau else tau
 
 
 @jit
@@ -197,14 +219,14 @@ def evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse):
     """Fill the tables at the nodes of [0, w] and at its end."""
     n = firm.shape[1]
     count = COUNTS[rule]
-    for k in range(count + 1):
+    for k in range(_padded(count + 1)):
         node[ETA, k] = duration_of_change(a, m, w * NODES[rule, k])
     for k in range(count + 1):
         factor = a * node[ETA, k]
         for i in range(n):
             growth[k * n + i] = factor * firm[EXCESS, i]
     inverse_a = 1.0 / a
-    for e in range((count + 1) * n):
+    for e in range(_padded((count + 1) * n)):
         x = growth[e]
         inverse[e] = 1.0 / max(1.0 + x, 1e-300)
         y = log1p(x) * inverse_a
@@ -215,7 +237,7 @@ def evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse):
         for i in range(n):
             total += firm[SHARE, i] * rise[k * n + i]
         node[SUM, k] = total
-    for k in range(count + 1):
+    for k in range(_padded(count + 1)):
         node[HEIGHT, k] = exp(-a * log(node[SUM, k]))
 
 
@@ -246,21 +268,25 @@ def spectrum_error(rule, node):
         c2 += SPECTRUM[rule, 2, j] * h
         c3 += SPECTRUM[rule, 3, j] * h
     if rule == SMALL:
-        ratio = min(abs(c3) / max(abs(c2), 1e-300), 1.0)
-        return abs(c3) * ratio * ratio * ratio * ratio
-    high = max(abs(c2), abs(c3))
-    ratio = min(high / max(abs(c0), abs(c1), 1e-300), 1.0)
-    return high * ratio * ratio * ratio * ratio if high > _TOLERANCE else 0.0
+        return _extrapolated(abs(c3), abs(c2))
+    return _extrapolated(max(abs(c2), abs(c3)), max(abs(c0), abs(c1)))
 
 
 @jit
-def find_step(a, m, second, third, largest, fastest, tau, firm, node, growth, rise, inverse):
+def _extrapolated(high, middle):
+    """Carry a geometric decay five steps on; what is below the tolerance already is rounding."""
+    ratio = min(high / max(middle, 1e-300), 1.0)
+    return high * ratio * ratio * ratio * ratio * ratio if high > _TOLERANCE else 0.0
+
+
+@jit
+def find_step(a, m, second, third, fourth, largest, fastest, tau, firm, node, growth, rise, inverse):
     """Choose the step: return (w, tau it consumes, correction delta of w beyond the tables' interval, rule).
 
     The whole of ``tau`` is consumed when the nodes resolve it; otherwise a part, and delta is 0.
     w < 0 tells that no step was found.
     """
-    guess = first_guess(a, m, second, third, tau)
+    guess = first_guess(a, m, second, third, fourth, tau)
     w = step_limit(a, m, largest, fastest, firm, guess)
     part = w < guess
     rule = SMALL if fastest * w < _SMALL_REACH else LARGE
@@ -288,20 +314,18 @@ def find_step(a, m, second, third, largest, fastest, tau, firm, node, growth, ri
 
 
 @jit
-def set_end(a, m, w, delta, rule, firm, node, growth, rise):
-    """Fill `RATIO`, `GROWTH` and `END` at w from the tables, which end at w - delta; return (eta, sum of z)."""
+def set_end(a, m, delta, rule, firm, node, growth, rise, inverse):
+    """Fill `RATIO`, `GROWTH` and `END` delta beyond the end of the tables; return (eta, sum of z)."""
     n = firm.shape[1]
-    eta = node[ETA, COUNTS[rule]]
-    decay = 1.0 - a * m * eta
+    before = node[ETA, COUNTS[rule]]
+    decay = 1.0 - a * m * before
+    eta = before + delta * (1.0 - 0.5 * a * m * delta) * decay
     offset = COUNTS[rule] * n
-    step = delta * (1.0 - 0.5 * a * m * delta) * decay
-    eta += step
     total = 0.0
     for i in range(n):
-        ratio = 1.0 + a * (eta - step) * firm[EXCESS, i]
-        speed = firm[EXCESS, i] * decay / ratio
+        speed = firm[EXCESS, i] * decay * inverse[offset + i]
         more = delta * speed * (1.0 - 0.5 * delta * a * (m + speed))
-        firm[RATIO, i] = ratio + a * step * firm[EXCESS, i]
+        firm[RATIO, i] = 1.0 + a * eta * firm[EXCESS, i]
         firm[GROWTH, i] = growth[offset + i] + more
         z = firm[SHARE, i] * rise[offset + i] * (1.0 + more * (1.0 + 0.5 * more))
         firm[END, i] = z

@@ -10,8 +10,9 @@ COUNTS = (4, 10)
 """Nodes of each rule."""
 MOST_NODES = 10
 
-NODES = np.ones((2, MOST_NODES + 1))
-"""(rule, node); the entry after the last node is the end of the interval, 1."""
+NODES = np.ones((2, 16))
+"""(rule, node); the entry after the last node is the end of the interval, 1, and so are others up to whole
+vector registers."""
 WEIGHTS = np.zeros((2, MOST_NODES))
 """(rule, node) quadrature weights."""
 END_VALUE = np.zeros((2, MOST_NODES))

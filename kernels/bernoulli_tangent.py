@@ -47,7 +47,9 @@ def bend(a, gain, ratio, decay, log_u):
     growth = gain / decay
     x = a * growth
     if abs(x) < 0.03:
-        series = -0.5 + x * (2.0 / 3.0 - x * (0.75 - x * (0.8 - x * (5.0 / 6.0 - x * (6.0 / 7.0 - x * 0.875)))))
+        series = -0.5 + x * (
+            2.0 / 3.0 - x * (0.75 - x * (0.8 - x * (5.0 / 6.0 - x * (6.0 / 7.0 - x * 0.875))))
+        )
         return growth * growth * series
     return (a * gain / ratio - log_u) / (a * a)
 

@@ -376,7 +376,16 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
     work.scaled.firm[SHARE, :] = state
     work.scaled.firm[LOG, :] = log_state
     solved = follow_scaled(
-        course, gamma, work.log_ratio, share, log_share, no_mean, work.x, work.tangent, work.slopes, work.scaled
+        course,
+        gamma,
+        work.log_ratio,
+        share,
+        log_share,
+        no_mean,
+        work.x,
+        work.tangent,
+        work.slopes,
+        work.scaled,
     )
     return OK if solved else NO_CONVERGENCE
 

@@ -281,7 +281,9 @@ def _simulate_markets(
         else:
             work.firm[SHARE, :] = state
             work.firm[LOG, :] = log_state
-            if not follow_scaled(course, gamma[b], log_ratio, share, log_share, mean, x, tangent, slopes, work):
+            if not follow_scaled(
+                course, gamma[b], log_ratio, share, log_share, mean, x, tangent, slopes, work
+            ):
                 return b
         for t in range(n_times):
             for i in range(n):

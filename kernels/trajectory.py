@@ -214,13 +214,13 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
     for _ in range(MAX_STEPS):
         if left <= 0.0:
             return True
-        m, second, third, largest, fastest = set_fitness(a, t, f, firm)
+        m, second, third, fourth, largest, fastest = set_fitness(a, t, f, firm)
         resting = (a > 0.0 or n_columns == 0) and at_rest(a, m, left, firm)
         if resting:
             w, part, delta, rule = left, left, 0.0, LARGE
         else:
             w, part, delta, rule = find_step(
-                a, m, second, third, largest, fastest, left, firm, node, growth, rise, inverse
+                a, m, second, third, fourth, largest, fastest, left, firm, node, growth, rise, inverse
             )
         if not w > 0.0:
             return False
@@ -229,7 +229,7 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
         if resting:
             eta, total = set_end_at_rest(a, m, w, t, f, firm)
         else:
-            eta, total = set_end(a, m, w, delta, rule, firm, node, growth, rise)
+            eta, total = set_end(a, m, delta, rule, firm, node, growth, rise, inverse)
         if n_columns > 0:
             if resting:
                 evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse)
@@ -238,9 +238,7 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
             time_bend = 0.0
             if with_gamma:
                 set_bend(a, m, w, eta, firm)
-                time_bend = time_change_bend(
-                    a, m, w, delta, total, rule, firm, node, growth, rise, inverse
-                )
+                time_bend = time_change_bend(a, m, w, delta, total, rule, firm, node, growth, rise, inverse)
             carry_tangent(x, tangent, t, log_tau, gamma, part, scale, scale * time_bend, firm)
         finish_state(a, total, firm)
         left = left - part if part < left else 0.0
