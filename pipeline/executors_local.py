@@ -12,6 +12,9 @@ from pipeline.executors_dask import drive, prepare_workers
 
 #: A job is blamed after this many deaths of workers, first in company, then alone.
 ALLOWED_FAILURES = 1
+#: Where the scheduler answers HTTP: any free port, seen from this computer only. Left alone, dask insists on
+#: port 8787 and warns when another sweep has it.
+ANY_PORT = "127.0.0.1:0"
 #: Seconds for worker processes to import and to load compiled code.
 TIMEOUT = 120.0
 
@@ -26,7 +29,7 @@ def run(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSectio
             threads_per_worker=settings.threads,
             memory_limit=settings.memory or "auto",
             processes=True,
-            dashboard_address=None,
+            dashboard_address=ANY_PORT,
             worker_dashboard_address=None,
         ) as cluster,
         Client(cluster) as client,

@@ -10,7 +10,7 @@ from pipeline.config_cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors import Hooks
 from pipeline.executors_dask import drive, prepare_workers
-from pipeline.executors_local import ALLOWED_FAILURES
+from pipeline.executors_local import ALLOWED_FAILURES, ANY_PORT
 
 #: Memory of a job when the study says nothing: workers hold one block of markets.
 MEMORY = "2 GiB"
@@ -47,7 +47,7 @@ def run(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSectio
         ) from error
     with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}):
         try:
-            cluster = SLURMCluster(dashboard_address=None, **job_options(settings))
+            cluster = SLURMCluster(scheduler_options={"dashboard_address": ANY_PORT}, **job_options(settings))
         except (OSError, RuntimeError, ValueError) as error:
             raise ClusterError(f"SLURM jobs cannot be described: {type(error).__name__}: {error}.") from error
         with cluster, Client(cluster) as client:

@@ -27,8 +27,8 @@ def warm_up() -> None:
     variant = Variant(
         name="warm-up",
         form="investment",
-        response=ResponseChoice("linear", "linear", "identity", FrozenMapping({"u": "linear"})),
-        firm_effects="none",
+        response=ResponseChoice("mnl", "mnl", "exp", FrozenMapping({"u": "linear"})),
+        firm_effects="free",
         carry_over=FrozenMapping({"u": "none"}),
     )
     fit = FitSection(starts=2, max_evaluations=5)

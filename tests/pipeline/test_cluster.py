@@ -202,7 +202,7 @@ class Programs:
         self.folder = study.parent
         port = 20000 + os.getpid() % 20000
         self.address = f"{'tls' if tls else 'tcp'}://127.0.0.1:{port}"
-        self.program("scheduler", "--port", str(port), "--host", self.address, "--no-dashboard")
+        self.program("scheduler", "--port", str(port), "--host", self.address, "--dashboard-address", ":0")
 
     def program(self, kind, *options):
         if self.tls:
@@ -219,7 +219,7 @@ class Programs:
         return process
 
     def worker(self):
-        return self.program("worker", self.address, "--nthreads", "1", "--no-dashboard")
+        return self.program("worker", self.address, "--nthreads", "1")
 
     def stop(self):
         for process in reversed(self.running):
