@@ -77,7 +77,7 @@ MAX_STEPS = 20000
 """Most steps a period may take."""
 _TOLERANCE = 1e-14
 _CLOSE_ENOUGH = 1e-5
-_FURTHEST = 8.0
+_FURTHEST = 5.0
 _NOTHING = 1e-16
 _SMALL_REACH = 0.6
 
@@ -242,41 +242,47 @@ def evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse):
 
 
 @jit
-def read_nodes(w, rule, node):
+def read_nodes(w, rule, reach, node):
     """Return (integral of H over [0, w], estimate of its relative error, H' at w)."""
     integral = 0.0
     slope = 0.0
     for k in range(COUNTS[rule]):
         integral += WEIGHTS[rule, k] * node[HEIGHT, k]
         slope += END_SLOPE[rule, k] * node[HEIGHT, k]
-    return integral * w, spectrum_error(rule, node), slope / w
+    return integral * w, spectrum_error(rule, reach, node), slope / w
 
 
 @jit
-def spectrum_error(rule, node):
+def spectrum_error(rule, reach, node):
     """Estimate the quadrature error of H from the decay of its Legendre coefficients.
 
     A rule of n nodes is off by about the coefficient of degree 2n, which the decay over the highest degrees
-    that the nodes see foretells.
+    that the nodes see foretells. The decay is not trusted beyond what a log-ratio that moves by ``reach``, with
+    the poles of a logistic curve, allows: a coefficient may be small by accident.
     """
-    count = COUNTS[rule]
     c0, c1, c2, c3 = 0.0, 0.0, 0.0, 0.0
-    for j in range(count):
+    for j in range(COUNTS[rule]):
         h = node[HEIGHT, j]
         c0 += SPECTRUM[rule, 0, j] * h
         c1 += SPECTRUM[rule, 1, j] * h
         c2 += SPECTRUM[rule, 2, j] * h
         c3 += SPECTRUM[rule, 3, j] * h
+    floor = 0.125 * reach
     if rule == SMALL:
-        return _extrapolated(abs(c3), abs(c2))
-    return _extrapolated(max(abs(c2), abs(c3)), max(abs(c0), abs(c1)))
+        return _extrapolated(abs(c3), abs(c2), floor, 5)
+    return _extrapolated(max(abs(c2), abs(c3)), max(abs(c0), abs(c1)), floor * floor, 4)
 
 
 @jit
-def _extrapolated(high, middle):
-    """Carry a geometric decay five steps on; what is below the tolerance already is rounding."""
-    ratio = min(high / max(middle, 1e-300), 1.0)
-    return high * ratio * ratio * ratio * ratio * ratio if high > _TOLERANCE else 0.0
+def _extrapolated(high, middle, floor, steps):
+    """Carry a geometric decay some steps on; what is below the tolerance already is rounding."""
+    high = max(high, middle * floor)
+    if high <= _TOLERANCE:
+        return 0.0
+    ratio = min(max(high / max(middle, 1e-300), floor), 1.0)
+    for _ in range(steps):
+        high *= ratio
+    return high
 
 
 @jit
@@ -292,7 +298,7 @@ def find_step(a, m, second, third, fourth, largest, fastest, tau, firm, node, gr
     rule = SMALL if fastest * w < _SMALL_REACH else LARGE
     for _ in range(200):
         evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse)
-        integral, error, slope = read_nodes(w, rule, node)
+        integral, error, slope = read_nodes(w, rule, fastest * w, node)
         if error > _TOLERANCE:
             if rule == LARGE:
                 w *= 0.5
@@ -340,11 +346,11 @@ def set_end_at_rest(a, m, w, t, f, firm):
     decay = exp(-a * m * w)
     total = 0.0
     for i in range(firm.shape[1]):
-        x = a * eta * firm[EXCESS, i]
+        x = a * eta * firm[EXCESS, i] if firm[EXCESS, i] != 0.0 else 0.0
         ratio = 1.0 + x
-        firm[GROWTH, i] = -m * w
-        if f[t, i] == 0.0:
+        if f[t, i] == 0.0 or (a < 0.0 and _fades(m, i, firm)):
             ratio = decay
+            firm[GROWTH, i] = -m * w
         elif x < -0.5:
             # Next to -1 the sum of two positive terms is exact where 1 + x cancels.
             ratio = decay + a * eta * firm[FITNESS, i]
@@ -355,6 +361,12 @@ def set_end_at_rest(a, m, w, t, f, firm):
         firm[END, i] = firm[SHARE, i] * exp(firm[GROWTH, i])
         total += firm[END, i]
     return eta, total
+
+
+@jit
+def _fades(m, i, firm):
+    """Tell whether a firm next to nothing has no fitness to speak of."""
+    return firm[SHARE, i] < 1e-17 and firm[FITNESS, i] <= 1e-17 * m
 
 
 @jit
@@ -380,7 +392,6 @@ def at_rest(a, m, tau, firm):
     for i in range(firm.shape[1]):
         excess = abs(firm[EXCESS, i])
         still = excess == 0.0 or excess * reach <= 1e-14
-        fading = firm[SHARE, i] < 1e-17 and firm[FITNESS, i] <= 1e-17 * m
-        if not (still or fading):
+        if not (still or _fades(m, i, firm)):
             return False
     return True

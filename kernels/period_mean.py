@@ -36,6 +36,13 @@ def add_share_at(a, m, log_share, share, excess, w, factor, growth, out):
 
 
 @jit
+def add_rest_mean(m, share, fitness, w, weight, out):
+    """Add ``weight`` times the integral of share over ``w`` for a market at rest: firms stay, or fade at rate m."""
+    for i in range(share.size):
+        out[i] += weight * share[i] * (w if fitness[i] > 0.0 else duration_of_change(1.0, m, w))
+
+
+@jit
 def _integrate(a, m, log_share, share, excess, low, high, growth, out):
     """Write the integral of share * H over [low, high]."""
     out[:] = 0.0

@@ -147,7 +147,8 @@ def share_sensitivities(
     n_cells = n_times * n
     n_columns = n_cells + 2 + n
     tangent = np.zeros((n_columns, n_times, n))
-    tangent.reshape(n_columns, n_cells)[np.arange(n_cells), np.arange(n_cells)] = 1.0
+    there = np.flatnonzero(given.active[0])
+    tangent.reshape(n_columns, n_cells)[there, there] = 1.0
     log_jump = np.zeros(n_columns)
     gamma_slope = np.zeros(n_columns)
     log_jump[n_cells] = -1.0 / given.jump_price[0]

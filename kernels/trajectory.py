@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kernels.advance import lag, relaxation, softmax
 from kernels.bernoulli import (
     EXCESS,
+    FITNESS,
     LOG,
     MAX_STEPS,
     SHARE,
@@ -36,7 +37,7 @@ from kernels.bernoulli_tangent import (
 )
 from kernels.jit import jit
 from kernels.membership import admit, admit_tangent
-from kernels.period_mean import add_step_mean
+from kernels.period_mean import add_rest_mean, add_step_mean
 
 INVESTMENT = 0
 """returns_to_scale is 0: exact solution in closed form."""
@@ -224,11 +225,13 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
             )
         if not w > 0.0:
             return False
-        if mean.size > 0:
-            add_step_mean(a, m, firm[LOG], firm[SHARE], firm[EXCESS], w, 1.0 / tau, mean[t])
         if resting:
+            if mean.size > 0:
+                add_rest_mean(m, firm[SHARE], firm[FITNESS], w, 1.0 / tau, mean[t])
             eta, total = set_end_at_rest(a, m, w, t, f, firm)
         else:
+            if mean.size > 0:
+                add_step_mean(a, m, firm[LOG], firm[SHARE], firm[EXCESS], w, 1.0 / tau, mean[t])
             eta, total = set_end(a, m, delta, rule, firm, node, growth, rise, inverse)
         if n_columns > 0:
             if resting:
@@ -241,6 +244,8 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
                 time_bend = time_change_bend(a, m, w, delta, total, rule, firm, node, growth, rise, inverse)
             carry_tangent(x, tangent, t, log_tau, gamma, part, scale, scale * time_bend, firm)
         finish_state(a, total, firm)
+        if resting:
+            set_power(a, firm)
         left = left - part if part < left else 0.0
     return left <= 0.0
 
