@@ -81,9 +81,9 @@ def check_models(study: Study, findings: Findings) -> None:
     for index, carry in enumerate(study.models.carry_over):
         for effort in carry.efforts:
             _check_effort(study, ("models", "carry_over", index, effort), effort, CARRY_OVER_KEYS, findings)
-    for index, effort in enumerate(study.models.numeraire):
-        if effort is not None:
-            _check_effort(study, ("models", "numeraire", index), effort, (), findings)
+    for index, numeraire in enumerate(study.models.numeraire):
+        if numeraire is not None:
+            _check_effort(study, ("models", "numeraire", index), numeraire, (), findings)
     for axis in ("form", "firm_effects", "numeraire"):
         _check_unique(("models", axis), getattr(study.models, axis), str, findings)
     _check_unique(("models", "carry_over"), study.models.carry_over, carry_over_name, findings)

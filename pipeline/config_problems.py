@@ -78,7 +78,7 @@ def path_in(content: Any, location: tuple[int | str, ...]) -> Path:
         if (isinstance(content, dict) and part in content) or (
             isinstance(content, list) and isinstance(part, int) and part < len(content)
         ):
-            content = content[part]
+            content = content[part]  # type: ignore[index]
         elif isinstance(content, dict) and isinstance(part, str) and position == len(location) - 1:
             path.append(part)
             break
@@ -151,8 +151,8 @@ def _sentence(error: ErrorDetails, path: Path) -> tuple[str, str, str]:
         return describe(value), one_of(known), nearest(str(value), known) if isinstance(value, str) else ""
     if kind in ("model_type", "model_attributes_type"):
         section = section_at(error["loc"])
-        known = one_of(section.model_fields) if section is not None else "its keys"
-        return describe(value), f"a mapping with keys ({known})", ""
+        keys = one_of(section.model_fields) if section is not None else "its keys"
+        return describe(value), f"a mapping with keys ({keys})", ""
     if kind == "string_pattern_mismatch":
         return describe(value), f"text that matches {context['pattern']}", ""
     if kind in ("too_short", "too_long"):

@@ -132,8 +132,9 @@ def response_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> tuple[
     family = entry.family or ""
     if family == "pareto":
         return tuple(_pareto_choices(entry, efforts))
-    link, curve = family_parts(family)
-    return (ResponseChoice(entry.name or family, family, link, FrozenMapping(dict.fromkeys(efforts, curve))),)
+    own_link, curve = family_parts(family)
+    one = FrozenMapping(dict.fromkeys(efforts, curve))
+    return (ResponseChoice(entry.name or family, family, own_link, one),)
 
 
 def _pareto_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> Iterator[ResponseChoice]:

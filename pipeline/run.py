@@ -320,7 +320,7 @@ def _refuse_too_large(study: Study, planned: Plan) -> None:
     """Refuse before anything is written what neither disk nor memory would hold."""
     refuse_disk(planned.bytes + planned.size.bytes * planned.n_markets, study.store_location)
     if workers := count_workers(study.cluster):
-        import psutil  # type: ignore[import-untyped]
+        import psutil
 
         longest = max(model.chunks_per_task for model in planned.models) * planned.layout.chunk
         results = planned.bytes // (planned.n_markets * len(planned.models))

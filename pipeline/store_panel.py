@@ -100,7 +100,7 @@ def _check_block(
     for name, variable in first.variables.items():
         other = block.variables.get(name)
         same = other is not None and other.dims == variable.dims and other.shape[1:] == variable.shape[1:]
-        if same and variable.dims[:1] != ("market",):
+        if other is not None and same and variable.dims[:1] != ("market",):
             same = bool(np.array_equal(encode(variable.values)[0], encode(other.values)[0]))
         if not same:
             raise StoreError(

@@ -169,7 +169,12 @@ def open_dataset(session: icechunk.Session, path: str) -> "xr.Dataset":
     try:
         # chunks=None: xarray's own lazy indexing, no task graph. Units such as days are no durations here.
         return xr.open_dataset(
-            session.store, engine="zarr", group=path, consolidated=False, chunks=None, decode_timedelta=False
+            session.store,  # type: ignore[arg-type]
+            engine="zarr",
+            group=path,
+            consolidated=False,
+            chunks=None,
+            decode_timedelta=False,
         )
     except FileNotFoundError as error:
         raise StoreNotFoundError(f"The store has no group {path}.") from error

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 
 def one_blas_thread() -> Any:
