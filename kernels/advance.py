@@ -2,7 +2,8 @@
 
 With tau = duration * total_sales**gamma * reference_sales**(1 - gamma) / jump_price (no unit) and constant f:
 
-- investment (gamma = 0):  share' = exp(-r) share + tau phi(r) f,  r = tau sum(f),  phi(r) = (1 - exp(-r)) / r;
+- investment (gamma = 0):  share' = exp(-r) share + tau phi(r) f,  r = tau sum(f),  phi(r) = (1 - exp(-r)) /
+r;
 - proportional (gamma = 1):  ln share' = ln share + tau f - common.
 
 Derivatives are of ln share, up to an addend common to all firms. Absent firms have share 0 and f 0.

@@ -4,14 +4,15 @@ With a = 1 - gamma, y_i' = f_i y_i**gamma from y_i(0) = share_i has the solution
 ``y_i(s) = (share_i**a + a f_i s)**(1/a)``; the shares are y / Y, Y = sum y, at the s that solves
 ``integral_0^s Y(v)**(-a) dv = tau``.
 
-The code turns s into w by ``ds = exp(a m w) dw``, where m = sum share_i g_i is the mean fitness at the start and
-g_i = f_i share_i**(-a). Then, with eta(w) = (1 - exp(-a m w)) / (a m),
+The code turns s into w by ``ds = exp(a m w) dw``, where m = sum share_i g_i is the mean fitness at the start
+and g_i = f_i share_i**(-a). Then, with eta(w) = (1 - exp(-a m w)) / (a m),
 
-    z_i = y_i exp(-m w) = share_i (1 + a eta (g_i - m))**(1/a),   H(w) = (sum z)**(-a),   integral_0^w H = tau.
+    z_i = y_i exp(-m w) = share_i (1 + a eta (g_i - m))**(1/a),   H(w) = (sum z)**(-a),   integral_0^w H =
+    tau.
 
-H is 1 + O(w**2), and exactly 1 for gamma = 0, for gamma = 1 and at rest: w is tau but for a small correction, so a
-few Gauss-Legendre nodes and one Newton correction solve the equation, and nothing overflows. A step that is
-too long for the nodes is halved; the rest of the period restarts from its end.
+H is 1 + O(w**2), and exactly 1 for gamma = 0, for gamma = 1 and at rest: w is tau but for a small correction,
+so a few Gauss-Legendre nodes and one Newton correction solve the equation, and nothing overflows. A step that
+is too long for the nodes is halved; the rest of the period restarts from its end.
 """
 
 from typing import NamedTuple
@@ -22,7 +23,6 @@ from numpy.typing import NDArray
 from kernels.bernoulli_rules import (
     COUNTS,
     END_SLOPE,
-    END_VALUE,
     LARGE,
     MOST_NODES,
     NODES,
@@ -132,10 +132,11 @@ def set_power(a, firm):
 
 @jit
 def set_fitness(a, t, f, firm):
-    """Fill `FITNESS` and `EXCESS`; return (m, moments 2, 3, 4 of the excess, largest excess, fastest log-ratio).
+    """Fill `FITNESS` and `EXCESS`; return m, moments 2, 3, 4 of the excess, and its largest values.
 
-    A firm whose share**(-a) would overflow is lifted to the share at which it does not: once it invests, its own
-    past has no influence on where it goes.
+    The last two are the largest excess and the fastest move of a log-ratio of a firm that matters. A firm whose
+    share**(-a) would overflow is lifted to the share at which it does not: once it invests, its own past has no
+    influence on where it goes.
     """
     n = firm.shape[1]
     m = 0.0
@@ -257,8 +258,8 @@ def spectrum_error(rule, reach, node):
     """Estimate the quadrature error of H from the decay of its Legendre coefficients.
 
     A rule of n nodes is off by about the coefficient of degree 2n, which the decay over the highest degrees
-    that the nodes see foretells. The decay is not trusted beyond what a log-ratio that moves by ``reach``, with
-    the poles of a logistic curve, allows: a coefficient may be small by accident.
+    that the nodes see foretells. The decay is not trusted beyond what a log-ratio that moves by ``reach``,
+    with the poles of a logistic curve, allows: a coefficient may be small by accident.
     """
     c0, c1, c2, c3 = 0.0, 0.0, 0.0, 0.0
     for j in range(COUNTS[rule]):
@@ -292,9 +293,10 @@ def find_step(a, m, second, third, fourth, largest, fastest, tau, firm, node, gr
     The whole of ``tau`` is consumed when the nodes resolve it; otherwise a part, and delta is 0.
     w < 0 tells that no step was found.
     """
-    guess = first_guess(a, m, second, third, fourth, tau)
-    w = step_limit(a, m, largest, fastest, firm, guess)
-    part = w < guess
+    w = step_limit(a, m, largest, fastest, firm, tau)
+    part = w < tau
+    if not part:
+        w = first_guess(a, m, second, third, fourth, tau)
     rule = SMALL if fastest * w < _SMALL_REACH else LARGE
     for _ in range(200):
         evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse)
@@ -341,7 +343,7 @@ def set_end(a, m, delta, rule, firm, node, growth, rise, inverse):
 
 @jit
 def set_end_at_rest(a, m, w, t, f, firm):
-    """Fill `RATIO`, `GROWTH` and `END` after a step of any length, with care for firms that fade to nothing."""
+    """Fill `RATIO`, `GROWTH` and `END` after a step of any length, minding firms that fade to nothing."""
     eta = duration_of_change(a, m, w)
     decay = exp(-a * m * w)
     total = 0.0
@@ -387,7 +389,7 @@ def finish_state(a, total, firm):
 
 @jit
 def at_rest(a, m, tau, firm):
-    """Tell whether every firm keeps its share for ``tau``, or fades at the common rate from next to nothing."""
+    """Tell whether every firm keeps its share for ``tau``, or fades from next to nothing."""
     reach = duration_of_change(a, m, tau)
     for i in range(firm.shape[1]):
         excess = abs(firm[EXCESS, i])

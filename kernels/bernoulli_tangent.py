@@ -1,13 +1,16 @@
-"""How derivatives travel through a step of the general form: differentiation of `kernels.bernoulli` in closed form.
+"""How derivatives travel through a step of the general form: `kernels.bernoulli`, differentiated.
 
-With E = exp(-a m w) and v_i = 1 + a eta (g_i - m) at the end of the step, and up to an addend common to all firms,
+With E = exp(-a m w) and v_i = 1 + a eta (g_i - m) at the end of the step, and up to an addend common to all
+firms,
 
     d ln share_i' = (E / v_i) d ln share_i + (eta share_i**(-a) / v_i) df_i + (g_i / v_i) dc + e_i d gamma,
 
 where dc, the change of the time change, follows from differentiating its integral equation:
-Z**(-a) dc = d tau + sum_j (P_j d ln share_j + Q_j df_j) + W d gamma, with, under the integral over w, the integrands
+Z**(-a) dc = d tau + sum_j (P_j d ln share_j + Q_j df_j) + W d gamma, with, under the integral over w, the
+integrands
 
-    P_j: a H (z_j / Z) E / v_j;   Q_j: a H (z_j / Z) eta share_j**(-a) / v_j;   W: H (-ln Y - a sum_j (z_j / Z) e~_j),
+    P_j: a H (z_j / Z) E / v_j;   Q_j: a H (z_j / Z) eta share_j**(-a) / v_j;
+    W: H (-ln Y - a sum_j (z_j / Z) e~_j),
 
 e~_j = d ln y_j / da at fixed s. P is shifted along share, which adds 0 to centred input, so that an addend
 common to all d ln share comes out as a common addend: no step needs to centre.
@@ -40,9 +43,10 @@ _LARGEST_GAIN = 1e200
 
 @jit
 def bend(a, gain, ratio, decay, log_u):
-    """Return d ln y / da at fixed s but for the share**(-a) inside g; ``gain`` = eta g, ``log_u`` = ln(1 + a g s).
+    """Return d ln y / da at fixed s but for the share**(-a) inside g.
 
-    That is (x / (1 + x) - ln(1 + x)) / a**2 with x = a g s; its series where the difference cancels.
+    With ``gain`` = eta g, x = a g s and ``log_u`` = ln(1 + x) that is (x / (1 + x) - ln(1 + x)) / a**2; its
+    series where the difference cancels.
     """
     growth = gain / decay
     x = a * growth
@@ -137,12 +141,12 @@ def time_change_bend(a, m, w, delta, total, rule, firm, node, growth, rise, inve
 
 
 @jit
-def carry_tangent(x, tangent, t, log_tau_slope, gamma_slope, tau, scale, time_bend, firm):
+def carry_tangent(x, tangent, t, last, log_tau_slope, gamma_slope, tau, scale, time_bend, firm):
     """Take ``x (column, firm)``, the derivatives of ln share, through a step of length ``tau`` in period t.
 
     ``scale`` is Z**a and ``time_bend`` is W Z**a.
-    ``tangent (column, time, firm)`` holds df, ``log_tau_slope (column,)`` d ln tau and ``gamma_slope (column,)``
-    d gamma.
+    ``tangent (column, time, firm)`` holds df, ``log_tau_slope (column,)`` d ln tau and ``gamma_slope
+    (column,)`` d gamma. In the last step of the period ``x`` replaces df.
     """
     n_columns, n = x.shape
     for c in range(n_columns):
@@ -155,3 +159,6 @@ def carry_tangent(x, tangent, t, log_tau_slope, gamma_slope, tau, scale, time_be
         if slope != 0.0:
             for i in range(n):
                 x[c, i] += firm[BEND, i] * slope
+        if last:
+            for i in range(n):
+                tangent[c, t, i] = x[c, i]

@@ -1,7 +1,7 @@
 """Firms that enter and leave: at the start of a period the market makes room, or shares out what is free.
 
-First those who left are dropped and the others scaled to sum to 1; then each entrant takes its entry share and the
-others are scaled by what is left. A market nobody stayed in is shared among the entrants.
+First those who left are dropped and the others scaled to sum to 1; then each entrant takes its entry share
+and the others are scaled by what is left. A market nobody stayed in is shared among the entrants.
 """
 
 from kernels.elementary import LOG_OF_ZERO, log
@@ -19,7 +19,7 @@ def has_changed(active, t):
 
 @jit
 def mark_changes(active, first, changed):
-    """Fill ``changed (time,)``: whether membership changes at the start of each period after ``first``'s start."""
+    """Fill ``changed (time,)``: whether membership changes at the start of each period after the first."""
     changed[:] = False
     for t in range(max(first, 1), active.shape[0]):
         changed[t] = has_changed(active, t)

@@ -1,7 +1,7 @@
 """Mean share over a step of the general form or of gamma = 1, by Gauss-Legendre with bisection.
 
-Over a long period shares change in steep steps at unknown moments, so every interval is compared with its two halves
-and split until they agree.
+Over a long period shares change in steep steps at unknown moments, so every interval is compared with its two
+halves and split until they agree.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ def add_share_at(a, m, log_share, share, excess, w, factor, growth, out):
 
 @jit
 def add_rest_mean(m, share, fitness, w, weight, out):
-    """Add ``weight`` times the integral of share over ``w`` for a market at rest: firms stay, or fade at rate m."""
+    """Add ``weight`` times the integral of share over ``w`` at rest: firms stay, or fade at rate m."""
     for i in range(share.size):
         out[i] += weight * share[i] * (w if fitness[i] > 0.0 else duration_of_change(1.0, m, w))
 

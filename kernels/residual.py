@@ -1,30 +1,37 @@
 """Residuals of a market model against observed shares, and their Jacobian, in one pass over time.
 
-Row order: for each period from ``first`` on, one row per active firm but one (in the order of firms); then one
-row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model - target.
+Row order: for each period from ``first`` on, one row per active firm but one (in the order of firms); then
+one row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model -
+target.
 
 Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, and, when the initial
 state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of period 0
-(entries of firms absent in period 0 are not used; if firm N is absent, fix one entry of a firm that is there).
+(entries of firms absent in period 0 are not used; if firm N is absent, fix one entry of a firm that is
+there).
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
-from kernels.bernoulli import LOG, SHARE, BernoulliWork, make_bernoulli_work
-from kernels.elementary import exp, log
-from kernels.evaluate import evaluate, make_workspace, prepare
+from kernels.bernoulli import LOG, SHARE
+from kernels.elementary import LOG_OF_ZERO, exp, log
+from kernels.evaluate import evaluate
 from kernels.jit import jit
-from kernels.membership import mark_changes
-from kernels.simplex import contrast_row, helmert_factors, helmert_full_rows, helmert_row
+from kernels.market import (
+    ILR,
+    PLAIN,
+    MarketData,
+    MarketWorkspace,
+    make_market_workspace,
+    n_observations,
+    n_rows,
+    observed_target,
+    prepare_market,
+)
+from kernels.simplex import contrast_row, helmert_full_rows, helmert_row
 from kernels.trajectory import (
     INVESTMENT,
     PROPORTIONAL,
     SCALED,
-    Course,
-    Slopes,
     follow_investment,
     follow_proportional,
     follow_scaled,
@@ -33,12 +40,24 @@ from kernels.trajectory import (
     proportional_tangent,
     time_scale,
 )
-from kernels.workspace import Workspace
 
-ILR = 0
-"""Rows are isometric log-ratio coordinates (Helmert basis) of the shares."""
-PLAIN = 1
-"""Rows are differences of shares, of all active firms but the last."""
+__all__ = [
+    "ILR",
+    "INVESTMENT",
+    "PLAIN",
+    "PROPORTIONAL",
+    "SCALED",
+    "STATUS",
+    "MarketData",
+    "MarketWorkspace",
+    "make_market_workspace",
+    "n_observations",
+    "n_rows",
+    "observed_target",
+    "prepare_market",
+    "residual_jacobian",
+    "simulate_market",
+]
 
 OK = 0
 NON_FINITE_RESPONSE = 1
@@ -55,163 +74,6 @@ STATUS = {
     NON_FINITE_RESIDUAL: "A residual is not finite: a modelled share vanished or a target is missing.",
 }
 """What each status code of this module means, as a sentence."""
-
-
-class MarketData(NamedTuple):
-    """What is known about one market; everything but parameters.
-
-    Stacks of markets carry a leading axis on each array; a kernel sees one slice.
-    """
-
-    efforts: NDArray[np.float64]
-    """(effort, time, firm) inputs of the response."""
-    active: NDArray[np.bool_]
-    """(time, firm) whether the firm is in the market in that period."""
-    share: NDArray[np.float64]
-    """(time, firm) observed shares, summing to 1 over active firms; a firm that enters starts at the share of
-    its first period. Values of absent firms are not read."""
-    total_sales: NDArray[np.float64]
-    """(time,) sales of the market, currency per period."""
-    duration: NDArray[np.float64]
-    """(time,) lengths of the periods, in periods."""
-    reference_sales: float
-    """Fixed scale of the market, currency per period."""
-    first: int
-    """First fitted period: 1 when the state after period 0 is the observation, 0 when it is estimated."""
-
-
-class MarketWorkspace(NamedTuple):
-    """Scratch arrays of one thread for markets of one shape; see `make_market_workspace`."""
-
-    response: Workspace
-    """Workspace of the response."""
-    scaled: BernoulliWork
-    """Workspace of the general form."""
-    course: Course
-    """What moves the shares: response, time scale, membership."""
-    slopes: Slopes
-    """Derivatives common to all firms."""
-    tangent: NDArray[np.float64]
-    """(column, time, firm) derivative of the response, then of ln share."""
-    x: NDArray[np.float64]
-    """(column, firm) derivative of ln share at the state."""
-    state: NDArray[np.float64]
-    """(2, firm) share and ln share of the state."""
-    path: NDArray[np.float64]
-    """(2, time, firm) share and ln share at the ends of periods."""
-    gain: NDArray[np.float64]
-    """(time, firm) coefficients of the investment form."""
-    rates: NDArray[np.float64]
-    """(4, time) rates of the investment form."""
-    log_ratio: NDArray[np.float64]
-    """(time,) ln(total_sales / reference_sales)."""
-    helmert: NDArray[np.float64]
-    """(2, firm) factors of the Helmert basis."""
-    whole: NDArray[np.bool_]
-    """(1,) whether every firm is there in every fitted period."""
-
-
-@jit
-def n_observations(data):
-    """Count the rows that compare shares: active firms less one, over fitted periods."""
-    count = 0
-    n_times, n_firms = data.active.shape
-    for t in range(data.first, n_times):
-        present = 0
-        for i in range(n_firms):
-            present += data.active[t, i]
-        count += max(present - 1, 0)
-    return count
-
-
-@jit
-def n_rows(data, column, prior_weight):
-    """Count all rows of the residual: `n_observations` and one for every free parameter with a prior."""
-    count = n_observations(data)
-    for p in range(column.size):
-        if column[p] >= 0 and prior_weight[p] > 0.0:
-            count += 1
-    return count
-
-
-@jit
-def make_market_workspace(spec, data, n_columns):
-    """Allocate the scratch arrays for markets of the shape of ``data`` and ``n_columns`` free parameters.
-
-    Callable from Python and from kernels. Follow it by ``prepare_market(spec, data, work)``, and repeat that
-    call, which only writes into ``work``, whenever ``data`` changes.
-    """
-    n_times, n = data.active.shape
-    course = Course(
-        np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)), np.zeros((n_times, n)), np.zeros(n_times),
-        np.zeros(n_times, dtype=np.bool_), data.first,
-    )  # fmt: skip
-    return MarketWorkspace(
-        make_workspace(spec, n_times, n),
-        make_bernoulli_work(n),
-        course,
-        Slopes(np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)),
-        np.zeros((n_columns, n_times, n)),
-        np.zeros((n_columns, n)),
-        np.zeros((2, n)),
-        np.zeros((2, n_times, n)),
-        np.zeros((n_times, n)),
-        np.zeros((4, n_times)),
-        np.zeros(n_times),
-        helmert_factors(n),
-        np.zeros(1, dtype=np.bool_),
-    )
-
-
-@jit
-def prepare_market(spec, data, work):
-    """Compute what depends on the data only (logs of efforts, spline bases), into ``work``.
-
-    ``data.first`` must be the one ``work`` was made for.
-    """
-    prepare(spec, data.efforts, data.active, data.duration, work.response)
-    mark_changes(data.active, data.first, work.course.changed)
-    work.course.active[:, :] = data.active
-    work.course.entry[:, :] = data.share
-    work.whole[0] = True
-    for t in range(data.first, data.total_sales.size):
-        for i in range(data.active.shape[1]):
-            work.whole[0] = work.whole[0] and data.active[t, i]
-    for t in range(data.total_sales.size):
-        work.log_ratio[t] = np.log(data.total_sales[t] / data.reference_sales)
-
-
-def observed_target(data: MarketData, kind: int) -> NDArray[np.float64]:
-    """Coordinates of the observed shares, in row order, shape ``(n_observations(data),)``.
-
-    Raises
-    ------
-    ValueError
-        If an active firm's share is missing or negative, or is 0 with ``kind=ILR``.
-    """
-    share = np.where(data.active, data.share, 1.0)
-    bad = ~(share > 0) if kind == ILR else ~(share >= 0)
-    bad[: data.first] = False
-    if bad.any():
-        t, i = (int(k) for k in np.argwhere(bad)[0])
-        wanted = "positive, or the residual plain share differences" if kind == ILR else "at least 0"
-        raise ValueError(
-            f"The observed share of firm {i} in period {t} is {data.share[t, i]}; expected it to be {wanted}."
-        )
-    target = np.empty(n_observations(data))
-    factors = helmert_factors(share.shape[1])
-    position = 0
-    for t in range(data.first, share.shape[0]):
-        present = data.active[t]
-        rows = int(present.sum()) - 1
-        if rows <= 0:
-            continue
-        if kind == ILR:
-            helmert_row(factors, present, np.log(share[t]), target, position)
-        else:
-            target[position : position + rows] = share[t][present][:-1]
-        position += rows
-    return target
 
 
 @jit
@@ -235,7 +97,8 @@ def residual_jacobian(
     kind : int
         `ILR` or `PLAIN`.
     theta : (P,) array
-        Natural parameter values, P = R + 2, or R + 1 + N with an estimated initial state (``data.first == 0``).
+        Natural parameter values, P = R + 2, or R + 1 + N with an estimated initial state (``data.first ==
+        0``).
     column : (P,) int64 array
         Jacobian column of each parameter, -1 when it is fixed.
     work : MarketWorkspace
@@ -253,16 +116,28 @@ def residual_jacobian(
     status = _follow(spec, data, gamma_form, theta, column, work, kind == PLAIN)
     if status != OK:
         return status
-    end = _write_rows(kind, data.first, target, work, residual, jacobian)
+    tangent, x = work.tangent, work.x
+    end = _write_rows(
+        kind,
+        work.whole[0],
+        data.first,
+        target,
+        work.helmert,
+        data.active,
+        work.path,
+        tangent,
+        residual,
+        jacobian,
+    )
     _write_prior(prior_mean, prior_weight, theta, column, end, residual, jacobian)
     total = 0.0
     for r in range(residual.size):
         total += 0.0 * residual[r]
     # What is not finite in a tangent stays so in all later periods.
-    last = data.total_sales.size - 1
-    for c in range(work.x.shape[0]):
-        for i in range(work.x.shape[1]):
-            total += 0.0 * work.tangent[c, last, i]
+    last = tangent.shape[1] - 1
+    for c in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            total += 0.0 * tangent[c, last, i]
     return OK if total == 0.0 else NON_FINITE_RESIDUAL
 
 
@@ -281,60 +156,58 @@ def simulate_market(spec, data, gamma_form, theta, column, work, share):
     return status
 
 
+# Functions below take the arrays they read instead of the records: each array of a record that is passed on
+# costs two atomic reference counts, and a workspace has fifty.
+
+
 @jit
-def _start(data, n_response, theta, column, work):
+def _start(first, active, observed, n_response, theta, column, state, path, x):
     """Set the state at the start of the first fitted period, and its derivatives."""
-    n = work.state.shape[1]
-    present = data.active[0]
-    share, log_share = work.state[0], work.state[1]
+    n = state.shape[1]
     total = 0.0
     for i in range(n):
-        if data.first == 0:
-            value = exp(theta[n_response + 2 + i]) if i < n - 1 else 1.0
-        else:
-            value = data.share[0, i]
-        share[i] = value if present[i] else 0.0
-        total += share[i]
+        ratio = exp(theta[n_response + 2 + i]) if first == 0 and i < n - 1 else 1.0
+        start = ratio if first == 0 else observed[0, i]
+        state[0, i] = start if active[0, i] else 0.0
+        total += state[0, i]
     for i in range(n):
-        share[i] /= total
-        log_share[i] = log(share[i]) if present[i] else 0.0
-    if data.first == 1:
-        work.path[0, 0, :] = share
-    work.x[:, :] = 0.0
-    if data.first == 0 and work.x.shape[0] > 0:
-        for j in range(n - 1):
-            c = column[n_response + 2 + j]
-            if c >= 0:
-                for i in range(n):
-                    work.x[c, i] = ((1.0 if i == j else 0.0) - share[j]) if present[i] and present[j] else 0.0
+        state[0, i] /= total
+        state[1, i] = log(state[0, i]) if active[0, i] else LOG_OF_ZERO
+        path[0, 0, i] = state[0, i]
+    x[:, :] = 0.0
+    if first == 1 or x.shape[0] == 0:
+        return
+    for j in range(n - 1):
+        c = column[n_response + 2 + j]
+        if c >= 0 and active[0, j]:
+            for i in range(n):
+                x[c, i] = (1.0 if i == j else 0.0) - state[0, j] if active[0, i] else 0.0
 
 
 @jit
-def _set_slopes(jump_price, jump_column, gamma_column, first_initial, column, work):
+def _set_slopes(jump_price, n_response, with_gamma, column, log_jump, gamma, tangent):
     """Clear the tangents of columns the response does not write, and set the common derivatives."""
-    work.slopes.log_jump[:] = 0.0
-    work.slopes.gamma[:] = 0.0
-    if jump_column >= 0:
-        work.slopes.log_jump[jump_column] = -1.0 / jump_price
-        work.tangent[jump_column, :, :] = 0.0
-    if gamma_column >= 0:
-        work.slopes.gamma[gamma_column] = 1.0
-        work.tangent[gamma_column, :, :] = 0.0
-    for p in range(first_initial, column.size):
+    log_jump[:] = 0.0
+    gamma[:] = 0.0
+    for p in range(n_response, column.size):
         if column[p] >= 0:
-            work.tangent[column[p], :, :] = 0.0
+            tangent[column[p], :, :] = 0.0
+    if column[n_response] >= 0:
+        log_jump[column[n_response]] = -1.0 / jump_price
+    if with_gamma and column[n_response + 1] >= 0:
+        gamma[column[n_response + 1]] = 1.0
 
 
 @jit
-def _clean_response(active, first, f):
-    """Replace the nan of absent firms by 0; return whether nothing is negative."""
-    lowest = 0.0
-    for t in range(first, f.shape[0]):
-        for i in range(f.shape[1]):
-            value = f[t, i] if active[t, i] else 0.0
-            f[t, i] = value
-            lowest = min(lowest, value)
-    return lowest >= 0.0
+def _clean_response(first, f):
+    """Replace the nan of absent firms by 0; return whether nothing is negative from ``first`` on."""
+    flat = f.reshape(f.size)
+    negative = 0
+    for e in range(first * f.shape[1], flat.size):
+        value = flat[e]
+        flat[e] = value if value == value else 0.0
+        negative += 1 if value < 0.0 else 0
+    return negative == 0
 
 
 @jit
@@ -345,87 +218,88 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
     gamma = theta[n_response + 1] if gamma_form == SCALED else float(gamma_form)
     if not (0.0 < jump_price < np.inf and 0.0 <= gamma < np.inf):
         return BAD_PARAMETER
-    course = work.course
+    course, slopes, tangent, x, path = work.course, work.slopes, work.tangent, work.x, work.path
     if evaluate(
-        spec, data.efforts, data.active, data.duration, work.response, theta, column, course.f, work.tangent
+        spec, data.efforts, data.active, data.duration, work.response, theta, column, course.f, tangent
     ):
         return NON_FINITE_RESPONSE
-    if not _clean_response(data.active, data.first, course.f) and gamma_form != PROPORTIONAL:
+    if not _clean_response(data.first, course.f) and gamma_form != PROPORTIONAL:
         return NEGATIVE_RESPONSE
-    time_scale(data.duration, data.total_sales, data.reference_sales, jump_price, gamma, course.tau)
-    _start(data, n_response, theta, column, work)
-    gamma_column = column[n_response + 1] if gamma_form == SCALED else -1
-    _set_slopes(jump_price, column[n_response], gamma_column, n_response + 2, column, work)
-    state, log_state = work.state[0], work.state[1]
-    share, log_share = work.path[0], work.path[1]
+    time_scale(data.duration, work.log_ratio, data.reference_sales / jump_price, gamma, course.tau)
+    _start(data.first, data.active, data.share, n_response, theta, column, work.state, path, x)
+    _set_slopes(jump_price, n_response, gamma_form == SCALED, column, slopes.log_jump, slopes.gamma, tangent)
+    state, log_state, share, log_share = work.state[0], work.state[1], path[0], path[1]
     no_mean = share[:0]
     if gamma_form == INVESTMENT:
         follow_investment(course, state, share, no_mean, work.rates)
-        if work.x.shape[0] > 0:
+        if x.shape[0] > 0:
             investment_coefficients(course, share, work.rates, work.gain)
-            investment_tangent(course, share, work.rates, work.gain, work.x, work.tangent, work.slopes)
+            investment_tangent(course, share, work.rates, work.gain, x, tangent, slopes)
         if not want_share:
-            logs, shares = log_share.reshape(log_share.size), share.reshape(share.size)
-            for e in range(data.first * state.size, shares.size):
-                logs[e] = log(shares[e])
+            _take_logs(data.first, share, log_share)
         return OK
     if gamma_form == PROPORTIONAL:
         follow_proportional(course, state, log_state, share, log_share, no_mean, want_share)
-        proportional_tangent(course, share, work.x, work.tangent, work.slopes)
+        proportional_tangent(course, share, x, tangent, slopes)
         return OK
     work.scaled.firm[SHARE, :] = state
     work.scaled.firm[LOG, :] = log_state
     solved = follow_scaled(
-        course,
-        gamma,
-        work.log_ratio,
-        share,
-        log_share,
-        no_mean,
-        work.x,
-        work.tangent,
-        work.slopes,
-        work.scaled,
+        course, gamma, work.log_ratio, share, log_share, no_mean, x, tangent, slopes, work.scaled
     )
     return OK if solved else NO_CONVERGENCE
 
 
 @jit
-def _write_rows(kind, first, target, work, residual, jacobian):
+def _take_logs(first, share, log_share):
+    """Fill ``log_share (time, firm)`` from ``first`` on."""
+    shares, logs = share.reshape(share.size), log_share.reshape(share.size)
+    for e in range(first * share.shape[1], shares.size):
+        logs[e] = log(shares[e])
+
+
+@jit
+def _write_rows(kind, whole, first, target, helmert, active, path, tangent, residual, jacobian):
     """Write the rows that compare shares; return their count."""
-    share, log_share = work.path[0], work.path[1]
-    active = work.course.active
-    n_times, n = share.shape
-    if kind == ILR and work.whole[0]:
-        helmert_full_rows(work.helmert, log_share[first:], residual, 0)
-        for c in range(jacobian.shape[0]):
-            helmert_full_rows(work.helmert, work.tangent[c, first:], jacobian[c], 0)
-        position = target.size
+    n_columns = jacobian.shape[0]
+    if kind == ILR and whole:
+        helmert_full_rows(helmert, path[1, first:], residual, 0)
+        for c in range(n_columns):
+            helmert_full_rows(helmert, tangent[c, first:], jacobian[c], 0)
     else:
         position = 0
-        for t in range(first, n_times):
+        for t in range(first, active.shape[0]):
             present = active[t]
-            rows = -1
-            for i in range(n):
-                rows += present[i]
-            if rows <= 0:
-                continue
             if kind == ILR:
-                helmert_row(work.helmert, present, log_share[t], residual, position)
-                for c in range(jacobian.shape[0]):
-                    helmert_row(work.helmert, present, work.tangent[c, t], jacobian[c], position)
+                helmert_row(helmert, present, path[1, t], residual, position)
             else:
-                k = position
-                for i in range(n):
-                    if present[i] and k < position + rows:
-                        residual[k] = share[t, i]
-                        k += 1
-                for c in range(jacobian.shape[0]):
-                    contrast_row(present, share[t], work.tangent[c, t], jacobian[c], position)
-            position += rows
-    for r in range(position):
+                _pick(present, path[0, t], residual, position)
+            for c in range(n_columns):
+                if kind == ILR:
+                    helmert_row(helmert, present, tangent[c, t], jacobian[c], position)
+                else:
+                    contrast_row(present, path[0, t], tangent[c, t], jacobian[c], position)
+            rows = -1
+            for i in range(present.size):
+                rows += present[i]
+            position += max(rows, 0)
+    for r in range(target.size):
         residual[r] -= target[r]
-    return position
+    return target.size
+
+
+@jit
+def _pick(present, share, out, start):
+    """Write the shares of all present firms but the last, from ``out[start]`` on."""
+    last = -1
+    for i in range(share.size):
+        if present[i]:
+            last = i
+    k = start
+    for i in range(last):
+        if present[i]:
+            out[k] = share[i]
+            k += 1
 
 
 @jit

@@ -128,7 +128,7 @@ def _flatten(
 def _check_presence(
     flat: dict[str, NDArray[np.float64]], active: NDArray[np.bool_], leading: tuple[int, ...]
 ) -> None:
-    """Refuse empty periods, shares that do not add up, and negative response where shares could turn negative."""
+    """Refuse empty periods, shares that do not add up, and negative response unless gamma is 1."""
 
     def at(market: int, *rest: int) -> tuple[int, ...]:
         return (*(int(k) for k in np.unravel_index(market, leading)), *(int(k) for k in rest))
@@ -166,6 +166,6 @@ def _check_presence(
     if crowded.size:
         where = tuple(crowded[0])
         raise ValueError(
-            f"The shares of the firms that enter at {at(*where)} sum to {taken[where]}; expected less than 1 when "
-            "others stay, and more than 0 when nobody does."
+            f"The shares of the firms that enter at {at(*where)} sum to {taken[where]}; expected less than 1 "
+            "when others stay, and more than 0 when nobody does."
         )

@@ -65,8 +65,8 @@ def simulate_shares(
     observe : {"end", "mean"}
         Shares at the end of each period, or their mean over it.
     entry_share : (..., time, firm) array, optional
-        Share at which a firm enters, read in the periods in which one does; instead of ``initial_share``, for firms
-        that come back.
+        Share at which a firm enters, read in the periods in which one does; instead of ``initial_share``, for
+        firms that come back.
 
     Returns
     -------
@@ -97,9 +97,9 @@ def simulate_shares(
 
 
 class ShareSensitivities(NamedTuple):
-    """Derivatives of centred log-ratios ``ln share_i - mean_j ln share_j`` over the firms present (T periods, N firms).
+    """Derivatives of centred log-ratios ``ln share_i - mean_j ln share_j`` over the firms present.
 
-    Differences over firms are the derivatives of any log-ratio. Absent firms have 0.
+    T periods, N firms. Differences over firms are the derivatives of any log-ratio. Absent firms have 0.
     """
 
     share: NDArray[np.float64]
@@ -156,8 +156,8 @@ def share_sensitivities(
     x = np.zeros((n_columns, n))
     initial = given.initial_share[0]
     starting = given.active[0, 0] & (initial > 0)
-    # d ln share_j / d share_i = delta_ij / share_i - 1 under closure; what is common to the firms does not matter,
-    # but derivatives start centred.
+    # d ln share_j / d share_i = delta_ij / share_i - 1 under closure; what is common to the firms does not
+    # matter, but derivatives start centred.
     x[n_cells + 2 :] = np.diag(np.where(starting, 1.0 / np.where(starting, initial, 1.0), 0.0)) - starting
     share = np.empty((n_times, n))
     gamma = float(given.returns_to_scale[0])
@@ -197,16 +197,16 @@ def _refuse_failure(failed: int, given: ShareArguments) -> None:
     if failed >= 0:
         where = np.unravel_index(failed, given.shape[:-2]) if given.shape[:-2] else ()
         raise ArithmeticError(
-            f"The shares of market {tuple(int(k) for k in where)} could not be resolved at returns_to_scale = "
-            f"{given.returns_to_scale[failed]:g}: a period would need too many steps. Check jump_price, "
+            f"The shares of market {tuple(int(k) for k in where)} could not be resolved at returns_to_scale "
+            f"= {given.returns_to_scale[failed]:g}: a period would need too many steps. Check jump_price, "
             "total_sales and the scale of response."
         )
 
 
 def _simulate_all(given: ShareArguments, want_mean: bool, out: NDArray[np.float64]) -> int:
     return _simulate_markets(
-        given.initial_share, given.active, given.response, given.entry_share, given.total_sales, given.duration,
-        given.jump_price, given.reference_sales, given.returns_to_scale, want_mean, out,
+        given.initial_share, given.active, given.response, given.entry_share, given.total_sales,
+        given.duration, given.jump_price, given.reference_sales, given.returns_to_scale, want_mean, out,
     )  # fmt: skip
 
 
@@ -221,9 +221,9 @@ def _differentiate(
     general: bool = False,
 ) -> int:
     solved = _differentiate_market(
-        given.initial_share[0], given.active[0], given.response[0], given.entry_share[0], given.total_sales[0],
-        given.duration[0], given.jump_price[0], given.reference_sales[0], gamma, general, x, tangent,
-        Slopes(log_jump, gamma_slope, np.zeros_like(log_jump)), share,
+        given.initial_share[0], given.active[0], given.response[0], given.entry_share[0],
+        given.total_sales[0], given.duration[0], given.jump_price[0], given.reference_sales[0], gamma,
+        general, x, tangent, Slopes(log_jump, gamma_slope, np.zeros_like(log_jump)), share,
     )  # fmt: skip
     return -1 if solved else 0
 
@@ -245,7 +245,7 @@ def _make_course(active, response, entry_share, total_sales, duration, jump_pric
     """Gather what moves one market."""
     n_times = total_sales.size
     tau = np.empty(n_times)
-    time_scale(duration, total_sales, reference_sales, jump_price, gamma, tau)
+    time_scale(duration, np.log(total_sales / reference_sales), reference_sales / jump_price, gamma, tau)
     changed = np.empty(n_times, dtype=np.bool_)
     mark_changes(active, 0, changed)
     return Course(active, entry_share, response, tau, changed, 0)
@@ -271,8 +271,8 @@ def _simulate_markets(
     log_ratio = np.empty(n_times)
     for b in range(n_markets):
         course = _make_course(
-            active[b], response[b], entry_share[b], total_sales[b], duration[b], jump_price[b], reference_sales[b],
-            gamma[b],
+            active[b], response[b], entry_share[b], total_sales[b], duration[b], jump_price[b],
+            reference_sales[b], gamma[b],
         )  # fmt: skip
         _start(initial_share[b], active[b], state, log_state)
         if gamma[b] == 0.0:

@@ -1,7 +1,7 @@
 """Coordinates of the simplex: closure, Helmert basis, isometric and centred log-ratios.
 
-Row k (from 1) of the Helmert basis is sqrt(k/(k+1)) (1/k, .., 1/k, -1, 0, .., 0): the log-ratio of the geometric
-mean of the first k shares to share k + 1, scaled so that the basis is orthonormal.
+Row k (from 1) of the Helmert basis is sqrt(k/(k+1)) (1/k, .., 1/k, -1, 0, .., 0): the log-ratio of the
+geometric mean of the first k shares to share k + 1, scaled so that the basis is orthonormal.
 Source: Egozcue et al. (2003), Isometric logratio transformations for compositional data analysis.
 """
 
@@ -78,7 +78,7 @@ def ilr_inverse(coordinates: ArrayLike) -> NDArray[np.float64]:
 
 @jit
 def helmert_factors(n_firms):
-    """Return ``(2, n_firms)`` factors of `helmert_row`: 1/sqrt(k(k+1)) and sqrt(k/(k+1)) at k (0 at k = 0)."""
+    """Return ``(2, n_firms)`` factors of `helmert_row`: 1/sqrt(k(k+1)) and sqrt(k/(k+1)) at k, 0 at 0."""
     factors = np.zeros((2, n_firms))
     for k in range(1, n_firms):
         factors[0, k] = 1.0 / np.sqrt(k * (k + 1.0))

@@ -1,9 +1,9 @@
 """A market's shares over all periods, and their derivatives, for each of the three forms.
 
 `Course` says what moves the market; values are written first, derivatives turn the response's derivatives
-``tangent (column, time, firm)`` into those of ln share, in place, up to an addend common to the firms of a period.
-For the closed forms the columns run one after the other over all periods; the general form takes all columns
-through each of its steps.
+``tangent (column, time, firm)`` into those of ln share, in place, up to an addend common to the firms of a
+period. For the closed forms the columns run one after the other over all periods; the general form takes all
+columns through each of its steps.
 """
 
 from typing import NamedTuple
@@ -35,6 +35,7 @@ from kernels.bernoulli_tangent import (
     time_change_bend,
     time_change_coefficients,
 )
+from kernels.elementary import exp
 from kernels.jit import jit
 from kernels.membership import admit, admit_tangent
 from kernels.period_mean import add_rest_mean, add_step_mean
@@ -76,18 +77,13 @@ class Slopes(NamedTuple):
 
 
 @jit
-def time_scale(duration, total_sales, reference_sales, jump_price, gamma, tau):
-    """Fill ``tau (time,)``."""
-    if gamma == 0.0:
-        for t in range(tau.size):
-            tau[t] = duration[t] * reference_sales / jump_price
-    elif gamma == 1.0:
-        for t in range(tau.size):
-            tau[t] = duration[t] * total_sales[t] / jump_price
-    else:
-        for t in range(tau.size):
-            ratio = (total_sales[t] / reference_sales) ** gamma
-            tau[t] = duration[t] * reference_sales / jump_price * ratio
+def time_scale(duration, log_ratio, rate, gamma, tau):
+    """Fill ``tau (time,)``.
+
+    ``log_ratio (time,)`` is ln(total_sales / reference_sales), ``rate`` is reference_sales / jump_price.
+    """
+    for t in range(tau.size):
+        tau[t] = duration[t] * rate * exp(gamma * log_ratio[t])
 
 
 @jit
@@ -131,7 +127,7 @@ def investment_coefficients(course, share, rates, gain):
 
 @jit
 def investment_tangent(course, share, rates, gain, x, tangent, slopes):
-    """Turn df into d ln share for gamma = 0; ``x (column, firm)`` starts as the derivative of the initial state.
+    """Turn df into d ln share for gamma = 0; ``x (column, firm)`` starts as that of the state.
 
     With b_i = tau phi / share_i' and dr = tau sum df + r d ln tau,
     ``x' = (1 - b f)(x - slope dr - d ln tau) + b df - common``, centred under the shares.
@@ -156,9 +152,10 @@ def investment_tangent(course, share, rates, gain, x, tangent, slopes):
 
 @jit
 def follow_proportional(course, state, log_state, share, log_share, mean, want_share):
-    """Write log shares (up to an addend) of the form gamma = 1, and shares if wanted or if membership changes.
+    """Write log shares (up to an addend) of the form gamma = 1, and shares where they are needed.
 
-    ``share`` is then complete in the periods before a change, which is all `proportional_tangent` reads.
+    That is everywhere if wanted, else in the periods before a change of membership: all that
+    `proportional_tangent` reads.
     """
     n_times, n = course.f.shape
     excess = np.empty(n)
@@ -242,7 +239,8 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
             if with_gamma:
                 set_bend(a, m, w, eta, firm)
                 time_bend = time_change_bend(a, m, w, delta, total, rule, firm, node, growth, rise, inverse)
-            carry_tangent(x, tangent, t, log_tau, gamma, part, scale, scale * time_bend, firm)
+            last = part >= left
+            carry_tangent(x, tangent, t, last, log_tau, gamma, part, scale, scale * time_bend, firm)
         finish_state(a, total, firm)
         if resting:
             set_power(a, firm)
@@ -254,8 +252,8 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
 def follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work):
     """Write shares, log shares, mean shares and derivatives of the general form; tell whether it was solved.
 
-    The state is in ``work``. ``log_ratio (time,)`` is ln(total_sales / reference_sales), through which gamma also
-    moves tau.
+    The state is in ``work``. ``log_ratio (time,)`` is ln(total_sales / reference_sales), through which gamma
+    also moves tau.
     """
     n_columns, n = x.shape[0], share.shape[1]
     active, changed, f, tau, firm = course.active, course.changed, course.f, course.tau, work.firm
@@ -282,7 +280,4 @@ def follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, 
         for i in range(n):
             share[t, i] = firm[SHARE, i]
             log_share[t, i] = firm[LOG, i]
-        for c in range(n_columns):
-            for i in range(n):
-                tangent[c, t, i] = x[c, i]
     return True

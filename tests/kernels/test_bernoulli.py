@@ -68,7 +68,12 @@ def test_weekly_step_needs_one_pass():
 @pytest.mark.parametrize("observe", ["end", "mean"])
 def test_limits_of_the_general_form(gamma, observe):
     rng = np.random.default_rng(5)
-    arguments = (rng.dirichlet(np.ones(6)), rng.uniform(0, 0.5, (20, 6)), rng.uniform(50, 150, 20), np.ones(20))
+    arguments = (
+        rng.dirichlet(np.ones(6)),
+        rng.uniform(0, 0.5, (20, 6)),
+        rng.uniform(50, 150, 20),
+        np.ones(20),
+    )
     scale = {"jump_price": 90.0, "reference_sales": 100.0, "observe": observe}
     near = simulate_shares(*arguments, returns_to_scale=gamma, **scale)
     limit = simulate_shares(*arguments, returns_to_scale=round(gamma), **scale)
@@ -89,7 +94,13 @@ def test_long_run_of_coexistence(gamma):
 def test_lock_in_depends_on_the_start():
     """With gamma > 1 a large firm beats one with a better response."""
     end = simulate_shares(
-        [0.8, 0.2], [[0.2, 0.3]], [100.0], [1e4], jump_price=100.0, reference_sales=100.0, returns_to_scale=2.0
+        [0.8, 0.2],
+        [[0.2, 0.3]],
+        [100.0],
+        [1e4],
+        jump_price=100.0,
+        reference_sales=100.0,
+        returns_to_scale=2.0,
     )
     np.testing.assert_allclose(end[0], [1.0, 0.0], atol=1e-15)
 

@@ -100,7 +100,9 @@ def test_long_stiff_periods_stay_finite():
         market = Market(gamma, seed=3)
         market.duration = np.array([1.0, 40.0, 3.0, 25.0, 1.0])
         found = market.sensitivities()
-        assert all(np.isfinite(part).all() for part in (found.response, found.jump_price, found.returns_to_scale))
+        assert all(
+            np.isfinite(part).all() for part in (found.response, found.jump_price, found.returns_to_scale)
+        )
         expected = difference(lambda h, market=market: market.run(jump_price=120 + h), 0.05)
         np.testing.assert_allclose(found.jump_price, expected, atol=1e-6 * np.abs(expected).max())
 

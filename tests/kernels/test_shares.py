@@ -19,8 +19,8 @@ SCALE = {"jump_price": 100.0, "reference_sales": 90.0}
 def simulate_golden(case, observe):
     return simulate_shares(
         case["initial_share"], case["f"], case["total_sales"], case["duration"],
-        jump_price=case["jump_price"], reference_sales=case["reference_sales"], returns_to_scale=case["gamma"],
-        observe=observe,
+        jump_price=case["jump_price"], reference_sales=case["reference_sales"],
+        returns_to_scale=case["gamma"], observe=observe,
     )  # fmt: skip
 
 
@@ -46,8 +46,12 @@ def test_without_compilation():
     path = Path(__file__).parent / "data" / "trajectories.json"
     run = subprocess.run(
         [sys.executable, "-c", program, str(path)],
-        env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert run.stdout.strip() == "same", run.stderr
 
 
@@ -109,14 +113,22 @@ GAMMAS = [0.0, 1e-300, 1e-9, 0.3, 0.85, 0.99, 1 - 1e-9, 1.0, 1 + 1e-9, 1.01, 2.0
 
 
 @pytest.mark.parametrize("observe", ["end", "mean"])
-@pytest.mark.parametrize("name", ["usual", "equal", "all zero", "one zero", "one invests", "nearly gone", "strong"])
+@pytest.mark.parametrize(
+    "name", ["usual", "equal", "all zero", "one zero", "one invests", "nearly gone", "strong"]
+)
 @pytest.mark.parametrize("n", [2, 200])
 def test_extremes(name, n, observe):
     rng = np.random.default_rng(n)
     initial, f = extreme(name, n, rng)
     duration = np.array([1e-9, 1.0, 100.0, 1e4])[:, None] * np.ones(3)
     share = simulate_shares(
-        initial, f, np.full(3, 100.0), duration, returns_to_scale=np.array(GAMMAS)[:, None], observe=observe, **SCALE
+        initial,
+        f,
+        np.full(3, 100.0),
+        duration,
+        returns_to_scale=np.array(GAMMAS)[:, None],
+        observe=observe,
+        **SCALE,
     )
     assert share.shape == (len(GAMMAS), 4, 3, n)
     assert np.isfinite(share).all()
@@ -145,7 +157,9 @@ def test_mean_is_the_average_of_many_short_ends():
         scale = {"jump_price": 1.0, "reference_sales": 1.0, "returns_to_scale": gamma}
         mean = simulate_shares(initial, f, [1.0], [60.0], observe="mean", **scale)[0, 0]
         n = 6000
-        ends = simulate_shares(initial, np.repeat(f, n, axis=0), np.ones(n), np.full(n, 60.0 / n), **scale)[:, 0]
+        ends = simulate_shares(initial, np.repeat(f, n, axis=0), np.ones(n), np.full(n, 60.0 / n), **scale)[
+            :, 0
+        ]
         path = np.concatenate([[initial[0]], ends])
         simpson = (path[:-1:2] + 4 * path[1::2] + path[2::2]).sum() / (3 * n)
         assert mean == pytest.approx(simpson, abs=1e-7)
@@ -252,8 +266,14 @@ def arguments(**changes):
             {"initial_share": [1.0, np.nan], "response": [[0.1, np.nan], [0.3, 0.1]]},
             r"needs a share to enter with; it is missing at \(1, 1\)",
         ),
-        ({"initial_share": [1.0, 1.0], "response": [[0.1, np.nan], [0.3, 0.1]]}, r"sum to 1\.0; expected less"),
-        ({"jump_price": [1.0, 2.0], "reference_sales": [1.0, 2.0, 3.0]}, r"do not broadcast.*jump_price \(2,\)"),
+        (
+            {"initial_share": [1.0, 1.0], "response": [[0.1, np.nan], [0.3, 0.1]]},
+            r"sum to 1\.0; expected less",
+        ),
+        (
+            {"jump_price": [1.0, 2.0], "reference_sales": [1.0, 2.0, 3.0]},
+            r"do not broadcast.*jump_price \(2,\)",
+        ),
         ({"observe": "start"}, "observe must be 'end' or 'mean'; got 'start'"),
     ],
 )
