@@ -56,7 +56,7 @@ class BatchFit:
 
 
 @jit
-def _fit(spec, batch, gamma_form, kind, settings, value, cost, status, evaluations):  # type: ignore[no-untyped-def]
+def _fit(spec, batch, gamma_form, kind, settings, value, cost, status, evaluations):
     """Fit every problem of a batch, market by market; ``value`` holds the starts and receives the results."""
     markets, column = batch.markets, batch.column
     position = np.flatnonzero(column >= 0)

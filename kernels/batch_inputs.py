@@ -1,5 +1,6 @@
 """Checks of what a batch of fits is given, so that compiled code can trust every shape, index and number."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kernels.jit import jit
 from kernels.residual import ILR, PLAIN, MarketData, observed_target
+from kernels.simplex import helmert_factors, helmert_row
 from kernels.trajectory import INVESTMENT, SCALED
 
 _MARKET_SHAPES = {
@@ -43,7 +45,7 @@ class Batch(NamedTuple):
 
 
 @jit
-def one_market(markets, index):  # type: ignore[no-untyped-def]
+def one_market(markets, index):
     """One market out of a stack; its arrays are views."""
     return MarketData(
         markets.efforts[index],
@@ -166,8 +168,9 @@ def check_targets(
             raise ValueError("target_index was given without targets; give both, or neither.")
         used = np.unique(data_index)
         observed = np.zeros((used.size, int(n_observed[used].max())))
-        for row, market in enumerate(used):
-            observed[row, : n_observed[market]] = observed_target(one_market(markets, int(market)), kind)
+        unusable = _write_targets(markets, used, kind, observed)
+        if unusable >= 0:
+            observed_target(one_market(markets, unusable), kind)
         return observed, np.searchsorted(used, data_index)
     given = _plain(np.asarray(targets, dtype=np.float64))
     longest = int(n_observed[data_index].max())
@@ -183,6 +186,39 @@ def check_targets(
         )
     rows: ArrayLike = np.arange(n_problems) if target_index is None else target_index
     return given, check_index(rows, "target_index", n_problems, given.shape[0])
+
+
+@jit
+def _write_targets(markets, used, kind, targets):
+    """Fill a row of ``targets`` for each market used, as `observed_target` does for one.
+
+    Returns the first market with a share that cannot be compared with, which `observed_target` will explain,
+    or -1. (Calling it for thousands of markets takes as long as their fits.)
+    """
+    n_firms = markets.active.shape[2]
+    factors = helmert_factors(n_firms)
+    coordinates = np.zeros(n_firms)
+    for row, market in enumerate(used):
+        position = 0
+        for t in range(markets.first, markets.active.shape[1]):
+            present = markets.active[market, t]
+            last = -1
+            for i in range(n_firms):
+                share = markets.share[market, t, i]
+                if not present[i]:
+                    continue
+                if not (share > 0.0 or (kind == PLAIN and share == 0.0)):
+                    return market
+                coordinates[i] = math.log(share) if kind == ILR else share
+                last = i
+            if kind == ILR:
+                helmert_row(factors, present, coordinates, targets[row], position)
+            for i in range(last):
+                if present[i]:
+                    if kind == PLAIN:
+                        targets[row, position] = coordinates[i]
+                    position += 1
+    return -1
 
 
 def count_observations(markets: MarketData) -> NDArray[np.int64]:

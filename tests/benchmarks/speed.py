@@ -1,11 +1,11 @@
 """Benchmarks of speed: one evaluation, whole fits, and how both grow."""
 
-import time
+import functools
 
 import numpy as np
 from problems import FORMS, random_markets
 from references import Residual, diffrax_fitter, fit_lmfit, fit_solve_ivp
-from timing import best_of
+from timing import best_of, timed
 
 from kernels.batch import fit_batch
 from kernels.batch_inputs import one_market
@@ -20,6 +20,7 @@ from kernels.residual import (
 )
 
 _CALLS = 200
+_FEW = 20
 
 
 @jit
@@ -33,20 +34,6 @@ def _evaluate_often(spec, data, target, zeros, form, kind, theta, column, work, 
             spec, data, target, zeros, zeros, form, kind, theta, column, work, residual, jacobian
         )
     return status
-
-
-@jit
-def _fill_often(jacobian, calls):
-    for call in range(calls):
-        jacobian[:] = call
-
-
-@jit
-def _allocate_often(shape, calls):
-    total = 0.0
-    for call in range(calls):
-        total += np.ones(shape)[call % shape[0], call % shape[1]]
-    return total
 
 
 def time_evaluation(markets, index=0):
@@ -84,33 +71,32 @@ def time_evaluation(markets, index=0):
 
 
 def time_writes(shape):
-    """Seconds to fill an array that is in cache, and to allocate and fill one: compiled, and by numpy."""
+    """Seconds to fill an array that exists already, and to allocate and fill one."""
     store = np.empty(shape)
-    _fill_often(store, 1)
-    _allocate_often(shape, 1)
-    fill = best_of(lambda: _fill_often(store, _CALLS), 15) / _CALLS
-    compiled = best_of(lambda: _allocate_often(shape, _CALLS), 15) / _CALLS
+
+    def fill():
+        for call in range(_CALLS):
+            store.fill(call)
 
     def ones():
         for _ in range(_CALLS):
             np.ones(shape)
 
-    return fill, compiled, best_of(ones, 15) / _CALLS
+    return best_of(fill, 15) / _CALLS, best_of(ones, 15) / _CALLS
 
 
 def residual():
     """Residual and Jacobian against one write of an array of the Jacobian's size.
 
-    The write is measured three ways: filling an array that exists (compiled loop, cache-resident), compiled
-    `np.ones` (allocation and write), and `np.ones` from Python.
+    The write is measured two ways, both by numpy and with the array in cache: `fill` of an array that exists,
+    and `np.ones`, which allocates it too.
     """
     print("residual + Jacobian, 10 firms x 104 weeks x 4 expenses, Hill, 8 parameters")
     for form in FORMS:
         seconds, shape = time_evaluation(random_markets(form, 1))
-        names = ("in-place fill", "compiled np.ones", "np.ones")
         ratios = ", ".join(
             f"{seconds / write:.1f} x {name} ({write * 1e6:.1f} us)"
-            for name, write in zip(names, time_writes(shape), strict=True)
+            for name, write in zip(("fill", "np.ones"), time_writes(shape), strict=True)
         )
         print(f"  {form:13s} {seconds * 1e6:6.1f} us for {shape} = {ratios}")
 
@@ -119,27 +105,25 @@ def _time_batch(markets, **settings):
     """Seconds for one batch, and its fit."""
     positional, named = markets.batch_arguments()
     fit_batch(*positional, **named, max_evaluations=1)
-    start = time.perf_counter()
-    fit = fit_batch(*positional, **named, **settings)
-    return time.perf_counter() - start, fit
+    return timed(lambda: fit_batch(*positional, **named, **settings))
+
+
+def _fit_few(markets):
+    for index in range(_FEW):
+        fit_lmfit(markets, index, "leastsq", covariance=False)
 
 
 def fits():
     """Fits per second of a batch, against lmfit with the same residual and Jacobian."""
-    print("fits per second, one core")
+    print("fits per second of one core")
     for form in FORMS:
         markets = random_markets(form, 500)
         seconds, fit = _time_batch(markets)
-        evaluations = fit.evaluations.mean()
-        few = 20
-        start = time.perf_counter()
-        for index in range(few):
-            fit_lmfit(markets, index, "leastsq", covariance=False)
-        by_lmfit = (time.perf_counter() - start) / few
         per_fit = seconds / fit.status.size
+        by_lmfit = timed(functools.partial(_fit_few, markets))[0] / _FEW
         print(
             f"  {form:13s} {1 / per_fit:7.0f} fits/s ({fit.converged.mean():.1%} converged, "
-            f"{evaluations:.1f} evaluations each); lmfit with the same residual and Jacobian "
+            f"{fit.evaluations.mean():.1f} evaluations each); lmfit with the same residual and Jacobian "
             f"{by_lmfit * 1e3:.2f} ms a fit: ratio {by_lmfit / per_fit:.1f}"
         )
 
@@ -148,9 +132,7 @@ def solve_ivp():
     """One fit by lmfit with `solve_ivp` (proportional form) against one of a batch."""
     markets = random_markets("proportional", 100)
     seconds, fit = _time_batch(markets)
-    start = time.perf_counter()
-    reference = fit_solve_ivp(markets, 0)
-    elapsed = time.perf_counter() - start
+    elapsed, reference = timed(lambda: fit_solve_ivp(markets, 0))
     print("one fit by lmfit with solve_ivp, restarted at each period (proportional)")
     print(
         f"  {elapsed:.2f} s, {reference.nfev} evaluations, cost {0.5 * reference.chisqr:.9g} "
@@ -164,16 +146,12 @@ def diffrax():
     seconds, fit = _time_batch(markets)
     fitter = diffrax_fitter(markets)
     fitter(0)
-    few = 5
-    start = time.perf_counter()
-    costs = [fitter(index).cost for index in range(few)]
-    elapsed = (time.perf_counter() - start) / few
-    per_fit = seconds / fit.status.size
+    elapsed, costs = timed(lambda: np.array([fitter(index).cost for index in range(_FEW)]))
+    ratio = (elapsed / _FEW) / (seconds / fit.status.size)
     print("one fit by diffrax and scipy least_squares, compiled beforehand (proportional)")
-    difference = np.max(np.abs(np.array(costs) / fit.cost[:few] - 1.0))
     print(
-        f"  {elapsed * 1e3:.1f} ms: ratio {elapsed / per_fit:.0f}; "
-        f"costs differ by at most {difference:.1e}, relatively"
+        f"  {elapsed / _FEW * 1e3:.1f} ms: ratio {ratio:.0f}; "
+        f"costs differ by at most {np.max(np.abs(costs / fit.cost[:_FEW] - 1.0)):.1e}, relatively"
     )
 
 
