@@ -216,6 +216,8 @@ def plan(
         windows=windows,
         n_starts=study.fit.starts,
         n_replicates=study.uncertainty.bootstrap,
+        intervals=study.uncertainty.methods,
+        levels=study.uncertainty.levels,
         baselines=study.validation.baselines,
         metrics=tuple(METRICS) if study.validation.holdout else (),
         chunk=chunk,
