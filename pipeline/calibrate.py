@@ -179,12 +179,16 @@ def _record(
     uncertainty = assess(model, theta, inner, matrix, n_free=n_free)
     n_train = model.data.active.shape[0]
     fitted = slice(model.data.first, n_train)
-    statistic = _information(residual, n_free) | uncertainty.statistic | {
-        "rmse": share_errors(share[fitted], market.share[fitted], market.active[fitted])["rmse"],
-        "nfev": float(refined.evaluations),
-        "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
-        "seconds": time.perf_counter() - began,
-    }
+    statistic = (
+        _information(residual, n_free)
+        | uncertainty.statistic
+        | {
+            "rmse": share_errors(share[fitted], market.share[fitted], market.active[fitted])["rmse"],
+            "nfev": float(refined.evaluations),
+            "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
+            "seconds": time.perf_counter() - began,
+        }
+    )
     return FitRecord(
         status=Status.CONVERGED if refined.converged else Status.EVALUATIONS_EXHAUSTED,
         names=names,

@@ -137,7 +137,7 @@ def _empty(panel: xr.Dataset, n_windows: int, n_parameters: int, study: Study) -
         "stat": len(STATISTIC_NAMES),
         "start": study.fit.starts,
         "replicate": study.uncertainty.bootstrap,
-        "method": len(study.uncertainty.methods),
+        "interval_method": len(study.uncertainty.methods),
         "level": len(study.uncertainty.levels),
         "side": len(SIDES),
         "direction": N_DIRECTIONS,
@@ -187,7 +187,7 @@ def _store(
 def _store_uncertainty(
     arrays: Arrays, place: tuple[int, int], found: Uncertainty, at: NDArray[np.int64]
 ) -> None:
-    """Put intervals, replicates and weak directions in their place; ``at`` are the columns of the parameters."""
+    """Put intervals, replicates and weak directions in their place, parameters in the columns ``at``."""
     arrays["sensitivity"][place][at] = found.sensitivity
     count = found.strength.size
     arrays["direction_strength"][place][:count] = found.strength

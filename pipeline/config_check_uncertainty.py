@@ -1,4 +1,4 @@
-"""Checks of the section `uncertainty`: methods without what they need, levels and blocks that make no sense."""
+"""Checks of the section `uncertainty`: methods without what they need, senseless levels and blocks."""
 
 from pipeline.config_findings import Findings
 from pipeline.config_study import Study
@@ -12,7 +12,9 @@ def check_uncertainty(study: Study, findings: Findings) -> None:
         if len(set(values)) < len(values):
             findings.add(("uncertainty", key), f"{list(values)}", "each once")
     if "bootstrap" in methods and not asked.bootstrap:
-        findings.add(("uncertainty", "bootstrap"), "0 beside the interval method bootstrap", "e.g. 200 replicates")
+        findings.add(
+            ("uncertainty", "bootstrap"), "0 beside the interval method bootstrap", "e.g. 200 replicates"
+        )
     if "bootstrap" in methods and asked.bootstrap:
         finest = 2.0 / (1.0 - max(asked.levels)) - 1.0
         if asked.bootstrap < finest * (1.0 - 1e-9):
@@ -27,7 +29,9 @@ def check_uncertainty(study: Study, findings: Findings) -> None:
         expected = "scheme: blocks beside it, the only one with blocks"
         findings.add(("uncertainty", "block"), f"{asked.block} with scheme {asked.scheme}", expected)
     if asked.mcmc.burn >= asked.mcmc.steps:
-        findings.add(("uncertainty", "mcmc", "burn"), f"{asked.mcmc.burn} of {asked.mcmc.steps} steps", "burn < steps")
+        findings.add(
+            ("uncertainty", "mcmc", "burn"), f"{asked.mcmc.burn} of {asked.mcmc.steps} steps", "burn < steps"
+        )
     if "mcmc" in methods:
         _check_emcee(findings)
     _check_refits(study, findings)
@@ -54,4 +58,6 @@ def _check_refits(study: Study, findings: Findings) -> None:
         findings.add(("uncertainty", "intervals"), f"{', '.join(refitting)} beside fit.expr", expected)
     if refitting and fit.loss != "linear":
         expected = "loss: linear, or intervals by covariance, hac or autoregressive"
-        findings.add(("uncertainty", "intervals"), f"{', '.join(refitting)} beside fit.loss {fit.loss}", expected)
+        findings.add(
+            ("uncertainty", "intervals"), f"{', '.join(refitting)} beside fit.loss {fit.loss}", expected
+        )

@@ -65,7 +65,7 @@ class Covariance:
         return strong / np.where(self.sensitivity > 0.0, self.sensitivity, 1.0)[:, None]
 
     def sandwich(self, scores: Matrix) -> Matrix:
-        """Covariance (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ of the estimates when the scores J e have the covariance S (C, C)."""
+        """Covariance (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ of the estimates when scores J e have covariance S (C, C)."""
         basis = self.basis
         matrix = basis @ (basis.T @ scores @ basis) @ basis.T
         return self.masked(matrix)
@@ -124,9 +124,7 @@ def covariance_of(jacobian: Matrix, variance: float, extent: Vector | None = Non
     )
     basis = found.basis
     matrix = found.masked(variance * (basis @ basis.T))
-    return Covariance(
-        matrix, determined, found.rank, found.condition, scale, singular, left
-    )
+    return Covariance(matrix, determined, found.rank, found.condition, scale, singular, left)
 
 
 def correlation_of(covariance: Matrix) -> Matrix:

@@ -48,7 +48,9 @@ def weak_directions(covariance: Covariance) -> tuple[Vector, Matrix]:
         return np.empty(0), np.empty((0, 0))
     relative = covariance.singular / max(covariance.singular[0], np.finfo(float).tiny)
     blind = relative <= RANK_TOLERANCE
-    loading = np.vstack([_sparse(covariance.directions[:, blind].T), covariance.directions[:, ~blind].T[::-1]])
+    loading = np.vstack(
+        [_sparse(covariance.directions[:, blind].T), covariance.directions[:, ~blind].T[::-1]]
+    )
     strength = np.concatenate([relative[blind][::-1], relative[~blind][::-1]])
     kept = np.flatnonzero(strength < WEAK)[:N_DIRECTIONS]
     return strength[kept], loading[kept]
@@ -76,7 +78,7 @@ def describe_direction(
     names : sequence of str
         Of C parameters.
     loading, sensitivity, value : (C,) arrays
-        The direction, the norms of the Jacobian's rows (parameters that are not free: nan or 0), the estimates.
+        The direction, the norms of the Jacobian's rows (nan or 0 for what is not free), the estimates.
     strength : float
         Of the direction, relative to the strongest.
 
@@ -97,7 +99,9 @@ def describe_direction(
     together = f"{', '.join(own[:-1])} and {own[-1]}"
     if blind:
         return f"{together} move together: only {what} determined"
-    return f"{together} nearly move together: the data tell {what.removesuffix(' are').removesuffix(' is')} best"
+    return (
+        f"{together} nearly move together: the data tell {what.removesuffix(' are').removesuffix(' is')} best"
+    )
 
 
 def _determined(names: Sequence[str], step: Vector, value: Vector, near: float) -> str:

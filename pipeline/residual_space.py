@@ -20,8 +20,8 @@ class ResidualSpace:
     Attributes
     ----------
     basis
-        (S, N, N - 1) for each of S fitted periods: takes its rows to deviations of the N firms. With log-ratios
-        the columns are orthonormal, so that sums of squares and products are those of the rows.
+        (S, N, N - 1) for each of S fitted periods: takes its rows to deviations of the N firms. Columns are
+        orthonormal, so that sums of squares and products are those of the rows.
     row
         (S, N - 1) position of each row in the residual, -1 where firms are absent.
     elapsed

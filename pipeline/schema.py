@@ -5,8 +5,8 @@
     /                                     attributes: format, format_version
     /panels/<data hash>                   the data calibrated on: sales (market, firm, time),
                                           efforts (market, firm, effort, time), ...
-    /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, method, level, side,
-                                          direction, firm, time, stat, model, metric;
+    /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, interval_method, level,
+                                          side, direction, firm, time, stat, model, metric;
                                           attributes: study text, state, created, hashes, versions
     /sweeps/<study>-<hash8>/fits/<model>          the variables of group ``fits`` below;
                                                   coordinates param, param_, unit
@@ -155,7 +155,7 @@ class SweepLayout:
             "stat": len(STATISTICS),
             "start": self.n_starts,
             "replicate": self.n_replicates,
-            "method": len(self.intervals),
+            "interval_method": len(self.intervals),
             "level": len(self.levels),
             "side": len(SIDES),
             "direction": self.n_directions,
@@ -170,7 +170,7 @@ class SweepLayout:
             for variable in VARIABLES
             if variable.group == group
             and ("replicate" not in variable.dims or self.n_replicates > 0)
-            and ("method" not in variable.dims or (self.intervals and self.levels))
+            and ("interval_method" not in variable.dims or (self.intervals and self.levels))
             and ("metric" not in variable.dims or self.metrics)
         )
 

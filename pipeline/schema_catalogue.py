@@ -138,7 +138,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "interval",
         "fits",
-        (*_FIT, "method", "param", "level", "side"),
+        (*_FIT, "interval_method", "param", "level", "side"),
         "float64",
         np.nan,
         "see unit(param)",
@@ -231,7 +231,8 @@ COORDINATE_ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "start": {"long_name": "starting point", "units": "1"},
     "replicate": {"long_name": "bootstrap replicate", "units": "1"},
     "firm": {"long_name": "firm"},
-    "method": {"long_name": "method of the interval"},
+    # Not "method", which is an argument of xarray's own selection.
+    "interval_method": {"long_name": "method of the interval"},
     "level": {"long_name": "coverage probability of the interval", "units": "1"},
     "side": {"long_name": "end of the interval"},
     "direction": {"long_name": "weak direction, the weakest first", "units": "1"},

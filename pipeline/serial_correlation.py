@@ -10,8 +10,9 @@ from pipeline.residual_space import ResidualSpace
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-# Correlations at which the expected one is computed; between them it is nearly straight.
-_GRID = np.array([-0.9, -0.6, -0.3, 0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.88, 0.94, 0.98])
+# Correlations at which the expected one is computed; between them it is nearly straight. Beyond the last one,
+# errors are hardly to be told from a trend, and the variance that the fit took out of them is a guess.
+_GRID = np.array([-0.9, -0.6, -0.3, 0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.88, 0.95])
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class SerialCorrelation:
     ----------
     coefficient
         Correlation of errors one period apart: the one whose residuals, after such a fit, would be correlated
-        as those found; nan with fewer than 4 periods.
+        as those found, at most 0.95; nan with fewer than 4 periods.
     variance
         Of an error, given this correlation.
     degrees
@@ -42,8 +43,8 @@ def measure_serial_correlation(
 ) -> SerialCorrelation:
     """Measure the autocorrelation of errors at lag one.
 
-    Residuals are less correlated than errors, because the fit removes slow movements; the expected correlation
-    of residuals is computed for every correlation of errors, and inverted.
+    Residuals are less correlated than errors, because the fit removes slow movements; the expected
+    correlation of residuals is computed for every correlation of errors, and inverted.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def measure_serial_correlation(
     # A ratio that stops rising says that more correlation of errors would not show.
     last = int(np.argmax(ratio)) + 1
     coefficient = float(np.interp(found, ratio[:last], _GRID[:last]))
-    lagged, kept = _expected(space, taken, coefficient)
+    _, kept = _expected(space, taken, coefficient)
     white = _expected(space, taken, 0.0)
     significant = abs(found - white[0] / white[1]) > 1.96 / np.sqrt(max(degrees, 1.0))
     factor = (1.0 - coefficient**2) / (1.0 + coefficient**2)
@@ -85,7 +86,7 @@ def correlation_matrix(elapsed: Vector, coefficient: float) -> Matrix:
 
 
 def _expected(space: ResidualSpace, taken: NDArray[np.float64], coefficient: float) -> tuple[float, float]:
-    """Expected sum of products one period apart, and of squares, of residuals; errors have variance 1.
+    """Expect the sum of products one period apart, and of squares, of residuals; errors have variance 1.
 
     With M the projection that leaves residuals of errors and L half the link between neighbours, these are
     tr(M L M Ω) and tr(M Ω).

@@ -43,7 +43,7 @@ def create_sweep_arrays(group: zarr.Group, layout: SweepLayout) -> None:
     if layout.n_replicates:
         coordinates["replicate"] = np.arange(layout.n_replicates)
     if layout.intervals and layout.levels:
-        coordinates["method"] = np.array(layout.intervals)
+        coordinates["interval_method"] = np.array(layout.intervals)
         coordinates["level"] = np.array(layout.levels, dtype=np.float64)
         coordinates["side"] = np.array(SIDES)
     if layout.metrics:

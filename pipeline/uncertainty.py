@@ -1,4 +1,4 @@
-"""How far the estimates of one fit can be trusted: weak directions, serial correlation, intervals, replicates."""
+"""How far the estimates of one fit can be trusted: weak directions, intervals, bootstrap replicates."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Uncertainty:
     sensitivity: Vector
     strength: Vector
     direction: Matrix
-    statistic: Mapping[str, float]
+    statistic: dict[str, float]
 
 
 def assess_uncertainty(
@@ -87,7 +87,6 @@ def assess_uncertainty(
     direction[:, np.flatnonzero(inner)] = loading
     sensitivity = np.full(len(matrix), np.nan)
     sensitivity[np.flatnonzero(inner)] = fit.covariance.sensitivity
-    # Without replicates asked for, the method bootstrap is not among the methods either.
     interval = np.full((len(asked.methods), len(matrix), len(asked.levels), 2), np.nan)
     for place, method in enumerate(asked.methods):
         interval[place] = _METHODS[method](fit)
@@ -125,7 +124,8 @@ class _Fit:
         jacobian = model.jacobian(theta)[inner[model.vary]]
         self.degrees = float(residual.size - n_free)
         variance = float(residual @ residual) / self.degrees if self.degrees > 0 else np.nan
-        extent = np.maximum(model.high - model.low, np.abs(theta))[inner]
+        # Not how far it went: what moves nothing but by rounding may have drifted anywhere.
+        extent = (model.high - model.low)[inner]
         self.covariance: Covariance = covariance_of(jacobian, variance, extent)
         self.space: ResidualSpace = residual_space(model.data, model.kind)
         # Rows of priors stand behind those that compare shares.
@@ -199,7 +199,7 @@ def _autoregressive(fit: _Fit) -> NDArray[np.float64]:
 
 
 def _own(fit: _Fit, ends: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ends for the parameters themselves; what is put together from several has none."""
+    """Place ends of the parameters themselves; what is put together from several has none."""
     found = np.full((len(fit.matrix), *ends.shape[1:]), np.nan)
     found[: len(ends)] = ends
     return found

@@ -1,4 +1,4 @@
-"""Bootstrap: the model fitted again to markets made of its own trajectory and errors drawn from its residuals.
+"""Bootstrap: the model fitted again to its own trajectory plus errors drawn from its residuals.
 
 ============== =========================================== ======================================
 scheme         errors are drawn                            keeps
@@ -8,12 +8,12 @@ blocks         in blocks of successive periods             that, and short-lived
 autoregressive as an AR(1) with innovations drawn so       that, and the correlation measured
 ============== =========================================== ======================================
 
-All firms of a period are drawn together. Residuals are centred, and made larger by what the fit took out of them.
-Where the first observed shares are the initial state, each replicate observes them anew, with an error: else the
-intervals would leave out what an error there does to all later periods.
+All firms of a period are drawn together. Residuals are centred, and made larger by what the fit took out of
+them. Where the first observed shares are the initial state, each replicate observes them anew, with an error:
+else the intervals would leave out what an error there does to all later periods.
 
-Sources: Künsch (1989), Annals of Statistics 17, 1217 (blocks); Politis & White (2004), Econometric Reviews 23, 53
-(their length); Bühlmann (1997), Bernoulli 3, 123 (autoregressive).
+Sources: Künsch (1989), Annals of Statistics 17, 1217 (blocks); Politis & White (2004), Econometric Reviews
+23, 53 (their length); Bühlmann (1997), Bernoulli 3, 123 (autoregressive).
 """
 
 from collections.abc import Sequence
@@ -105,7 +105,7 @@ def error_pool(
 ) -> Matrix:
     """Turn residuals (R,) into errors of firms by period, shape (S, N), to draw from.
 
-    A firm that is absent is given errors of its own from other periods; one that hardly ever is there, zeros.
+    A firm that is absent is given errors of its own from other periods.
     """
     firms = space.to_firms(error)
     pool = firms.copy()
@@ -123,7 +123,7 @@ def error_pool(
 def block_length(periods: int, coefficient: float) -> int:
     """Length of blocks that makes the variance of a mean most accurate, for an AR(1).
 
-    Politis & White (2004) with the correction of Patton, Politis & White (2009): (6 ρ²/(1-ρ²)²)^(1/3) n^(1/3).
+    Politis & White (2004), corrected by Patton, Politis & White (2009): (6 ρ²/(1-ρ²)²)^(1/3) n^(1/3).
     """
     rho = 0.0 if np.isnan(coefficient) else min(abs(coefficient), 0.97)
     length = np.cbrt(6.0 * rho**2 / (1.0 - rho**2) ** 2 * periods)
@@ -159,10 +159,11 @@ def draw_errors(
 
 
 def percentile_intervals(values: Matrix, levels: Sequence[float]) -> Cube:
-    """Ends of the middle part of replicates (B, Q), shape (Q, L, 2); nan where fewer than half are known.
+    """Find the ends of the middle part of replicates (B, Q), shape (Q, L, 2).
 
     The quantiles are those of rank p (B + 1), with which an interval covers its level on average; so few
-    replicates that this would lie outside give the smallest and largest.
+    replicates that this would lie outside give the smallest and largest. Where fewer than half of the
+    replicates are known, nan.
     """
     ends = np.full((values.shape[1], len(levels), 2), np.nan)
     known = np.isfinite(values)
@@ -182,8 +183,17 @@ def _first_shares_anew(model: MarketModel, errors: Matrix) -> MarketData:
     first = np.where(data.active[0], first, 0.0)
     total = first.sum(axis=1, keepdims=True)
     share[:, 0] = np.where(total > 0.0, first / np.where(total > 0.0, total, 1.0), share[:, 0])
-    copies = {
-        name: np.repeat(np.asarray(getattr(data, name))[np.newaxis], count, axis=0)
-        for name in ("efforts", "active", "total_sales", "duration", "reference_sales")
-    }
-    return MarketData(**copies, share=share, first=data.first)
+    return MarketData(
+        efforts=_copies(data.efforts, count),
+        active=_copies(data.active, count),
+        share=share,
+        total_sales=_copies(data.total_sales, count),
+        duration=_copies(data.duration, count),
+        # A stack of markets has one scale for each.
+        reference_sales=np.full(count, data.reference_sales),  # type: ignore[arg-type]
+        first=data.first,
+    )
+
+
+def _copies(array: NDArray, count: int) -> NDArray:
+    return np.repeat(array[np.newaxis], count, axis=0)

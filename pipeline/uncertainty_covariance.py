@@ -2,9 +2,9 @@
 
 Both are sandwiches (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ around the covariance S of the scores J e; they differ in S:
 
-- ``hac``: sums of products of the scores of periods up to some lag apart, with falling weights, consistent under
-  any heteroscedasticity and autocorrelation. Newey & West (1987), Econometrica 55, 703; lag and degrees of
-  freedom after Lazarus, Lewis, Stock & Watson (2018), J. Business & Economic Statistics 36, 541.
+- ``hac``: sums of products of the scores of periods up to some lag apart, with falling weights; consistent
+  under any heteroscedasticity and autocorrelation. Newey & West (1987), Econometrica 55, 703; lag and degrees
+  of freedom after Lazarus, Lewis, Stock & Watson (2018), J. Business & Economic Statistics 36, 541.
 - ``autoregressive``: errors of one variance that follow an AR(1) of the correlation measured, which needs far
   fewer periods.
 """

@@ -8,7 +8,7 @@ import lmfit
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError
+from pipeline.errors import PlanError
 from pipeline.model import MarketModel
 
 Vector = NDArray[np.float64]
@@ -62,7 +62,7 @@ def sample_posterior(
     thin: int = 1,
     seed: int = 0,
 ) -> Posterior:
-    """Sample the posterior of a fit: independent normal errors of unknown variance, flat priors in the bounds.
+    """Sample the posterior of a fit: white normal errors of unknown variance, flat priors in the bounds.
 
     Parameters
     ----------
@@ -84,13 +84,15 @@ def sample_posterior(
 
     Raises
     ------
-    ConfigError
+    PlanError
         emcee is not installed.
     ValueError
         No parameter can be sampled.
     """
     if not has_emcee():
-        raise ConfigError("The interval method mcmc needs emcee, which is not installed: pip install 'beed[mcmc]'.")
+        raise PlanError(
+            "The interval method mcmc needs emcee, which is not installed: pip install 'beed[mcmc]'."
+        )
     free = np.flatnonzero(model.vary & np.isfinite(stderr) & (stderr > 0.0))
     residual = model.residual(theta)
     if not free.size or residual is None:

@@ -60,7 +60,9 @@ def profile_intervals(
     if best <= 0.0:
         return ends
     wanted = stats.t.ppf(0.5 + 0.5 * np.asarray(levels), degrees)
-    place, level, side = (grid.ravel() for grid in np.meshgrid(chosen, range(len(levels)), (0, 1), indexing="ij"))
+    place, level, side = (
+        grid.ravel() for grid in np.meshgrid(chosen, range(len(levels)), (0, 1), indexing="ij")
+    )
     search = _Search(model, theta, place, np.where(side == 1, 1.0, -1.0), covariance, best, degrees)
     ends[place, level, side] = search.solve(wanted[level])
     return ends

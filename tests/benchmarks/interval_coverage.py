@@ -1,13 +1,13 @@
 """Measure how often intervals cover the truth: synthetic markets, three forms, three kinds of noise.
 
-    uv run python tests/benchmarks/coverage.py                       # 2000 markets per form and noise
-    uv run python tests/benchmarks/coverage.py --markets 200 --form investment
+    uv run python tests/benchmarks/interval_coverage.py        # 2000 markets per form and noise
+    uv run python tests/benchmarks/interval_coverage.py --markets 200 --form investment
 
 Each market has 4 firms, 104 weeks, campaigns of 8 weeks on 3 expenses and free firm constants; the initial
-shares are estimated. Noise is added to log shares: white; AR(1) with correlation 0.5; or heteroscedastic, with a
-standard deviation that differs by firm (a factor of 2) and changes slowly over time (by a factor of 4). What is done is kept in
-the folder --out, market by market: run the same command again to go on. The table gives the part of intervals
-of effort coefficients (and of the scale exponent) that cover the truth, with the binomial standard error.
+shares are estimated. Noise is added to log shares: white; AR(1) with correlation 0.5; or heteroscedastic, its
+standard deviation differing by firm (a factor of 2) and changing slowly over time (a factor of 4). What is
+done is kept in the folder --out: run the same command again to go on. The table gives the part of intervals
+of effort coefficients (and of the scale exponent) that cover the truth, and its standard error over markets.
 """
 
 import argparse
@@ -37,7 +37,9 @@ def variant(form):
     effects = "zero-sum" if form == "proportional" else "free"
     linear = FrozenMapping(dict.fromkeys(EFFORTS, "linear"))
     none = FrozenMapping(dict.fromkeys(EFFORTS, "none"))
-    return Variant(f"{form}-linear", form, ResponseChoice("linear", "linear", "identity", linear), effects, none)
+    return Variant(
+        f"{form}-linear", form, ResponseChoice("linear", "linear", "identity", linear), effects, none
+    )
 
 
 def simulate(form, noise, market):
@@ -119,13 +121,15 @@ def measure(form, noise, market, settings):
 
 
 def run(out, form, noise, markets, settings):
-    """Do the batches of one case that are not on disk; return all of them, (market, method, parameter, level)."""
+    """Do the batches of a case that are not on disk; return all, (market, method, parameter, level)."""
     found = []
     for first in range(0, markets, BATCH):
         file = out / f"{form}-{noise}-{settings.scheme}-{settings.bootstrap}-{first:06d}.npy"
         if not file.exists():
             began = time.perf_counter()
-            batch = np.stack([measure(form, noise, market, settings) for market in range(first, first + BATCH)])
+            batch = np.stack(
+                [measure(form, noise, market, settings) for market in range(first, first + BATCH)]
+            )
             part = file.with_suffix(".part.npy")
             np.save(part, batch)
             part.replace(file)
@@ -135,28 +139,28 @@ def run(out, form, noise, markets, settings):
 
 
 def rates(found):
-    """Part of intervals that cover, and its binomial standard error by markets; shapes (method, level)."""
-    effort = found[:, :, : len(EFFORTS)].astype(float)
-    effort[effort < 0] = np.nan
-    by_market = np.nanmean(effort, axis=2)
-    known = np.isfinite(by_market).sum(axis=0)
-    return np.nanmean(by_market, axis=0), np.nanstd(by_market, axis=0) / np.sqrt(np.maximum(known, 1))
+    """Part of intervals that cover, and its standard error over markets, both (method, level)."""
+    known = np.where(found < 0, np.nan, found.astype(float))
+    by_market = np.nanmean(known, axis=2)
+    count = np.isfinite(by_market).sum(axis=0)
+    return np.nanmean(by_market, axis=0), np.nanstd(by_market, axis=0) / np.sqrt(np.maximum(count, 1))
 
 
 def show(cases):
     """Print the table."""
-    print(f"\n{'form':13} {'noise':16} {'markets':>7} {'method':15}", *(f"{level:>14.0%}" for level in LEVELS))
+    heading = "".join(f"{level:>14.0%}" for level in LEVELS)
+    print(f"\n{'form':13} {'noise':16} {'markets':>7} {'method':15}{heading}")
     for (form, noise), found in cases.items():
-        rate, error = rates(found)
-        for place, method in enumerate(METHODS):
-            cells = [f"{100 * r:6.1f} ± {100 * e:4.1f}" for r, e in zip(rate[place], error[place], strict=True)]
-            print(f"{form:13} {noise:16} {len(found):7d} {method:15}", *(f"{cell:>14}" for cell in cells))
-        gamma = found[:, :, -1].astype(float)
-        gamma[gamma < 0] = np.nan
-        if np.isfinite(gamma).any():
-            for place, method in enumerate(METHODS):
-                cells = [f"{100 * np.nanmean(gamma[:, place, k]):6.1f}" for k in range(len(LEVELS))]
-                print(f"{'':13} {'(exponent)':16} {len(found):7d} {method:15}", *(f"{cell:>14}" for cell in cells))
+        rate, error = rates(found[:, :, : len(EFFORTS)])
+        _show_case(f"{form:13} {noise:16} {len(found):7d}", rate, error)
+        if form == "scaled":
+            _show_case(f"{'':13} {'(exponent)':16} {len(found):7d}", *rates(found[:, :, len(EFFORTS) :]))
+
+
+def _show_case(title, rate, error):
+    for place, method in enumerate(METHODS):
+        cells = [f"{100 * r:.1f} ± {100 * e:.1f}" for r, e in zip(rate[place], error[place], strict=True)]
+        print(f"{title} {method:15}", *(f"{cell:>13}" for cell in cells))
 
 
 def main():
@@ -167,7 +171,9 @@ def main():
     parser.add_argument("--form", choices=FORMS, action="append")
     parser.add_argument("--noise", choices=NOISES, action="append")
     parser.add_argument("--replicates", type=int, default=199)
-    parser.add_argument("--scheme", choices=("autoregressive", "blocks", "residual"), default="autoregressive")
+    parser.add_argument(
+        "--scheme", choices=("autoregressive", "blocks", "residual"), default="autoregressive"
+    )
     parser.add_argument("--out", type=Path, default=Path("coverage-results"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
