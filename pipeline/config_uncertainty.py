@@ -49,4 +49,4 @@ class UncertaintySection(Section):
         """Methods of the intervals that are stored."""
         if self.intervals is not None:
             return self.intervals
-        return ("covariance", "autoregressive", *(("bootstrap",) if self.bootstrap else ()))  # type: ignore[return-value]
+        return ("covariance", "autoregressive", *(("bootstrap",) if self.bootstrap else ()))

@@ -90,7 +90,7 @@ def describe_direction(
     blind = bool(strength <= RANK_TOLERANCE)
     size = np.nan_to_num(np.abs(loading))
     part = np.flatnonzero(size > _TAKES_PART[blind] * size.max(initial=0.0))
-    own = [names[place] for place in part]
+    own = [names[place] for place in part.tolist()]
     if part.size == 1:
         return f"the data say {'nothing' if blind else 'very little'} about {own[0]}"
     known = bool(np.all(sensitivity[part] > 0.0))

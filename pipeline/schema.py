@@ -5,8 +5,8 @@
     /                                     attributes: format, format_version
     /panels/<data hash>                   the data calibrated on: sales (market, firm, time),
                                           efforts (market, firm, effort, time), ...
-    /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, interval_method, level,
-                                          side, direction, firm, time, stat, model, metric;
+    /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, interval_method,
+                                          level, side, direction, firm, time, stat, model, metric;
                                           attributes: study text, state, created, hashes, versions
     /sweeps/<study>-<hash8>/fits/<model>          the variables of group ``fits`` below;
                                                   coordinates param, param_, unit
