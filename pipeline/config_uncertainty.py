@@ -50,3 +50,13 @@ class UncertaintySection(Section):
         if self.intervals is not None:
             return self.intervals
         return ("covariance", "autoregressive", *(("bootstrap",) if self.bootstrap else ()))
+
+    def refits(self, columns: int) -> int:
+        """Count the further fits of a model with that many free parameters, for estimates of time.
+
+        An end of a profile takes about five; six evaluations of a sampler take as long as one.
+        """
+        ends = 2 * columns * len(self.levels) if "profile" in self.methods else 0
+        walkers = self.mcmc.walkers or max(4 * (columns + 1), 16)
+        draws = self.mcmc.steps * walkers if "mcmc" in self.methods else 0
+        return self.bootstrap + 5 * ends + draws // 6

@@ -202,7 +202,11 @@ def plan(
     columns = functools.cache(columns)
     costs = {
         variant.name: seconds_per_fit(
-            size, variant.form, columns(variant, size.firms), study.fit, study.uncertainty.bootstrap
+            size,
+            variant.form,
+            columns(variant, size.firms),
+            study.fit,
+            study.uncertainty.refits(columns(variant, size.firms)),
         )
         for variant in variants
     }

@@ -4,10 +4,11 @@
     uv run python tests/benchmarks/interval_coverage.py --markets 200 --form investment
 
 Each market has 4 firms, 104 weeks, campaigns of 8 weeks on 3 expenses and free firm constants; the initial
-shares are estimated. Noise is added to log shares: white; AR(1) with correlation 0.5; or heteroscedastic, its
-standard deviation differing by firm (a factor of 2) and changing slowly over time (a factor of 4). What is
-done is kept in the folder --out: run the same command again to go on. The table gives the part of intervals
-of effort coefficients (and of the scale exponent) that cover the truth, and its standard error over markets.
+shares are estimated, or (--initial observed) taken as they are seen. Noise is added to log shares: white; AR(1)
+with correlation 0.5; or heteroscedastic, its standard deviation differing by firm (a factor of 2) and changing
+slowly over time (a factor of 4). What is done is kept in the folder --out: run the same command again to go on.
+The table gives the part of intervals of effort coefficients (and of the scale exponent) that cover the truth,
+and its standard error over markets.
 """
 
 import argparse
@@ -100,13 +101,13 @@ def draw_noise(rng, noise):
     return white
 
 
-def measure(form, noise, market, settings):
+def measure(form, noise, market, settings, initial):
     """Calibrate one market: whether each interval covers, shape (method, parameter, level); -1: none."""
     record = calibrate_market(
         variant(form),
         simulate(form, noise, market),
         EFFORTS,
-        FitSection(starts=4, initial="estimated"),
+        FitSection(starts=4, initial=initial),
         np.random.SeedSequence(market),
         uncertainty=settings,
     )
@@ -120,15 +121,15 @@ def measure(form, noise, market, settings):
     return np.where(np.isnan(ends).any(axis=-1), -1, inside).astype(np.int8)
 
 
-def run(out, form, noise, markets, settings):
+def run(out, form, noise, markets, settings, initial):
     """Do the batches of a case that are not on disk; return all, (market, method, parameter, level)."""
     found = []
     for first in range(0, markets, BATCH):
-        file = out / f"{form}-{noise}-{settings.scheme}-{settings.bootstrap}-{first:06d}.npy"
+        file = out / f"{form}-{noise}-{initial}-{settings.scheme}-{settings.bootstrap}-{first:06d}.npy"
         if not file.exists():
             began = time.perf_counter()
             batch = np.stack(
-                [measure(form, noise, market, settings) for market in range(first, first + BATCH)]
+                [measure(form, noise, market, settings, initial) for market in range(first, first + BATCH)]
             )
             part = file.with_suffix(".part.npy")
             np.save(part, batch)
@@ -174,6 +175,7 @@ def main():
     parser.add_argument(
         "--scheme", choices=("autoregressive", "blocks", "residual"), default="autoregressive"
     )
+    parser.add_argument("--initial", choices=("estimated", "observed"), default="estimated")
     parser.add_argument("--out", type=Path, default=Path("coverage-results"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -181,7 +183,7 @@ def main():
         intervals=METHODS, levels=LEVELS, bootstrap=options.replicates, scheme=options.scheme
     )
     cases = {
-        (form, noise): run(options.out, form, noise, options.markets, settings)
+        (form, noise): run(options.out, form, noise, options.markets, settings, options.initial)
         for form in options.form or FORMS
         for noise in options.noise or NOISES
     }
