@@ -1,7 +1,8 @@
 """One model on one market: starts, screen, refine, and a frozen record of what came out."""
 
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,13 +10,14 @@ from numpy.typing import NDArray
 
 from kernels.catalogue import Curve
 from kernels.response import ResponseError
-from pipeline.config import FitSection, Variant
-from pipeline.covariance import Covariance, correlation_of, covariance_of
+from pipeline.config import FitSection, UncertaintySection, Variant
+from pipeline.covariance import correlation_of
 from pipeline.model import MarketModel, build_model, first_periods, market_data
 from pipeline.panel_market import MarketArrays
 from pipeline.refine import Refined, RefineSettings, refine
 from pipeline.schema import Status
 from pipeline.starts import distinct, sample_starts
+from pipeline.uncertainty import Uncertainty, assess_uncertainty
 from pipeline.validation import share_errors
 
 Vector = NDArray[np.float64]
@@ -52,6 +54,8 @@ class FitRecord:
         (T, N) modelled shares over all periods of the market.
     error
         Errors in the periods that were not fitted, by metric.
+    uncertainty
+        Intervals, replicates and weak directions; None when the fit is not usable.
     message
         What the optimiser said.
     """
@@ -66,6 +70,7 @@ class FitRecord:
     start_cost: Vector = field(default_factory=lambda: np.empty(0))
     share: Matrix = field(default_factory=lambda: np.empty((0, 0)))
     error: Mapping[str, float] = field(default_factory=dict)
+    uncertainty: Uncertainty | None = None
     message: str = ""
 
 
@@ -78,6 +83,7 @@ def calibrate_market(
     *,
     curves: Mapping[str, Curve] | None = None,
     n_train: int | None = None,
+    uncertainty: UncertaintySection | None = None,
 ) -> FitRecord:
     """Calibrate a variant on the first ``n_train`` periods of a market.
 
@@ -95,6 +101,8 @@ def calibrate_market(
         The study's own curves.
     n_train : int, optional
         Periods to fit; by default all. The others are predicted, given their efforts.
+    uncertainty : UncertaintySection, optional
+        Intervals and replicates; by default the cheap ones.
 
     Returns
     -------
@@ -124,7 +132,8 @@ def calibrate_market(
         fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
     )
     refined = _best(model, [refine(model, screened.value[row], settings) for row in chosen])
-    return _record(model, market, refined, screened.cost, fit, dependent, began)
+    assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
+    return _record(model, market, refined, screened.cost, fit, dependent, began, assess)
 
 
 def _refusal(market: MarketArrays, fit: FitSection) -> Status | None:
@@ -156,6 +165,7 @@ def _record(
     fit: FitSection,
     dependent: list[str],
     began: float,
+    assess: Callable[..., Uncertainty],
 ) -> FitRecord:
     theta = refined.theta
     residual = model.residual(theta)
@@ -165,27 +175,32 @@ def _record(
     at_bound = _at_bound(model, theta)
     names, matrix = model.reported(market.firms)
     n_free = model.n_free - len(dependent)
-    covariance = _covariance(model, theta, residual, at_bound, dependent, n_free)
-    reported = _propagate(covariance, matrix)
+    inner = (at_bound == 0) & model.vary & ~np.isin(model.names, dependent)
+    uncertainty = assess(model, theta, inner, matrix, n_free=n_free)
     n_train = model.data.active.shape[0]
     fitted = slice(model.data.first, n_train)
-    statistic = _information(residual, n_free) | {
-        "rmse": share_errors(share[fitted], market.share[fitted], market.active[fitted])["rmse"],
-        "nfev": float(refined.evaluations),
-        "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
-        "seconds": time.perf_counter() - began,
-    }
+    statistic = (
+        _information(residual, n_free)
+        | uncertainty.statistic
+        | {
+            "rmse": share_errors(share[fitted], market.share[fitted], market.active[fitted])["rmse"],
+            "nfev": float(refined.evaluations),
+            "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
+            "seconds": time.perf_counter() - began,
+        }
+    )
     return FitRecord(
         status=Status.CONVERGED if refined.converged else Status.EVALUATIONS_EXHAUSTED,
         names=names,
         value=matrix @ theta,
-        stderr=np.sqrt(np.diag(reported)),
+        stderr=np.sqrt(np.diag(uncertainty.covariance)),
         at_bound=np.concatenate([at_bound, np.zeros(len(names) - theta.size, dtype=np.int8)]),
-        correlation=correlation_of(reported),
+        correlation=correlation_of(uncertainty.covariance),
         statistic=statistic,
         start_cost=start_cost,
         share=share,
         error=share_errors(share[n_train:], market.share[n_train:], market.active[n_train:]),
+        uncertainty=uncertainty,
         message=refined.message,
     )
 
@@ -198,43 +213,6 @@ def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:
         0,
         np.where(theta - model.lower <= width, -1, np.where(model.upper - theta <= width, 1, 0)),
     ).astype(np.int8)
-
-
-def _covariance(
-    model: MarketModel,
-    theta: Vector,
-    residual: Vector,
-    at_bound: NDArray[np.int8],
-    dependent: list[str],
-    n_free: int,
-) -> Matrix:
-    """Covariance of all P parameters: 0 where fixed, nan where undetermined, at a bound or tied to others."""
-    jacobian = model.jacobian(theta)
-    tied = np.isin(model.names, dependent)
-    inner = (at_bound == 0) & model.vary & ~tied
-    degrees = residual.size - n_free
-    variance = float(residual @ residual) / degrees if degrees > 0 else np.nan
-    estimate: Covariance = covariance_of(jacobian[inner[model.vary]], variance)
-    full = np.zeros((theta.size, theta.size))
-    full[np.ix_(inner, inner)] = estimate.matrix
-    unknown = model.vary & ~inner
-    full[unknown, :] = np.nan
-    full[:, unknown] = np.nan
-    return full
-
-
-def _propagate(covariance: Matrix, matrix: Matrix) -> Matrix:
-    """Covariance of ``matrix @ theta``; nan only for what depends on something undetermined."""
-    unknown = np.isnan(np.diag(covariance))
-    result = matrix @ np.where(np.isnan(covariance), 0.0, covariance) @ matrix.T
-    touched = (matrix[:, unknown] != 0.0).any(axis=1)
-    result[touched, :] = np.nan
-    result[:, touched] = np.nan
-    # What is fixed has no uncertainty to report.
-    fixed = np.diag(result) == 0.0
-    result[fixed, :] = np.nan
-    result[:, fixed] = np.nan
-    return result
 
 
 def _information(residual: Vector, n_free: int) -> dict[str, float]:

@@ -13,9 +13,11 @@ from pipeline.calibrate import FitRecord, calibrate_market
 from pipeline.config import Study, Variant
 from pipeline.config_catalogue import own_curves
 from pipeline.config_parameters import INITIAL, JUMP_PRICE, variant_parameters
+from pipeline.directions import N_DIRECTIONS
 from pipeline.panel_market import MarketArrays, iterate_markets
-from pipeline.schema import STATISTIC_NAMES, VARIABLE, ModelLayout, ParameterLabel, pack_statistics
+from pipeline.schema import SIDES, STATISTIC_NAMES, VARIABLE, ModelLayout, ParameterLabel, pack_statistics
 from pipeline.seeds import fit_seed
+from pipeline.uncertainty import Uncertainty
 from pipeline.validation import METRICS, n_training, share_errors, window_names
 
 Arrays = dict[str, NDArray[Any]]
@@ -98,7 +100,16 @@ def calibrate_chunk(panel: xr.Dataset, variant: Variant, study: Study) -> Arrays
         seed = fit_seed(study.seed, variant.name, market.market)
         for window, name in enumerate(windows):
             count = n_training(market.times.size, study.validation.holdout) if name == "holdout" else None
-            record = calibrate_market(variant, market, efforts, study.fit, seed, curves=curves, n_train=count)
+            record = calibrate_market(
+                variant,
+                market,
+                efforts,
+                study.fit,
+                seed,
+                curves=curves,
+                n_train=count,
+                uncertainty=study.uncertainty,
+            )
             _store(arrays, (position, window), record, columns, panel, market)
     return arrays
 
@@ -126,6 +137,10 @@ def _empty(panel: xr.Dataset, n_windows: int, n_parameters: int, study: Study) -
         "stat": len(STATISTIC_NAMES),
         "start": study.fit.starts,
         "replicate": study.uncertainty.bootstrap,
+        "interval_method": len(study.uncertainty.methods),
+        "level": len(study.uncertainty.levels),
+        "side": len(SIDES),
+        "direction": N_DIRECTIONS,
         "firm": panel.sizes["firm"],
         "time": panel.sizes["time"],
         "metric": len(METRICS),
@@ -160,8 +175,25 @@ def _store(
     arrays["at_bound"][place][at] = record.at_bound
     arrays["correlation"][place][np.ix_(at, at)] = record.correlation
     arrays["statistic"][place] = pack_statistics(record.statistic)
+    if record.uncertainty is not None:
+        _store_uncertainty(arrays, place, record.uncertainty, at)
     firms = np.searchsorted(panel["firm"].values, market.firms)
     times = np.searchsorted(panel["time"].values, market.times)
     arrays["share"][place][np.ix_(firms, times)] = record.share.T
     if "error" in arrays:
         arrays["error"][place] = [record.error[metric] for metric in METRICS]
+
+
+def _store_uncertainty(
+    arrays: Arrays, place: tuple[int, int], found: Uncertainty, at: NDArray[np.int64]
+) -> None:
+    """Put intervals, replicates and weak directions in their place, parameters in the columns ``at``."""
+    arrays["sensitivity"][place][at] = found.sensitivity
+    count = found.strength.size
+    arrays["direction_strength"][place][:count] = found.strength
+    arrays["direction"][place][:count] = 0.0
+    arrays["direction"][place][:count, at] = found.direction
+    if "interval" in arrays:
+        arrays["interval"][place][:, at] = found.interval
+    if "replicate_value" in arrays:
+        arrays["replicate_value"][place][:, at] = found.replicate

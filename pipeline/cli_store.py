@@ -30,7 +30,10 @@ def query(
     store: StorePath,
     sql: Annotated[
         str | None,
-        typer.Option(help="A SELECT over fits, params, starts, trajectories, validation, replicates."),
+        typer.Option(
+            help="A SELECT over fits, params, starts, trajectories, validation, replicates, "
+            "intervals, directions."
+        ),
     ] = None,
     market: Markets = None,
     model: Model = None,
@@ -72,7 +75,7 @@ def show(
     model: Annotated[str | None, typer.Option(help="Model to draw; by default the best by AIC.")] = None,
     sweep: SweepName = None,
 ) -> None:
-    """Summarise a sweep: best models, agreement of starts, failures, bounds, validation; or draw it."""
+    """Summarise a sweep: best models, what the data cannot tell, failures, bounds, validation; or draw it."""
     from pipeline.query import open_store
 
     results = open_store(store, sweep=sweep)

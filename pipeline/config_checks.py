@@ -8,6 +8,7 @@ from kernels.expression import ExpressionError, parse
 from pipeline.config_check_fit import check_fit
 from pipeline.config_check_models import check_curves, check_models
 from pipeline.config_check_simulate import check_simulate
+from pipeline.config_check_uncertainty import check_uncertainty
 from pipeline.config_cluster import KEYS_OF_KIND, ClusterSection
 from pipeline.config_data import EFFORT_FUNCTIONS, EXTENSIONS, DataSection
 from pipeline.config_findings import Findings
@@ -51,6 +52,7 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
     check_curves(study, findings)
     check_models(study, findings)
     check_fit(study, findings)
+    check_uncertainty(study, findings)
     if study.simulate is not None:
         check_simulate(study, study.simulate, findings)
     if study.validation.baselines and not study.validation.holdout:

@@ -1,4 +1,4 @@
-"""The sections `fit`, `validation` and `uncertainty` of a study: how models are calibrated and tested."""
+"""The sections `fit` and `validation` of a study: how models are calibrated and tested."""
 
 from typing import Annotated, Literal
 
@@ -85,9 +85,3 @@ class ValidationSection(Section):
     baselines: OneOrMany[Baseline] = Field(
         default=(), description="Yardsticks fitted on the same periods: last, mean, attraction, wiener."
     )
-
-
-class UncertaintySection(Section):
-    """How far the estimates can be trusted, beyond the standard errors of the fit."""
-
-    bootstrap: Integer = Field(default=0, ge=0, description="Bootstrap replicates per fit; 0: none.")

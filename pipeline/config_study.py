@@ -9,11 +9,12 @@ from pydantic import BeforeValidator, Field, PrivateAttr
 
 from pipeline.config_cluster import ClusterSection
 from pipeline.config_data import DataSection
-from pipeline.config_fit import FitSection, UncertaintySection, ValidationSection
+from pipeline.config_fit import FitSection, ValidationSection
 from pipeline.config_location import resolve_location
 from pipeline.config_models import CurveSection, ModelsSection
 from pipeline.config_simulate import SimulateSection
 from pipeline.config_types import Integer, Label, Section, Table
+from pipeline.config_uncertainty import UncertaintySection
 from pipeline.config_variants import Variant, expand_variants
 
 # Where the work is done, where the answer goes and what things are called changes no number. The data

@@ -42,7 +42,7 @@ def seconds_per_fit(size: MarketSize, form: str, columns: int, fit: FitSection, 
     columns
         Free parameters.
     replicates
-        Bootstrap replicates.
+        Further fits that start near the optimum: bootstrap replicates, points of profiles.
 
     Returns
     -------

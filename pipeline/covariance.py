@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
 
 # A direction of the scaled Jacobian weaker than this, relative to the strongest, is not seen by the data:
 # below it, rounding in a residual of order one would move the estimate by more than its own size.
 RANK_TOLERANCE = 1e-7
 # A parameter takes part in an undetermined direction when its share of the direction exceeds this.
 _LOADING = 1e-3
+# A parameter that moves no residual by more than this, however far it goes, moves none: the rest is rounding.
+_UNSEEN = 1e-11
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,25 @@ class Covariance:
         Number of directions the data see.
     condition
         Ratio of the strongest to the weakest singular value of the scaled Jacobian, inf when one vanishes.
+    sensitivity
+        (C,) norm of the derivatives of all residuals in each parameter, 0 where it moves none.
+    singular
+        (C,) singular values of the scaled Jacobian, each row divided by its norm, strongest first.
+    directions
+        (C, C) the direction of each singular value, a unit vector of parameters times their sensitivity, as
+        columns.
     """
 
     matrix: Matrix
     determined: NDArray[np.bool_]
     rank: int
     condition: float
+    sensitivity: Vector
+    singular: Vector
+    directions: Matrix
 
     @property
-    def stderr(self) -> NDArray[np.float64]:
+    def stderr(self) -> Vector:
         """(C,) standard errors."""
         return np.sqrt(np.diag(self.matrix))
 
@@ -45,8 +58,27 @@ class Covariance:
         """(C, C) correlations."""
         return correlation_of(self.matrix)
 
+    @property
+    def basis(self) -> Matrix:
+        """(C, rank) matrix B with (J Jᵀ)⁻¹ = B Bᵀ over the directions that the data see."""
+        strong = self.directions[:, : self.rank] / self.singular[: self.rank]
+        return strong / np.where(self.sensitivity > 0.0, self.sensitivity, 1.0)[:, None]
 
-def covariance_of(jacobian: Matrix, variance: float) -> Covariance:
+    def sandwich(self, scores: Matrix) -> Matrix:
+        """Covariance (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ of the estimates when scores J e have covariance S (C, C)."""
+        basis = self.basis
+        matrix = basis @ (basis.T @ scores @ basis) @ basis.T
+        return self.masked(matrix)
+
+    def masked(self, matrix: Matrix) -> Matrix:
+        """Put nan where a parameter is not determined."""
+        matrix = matrix.copy()
+        matrix[~self.determined, :] = np.nan
+        matrix[:, ~self.determined] = np.nan
+        return matrix
+
+
+def covariance_of(jacobian: Matrix, variance: float, extent: Vector | None = None) -> Covariance:
     """Estimate the covariance ``variance (J Jᵀ)⁻¹`` over the directions that the data see.
 
     Parameters
@@ -55,6 +87,9 @@ def covariance_of(jacobian: Matrix, variance: float) -> Covariance:
         Derivatives of R residuals in C free parameters.
     variance : float
         Variance of a residual.
+    extent : (C,) array, optional
+        How far each parameter may reasonably move; one that changes no residual over that length is taken as
+        having no effect at all, though rounding may have left something in its derivatives.
 
     Returns
     -------
@@ -62,23 +97,34 @@ def covariance_of(jacobian: Matrix, variance: float) -> Covariance:
     """
     count = jacobian.shape[0]
     if count == 0:
-        return Covariance(np.empty((0, 0)), np.empty(0, dtype=bool), 0, 1.0)
+        nothing = np.empty(0)
+        return Covariance(
+            np.empty((0, 0)), np.empty(0, dtype=bool), 0, 1.0, nothing, nothing, np.empty((0, 0))
+        )
     scale = np.linalg.norm(jacobian, axis=1)
+    if extent is not None:
+        scale = np.where(scale * extent > _UNSEEN * np.sqrt(jacobian.shape[1]), scale, 0.0)
     seen = scale > 0.0
     safe = np.where(seen, scale, 1.0)
-    left, singular, _ = np.linalg.svd(jacobian / safe[:, None], full_matrices=jacobian.shape[1] < count)
+    scaled = np.where(seen[:, None], jacobian / safe[:, None], 0.0)
+    left, singular, _ = np.linalg.svd(scaled, full_matrices=jacobian.shape[1] < count)
     singular = np.concatenate([singular, np.zeros(count - singular.size)])
     strong = singular > RANK_TOLERANCE * singular[0]
     weak = left[:, ~strong]
     determined = seen & ~np.any(np.abs(weak) > _LOADING, axis=1)
-    basis = left[:, strong] / singular[strong]
-    matrix = variance * (basis @ basis.T) / np.outer(safe, safe)
-    matrix[~determined, :] = np.nan
-    matrix[:, ~determined] = np.nan
     smallest = singular[-1]
-    return Covariance(
-        matrix, determined, int(strong.sum()), float(singular[0] / smallest) if smallest > 0.0 else np.inf
+    found = Covariance(
+        np.empty((0, 0)),
+        determined,
+        int(strong.sum()),
+        float(singular[0] / smallest) if smallest > 0.0 else np.inf,
+        scale,
+        singular,
+        left,
     )
+    basis = found.basis
+    matrix = found.masked(variance * (basis @ basis.T))
+    return Covariance(matrix, determined, found.rank, found.condition, scale, singular, left)
 
 
 def correlation_of(covariance: Matrix) -> Matrix:

@@ -99,6 +99,15 @@ def show_summary(console: Console, summary: Summary) -> None:
     print_table(console, "Recovered against the truth", summary.recovered)
     print_table(console, "Errors in the periods kept back", summary.validation, rows=40)
     print_table(console, "Parameters at a bound", summary.at_bounds)
+    print_table(console, "What the data do not determine (no standard error is given)", summary.undetermined)
+    print_table(console, "What they hardly determine", summary.weak)
+    print_table(console, "Errors correlated from one period to the next", summary.serial)
+    if len(summary.serial):
+        note = (
+            "Standard errors and intervals of the method covariance take errors for independent: "
+            "trust those of autoregressive, hac or bootstrap."
+        )
+        console.print(note, style="yellow", markup=False, highlight=False)
     print_table(console, "Failures by reason", summary.failures)
 
 

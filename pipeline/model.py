@@ -126,17 +126,45 @@ class MarketModel:
 
     def screen(self, starts: Matrix, max_evaluations: int) -> BatchFit:
         """Fit from many starts at once, shape (S, P)."""
+        return self.fit_many(starts, max_evaluations=max_evaluations)
+
+    def fit_many(
+        self,
+        starts: Matrix,
+        *,
+        max_evaluations: int,
+        data: MarketData | None = None,
+        targets: Matrix | None = None,
+        lower: Matrix | None = None,
+        upper: Matrix | None = None,
+    ) -> BatchFit:
+        """Fit many variations of the problem at once.
+
+        Parameters
+        ----------
+        starts : (B, P) array
+            Starting values of all parameters.
+        max_evaluations : int
+            For each.
+        data : MarketData, optional
+            A market for each, arrays with a leading axis; by default this one for all.
+        targets : (B, R) array, optional
+            What each is compared with; by default the observed shares.
+        lower, upper : (B, P) arrays, optional
+            Bounds of each; a parameter with equal ones is held.
+        """
+        own = np.zeros(len(starts), dtype=np.int64) if targets is None else np.arange(len(starts))
         return fit_batch(
             self.response.spec,
-            self.data,
+            self.data if data is None else data,
             starts,
-            self.lower,
-            self.upper,
+            self.lower if lower is None else lower,
+            self.upper if upper is None else upper,
             vary=self.vary,
             gamma_form=self.gamma_form,
             kind=self.kind,
-            targets=self.target[np.newaxis],
-            target_index=np.zeros(len(starts), dtype=np.int64),
+            targets=self.target[np.newaxis] if targets is None else targets,
+            target_index=own,
             max_evaluations=max_evaluations,
         )
 

@@ -202,7 +202,11 @@ def plan(
     columns = functools.cache(columns)
     costs = {
         variant.name: seconds_per_fit(
-            size, variant.form, columns(variant, size.firms), study.fit, study.uncertainty.bootstrap
+            size,
+            variant.form,
+            columns(variant, size.firms),
+            study.fit,
+            study.uncertainty.refits(columns(variant, size.firms)),
         )
         for variant in variants
     }
@@ -216,6 +220,8 @@ def plan(
         windows=windows,
         n_starts=study.fit.starts,
         n_replicates=study.uncertainty.bootstrap,
+        intervals=study.uncertainty.methods,
+        levels=study.uncertainty.levels,
         baselines=study.validation.baselines,
         metrics=tuple(METRICS) if study.validation.holdout else (),
         chunk=chunk,

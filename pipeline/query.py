@@ -111,6 +111,9 @@ class ResultStore:
         -------
         xarray.Dataset
             value, stderr, at_bound (market, window, param), correlation (market, window, param, param_),
+            interval (market, window, interval_method, param, level, side) and replicate_value (market,
+            window, replicate, param) where the study asked for them, sensitivity (market, window, param),
+            direction (market, window, direction, param), direction_strength (market, window, direction),
             status (market, window), start_cost (market, window, start), and every statistic under its own
             name (market, window): aic, bic, rmse, ...
 
@@ -172,7 +175,7 @@ class ResultStore:
         return SweepTables(self.session, self.sweep)
 
     def sql(self, query: str) -> "Table":
-        """Answer one SELECT over fits, params, starts, trajectories, validation, replicates.
+        """Answer one SELECT over the tables of `SweepTables.builders`: fits, params, intervals, ...
 
         Raises
         ------

@@ -34,7 +34,8 @@ def query_sql(tables: SweepTables, sql: str) -> Table:
     Parameters
     ----------
     tables
-        Tables that may be named: fits, params, starts, trajectories, validation, replicates. Only those
+        Tables that may be named: fits, params, starts, trajectories, validation, replicates,
+        intervals, directions. Only those
         named are built.
     sql
         One statement.

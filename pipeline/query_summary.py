@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.query_format import Table
 from pipeline.query_tables import SweepTables, status_names
+from pipeline.query_trust import summarise_correlation, summarise_directions
 from pipeline.schema import Status, panel_path
 from pipeline.store_read import SweepInfo
 
@@ -35,6 +36,13 @@ class Summary:
         One row a model, window and reason: number of fits, sentence, a market for example.
     at_bounds
         One row a model, parameter and side: number of fits with the parameter at this bound.
+    undetermined
+        One row a model and direction that the data do not see: what moves together, number of fits.
+    weak
+        Likewise for directions that they see badly.
+    serial
+        One row a model whose errors are correlated from period to period in more fits than chance would
+        have it: median correlation, number of fits.
     recovered
         For simulated data, one row a model and parameter: truth, mean and spread over markets, and the part
         of markets whose 95 % interval covers the truth.
@@ -49,6 +57,9 @@ class Summary:
     best: Table
     failures: Table
     at_bounds: Table
+    undetermined: Table
+    weak: Table
+    serial: Table
     recovered: Table
     validation: Table
 
@@ -58,6 +69,7 @@ def summarise(store: "ResultStore") -> Summary:
     tables = store.tables
     window = str(tables.labels("window")[0])
     cubes = _Cubes(tables)
+    undetermined, weak = summarise_directions(tables, cubes.usable.sum(axis=1))
     return Summary(
         sweep=tables.info,
         window=window,
@@ -65,6 +77,9 @@ def summarise(store: "ResultStore") -> Summary:
         best=_best(cubes),
         failures=_failures(cubes),
         at_bounds=_at_bounds(tables),
+        undetermined=undetermined,
+        weak=weak,
+        serial=summarise_correlation(tables.info.models, cubes.statistic),
         recovered=_recovered(tables, _truth(store)),
         validation=_validation(tables),
     )

@@ -44,6 +44,8 @@ class SweepTables:
             "trajectories": self.trajectories,
             "validation": self.validation,
             "replicates": self.replicates,
+            "intervals": self.intervals,
+            "directions": self.directions,
         }
 
     def labels(self, axis: str) -> np.ndarray:
@@ -71,6 +73,14 @@ class SweepTables:
     def replicates(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
         """One row for every parameter of every bootstrap replicate."""
         return _stack([self._replicates(model, markets) for model in models or self.info.models])
+
+    def intervals(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+        """One row for every interval of every parameter: method, level, lower and upper end."""
+        return _stack([self._intervals(model, markets) for model in models or self.info.models])
+
+    def directions(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+        """One row for every direction that the data see badly: its strength, and what it means in words."""
+        return _stack([self._directions(model, markets) for model in models or self.info.models])
 
     def trajectories(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
         """One row for every firm and period of every fit: share as calibrated, observed share and sales."""
@@ -141,6 +151,46 @@ class SweepTables:
             axes = {**cells, "replicate": np.arange(0), "param": params}
             values = np.empty((len(cells["market"]), len(cells["window"]), 0, len(params)))
         return _with_model(model, _long(axes, {"value": values}, keep="value"))
+
+    def _intervals(self, model: str, markets: Selection) -> Table:
+        arrays = self.arrays(model)
+        axes = self._cells(markets)
+        if "interval" in arrays:
+            axes |= {"method": self.labels("interval_method"), "param": self._params_of(model, "param")}
+            axes["level"] = self.labels("level")
+            ends = _read(arrays["interval"], markets)
+        else:
+            axes |= {name: np.array([], object) for name in ("method", "param")} | {"level": np.empty(0)}
+            ends = np.empty((len(axes["market"]), len(axes["window"]), 0, 0, 0, 2))
+        known = np.where(np.isnan(ends).all(axis=-1), np.nan, 1.0)
+        values = {"lower": ends[..., 0], "upper": ends[..., 1], "known": known}
+        found = dict(_with_model(model, _long(axes, values, keep="known")).columns)
+        del found["known"]
+        return Table(found)
+
+    def _directions(self, model: str, markets: Selection) -> Table:
+        from pipeline.directions import describe_direction
+
+        arrays, names = self.arrays(model), [str(name) for name in self._params_of(model, "param")]
+        axes = self._cells(markets)
+        if "direction" not in arrays:
+            empty = np.empty((len(axes["market"]), len(axes["window"]), 0))
+            axes |= {"direction": np.arange(0)}
+            table = _long(axes, {"strength": empty})
+            return _with_model(model, Table(dict(table.columns) | {"sentence": np.array([], object)}))
+        strength = _read(arrays["direction_strength"], markets)
+        loading, sensitivity, value = (
+            _read(arrays[name], markets) for name in ("direction", "sensitivity", "value")
+        )
+        axes |= {"direction": np.arange(strength.shape[-1])}
+        table = _long(axes, {"strength": strength}, keep="strength")
+        sentences = [
+            describe_direction(
+                names, loading[place], sensitivity[place[:2]], value[place[:2]], strength[place]
+            )
+            for place in map(tuple, np.argwhere(~np.isnan(strength)))
+        ]
+        return _with_model(model, Table(dict(table.columns) | {"sentence": np.array(sentences, object)}))
 
     def _trajectories(self, model: str, markets: Selection) -> Table:
         arrays = open_arrays(self._session, group_path(self.info.name, "trajectories", model))

@@ -5,8 +5,8 @@
     /                                     attributes: format, format_version
     /panels/<data hash>                   the data calibrated on: sales (market, firm, time),
                                           efforts (market, firm, effort, time), ...
-    /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, firm, time, stat,
-                                          model, metric;
+    /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, interval_method,
+                                          level, side, direction, firm, time, stat, model, metric;
                                           attributes: study text, state, created, hashes, versions
     /sweeps/<study>-<hash8>/fits/<model>          the variables of group ``fits`` below;
                                                   coordinates param, param_, unit
@@ -32,6 +32,7 @@ import numpy as np
 
 from pipeline.schema_catalogue import (
     COORDINATE_ATTRIBUTES,
+    SIDES,
     STATISTIC_NAMES,
     STATISTICS,
     VARIABLE,
@@ -49,6 +50,7 @@ __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
     "READABLE_VERSIONS",
+    "SIDES",
     "STATISTICS",
     "STATISTIC_NAMES",
     "VARIABLE",
@@ -116,6 +118,10 @@ class SweepLayout:
         Names of the sets of periods calibrated on, e.g. ``("all", "holdout")``.
     n_starts, n_replicates
         Lengths of these axes; 0 replicates means the array does not exist.
+    intervals, levels
+        Methods of intervals and their coverage probabilities; without either the array does not exist.
+    n_directions
+        Weak directions kept of a fit.
     baselines, metrics
         Names of further rows of ``validation``, and of the errors measured; without metrics there is no
         such group.
@@ -130,6 +136,9 @@ class SweepLayout:
     windows: tuple[str, ...] = ("all",)
     n_starts: int = 1
     n_replicates: int = 0
+    intervals: tuple[str, ...] = ()
+    levels: tuple[float, ...] = ()
+    n_directions: int = 4
     baselines: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     chunk: int = 8
@@ -146,6 +155,10 @@ class SweepLayout:
             "stat": len(STATISTICS),
             "start": self.n_starts,
             "replicate": self.n_replicates,
+            "interval_method": len(self.intervals),
+            "level": len(self.levels),
+            "side": len(SIDES),
+            "direction": self.n_directions,
             "model": len(self.models) + len(self.baselines),
             "metric": len(self.metrics),
         }
@@ -157,6 +170,7 @@ class SweepLayout:
             for variable in VARIABLES
             if variable.group == group
             and ("replicate" not in variable.dims or self.n_replicates > 0)
+            and ("interval_method" not in variable.dims or (self.intervals and self.levels))
             and ("metric" not in variable.dims or self.metrics)
         )
 

@@ -135,6 +135,43 @@ VARIABLES: tuple[Variable, ...] = (
         "parameter value of each bootstrap replicate",
         optional=True,
     ),
+    Variable(
+        "interval",
+        "fits",
+        (*_FIT, "interval_method", "param", "level", "side"),
+        "float64",
+        np.nan,
+        "see unit(param)",
+        "end of the interval of the parameter",
+        optional=True,
+    ),
+    Variable(
+        "sensitivity",
+        "fits",
+        (*_FIT, "param"),
+        "float64",
+        np.nan,
+        "1 / unit(param)",
+        "norm of the derivatives of all residuals in the parameter",
+    ),
+    Variable(
+        "direction",
+        "fits",
+        (*_FIT, "direction", "param"),
+        "float64",
+        np.nan,
+        "1",
+        "direction that the data see badly: unit vector of parameters times their sensitivity",
+    ),
+    Variable(
+        "direction_strength",
+        "fits",
+        (*_FIT, "direction"),
+        "float64",
+        np.nan,
+        "1",
+        "singular value of the scaled Jacobian along the direction, relative to the largest",
+    ),
     Variable("status", "fits", _FIT, "int16", int(Status.PENDING), "1", "what became of the fit"),
     Variable(
         "share",
@@ -177,10 +214,15 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("n_residual", "count", "number of residuals"),
     Statistic("n_free", "count", "number of free parameters"),
     Statistic("rmse", "1", "root mean square error of share in the fitted periods"),
+    Statistic("rank", "count", "directions of the parameters that the data see"),
+    Statistic("condition", "1", "condition number of the scaled Jacobian"),
+    Statistic("autocorrelation", "1", "correlation of errors from one period to the next, bias corrected"),
     Statistic("nfev", "count", "evaluations of residual and Jacobian"),
     Statistic("starts_agree", "count", "starts that reached the best cost"),
     Statistic("seconds", "s", "time spent on this fit"),
 )
+SIDES: tuple[str, ...] = ("lower", "upper")
+"""Labels of the two ends of an interval."""
 STATISTIC_NAMES: tuple[str, ...] = tuple(statistic.name for statistic in STATISTICS)
 
 COORDINATE_ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
@@ -189,6 +231,11 @@ COORDINATE_ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "start": {"long_name": "starting point", "units": "1"},
     "replicate": {"long_name": "bootstrap replicate", "units": "1"},
     "firm": {"long_name": "firm"},
+    # Not "method", which is an argument of xarray's own selection.
+    "interval_method": {"long_name": "method of the interval"},
+    "level": {"long_name": "coverage probability of the interval", "units": "1"},
+    "side": {"long_name": "end of the interval"},
+    "direction": {"long_name": "weak direction, the weakest first", "units": "1"},
     "effort": {"long_name": "effort"},
     "time": {"long_name": "period", "axis": "T"},
     "param": {"long_name": "parameter"},

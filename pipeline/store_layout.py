@@ -8,6 +8,7 @@ import zarr
 
 from pipeline.schema import (
     COORDINATE_ATTRIBUTES,
+    SIDES,
     STATISTIC_NAMES,
     STATISTICS,
     Group,
@@ -36,10 +37,15 @@ def create_sweep_arrays(group: zarr.Group, layout: SweepLayout) -> None:
         "firm": layout.firms,
         "time": layout.times,
         "start": np.arange(layout.n_starts),
+        "direction": np.arange(layout.n_directions),
         "stat": np.array(STATISTIC_NAMES),
     }
     if layout.n_replicates:
         coordinates["replicate"] = np.arange(layout.n_replicates)
+    if layout.intervals and layout.levels:
+        coordinates["interval_method"] = np.array(layout.intervals)
+        coordinates["level"] = np.array(layout.levels, dtype=np.float64)
+        coordinates["side"] = np.array(SIDES)
     if layout.metrics:
         coordinates["model"] = np.array(validated)
         coordinates["metric"] = np.array(layout.metrics)

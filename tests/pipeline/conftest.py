@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from kernels.shares import simulate_shares
+from pipeline.config import FrozenMapping, ResponseChoice, Variant
+from pipeline.panel_market import MarketArrays
 from pipeline.schema import ModelLayout, ParameterLabel, Status, SweepLayout, pack_statistics
 from pipeline.store import Store, Sweep, write_chunk
 
@@ -83,6 +87,9 @@ class TinySweep:
         arrays["stderr"] += 0.1
         arrays["correlation"] += np.eye(3)
         arrays["at_bound"][:, :, 1] = rank
+        # The first parameter is one that the data say nothing about.
+        arrays["direction_strength"][..., 1:] = np.nan
+        arrays["direction"][..., 0, 0] = 1.0
         for place in np.ndindex(count, 2):
             arrays["statistic"][place] = pack_statistics(
                 {
@@ -98,7 +105,7 @@ class TinySweep:
         arrays["status"] += Status.CONVERGED
         for lost in np.flatnonzero(MARKETS[markets] == 8) if rank else ():
             arrays["status"][lost] = Status.NO_FINITE_START
-            for name in ("value", "stderr", "statistic", "share"):
+            for name in ("value", "stderr", "statistic", "share", "direction_strength"):
                 arrays[name][lost] = np.nan
         return arrays
 
@@ -162,3 +169,56 @@ def filled(tiny: TinySweep) -> TinySweep:
 def make_tiny(tmp_path: Path) -> Callable[..., TinySweep]:
     """Make sweeps elsewhere, or with other settings."""
     return lambda path=None, **settings: TinySweep(str(path or tmp_path / "store"), **settings)
+
+
+EFFORTS = ("promo", "place")
+TRUE_EFFECTS = np.array([0.10, 0.05])
+_RETURNS = {"investment": 0.0, "scaled": 0.6, "proportional": 1.0}
+
+
+def linear_variant(form: str, efforts: tuple[str, ...] = EFFORTS, effects: str = "none") -> Variant:
+    """An additive linear model of these efforts."""
+    linear = FrozenMapping(dict.fromkeys(efforts, "linear"))
+    none = FrozenMapping(dict.fromkeys(efforts, "none"))
+    return Variant(
+        f"{form}-linear", form, ResponseChoice("linear", "linear", "identity", linear), effects, none
+    )
+
+
+def noisy_market(
+    form: str, seed: int, *, firms: int = 3, periods: int = 60, noise: float = 0.03, rho: float = 0.0
+) -> MarketArrays:
+    """A market whose true coefficients are TRUE_EFFECTS, seen with AR(1) noise in log shares."""
+    rng = np.random.default_rng([seed, firms, periods])
+    efforts = np.exp(0.6 * rng.standard_normal((2, periods, firms)))
+    errors = rng.standard_normal((periods, firms))
+    for period in range(1, periods):
+        errors[period] = rho * errors[period - 1] + np.sqrt(1.0 - rho**2) * errors[period]
+    share = simulate_shares(
+        rng.dirichlet(np.full(firms, 20.0)),
+        np.tensordot(TRUE_EFFECTS, efforts, axes=1),
+        np.ones(periods),
+        np.ones(periods),
+        jump_price=1.0,
+        reference_sales=1.0,
+        returns_to_scale=_RETURNS[form],
+    )
+    seen = share * np.exp(noise * errors)
+    return MarketArrays(
+        market=seed,
+        firms=np.array([f"firm {number}" for number in range(firms)]),
+        times=np.arange(periods),
+        share=seen / seen.sum(axis=1, keepdims=True),
+        total_sales=np.ones(periods),
+        duration=np.ones(periods),
+        efforts=efforts,
+        active=np.ones((periods, firms), dtype=np.bool_),
+    )
+
+
+@pytest.fixture(scope="session")
+def markets() -> SimpleNamespace:
+    """Makers of models and markets with a known truth."""
+    return SimpleNamespace(
+        efforts=EFFORTS, truth=TRUE_EFFECTS, returns=_RETURNS, variant=linear_variant, noisy=noisy_market
+    )

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.directions import N_DIRECTIONS
 from pipeline.methods import Methods
-from pipeline.schema import ModelLayout, ParameterLabel, Status
+from pipeline.schema import STATISTIC_NAMES, ModelLayout, ParameterLabel, Status
 from pipeline.seeds import fit_seed
 
-COUNTS = {"param": 2, "stat": 12}
+COUNTS = {"param": 2, "stat": len(STATISTIC_NAMES)}
 
 
 def describe(variant, study, firms):
@@ -55,6 +56,12 @@ def results(panel, model, study):
         "at_bound": np.zeros((n, windows, 2)),
         "statistic": np.zeros((n, windows, COUNTS["stat"])),
         "start_cost": np.ones((n, windows, starts)),
+        "interval": np.zeros(
+            (n, windows, len(study.uncertainty.methods), 2, len(study.uncertainty.levels), 2)
+        ),
+        "sensitivity": np.ones((n, windows, 2)),
+        "direction": np.full((n, windows, N_DIRECTIONS, 2), np.nan),
+        "direction_strength": np.full((n, windows, N_DIRECTIONS), np.nan),
         "status": np.full((n, windows), Status.CONVERGED),
         "share": np.repeat((sales / np.nansum(sales, axis=1, keepdims=True))[:, None], windows, axis=1),
     }

@@ -31,6 +31,8 @@ def test_every_table_has_its_rows(results, make_tiny, tmp_path):
         "trajectories": (14 + 12) * 4 * 6,
         "validation": 3 * 7 * 2 * 2,
         "replicates": 0,
+        "intervals": 0,
+        "directions": 14 + 12,
     }
     other = make_tiny(tmp_path / "other", replicates=5)
     other.fill()
