@@ -31,7 +31,7 @@ from kernels.bernoulli_rules import (
     WEIGHTS,
 )
 from kernels.elementary import exp, expm1, log, log1p
-from kernels.jit import jit
+from kernels.jit import jit, jit_inline
 
 # Rows of `BernoulliWork.firm`.
 SHARE = 0
@@ -73,6 +73,7 @@ SUM = 2
 """Z(w)."""
 
 LARGEST_EXPONENT = 600.0
+_LARGEST_POWER = float(np.exp(LARGEST_EXPONENT))
 MAX_STEPS = 20000
 """Most steps a period may take."""
 _TOLERANCE = 1e-14
@@ -130,23 +131,27 @@ def set_power(a, firm):
         firm[POWER, i] = exp(min(-a * firm[LOG, i], LARGEST_EXPONENT))
 
 
-@jit
+@jit_inline
 def set_fitness(a, t, f, firm):
     """Fill `FITNESS` and `EXCESS`; return m, moments 2, 3, 4 of the excess, and its largest values.
 
-    The last two are the largest excess and the fastest move of a log-ratio of a firm that matters. A firm whose
-    share**(-a) would overflow is lifted to the share at which it does not: once it invests, its own past has no
-    influence on where it goes.
+    The last two are the largest excess and the fastest move of a log-ratio of a firm that matters. A firm
+    whose share**(-a) would overflow is lifted to the share at which it does not: once it invests, its own
+    past has no influence on where it goes.
     """
     n = firm.shape[1]
     m = 0.0
+    lowest = 0.0
     for i in range(n):
         g = f[t, i] * firm[POWER, i]
         firm[FITNESS, i] = g
         m += firm[SHARE, i] * g
-        if a > 0.0 and f[t, i] > 0.0 and a * firm[LOG, i] < -LARGEST_EXPONENT:
-            firm[LOG, i] = -LARGEST_EXPONENT / a
-            firm[SHARE, i] = exp(firm[LOG, i])
+        lowest = min(lowest, firm[LOG, i])
+    if a * lowest < -LARGEST_EXPONENT:
+        for i in range(n):
+            if f[t, i] > 0.0 and a * firm[LOG, i] < -LARGEST_EXPONENT:
+                firm[LOG, i] = -LARGEST_EXPONENT / a
+                firm[SHARE, i] = exp(firm[LOG, i])
     second = 0.0
     third = 0.0
     fourth = 0.0
@@ -179,12 +184,10 @@ def first_guess(a, m, second, third, fourth, tau):
     p2 = -a * z2
     p3 = b * p2 - a * z3
     p4 = b * p3 - a * z4 + 0.5 * a * (a + 1.0) * z2 * z2
-    w = tau
-    for _ in range(2):
-        eta = duration_of_change(a, m, w)
-        excess = w - tau + eta * eta * eta * (p2 / 3.0 + eta * (p3 / 4.0 + eta * (p4 / 5.0)))
-        w -= excess / (1.0 + (1.0 - b * eta) * eta * eta * (p2 + eta * (p3 + eta * p4)))
-    return w if abs(w - tau) < 0.05 * tau else tau
+    eta = duration_of_change(a, m, tau)
+    excess = eta * eta * eta * (p2 / 3.0 + eta * (p3 / 4.0 + eta * (p4 / 5.0)))
+    correction = excess / (1.0 + (1.0 - b * eta) * eta * eta * (p2 + eta * (p3 + eta * p4)))
+    return tau - correction if abs(correction) < 0.05 * tau else tau
 
 
 @jit
@@ -196,6 +199,8 @@ def step_limit(a, m, largest, fastest, firm, w):
         w = cap / rate
     if fastest * w > _FURTHEST:
         w = _FURTHEST / fastest
+    if a > 0.0 and w * largest <= 30.0:
+        return w
     while True:
         reach = duration_of_change(a, m, w) * largest
         if reach <= 30.0 and (a > 0.0 or -a * reach <= 0.5):
@@ -215,7 +220,7 @@ def _fits(a, eta, firm):
     return fits
 
 
-@jit
+@jit_inline
 def evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse):
     """Fill the tables at the nodes of [0, w] and at its end."""
     n = firm.shape[1]
@@ -242,7 +247,7 @@ def evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse):
         node[HEIGHT, k] = exp(-a * log(node[SUM, k]))
 
 
-@jit
+@jit_inline
 def read_nodes(w, rule, reach, node):
     """Return (integral of H over [0, w], estimate of its relative error, H' at w)."""
     integral = 0.0
@@ -253,7 +258,7 @@ def read_nodes(w, rule, reach, node):
     return integral * w, spectrum_error(rule, reach, node), slope / w
 
 
-@jit
+@jit_inline
 def spectrum_error(rule, reach, node):
     """Estimate the quadrature error of H from the decay of its Legendre coefficients.
 
@@ -286,7 +291,7 @@ def _extrapolated(high, middle, floor, steps):
     return high
 
 
-@jit
+@jit_inline
 def find_step(a, m, second, third, fourth, largest, fastest, tau, firm, node, growth, rise, inverse):
     """Choose the step: return (w, tau it consumes, correction delta of w beyond the tables' interval, rule).
 
@@ -321,7 +326,7 @@ def find_step(a, m, second, third, fourth, largest, fastest, tau, firm, node, gr
     return -1.0, 0.0, 0.0, rule
 
 
-@jit
+@jit_inline
 def set_end(a, m, delta, rule, firm, node, growth, rise, inverse):
     """Fill `RATIO`, `GROWTH` and `END` delta beyond the end of the tables; return (eta, sum of z)."""
     n = firm.shape[1]
@@ -371,12 +376,11 @@ def _fades(m, i, firm):
     return firm[SHARE, i] < 1e-17 and firm[FITNESS, i] <= 1e-17 * m
 
 
-@jit
+@jit_inline
 def finish_state(a, total, firm):
     """Move the state to the end of the step."""
     shift = log(total)
     scale = exp(a * shift)
-    largest = exp(LARGEST_EXPONENT)
     for i in range(firm.shape[1]):
         tiny = firm[SHARE, i] < 1e-290
         firm[LOG, i] += firm[GROWTH, i] - shift
@@ -384,12 +388,14 @@ def finish_state(a, total, firm):
         if tiny:
             firm[SHARE, i] = exp(firm[LOG, i])
         # share'**(-a) without another power: share' = share ratio**(1/a) / Z.
-        firm[POWER, i] = min(firm[POWER, i] * scale / max(firm[RATIO, i], 1e-300), largest)
+        firm[POWER, i] = min(firm[POWER, i] * scale / max(firm[RATIO, i], 1e-300), _LARGEST_POWER)
 
 
-@jit
-def at_rest(a, m, tau, firm):
+@jit_inline
+def at_rest(a, m, fastest, tau, firm):
     """Tell whether every firm keeps its share for ``tau``, or fades from next to nothing."""
+    if fastest * tau > 1e-12 * max(1.0, abs(a) * m * tau):
+        return False
     reach = duration_of_change(a, m, tau)
     for i in range(firm.shape[1]):
         excess = abs(firm[EXCESS, i])

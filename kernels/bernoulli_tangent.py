@@ -36,7 +36,7 @@ from kernels.bernoulli import (
 )
 from kernels.bernoulli_rules import COUNTS, NODES, WEIGHTS
 from kernels.elementary import exp, log
-from kernels.jit import jit
+from kernels.jit import jit, jit_inline
 
 _LARGEST_GAIN = 1e200
 
@@ -58,7 +58,7 @@ def bend(a, gain, ratio, decay, log_u):
     return (a * gain / ratio - log_u) / (a * a)
 
 
-@jit
+@jit_inline
 def end_coefficients(a, m, w, eta, t, f, firm):
     """Fill `KEEP`, `GAIN` and `PULL`."""
     decay = exp(-a * m * w)
@@ -70,7 +70,7 @@ def end_coefficients(a, m, w, eta, t, f, firm):
         firm[PULL, i] = firm[FITNESS, i] * inverse
 
 
-@jit
+@jit_inline
 def time_change_coefficients(a, m, w, delta, eta, total, rule, firm, node, rise, inverse):
     """Fill `FROM_STATE` and `FROM_RESPONSE`, scaled by Z**a and shifted along share; return Z**a."""
     n = firm.shape[1]
@@ -140,7 +140,7 @@ def time_change_bend(a, m, w, delta, total, rule, firm, node, growth, rise, inve
     return integral * (w - delta) + at_end * delta
 
 
-@jit
+@jit_inline
 def carry_tangent(x, tangent, t, last, log_tau_slope, gamma_slope, tau, scale, time_bend, firm):
     """Take ``x (column, firm)``, the derivatives of ln share, through a step of length ``tau`` in period t.
 

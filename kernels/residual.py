@@ -148,7 +148,9 @@ def simulate_market(spec, data, gamma_form, theta, column, work, share):
     Arguments as in `residual_jacobian`; ``column`` is all -1 unless ``work`` was made for its columns.
     Periods before ``data.first`` hold the observed shares. Returns a key of `STATUS`.
     """
-    status = _follow(spec, data, gamma_form, theta, column, work, True)
+    # Not the constant True: the compiler would make a second copy of everything below for it.
+    want_share = share.size > 0
+    status = _follow(spec, data, gamma_form, theta, column, work, want_share)
     for t in range(share.shape[0]):
         for i in range(share.shape[1]):
             value = work.path[0, t, i] if t >= data.first else data.share[t, i]

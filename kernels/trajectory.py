@@ -213,7 +213,7 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
         if left <= 0.0:
             return True
         m, second, third, fourth, largest, fastest = set_fitness(a, t, f, firm)
-        resting = (a > 0.0 or n_columns == 0) and at_rest(a, m, left, firm)
+        resting = (a > 0.0 or n_columns == 0) and at_rest(a, m, fastest, left, firm)
         if resting:
             w, part, delta, rule = left, left, 0.0, LARGE
         else:
