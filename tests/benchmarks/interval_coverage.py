@@ -7,8 +7,8 @@ Each market has 4 firms, 104 weeks, campaigns of 8 weeks on 3 expenses and free 
 shares are estimated, or (--initial observed) taken as they are seen. Noise is added to log shares: white;
 AR(1) with correlation 0.5; or heteroscedastic, its standard deviation differing by firm (a factor of 2) and
 changing slowly over time (a factor of 4). What is done is kept in the folder --out: run the same command
-again to go on. The table gives the part of intervals of effort coefficients (and of the scale exponent) that cover
-the truth, and its standard error over markets.
+again to go on. The table gives the part of intervals of effort coefficients (and of the scale exponent) that
+cover the truth, and its standard error over markets.
 """
 
 import argparse

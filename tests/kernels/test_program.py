@@ -11,8 +11,8 @@ import pytest
 
 from kernels import expression as expression_module
 from kernels import instructions
-from kernels.expression import ExpressionError, compile_curve, parse
 from kernels.cache_folder import cache_folder
+from kernels.expression import ExpressionError, compile_curve, parse
 from kernels.expression_cache import load_program
 from kernels.program import TILE, Program, make_registers, run_program, stack_programs
 
