@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import numba
-from numba.core import config
+import numba.core.config
 
 from kernels.cache_folder import machine_code_folder
 
 # contract: fused multiply-add is one rounding instead of two; reassoc: sums may be split over vector lanes.
 # Neither assumes anything about nan or inf, so guards such as `x != x` keep their meaning.
 _FASTMATH = {"contract", "reassoc"}
+# Its settings are made from the environment when numba starts, so no type checker sees them.
+_SETTINGS: Any = numba.core.config
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,14 +39,14 @@ def jit_inline(function: Callable[..., Any]) -> Callable[..., Any]:
 def _machine_code_kept() -> Iterator[None]:
     """Point the cache of functions decorated inside to our folder; leave a choice of the user alone."""
     folder = machine_code_folder()
-    if config.CACHE_DIR or folder is None:
+    if _SETTINGS.CACHE_DIR or folder is None:
         yield
         return
-    config.CACHE_DIR = str(folder)
+    _SETTINGS.CACHE_DIR = str(folder)
     try:
         yield
     finally:
-        config.CACHE_DIR = ""
+        _SETTINGS.CACHE_DIR = ""
 
 
 def jit_enabled() -> bool:
