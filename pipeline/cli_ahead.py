@@ -1,4 +1,4 @@
-"""Commands about what is to come: forecast, plan, game. Everything heavy is imported when its command runs."""
+"""Commands about what is to come: forecast, plan, game. Heavy imports wait for their command."""
 
 import re
 from pathlib import Path
@@ -71,7 +71,7 @@ def plan(
         str | None,
         typer.Option(
             metavar="'share=0.20 by=2027-06'",
-            help="The share wanted and when: a date, week, month, quarter, year, or +N periods. Without it: hold.",
+            help="The share wanted and when: a date, week, month, quarter, year, or +N periods; else hold.",
         ),
     ] = None,
     market: Market = None,
@@ -87,7 +87,7 @@ def plan(
     style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
     sweep: SweepName = None,
 ) -> None:
-    """Plan a way to a share: the investment and the efforts it takes, and what holding the present one costs."""
+    """Plan a way to a share: the investment and efforts it takes, and what holding the present one costs."""
     from pipeline.cli_store import print_formatted
     from pipeline.config_planning import PlanSettings
     from pipeline.config_settings import load_settings

@@ -10,7 +10,7 @@ from pipeline.config_types import Integer, Number, OneOrMany, Section, Table
 
 
 class GameSettings(Section):
-    """Firms that each set steady efforts or budgets for the largest payoff: margin times sales, less expenses."""
+    """Firms that each set steady efforts or budgets for the largest payoff: margin x sales - expenses."""
 
     market: Integer | str | None = Field(
         default=None, description="The market; needed when there are several."
@@ -24,7 +24,7 @@ class GameSettings(Section):
     )
     strategy: Literal["efforts", "budgets"] = Field(
         default="budgets",
-        description="What is set once and for all: the money (a ratio E/X then falls when sales rise), or the "
+        description="What is set once and for all: the money (a ratio E/X falls when sales rise), or the "
         "efforts themselves.",
     )
     horizon: Integer | Literal["steady"] = Field(
@@ -34,8 +34,8 @@ class GameSettings(Section):
     bounds: Table[Bounds] = Field(
         default_factory=dict,
         validate_default=True,
-        description="What firms may do, in the unit of the effort, or in currency per period where the strategy is "
-        "budgets; by default from 0 to the largest seen.",
+        description="What firms may do, in the unit of the effort, or in currency per period with the "
+        "strategy budgets; by default from 0 to the largest seen.",
     )
     prices: Table[Number] = Field(
         default_factory=dict,

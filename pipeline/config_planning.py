@@ -32,8 +32,8 @@ class PlanSettings(Section):
     )
     path: PathKind = Field(
         default="cheapest",
-        description="cheapest: whatever costs least; linear: the same step of share every period; logistic: the "
-        "same step of the log-odds.",
+        description="cheapest: whatever costs least; linear: the same step of share every period; logistic: "
+        "the same step of the log-odds.",
     )
     bounds: Table[Bounds] = Field(
         default_factory=dict,

@@ -68,8 +68,8 @@ class TotalSection(Section):
 
     model: TotalModel = Field(
         default="constant",
-        description="constant; trend: growth at a constant rate; seasonal: growth and a yearly wave; logistic: "
-        "growth towards a ceiling; given.",
+        description="constant; trend: growth at a constant rate; seasonal: growth and a yearly wave; "
+        "logistic: growth towards a ceiling; given.",
     )
     last: Integer | None = Field(
         default=None, ge=1, description="Fit it to the last so many periods; by default to all."
@@ -107,7 +107,7 @@ class DrawsSection(Section):
     )
     models: Literal["aicc", "aic", "bic", "equal", "best"] = Field(
         default="aicc",
-        description="Weights of the models: by an information criterion, all equal, or only the best by AICc.",
+        description="Weights of models: by an information criterion, all equal, or only the best by AICc.",
     )
     total_sales: Flag = Field(default=True, description="Draw the coefficients of total sales.")
     noise: Flag = Field(

@@ -1,8 +1,8 @@
-"""Scenarios, flight plans and games: YAML or command line in, a frozen record out, or every problem at once."""
+"""Scenarios, flight plans and games: YAML in, a frozen record out, or every problem at once."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -13,10 +13,8 @@ from pipeline.config_types import Section
 from pipeline.config_yaml import Document
 from pipeline.errors import ConfigError, Problem
 
-Settings = TypeVar("Settings", bound=Section)
 
-
-def load_settings(
+def load_settings[Settings: Section](
     kind: type[Settings],
     path: str | Path | None = None,
     *,

@@ -269,9 +269,9 @@ def _draw_courses(
             rejected += 1
             if rejected > _TRIES * count:
                 raise ForecastError(
-                    f"Of {rejected + place} draws of the parameters of {market.model} in market {market.market}, "
-                    f"only {place} have a course; the last one failed: {error} Ask for no draws of parameters, "
-                    "or for another model."
+                    f"Of {rejected + place} draws of the parameters of {market.model} in market "
+                    f"{market.market}, only {place} have a course; the last one failed: {error} Ask for no "
+                    "draws of parameters, or for another model."
                 ) from error
     return shares, rejected
 

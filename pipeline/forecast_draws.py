@@ -70,8 +70,8 @@ def model_weights(
     if len(set(residuals)) > 1 and criterion != "equal":
         raise QueryError(
             f"The models of market {market} were fitted to different numbers of residuals "
-            f"({', '.join(map(str, residuals))}), so {criterion} cannot compare them; name one model, or weigh "
-            "them equally."
+            f"({', '.join(map(str, residuals))}), so {criterion} cannot compare them; name one model, or "
+            "weigh them equally."
         )
     difference = np.array(values) - min(values)
     if criterion == "equal":
@@ -118,9 +118,9 @@ def draw_parameters(
     count : int
     rng : Generator
     replicates : (B, P) array, optional
-        Drawn from, with replacement, when there are any. Otherwise draws are normal with the covariance of the
-        estimates, cut at the bounds; parameters that the data do not determine, or that stopped at a bound,
-        keep their values.
+        Drawn from, with replacement, when there are any. Otherwise draws are normal with the covariance of
+        the estimates, cut at the bounds; parameters that the data do not determine, or that stopped at a
+        bound, keep their values.
     """
     if replicates is not None and len(replicates):
         return np.ascontiguousarray(replicates[rng.integers(len(replicates), size=count)])

@@ -1,4 +1,4 @@
-"""The efforts of a scenario on one market: plans as arrays, money turned into ratios by the sales it brings."""
+"""Efforts of a scenario on one market: plans as arrays, money turned into ratios by the sales it brings."""
 
 from dataclasses import dataclass, replace
 
@@ -160,8 +160,8 @@ def _refuse_index(market: FutureMarket, effort: int, where: str) -> None:
     if market.kinds[effort] == "index":
         money = [name for name, kind in zip(market.efforts, market.kinds, strict=True) if kind != "index"]
         raise QueryError(
-            f"Got a budget for {where}, which is of kind index: no money buys it directly. Give its value, or "
-            f"a budget for one of: {', '.join(money) or 'nothing here (no effort is of kind ratio or amount)'}."
+            f"Got a budget for {where}, which is of kind index: no money buys it directly. Give its value, "
+            f"or a budget for one of: {', '.join(money) or 'nothing (no effort costs money)'}."
         )
 
 

@@ -54,8 +54,8 @@ def simulate_ahead(
 ) -> Ahead:
     """Simulate a market under a plan.
 
-    A ratio effort bought by a budget is E/X with the sales X of the same period, share times total: both sides
-    are brought to agree to a relative 1e-11.
+    A ratio effort bought by a budget is E/X with the sales X of the same period, share times total: both
+    sides are brought to agree to a relative 1e-11.
 
     Parameters
     ----------

@@ -76,8 +76,8 @@ def periods_until(times: np.ndarray, frequency: str, deadline: str) -> int:
     frequency : str
         What one period is.
     deadline : str
-        ``+26`` for so many periods; or a label of the time axis, a day, week, month, quarter or year: then the
-        last period that begins before it is over.
+        ``+26`` for so many periods; or a label of the time axis, a day, week, month, quarter or year: then
+        the last period that begins before it is over.
 
     Raises
     ------

@@ -72,8 +72,8 @@ def forecast_total(
     design = columns(past, past[-1])
     if count <= design.shape[1] and section.model != "constant":
         raise QueryError(
-            f"The {section.model} model of total sales has {design.shape[1]} coefficients, but there are only "
-            f"{count} periods to fit it to; choose constant, or use more periods (total_sales.last)."
+            f"The {section.model} model of total sales has {design.shape[1]} coefficients, but there are "
+            f"only {count} periods to fit it to; choose constant, or use more periods (total_sales.last)."
         )
     coefficients, _, rank, _ = np.linalg.lstsq(design, log, rcond=None)
     residual = log - design @ coefficients
@@ -87,7 +87,7 @@ def forecast_total(
 def _columns(section: TotalSection, season: int | None):  # type: ignore[no-untyped-def]
     """Rule that gives the columns of the regression at some periods, counted from the last one."""
     if section.model == "constant":
-        return lambda period, origin: np.ones((period.size, 1))
+        return lambda period, _: np.ones((period.size, 1))
     length = section.season or season
     if section.model == "trend":
         return lambda period, origin: np.column_stack([np.ones(period.size), period - origin])

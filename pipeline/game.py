@@ -1,4 +1,4 @@
-"""The game that the firms of a calibrated market play: best responses, Nash equilibria of steady strategies."""
+"""The game of the firms of a calibrated market: best responses, Nash equilibria of steady strategies."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Strategies have settled when no one moves by more than this, relative to the room there is. Best responses come from
-# differences of payoffs, which carry no more digits.
+# Strategies have settled when no one moves by more than this, relative to the room there is. Best responses
+# come from differences of payoffs, which carry no more digits.
 _SETTLED = 1e-6
 # Two starts found the same equilibrium when their strategies differ by less than this, relative to the room.
 _SAME = 1e-3
@@ -213,7 +213,8 @@ def _money_bounds(
         high[row] = high[row] if sides[1] is None else sides[1]
         if low[row] > high[row]:
             raise PlanError(
-                f"The bounds of {market.efforts[place]} are [{low[row]:g}, {high[row]:g}]; the first must not be above."
+                f"The bounds of {market.efforts[place]} are [{low[row]:g}, {high[row]:g}]; "
+                "the first must not be above."
             )
     if not (high > low).any():
         raise PlanError("No budget has any room between its bounds; give wider ones.")

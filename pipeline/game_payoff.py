@@ -128,8 +128,8 @@ class Table:
         gamma = market.returns_to_scale(theta)
         if gamma >= 1.0:
             raise PlanError(
-                f"With returns to scale of {gamma:.3g} (model {market.model}) shares do not come to rest: in the long "
-                "run one firm takes the market. Give a horizon, e.g. --horizon 52."
+                f"With returns to scale of {gamma:.3g} (model {market.model}) shares do not come to rest: in "
+                "the long run one firm takes the market. Give a horizon, e.g. --horizon 52."
             )
         share, weight, best, stuck = market.share, 1.0, np.inf, 0
         for _ in range(_ROUNDS):
@@ -153,5 +153,5 @@ class Table:
                 weight, best, stuck = max(0.5 * weight, 1 / 64), error, 0
             share = share * np.exp(weight * step)
         raise ForecastError(
-            f"Budgets and long-run shares of market {market.market} did not come to agree in {_ROUNDS} rounds."
+            f"Budgets and long-run shares of market {market.market} do not agree after {_ROUNDS} rounds."
         )

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts are; the
-# plan is brought to the target exactly afterwards, rivals reacting.
+# Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts
+# are; the plan is brought to the target exactly afterwards, rivals reacting.
 _ROUNDS = 12
 _AGREE = 1e-6
 
@@ -351,7 +351,7 @@ class _Pilot:
             count += 1
         if count == 0:
             raise PlanError(
-                f"None of {settings.draws} draws of the parameters of {market.model} has a course; ask for no "
-                "draws (--set draws=0)."
+                f"None of {settings.draws} draws of the parameters of {market.model} has a course; ask for "
+                "no draws (--set draws=0)."
             )
         return reached / count

@@ -18,8 +18,8 @@ _NODES = 0.5 * (_POINTS + 1.0)
 class Investment:
     """Effective investment of one firm over H periods, means over each period, currency per period.
 
-    ``own = holding + moving``: ``holding`` is the share times the investment of all firms, ``moving`` is M times
-    the change of share per period.
+    ``own = holding + moving``: ``holding`` is the share times the investment of all firms, ``moving`` is M
+    times the change of share per period.
     """
 
     own: Floats
@@ -44,7 +44,8 @@ def account(market: FutureMarket, theta: Floats, f: Floats, total: Floats, firm:
 
     Notes
     -----
-    Shares move inside a period, so investments ``f X^gamma X_ref^(1 - gamma)`` are means over eight moments of it.
+    Shares move inside a period, so investments ``f X^gamma X_ref^(1 - gamma)`` are means over
+    eight moments of it.
     """
     gamma, n_nodes = market.returns_to_scale(theta), _NODES.size
     steps = np.diff(np.concatenate([[0.0], _NODES, [1.0]]))

@@ -81,7 +81,7 @@ def cheapest_efforts(
         found = minimize(
             lambda z: float(unit_cost @ (low + z * width)) / scale,
             (start - low) / width,
-            jac=lambda z: unit_cost * width / scale,
+            jac=lambda _: unit_cost * width / scale,
             bounds=[(0.0, 1.0 if h > lo else 0.0) for lo, h in zip(low, high, strict=True)],
             constraints={
                 "type": "eq",
@@ -142,7 +142,7 @@ def largest_response(
             constraints={
                 "type": "ineq",
                 "fun": lambda z: (money - float(unit_cost @ (low + z * width))) / money,
-                "jac": lambda z: -unit_cost * width / money,
+                "jac": lambda _: -unit_cost * width / money,
             },
             method="SLSQP",
             options=_OPTIONS,

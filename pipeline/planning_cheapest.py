@@ -18,6 +18,21 @@ _OPTIONS = {"maxiter": 400, "ftol": 1e-12}
 _SLACK = 1e-7
 
 
+def refuse_many(unknowns: int) -> None:
+    """Refuse a search that would take too long.
+
+    Raises
+    ------
+    PlanError
+        More efforts times periods than the optimiser takes.
+    """
+    if unknowns > _LARGEST:
+        raise PlanError(
+            f"The cheapest path would be searched over {unknowns} unknowns (efforts times periods), and at most "
+            f"{_LARGEST} are searched. Choose a nearer deadline, or another path."
+        )
+
+
 def cheapest_course(
     course: Course,
     target: float,
@@ -39,17 +54,7 @@ def cheapest_course(
         Points to search from; the first one keeps above the floor as far as that is possible.
     floor : float
         Smallest share on the way; where even ``best`` does not keep it, what ``best`` keeps.
-
-    Raises
-    ------
-    PlanError
-        More efforts times periods than the optimiser takes.
     """
-    if worst.size > _LARGEST:
-        raise PlanError(
-            f"The cheapest path over {worst.shape[1]} periods and {worst.shape[0]} efforts has {worst.size} "
-            f"unknowns; at most {_LARGEST} are searched. Choose a nearer deadline, or the path linear or logistic."
-        )
     low, high = np.minimum(worst, best), np.maximum(worst, best)
     width = np.where(high > low, high - low, 1.0)
     firm = course.levers.firm

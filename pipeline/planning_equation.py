@@ -1,7 +1,7 @@
 """The equation of motion read backwards: the effective investment that holds or moves a share.
 
-``inv_i = share_i sum_j inv_j + M dshare_i/dt`` (Nabiyev 2023, DOI 10.26577/SEDGCh.2023v2ca16). All investments are
-in currency per period.
+``inv_i = share_i sum_j inv_j + M dshare_i/dt`` (Nabiyev 2023, DOI 10.26577/SEDGCh.2023v2ca16). All
+investments are in currency per period.
 """
 
 import numpy as np

@@ -89,8 +89,8 @@ def make_levers(
     free = [name for name in bounds if market.efforts.index(name) not in chosen]
     if free:
         raise PlanError(
-            f"Got bounds of {free[0]}, an effort of kind index: what a unit of it costs is not known. Give its "
-            f"price in currency per period and unit, e.g. --price {free[0]}=1000."
+            f"Got bounds of {free[0]}, an effort of kind index: what a unit of it costs is not known. Give "
+            f"its price in currency per period and unit, e.g. --price {free[0]}=1000."
         )
     low, high = np.empty((len(chosen), market.horizon)), np.empty((len(chosen), market.horizon))
     for row, place in enumerate(chosen):
@@ -98,8 +98,8 @@ def make_levers(
     movable = (high > low).any(axis=1)
     if not chosen or (must_move and not movable.any()):
         raise PlanError(
-            f"Firm {market.firms[firm]} has nothing to change: all efforts of market {market.market} are of kind "
-            "index and have no price, or their bounds coincide. Give prices, e.g. "
+            f"Firm {market.firms[firm]} has nothing to change: all efforts of market {market.market} are of "
+            "kind index and have no price, or their bounds coincide. Give prices, e.g. "
             f"--price {market.efforts[0]}=1000 (currency per period and unit)."
         )
     kinds = np.array([market.kinds[place] for place in chosen])

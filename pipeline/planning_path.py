@@ -70,7 +70,7 @@ def follow_path(course: Course, path: Floats, worst: Floats, best: Floats) -> Fl
 
         wanted = _needed(end, firm, path[t], value(worst[:, t]), value(best[:, t]))
         unit = levers.unit_cost(np.asarray(path[t] * course.total[t]))
-        guesses = [] if before is None else [before]
+        guesses = () if before is None else (before,)
         own[:, t] = cheapest_efforts(value, slope, unit, wanted, worst[:, t], best[:, t], guesses)
         before = own[:, t]
         state = one_period(course, t, state, course.response(own)[t])

@@ -187,8 +187,9 @@ class ResultStore:
         Returns
         -------
         xarray.Dataset
-            share, sales, expense (market, firm, future), share_quantile, sales_quantile (market, quantile, firm,
-            future), efforts (market, firm, effort, future), total_sales (market, future), weight (market, member).
+            share, sales, expense (market, firm, future), share_quantile, sales_quantile (market, quantile,
+            firm, future), efforts (market, firm, effort, future), total_sales (market, future), weight
+            (market, member).
 
         Raises
         ------
@@ -204,7 +205,7 @@ class ResultStore:
                 shared = open_dataset(self.session, sweep_path(self.sweep.name))
                 return dataset.assign_coords({axis: shared[axis] for axis in ("market", "firm")})
         raise StoreNotFoundError(
-            f"The sweep {self.sweep.name} has no forecast {name}; its forecasts are: {', '.join(known) or 'none'}."
+            f"The sweep {self.sweep.name} has no forecast {name}; it has: {', '.join(known) or 'none'}."
         )
 
     @property

@@ -124,7 +124,7 @@ def test_a_long_horizon_comes_near_the_long_run(plain):
 
 def test_what_the_present_budgets_lose(plain):
     market = plain([0.5, 0.5], [[0.02, 0.3]], kinds=["amount"])
-    game, best = equilibrium(market, margin=0.4)
+    game, _ = equilibrium(market, margin=0.4)
     # Best responses of the contest: sqrt(m X E_other) - E_other.
     present = np.array([0.02, 0.3]) * X
     answers = np.sqrt(0.4 * X * present[::-1]) - present[::-1]
