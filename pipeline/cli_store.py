@@ -2,11 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.errors import QueryError
+
+if TYPE_CHECKING:
+    from pipeline.query_format import Table
 
 StorePath = Annotated[
     str, typer.Argument(metavar="STORE", help="The store: a folder, or s3://bucket/prefix.")
@@ -48,7 +51,6 @@ def query(
 ) -> None:
     """Ask a store for fits, or with --param for parameter values; or anything at all in SQL."""
     from pipeline.query import open_store
-    from pipeline.query_format import format_table
 
     conditions: dict[str, Any] = {"market": market, "model": model, "param": param, "window": window}
     conditions |= {"sort": sort, "limit": limit}
@@ -59,11 +61,7 @@ def query(
         )
     results = open_store(store, sweep=sweep)
     table = results.sql(sql) if sql is not None else results.select(**conditions)
-    text = format_table(table, style)
-    if isinstance(text, bytes):
-        sys.stdout.buffer.write(text)
-    else:
-        print(text.removesuffix("\n"))
+    print_formatted(table, style)
 
 
 def show(
@@ -102,3 +100,20 @@ def export(
 
     style = style or {".nc": "netcdf", ".parquet": "parquet"}.get(out.suffix, "zarr")
     print(f"Written to {open_store(store, sweep=sweep).export(out, style)} ({style}).")
+
+
+def print_formatted(table: "Table", style: str) -> None:
+    """Write a table to the standard output: aligned text, CSV, JSON, or the bytes of Parquet.
+
+    Raises
+    ------
+    QueryError
+        An unknown style.
+    """
+    from pipeline.query_format import format_table
+
+    text = format_table(table, style)
+    if isinstance(text, bytes):
+        sys.stdout.buffer.write(text)
+    else:
+        print(text.removesuffix("\n"))

@@ -42,7 +42,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     ConfigError
         With every problem found, each with file, line, key, what was got and what is expected.
     """
-    document = _read(Path(path))
+    document = read_document(Path(path), "a study")
     if document.content is None and document.problems:
         raise ConfigError(f"Study {path}", document.problems)
     overridden = apply_overrides(document, overrides)
@@ -53,32 +53,41 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     return study
 
 
-def _read(path: Path) -> Document:
+def read_document(path: Path, what: str) -> Document:
+    """Read a YAML file; whatever is wrong with it becomes a problem of the document.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What it should be, for messages: ``a study``.
+    """
     document = Document(str(path))
     try:
         if path.stat().st_size > _LARGEST_FILE:
             size = f"{path.stat().st_size:,} bytes"
-            document.problems.append(Problem(str(path), None, "", size, "a study, which is a page of text"))
+            document.problems.append(Problem(str(path), None, "", size, f"{what}, which is a page of text"))
             return document
         document = read_yaml(path.read_text(encoding="utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
         got = f"the byte 0x{error.object[error.start]:02X} at position {error.start}"
         document.problems.append(Problem(str(path), None, "", got, "text in UTF-8"))
     except OSError as error:
-        document.problems.append(_missing_file(path, error))
+        document.problems.append(_missing_file(path, error, what))
     if document.content is None and not document.problems:
         document.problems.append(
-            Problem(str(path), None, "", "an empty file", "a study", "See configs/ for examples.")
+            Problem(str(path), None, "", "an empty file", what, "See configs/ for examples.")
         )
     return document
 
 
-def _missing_file(path: Path, error: OSError) -> Problem:
+def _missing_file(path: Path, error: OSError, what: str) -> Problem:
     got = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error).lower()
     beside = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
     close = get_close_matches(path.name, beside, n=1)
     hint = f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
-    return Problem(str(path), None, "", got, "a study in YAML", hint)
+    return Problem(str(path), None, "", got, f"{what} in YAML", hint)
 
 
 def _validate(document: Document, folder: str) -> tuple[Study | None, list[Problem]]:

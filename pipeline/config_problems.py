@@ -98,7 +98,9 @@ def value_at(content: Any, path: Path) -> Any:
     return content
 
 
-def translate(errors: Iterable[ErrorDetails], document: Document) -> dict[Path, Problem]:
+def translate(
+    errors: Iterable[ErrorDetails], document: Document, root: type[BaseModel] = Study
+) -> dict[Path, Problem]:
     """Make one problem of all that pydantic says about one key.
 
     Parameters
@@ -107,6 +109,8 @@ def translate(errors: Iterable[ErrorDetails], document: Document) -> dict[Path, 
         Pydantic's errors.
     document
         What was checked; its lines locate the keys.
+    root
+        What the document was checked against.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def translate(errors: Iterable[ErrorDetails], document: Document) -> dict[Path, 
         if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
             continue  # pydantic counts the items that are right; the others have problems of their own
         path = path_in(document.content, error["loc"])
-        got, expected, hint = _sentence(error, path)
+        got, expected, hint = _sentence(error, path, root)
         earlier = found.get(path)
         if earlier is not None:
             if expected in earlier.expected:
@@ -129,20 +133,20 @@ def translate(errors: Iterable[ErrorDetails], document: Document) -> dict[Path, 
     return found
 
 
-def _sentence(error: ErrorDetails, path: Path) -> tuple[str, str, str]:
+def _sentence(error: ErrorDetails, path: Path, root: type[BaseModel]) -> tuple[str, str, str]:
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "value_error" and "|" in error["msg"]:
         got, _, expected = error["msg"].removeprefix("Value error, ").partition("|")
         return got, expected, ""
     if kind == "extra_forbidden":
-        section = section_at(error["loc"][:-1])
+        section = section_at(error["loc"][:-1], root)
         known = list(section.model_fields) if section is not None else []
         name = str(error["loc"][-1])
         return f"the unknown key {name!r}", one_of(known), nearest(name, known)
     if kind == "missing" and isinstance(error["loc"][-1], int):
         return describe(value), "a pair of values, e.g. [0, 1]", ""
     if kind == "missing":
-        section = section_at(error["loc"][:-1])
+        section = section_at(error["loc"][:-1], root)
         field = None if section is None else section.model_fields.get(str(error["loc"][-1]))
         what = f" ({field.description.rstrip('.')})" if field is not None and field.description else ""
         return "nothing", f"the key {error['loc'][-1]!r}{what}", ""
@@ -150,7 +154,7 @@ def _sentence(error: ErrorDetails, path: Path) -> tuple[str, str, str]:
         known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         return describe(value), one_of(known), nearest(str(value), known) if isinstance(value, str) else ""
     if kind in ("model_type", "model_attributes_type"):
-        section = section_at(error["loc"])
+        section = section_at(error["loc"], root)
         keys = one_of(section.model_fields) if section is not None else "its keys"
         return describe(value), f"a mapping with keys ({keys})", ""
     if kind == "string_pattern_mismatch":
@@ -163,13 +167,13 @@ def _sentence(error: ErrorDetails, path: Path) -> tuple[str, str, str]:
     return (
         describe(value),
         error["msg"],
-        "" if path else "A study is a mapping with the keys of its sections.",
+        "" if path else "Expected a mapping with the keys of its sections.",
     )
 
 
-def section_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    """Find which section of a study stands at a location, from the annotations of the fields."""
-    annotation: Any = Study
+def section_at(location: tuple[int | str, ...], root: type[BaseModel] = Study) -> type[BaseModel] | None:
+    """Find which section stands at a location, from the annotations of the fields."""
+    annotation: Any = root
     for part in location:
         section = _section_in(annotation)
         if section is not None and part in section.model_fields:

@@ -55,7 +55,7 @@ def show_plan(console: Console, study: Study, panel: Any, plan: Plan) -> None:
         "bytes": f"{readable_bytes(plan.bytes)} before compression",
         "time": f"about {seconds} ({where})" if workers else f"about {seconds} of one core ({where})",
     }
-    _print_facts(console, f"Study {study.study}: ready to run", facts)
+    print_facts(console, f"Study {study.study}: ready to run", facts)
     models = [
         (model.variant.name, model.columns, readable_seconds(model.seconds_per_fit)) for model in plan.models
     ]
@@ -89,7 +89,7 @@ def show_report(console: Console, report: RunReport, summary: Summary | None) ->
 def show_summary(console: Console, summary: Summary) -> None:
     """Print the tables of a summary that have something to say."""
     sweep = summary.sweep
-    _print_facts(
+    print_facts(
         console,
         f"Sweep {sweep.name}",
         {"state": sweep.state.value, "created": sweep.created, "markets": str(sweep.n_markets)},
@@ -154,7 +154,8 @@ def print_table(console: Console, title: str, table: Table, rows: int = _ROWS) -
         console.print(f"... and {len(table) - rows} more rows", style="dim", highlight=False)
 
 
-def _print_facts(console: Console, title: str, facts: Mapping[str, str]) -> None:
+def print_facts(console: Console, title: str, facts: Mapping[str, str]) -> None:
+    """Print named facts under a title, names in one column."""
     console.print(title, style="bold", markup=False, highlight=False)
     width = max(map(len, facts))
     for name, value in facts.items():

@@ -91,6 +91,11 @@ class ResultStore:
         return self.session.snapshot_id
 
     @property
+    def store(self) -> Store:
+        """The store itself, for what writes beside the fits."""
+        return self._store
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """Named states of the store."""
         return self._store.tags()
@@ -166,6 +171,45 @@ class ResultStore:
             The study asked for no validation.
         """
         return self._group("validation", "")
+
+    @property
+    def forecasts(self) -> tuple[str, ...]:
+        """Names of the forecasts stored beside the fits, oldest first."""
+        from pipeline.store_forecast import list_forecasts
+
+        return list_forecasts(self.session, self.sweep.name)
+
+    def forecast(self, name: str) -> "xr.Dataset":
+        """Open a stored forecast, lazily.
+
+        Parameters
+        ----------
+        name
+            One of `forecasts`, or the name of a scenario: then the newest of its forecasts.
+
+        Returns
+        -------
+        xarray.Dataset
+            share, sales, expense (market, firm, future), share_quantile, sales_quantile (market, quantile,
+            firm, future), efforts (market, firm, effort, future), total_sales (market, future), weight
+            (market, member).
+
+        Raises
+        ------
+        StoreNotFoundError
+            No such forecast.
+        """
+        from pipeline.schema_forecast import forecasts_path
+
+        known = self.forecasts
+        for found in reversed(known):
+            if name in (found, found.rpartition("-")[0]):
+                dataset = open_dataset(self.session, f"{forecasts_path(self.sweep.name)}/{found}")
+                shared = open_dataset(self.session, sweep_path(self.sweep.name))
+                return dataset.assign_coords({axis: shared[axis] for axis in ("market", "firm")})
+        raise StoreNotFoundError(
+            f"The sweep {self.sweep.name} has no forecast {name}; it has: {', '.join(known) or 'none'}."
+        )
 
     @property
     def tables(self) -> "SweepTables":

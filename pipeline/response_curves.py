@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config import Study
-from pipeline.config_catalogue import own_curves
-from pipeline.errors import QueryError
-from pipeline.model import MarketModel, build_model
+from pipeline.model import MarketModel
 from pipeline.panel_market import MarketArrays, market_arrays
+from pipeline.stored_fit import rebuild_model, stored_estimates
 
 if TYPE_CHECKING:
     from pipeline.query import ResultStore
@@ -68,44 +66,13 @@ def response_curves(
     panel = results.panel()
     arrays = market_arrays(panel, market)
     efforts = tuple(map(str, panel["effort"].values))
-    problem = _build(results, model, arrays, efforts)
-    theta, covariance = _estimates(results, market, model, problem)
+    problem = rebuild_model(results, model, arrays, efforts)
+    theta, covariance = stored_estimates(results, market, model, problem)
     units = dict(zip(efforts, map(str, panel["unit"].values), strict=True)) if "unit" in panel else {}
     return tuple(
         _curve(problem, arrays, place, name, units.get(name, "1"), theta, covariance, points)
         for place, name in enumerate(efforts)
     )
-
-
-def _build(results: "ResultStore", model: str, arrays: MarketArrays, efforts: tuple[str, ...]) -> MarketModel:
-    info = results.sweep
-    text = info.attributes.get("study_json")
-    if not text:
-        raise QueryError(f"The sweep {info.name} does not hold its study, so its f cannot be drawn.")
-    study = Study.model_validate_json(text)
-    variants = {variant.name: variant for variant in study.variants()}
-    if model not in variants:
-        raise QueryError(f"The study of the sweep {info.name} has no model {model}.")
-    return build_model(variants[model], arrays, efforts, study.fit, own_curves(study.curves))
-
-
-def _estimates(
-    results: "ResultStore", market: Any, model: str, problem: MarketModel
-) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters and their covariance in the order of the kernels; nan for what is free but undetermined."""
-    fit = results.fits(model).sel(market=market).isel(window=0)
-    names = [str(name) for name in fit["param"].values]
-    places = [names.index(name) for name in problem.names]
-    theta = fit["value"].values[places]
-    if np.isnan(theta).any():
-        raise QueryError(f"Market {market} has no usable fit of {model}; `beed show` says why.")
-    stderr = fit["stderr"].values[places]
-    correlation = fit["correlation"].values[np.ix_(places, places)]
-    covariance = correlation * np.outer(stderr, stderr)
-    fixed = ~problem.vary
-    covariance[fixed] = 0.0
-    covariance[:, fixed] = 0.0
-    return theta, covariance
 
 
 def _curve(

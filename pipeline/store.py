@@ -4,11 +4,11 @@ Local stores are safe against killed processes; nothing calls fsync, so not agai
 """
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import icechunk
 import numpy as np
@@ -24,6 +24,7 @@ from pipeline.schema import (
     sweep_name,
     sweep_path,
 )
+from pipeline.store_forecast import write_forecast
 from pipeline.store_layout import create_sweep_arrays
 from pipeline.store_location import BRANCH, Location
 from pipeline.store_lock import refs_locked
@@ -205,6 +206,31 @@ class Store:
 
             transact(self.location, self._repository, merge, f"panel {data_hash}")
         return path
+
+    def write_forecast(
+        self,
+        sweep: str,
+        name: str,
+        coordinates: Mapping[str, np.ndarray],
+        arrays: Mapping[str, np.ndarray],
+        attributes: Mapping[str, Any],
+    ) -> bool:
+        """Store a forecast beside the fits of a sweep, once; see `pipeline.store_forecast.write_forecast`.
+
+        Returns
+        -------
+        bool
+            False when it was there already.
+        """
+        read_sweep(self.session(), sweep)
+        fresh = False
+
+        def write(session: icechunk.Session) -> None:
+            nonlocal fresh
+            fresh = write_forecast(session, sweep, name, coordinates, arrays, attributes)
+
+        transact(self.location, self._repository, write, f"{sweep}: forecast {name}")
+        return fresh
 
     def panel(self, data_hash: str) -> "xr.Dataset":
         """Open the data with this hash, lazily."""
