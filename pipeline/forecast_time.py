@@ -47,15 +47,17 @@ def future_labels(times: np.ndarray, frequency: str, horizon: int) -> np.ndarray
 
 
 def _months_later(last: np.datetime64, months: np.ndarray) -> np.ndarray:
-    begin = last.astype("datetime64[M]")
-    day = int((last.astype("datetime64[D]") - begin.astype("datetime64[D]")).astype(int))
-    is_last_day = (last.astype("datetime64[D]") + 1).astype("datetime64[M]") != begin
+    one_day, one_month = np.timedelta64(1, "D"), np.timedelta64(1, "M")
+    date, begin = last.astype("datetime64[D]"), last.astype("datetime64[M]")
+    day = int((date - begin.astype("datetime64[D]")) // one_day)
+    is_last_day = (date + one_day).astype("datetime64[M]") != begin
     found = []
-    for month in begin + months:
-        length = int(((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(int))
+    for month in begin + months * one_month:
+        first = month.astype("datetime64[D]")
+        length = int(((month + one_month).astype("datetime64[D]") - first) // one_day)
         # Labels on the last day of months stay there; others keep their day.
         offset = length - 1 if is_last_day and day > 0 else min(day, length - 1)
-        found.append(month.astype("datetime64[D]") + offset)
+        found.append(first + offset * one_day)
     return np.array(found)
 
 

@@ -18,7 +18,7 @@ from pipeline.forecast_total import TotalForecast, forecast_total
 from pipeline.planning_account import Investment, account
 from pipeline.planning_allocation import between
 from pipeline.planning_budget import share_of_budget, steady_market
-from pipeline.planning_cheapest import cheapest_course
+from pipeline.planning_cheapest import cheapest_course, refuse_many
 from pipeline.planning_course import Course
 from pipeline.planning_levers import Levers, make_levers
 from pipeline.planning_path import follow_path, wanted_path
@@ -241,6 +241,8 @@ class _Pilot:
 
     def solve(self, target: float, path: PathKind) -> Solution:
         """Find the levers that end at the target, or as near to it as the bounds allow."""
+        if path == "cheapest":
+            refuse_many(self.levers.low.size)
         now = np.clip(
             self.base.value[self.levers.index, :, self.levers.firm], self.levers.low, self.levers.high
         )

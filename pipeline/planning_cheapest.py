@@ -28,8 +28,8 @@ def refuse_many(unknowns: int) -> None:
     """
     if unknowns > _LARGEST:
         raise PlanError(
-            f"The cheapest path would be searched over {unknowns} unknowns (efforts times periods), and at most "
-            f"{_LARGEST} are searched. Choose a nearer deadline, or another path."
+            f"The cheapest path would be searched over {unknowns} unknowns (efforts times periods); at "
+            f"most {_LARGEST} are searched. Choose a nearer deadline, or another path."
         )
 
 

@@ -1,4 +1,4 @@
-"""Forecasts: the equation under planned efforts, money that buys ratios, reacting rivals, bands that cover."""
+"""Forecasts: the equation under planned efforts, money that buys ratios, reacting rivals, bands."""
 
 import importlib
 import sys
@@ -183,7 +183,7 @@ def test_plans_that_cannot_be_meant_are_refused():
 def test_a_negative_f_is_refused_with_its_place():
     market = random_market()
     plan = plan_efforts(scenario(firms={"B": {"e0": [0.1, 0.1, -9.0, 0.1, 0.1]}}), market)
-    with pytest.raises(ForecastError, match="f of firm B would be .* in period 22"):
+    with pytest.raises(ForecastError, match=r"f of firm B would be .* in period 22"):
         simulate_ahead(market, market.theta, plan, np.full(5, 50.0))
 
 

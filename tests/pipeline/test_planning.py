@@ -233,7 +233,7 @@ def test_chance_is_a_half_when_the_other_firms_are_as_uncertain_as_oneself(plain
 
 def test_index_efforts_need_a_price(plain):
     market = plain.plain_market([0.3, 0.7], [[0.1, 0.2]], kinds=["index"])
-    with pytest.raises(PlanError, match="nothing to change.*--price e0="):
+    with pytest.raises(PlanError, match=r"nothing to change.*--price e0="):
         plan(plain, market, target=0.4)
     with pytest.raises(PlanError, match="e0, an effort of kind index"):
         plan(plain, market, target=0.4, bounds={"e0": [0, 1]})
