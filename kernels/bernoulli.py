@@ -15,62 +15,33 @@ so a few Gauss-Legendre nodes and one Newton correction solve the equation, and 
 is too long for the nodes is halved; the rest of the period restarts from its end.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from kernels.bernoulli_rules import (
     COUNTS,
     END_SLOPE,
     LARGE,
-    MOST_NODES,
     NODES,
     SMALL,
     SPECTRUM,
     WEIGHTS,
 )
+from kernels.bernoulli_work import (
+    END,
+    ETA,
+    EXCESS,
+    FITNESS,
+    GROWTH,
+    HEIGHT,
+    LOG,
+    POWER,
+    RATIO,
+    SHARE,
+    SUM,
+    padded,
+)
 from kernels.elementary import exp, expm1, log, log1p
 from kernels.jit import jit, jit_inline
-
-# Rows of `BernoulliWork.firm`.
-SHARE = 0
-"""Share at the start of the step."""
-LOG = 1
-"""Its logarithm, which goes on where the share underflows."""
-POWER = 2
-"""share**(-a)."""
-FITNESS = 3
-"""g = f share**(-a)."""
-EXCESS = 4
-"""g - m."""
-RATIO = 5
-"""1 + a eta (g - m) at the end of the step."""
-GROWTH = 6
-"""ln(z / share) at the end of the step."""
-END = 7
-"""z at the end of the step."""
-FROM_STATE = 8
-"""Derivative of the time change by ln share at the start."""
-FROM_RESPONSE = 9
-"""Derivative of the time change by f."""
-KEEP = 10
-"""Coefficient of d ln share at the start."""
-GAIN = 11
-"""Coefficient of df."""
-PULL = 12
-"""Coefficient of the time change."""
-BEND = 13
-"""Coefficient of d gamma."""
-N_ROWS = 14
-
-# Rows of `BernoulliWork.node`; the column after the last node is the end of the interval.
-ETA = 0
-"""eta(w)."""
-HEIGHT = 1
-"""H(w)."""
-SUM = 2
-"""Z(w)."""
 
 LARGEST_EXPONENT = 600.0
 _LARGEST_POWER = float(np.exp(LARGEST_EXPONENT))
@@ -81,40 +52,6 @@ _CLOSE_ENOUGH = 1e-5
 _FURTHEST = 5.0
 _NOTHING = 1e-16
 _SMALL_REACH = 0.6
-
-
-class BernoulliWork(NamedTuple):
-    """State and scratch of the general form for N firms; an absent firm has share 0 and log `LOG_OF_ZERO`."""
-
-    firm: NDArray[np.float64]
-    """(row, firm), rows above; `SHARE`, `LOG` and `POWER` are the state."""
-    node: NDArray[np.float64]
-    """(3, node), rows above; entries beyond the nodes in use mean nothing, here and in the tables below."""
-    growth: NDArray[np.float64]
-    """(node * firm,) ln(z / share) at the nodes and at the end."""
-    rise: NDArray[np.float64]
-    """(node * firm,) z / share."""
-    inverse: NDArray[np.float64]
-    """(node * firm,) 1 / (1 + a eta (g - m))."""
-
-
-@jit
-def _padded(count):
-    """Round up to whole vector registers: the rest of a loop costs more one by one than all together."""
-    return (count + 7) // 8 * 8
-
-
-@jit
-def make_bernoulli_work(n_firms):
-    """Allocate the state and scratch of the general form."""
-    size = _padded((MOST_NODES + 1) * n_firms)
-    return BernoulliWork(
-        np.zeros((N_ROWS, n_firms)),
-        np.ones((3, _padded(MOST_NODES + 1))),
-        np.zeros(size),
-        np.zeros(size),
-        np.zeros(size),
-    )
 
 
 @jit
@@ -225,14 +162,14 @@ def evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse):
     """Fill the tables at the nodes of [0, w] and at its end."""
     n = firm.shape[1]
     count = COUNTS[rule]
-    for k in range(_padded(count + 1)):
+    for k in range(padded(count + 1)):
         node[ETA, k] = duration_of_change(a, m, w * NODES[rule, k])
     for k in range(count + 1):
         factor = a * node[ETA, k]
         for i in range(n):
             growth[k * n + i] = factor * firm[EXCESS, i]
     inverse_a = 1.0 / a
-    for e in range(_padded((count + 1) * n)):
+    for e in range(padded((count + 1) * n)):
         x = growth[e]
         inverse[e] = 1.0 / max(1.0 + x, 1e-300)
         y = log1p(x) * inverse_a
@@ -243,7 +180,7 @@ def evaluate_nodes(a, m, w, rule, firm, node, growth, rise, inverse):
         for i in range(n):
             total += firm[SHARE, i] * rise[k * n + i]
         node[SUM, k] = total
-    for k in range(_padded(count + 1)):
+    for k in range(padded(count + 1)):
         node[HEIGHT, k] = exp(-a * log(node[SUM, k]))
 
 

@@ -16,7 +16,8 @@ e~_j = d ln y_j / da at fixed s. P is shifted along share, which adds 0 to centr
 common to all d ln share comes out as a common addend: no step needs to centre.
 """
 
-from kernels.bernoulli import (
+from kernels.bernoulli_rules import COUNTS, NODES, WEIGHTS
+from kernels.bernoulli_work import (
     BEND,
     END,
     ETA,
@@ -34,7 +35,6 @@ from kernels.bernoulli import (
     SHARE,
     SUM,
 )
-from kernels.bernoulli_rules import COUNTS, NODES, WEIGHTS
 from kernels.elementary import exp, log
 from kernels.jit import jit, jit_inline
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.bernoulli import BernoulliWork, make_bernoulli_work
+from kernels.bernoulli_work import BernoulliWork, make_bernoulli_work
 from kernels.jit import jit
 from kernels.membership import mark_changes
 from kernels.simplex import helmert_factors, helmert_row

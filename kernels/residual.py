@@ -12,7 +12,7 @@ there).
 
 import numpy as np
 
-from kernels.bernoulli import LOG, SHARE
+from kernels.bernoulli_work import LOG, SHARE
 from kernels.elementary import LOG_OF_ZERO, exp, log
 from kernels.evaluate import evaluate
 from kernels.jit import jit

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kernels.bernoulli import LOG, SHARE, make_bernoulli_work
+from kernels.bernoulli_work import LOG, SHARE, make_bernoulli_work
 from kernels.elementary import LOG_OF_ZERO
 from kernels.jit import jit
 from kernels.membership import mark_changes

@@ -13,11 +13,7 @@ from numpy.typing import NDArray
 
 from kernels.advance import lag, relaxation, softmax
 from kernels.bernoulli import (
-    EXCESS,
-    FITNESS,
-    LOG,
     MAX_STEPS,
-    SHARE,
     at_rest,
     evaluate_nodes,
     find_step,
@@ -35,6 +31,7 @@ from kernels.bernoulli_tangent import (
     time_change_bend,
     time_change_coefficients,
 )
+from kernels.bernoulli_work import EXCESS, FITNESS, LOG, SHARE
 from kernels.elementary import exp
 from kernels.jit import jit
 from kernels.membership import admit, admit_tangent

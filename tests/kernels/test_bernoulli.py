@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from kernels import bernoulli
+from kernels import bernoulli, bernoulli_work
 from kernels.bernoulli_rules import COUNTS, END_SLOPE, END_VALUE, LARGE, NODES, SMALL, SPECTRUM, WEIGHTS
 from kernels.shares import simulate_shares
 
@@ -26,9 +26,9 @@ def random_step(seed, a, n=6, tau=0.4):
     rng = np.random.default_rng(seed)
     share = rng.dirichlet(np.ones(n))
     f = rng.uniform(0.05, 1.0, (1, n))
-    work = bernoulli.make_bernoulli_work(n)
-    work.firm[bernoulli.SHARE] = share
-    work.firm[bernoulli.LOG] = np.log(share)
+    work = bernoulli_work.make_bernoulli_work(n)
+    work.firm[bernoulli_work.SHARE] = share
+    work.firm[bernoulli_work.LOG] = np.log(share)
     bernoulli.set_power(a, work.firm)
     return share, f[0], tau, work, bernoulli.set_fitness(a, 0, f, work.firm)
 
