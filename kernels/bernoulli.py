@@ -325,7 +325,10 @@ def finish_state(a, total, firm):
         if tiny:
             firm[SHARE, i] = exp(firm[LOG, i])
         # share'**(-a) without another power: share' = share ratio**(1/a) / Z.
-        firm[POWER, i] = min(firm[POWER, i] * scale / max(firm[RATIO, i], 1e-300), _LARGEST_POWER)
+        ratio, largest = max(firm[RATIO, i], 1e-300), _LARGEST_POWER
+        factor = scale / ratio if ratio >= 1.0 or scale < largest * ratio else largest
+        small = factor <= 1.0 or firm[POWER, i] < largest / factor
+        firm[POWER, i] = firm[POWER, i] * factor if small else largest
 
 
 @jit_inline
