@@ -91,7 +91,9 @@ def simulate_shares(
         entry_share,
     )
     out = np.empty_like(given.response)
-    failed = _simulate_all(given, observe == "mean", out)
+    # Compiled code passes over what overflows in silence (it is dealt with); uncompiled code would warn.
+    with np.errstate(over="ignore", invalid="ignore"):
+        failed = _simulate_all(given, observe == "mean", out)
     _refuse_failure(failed, given)
     return out.reshape(given.shape)
 
