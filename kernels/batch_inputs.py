@@ -1,14 +1,13 @@
 """Checks of what a batch of fits is given, so that compiled code can trust every shape, index and number."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kernels.jit import jit
-from kernels.residual import ILR, PLAIN, MarketData, observed_target
-from kernels.simplex import helmert_factors, helmert_row
+from kernels.market import ILR, PLAIN, MarketData, observed_target, write_target
+from kernels.simplex import helmert_factors
 from kernels.trajectory import INVESTMENT, SCALED
 
 _MARKET_SHAPES = {
@@ -196,28 +195,10 @@ def _write_targets(markets, used, kind, targets):
     or -1. (Calling it for thousands of markets takes as long as their fits.)
     """
     n_firms = markets.active.shape[2]
-    factors = helmert_factors(n_firms)
-    coordinates = np.zeros(n_firms)
+    factors, coordinates = helmert_factors(n_firms), np.zeros(n_firms)
     for row, market in enumerate(used):
-        position = 0
-        for t in range(markets.first, markets.active.shape[1]):
-            present = markets.active[market, t]
-            last = -1
-            for i in range(n_firms):
-                share = markets.share[market, t, i]
-                if not present[i]:
-                    continue
-                if not (share > 0.0 or (kind == PLAIN and share == 0.0)):
-                    return market
-                coordinates[i] = math.log(share) if kind == ILR else share
-                last = i
-            if kind == ILR:
-                helmert_row(factors, present, coordinates, targets[row], position)
-            for i in range(last):
-                if present[i]:
-                    if kind == PLAIN:
-                        targets[row, position] = coordinates[i]
-                    position += 1
+        if not write_target(one_market(markets, market), kind, factors, coordinates, targets[row]):
+            return market
     return -1
 
 

@@ -1,5 +1,6 @@
 """What is known about one market, the scratch arrays to model it, and its observed coordinates."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -160,16 +161,33 @@ def observed_target(data: MarketData, kind: int) -> NDArray[np.float64]:
             f"The observed share of firm {i} in period {t} is {data.share[t, i]}; expected it to be {wanted}."
         )
     target = np.empty(n_observations(data))
-    factors = helmert_factors(share.shape[1])
-    position = 0
-    for t in range(data.first, share.shape[0]):
-        present = data.active[t]
-        rows = int(present.sum()) - 1
-        if rows <= 0:
-            continue
-        if kind == ILR:
-            helmert_row(factors, present, np.log(share[t]), target, position)
-        else:
-            target[position : position + rows] = share[t][present][:-1]
-        position += rows
+    write_target(data, kind, helmert_factors(share.shape[1]), np.empty(share.shape[1]), target)
     return target
+
+
+@jit
+def write_target(data, kind, factors, coordinates, target):
+    """Write what `observed_target` gives into ``target``; tell whether all shares could be compared with.
+
+    ``factors`` are `helmert_factors` of the firms, ``coordinates`` (firm,) is scratch.
+    """
+    position = 0
+    for t in range(data.first, data.share.shape[0]):
+        present = data.active[t]
+        last = -1
+        for i in range(present.size):
+            share = data.share[t, i]
+            if not present[i]:
+                continue
+            if not (share > 0.0 or (kind == PLAIN and share == 0.0)):
+                return False
+            coordinates[i] = math.log(share) if kind == ILR else share
+            last = i
+        if kind == ILR:
+            helmert_row(factors, present, coordinates, target, position)
+        for i in range(last):
+            if present[i]:
+                if kind == PLAIN:
+                    target[position] = coordinates[i]
+                position += 1
+    return True
