@@ -65,15 +65,14 @@ def own_curves(sections: Mapping[str, CurveSection]) -> dict[str, "Curve"]:
     kernels.expression.ExpressionError
         When a formula is refused; `load_study` has said so before.
     """
-    from kernels.catalogue import Domain, user_curve
+    from kernels.catalogue import DOMAINS, user_curve
 
-    domains = {"real": Domain(), "nonnegative": Domain(0.0), "positive": Domain(0.0, open=True)}
     return {
         name: user_curve(
             name,
             section.formula,
             [_own_parameter(key, parameter) for key, parameter in section.parameters.items()],
-            domains[section.domain],
+            DOMAINS[section.domain],
         )
         for name, section in sections.items()
     }

@@ -110,10 +110,6 @@ class QueryError(BeedError, ValueError):
     exit_code = ExitCode.REFUSED
 
 
-class FitError(BeedError, ArithmeticError):
-    """A calibration that cannot be carried out; inside a sweep it becomes a status code instead."""
-
-
 class StoreError(BeedError, OSError):
     """The store cannot be read or written."""
 

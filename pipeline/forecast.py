@@ -14,8 +14,7 @@ from pipeline.forecast_draws import Member, draw_parameters, model_weights, shar
 from pipeline.forecast_efforts import plan_efforts
 from pipeline.forecast_market import FutureMarket, future_market
 from pipeline.forecast_path import Ahead, ForecastError, simulate_ahead
-from pipeline.forecast_time import season_length
-from pipeline.forecast_total import TotalForecast, forecast_total
+from pipeline.forecast_total import TotalForecast, market_total
 from pipeline.query_tables import select_markets, select_models
 from pipeline.seeds import fit_seed
 
@@ -173,13 +172,7 @@ def _forecast_market(
     results: "ResultStore", scenario: Scenario, members: tuple[Member, ...], ahead: list[FutureMarket]
 ) -> MarketForecast:
     market = ahead[0]
-    total = forecast_total(
-        scenario.total_sales,
-        market.past_sales,
-        market.past_period,
-        market.period,
-        season_length(market.frequency),
-    )
+    total = market_total(scenario.total_sales, market)
     courses = [simulate_ahead(one, one.theta, plan_efforts(scenario, one), total.median) for one in ahead]
     weights = np.array([member.weight for member in members])
     share = np.tensordot(weights, np.array([course.share for course in courses]), axes=1)

@@ -4,6 +4,7 @@ All but the last are curves fitted to the logarithm of total sales, so what they
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ from scipy.optimize import least_squares
 
 from pipeline.config_scenario import TotalSection
 from pipeline.errors import QueryError
+from pipeline.forecast_time import season_length
+
+if TYPE_CHECKING:
+    from pipeline.forecast_market import FutureMarket
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +44,13 @@ class TotalForecast:
         if noise:
             log = log + self.noise * rng.standard_normal((count, self.median.size))
         return np.asarray(self.median * np.exp(log))
+
+
+def market_total(section: TotalSection, market: "FutureMarket") -> TotalForecast:
+    """Continue the sales of a calibrated market over its periods to come; see `forecast_total`."""
+    return forecast_total(
+        section, market.past_sales, market.past_period, market.period, season_length(market.frequency)
+    )
 
 
 def forecast_total(

@@ -13,8 +13,7 @@ from pipeline.errors import PlanError
 from pipeline.forecast_efforts import held_efforts
 from pipeline.forecast_market import FutureMarket, future_market
 from pipeline.forecast_response import ResponseAhead
-from pipeline.forecast_time import season_length
-from pipeline.forecast_total import forecast_total
+from pipeline.forecast_total import market_total
 from pipeline.game_payoff import Outcome, Table
 from pipeline.game_response import best_response
 from pipeline.planning import best_model, one_market
@@ -117,13 +116,7 @@ def play(results: "ResultStore", settings: GameSettings) -> Game:
     model = best_model(results, label, settings.model)
     horizon = 1 if settings.horizon == "steady" else settings.horizon
     market = future_market(results, label, model, horizon, settings.start)
-    total = forecast_total(
-        settings.total_sales,
-        market.past_sales,
-        market.past_period,
-        market.period,
-        season_length(market.frequency),
-    )
+    total = market_total(settings.total_sales, market)
     return play_market(market, settings, total.median)
 
 

@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 
 from kernels.expression import Expression, ExpressionError, parse
-from pipeline.config_data import EffortSection
-
-FUNCTIONS: Mapping[str, int | tuple[int, int]] = {"market_mean": 1, "firm_mean": 1, "lag": (1, 2)}
-"""Functions that formulas of efforts have besides the usual ones, with their numbers of arguments."""
+from pipeline.config_data import EFFORT_FUNCTIONS, EffortSection
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def build_effort(name: str, section: EffortSection, columns: Sequence[str]) -> E
     if section.formula is None:
         column = section.column or name
         return Effort(name, section.kind, section.unit, section.description or column, (column,), None)
-    expression = parse(section.formula, columns, functions=FUNCTIONS)
+    expression = parse(section.formula, columns, functions=EFFORT_FUNCTIONS)
     effort = Effort(
         name, section.kind, section.unit, section.description or section.formula, expression.names, expression
     )

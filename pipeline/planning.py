@@ -13,8 +13,8 @@ from pipeline.forecast_efforts import EffortPlan, held_efforts
 from pipeline.forecast_market import FutureMarket, future_market
 from pipeline.forecast_path import Ahead, ForecastError, simulate_ahead
 from pipeline.forecast_response import ResponseAhead
-from pipeline.forecast_time import periods_until, season_length
-from pipeline.forecast_total import TotalForecast, forecast_total
+from pipeline.forecast_time import periods_until
+from pipeline.forecast_total import TotalForecast, market_total
 from pipeline.planning_account import Investment, account
 from pipeline.planning_allocation import between
 from pipeline.planning_budget import share_of_budget, steady_market
@@ -146,13 +146,7 @@ def flight_plan(results: "ResultStore", settings: PlanSettings) -> FlightPlan:
     frequency = str(panel["time"].attrs.get("frequency", "1"))
     horizon = periods_until(panel["time"].values, frequency, settings.by)
     market = future_market(results, label, model, horizon, settings.start)
-    total = forecast_total(
-        settings.total_sales,
-        market.past_sales,
-        market.past_period,
-        market.period,
-        season_length(market.frequency),
-    )
+    total = market_total(settings.total_sales, market)
     return plan_market(market, settings, total, stored_replicates(results, market))
 
 

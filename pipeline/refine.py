@@ -14,7 +14,6 @@ Vector = NDArray[np.float64]
 
 # Tighter than lmfit's 1.5e-8: a reported optimum should not depend on where the search came from.
 _TOLERANCE = 1e-12
-_LEAST_SQUARES = frozenset({"leastsq", "least_squares"})
 _NEEDS_FINITE_BOUNDS = frozenset({"differential_evolution", "dual_annealing", "shgo"})
 _TAKES_SEED = {"differential_evolution": "seed", "dual_annealing": "seed", "basinhopping": "seed"}
 # What lmfit sees where the model cannot be evaluated: worse than anything, and finite.
@@ -169,9 +168,7 @@ class _Constraints:
     def vector(self, parameters: lmfit.Parameters) -> Vector:
         """Collect all parameters in the order of the model."""
         theta = self._start.copy()
-        for index in self._free:
-            theta[index] = parameters[self._aliases[index]].value
-        for index in self._dependent:
+        for index in (*self._free, *self._dependent):
             theta[index] = parameters[self._aliases[index]].value
         return theta
 
