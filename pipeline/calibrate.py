@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from kernels.catalogue import Curve
 from kernels.response import ResponseError
+from pipeline.adjustment import adjustment_rate
 from pipeline.config import FitSection, UncertaintySection, Variant
 from pipeline.covariance import correlation_of
 from pipeline.model import MarketModel, build_model, first_periods, market_data
 from pipeline.panel_market import MarketArrays
 from pipeline.refine import Refined, RefineSettings, refine
 from pipeline.schema import Status
+from pipeline.scores import fit_rmse
 from pipeline.starts import distinct, sample_starts
 from pipeline.uncertainty import Uncertainty, assess_uncertainty
-from pipeline.validation import share_errors
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -52,10 +53,10 @@ class FitRecord:
         (S,) cost that screening reached from each start.
     share
         (T, N) modelled shares over all periods of the market.
-    error
-        Errors in the periods that were not fitted, by metric.
     uncertainty
         Intervals, replicates and weak directions; None when the fit is not usable.
+    model, theta
+        The least-squares problem that was solved, and all its (P,) parameters; None when not usable.
     message
         What the optimiser said.
     """
@@ -69,8 +70,9 @@ class FitRecord:
     statistic: Mapping[str, float] = field(default_factory=dict)
     start_cost: Vector = field(default_factory=lambda: np.empty(0))
     share: Matrix = field(default_factory=lambda: np.empty((0, 0)))
-    error: Mapping[str, float] = field(default_factory=dict)
     uncertainty: Uncertainty | None = None
+    model: MarketModel | None = None
+    theta: Vector = field(default_factory=lambda: np.empty(0))
     message: str = ""
 
 
@@ -183,7 +185,8 @@ def _record(
         _information(residual, n_free)
         | uncertainty.statistic
         | {
-            "rmse": share_errors(share[fitted], market.share[fitted], market.active[fitted])["rmse"],
+            "rmse": fit_rmse(share[fitted], market.share[fitted], market.active[fitted]),
+            "adjustment_rate": _adjustment_rate(model, theta, share[fitted], fitted),
             "nfev": float(refined.evaluations),
             "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
             "seconds": time.perf_counter() - began,
@@ -199,10 +202,27 @@ def _record(
         statistic=statistic,
         start_cost=start_cost,
         share=share,
-        error=share_errors(share[n_train:], market.share[n_train:], market.active[n_train:]),
         uncertainty=uncertainty,
+        model=model,
+        theta=theta,
         message=refined.message,
     )
+
+
+def _adjustment_rate(model: MarketModel, theta: Vector, share: Matrix, fitted: slice) -> float:
+    data = model.data
+    response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
+    values = dict(zip(model.names, theta.tolist(), strict=True))
+    scale = {"investment": 0.0, "proportional": 1.0}
+    rate = adjustment_rate(
+        response[fitted],
+        share,
+        data.total_sales[fitted],
+        jump_price=values["jump_price"],
+        returns_to_scale=scale.get(model.variant.form, values["returns_to_scale"]),
+        reference_sales=float(data.reference_sales),
+    )
+    return float(np.average(rate, weights=data.duration[fitted]))
 
 
 def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:

@@ -8,17 +8,18 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from kernels.catalogue import CURVES
-from pipeline.baselines import predict_shares
+from pipeline.assess import baseline_forecaster, measure, model_forecaster
 from pipeline.calibrate import FitRecord, calibrate_market
 from pipeline.config import Study, Variant
 from pipeline.config_catalogue import own_curves
 from pipeline.config_parameters import INITIAL, JUMP_PRICE, variant_parameters
 from pipeline.directions import N_DIRECTIONS
+from pipeline.metrics import METRICS, pool
 from pipeline.panel_market import MarketArrays, iterate_markets
 from pipeline.schema import SIDES, STATISTIC_NAMES, VARIABLE, ModelLayout, ParameterLabel, pack_statistics
 from pipeline.seeds import fit_seed
 from pipeline.uncertainty import Uncertainty
-from pipeline.validation import METRICS, n_training, share_errors, window_names
+from pipeline.validation import FUTURES, Window, n_steps, windows_of
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -94,12 +95,12 @@ def calibrate_chunk(panel: xr.Dataset, variant: Variant, study: Study) -> Arrays
     efforts = tuple(str(name) for name in panel["effort"].values)
     layout = describe_model(variant, study, panel["firm"].values)
     columns = {label.name: position for position, label in enumerate(layout.parameters)}
-    windows = window_names(study.validation.holdout)
-    arrays = _empty(panel, len(windows), len(columns), study)
+    windows = windows_of(study.validation)
+    arrays = _empty(panel, windows, len(columns), study)
     for position, market in enumerate(iterate_markets(panel)):
         seed = fit_seed(study.seed, variant.name, market.market)
-        for window, name in enumerate(windows):
-            count = n_training(market.times.size, study.validation.holdout) if name == "holdout" else None
+        for place, window in enumerate(windows):
+            count = window.n_training(market.times.size)
             record = calibrate_market(
                 variant,
                 market,
@@ -110,28 +111,42 @@ def calibrate_chunk(panel: xr.Dataset, variant: Variant, study: Study) -> Arrays
                 n_train=count,
                 uncertainty=study.uncertainty,
             )
-            _store(arrays, (position, window), record, columns, panel, market)
+            _store(arrays, (position, place), record, columns, panel, market)
+            ahead = window.n_ahead(market.times.size)
+            if ahead and record.model is not None:
+                forecaster = model_forecaster(
+                    record.model, record.theta, study.fit.initial, study.validation.state
+                )
+                _store_errors(arrays, (position, place), measure(forecaster, market, count, ahead))
     return arrays
 
 
 def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
-    """Measure one baseline on some markets: ``error`` of shape (market, window, metric)."""
-    windows = window_names(study.validation.holdout)
-    error = np.full((panel.sizes["market"], len(windows), len(METRICS)), np.nan)
+    """Measure one baseline on some markets.
+
+    Returns
+    -------
+    dict of str to array
+        ``error`` of shape (market, window, future, metric) and ``step_error`` of shape (market, window, future,
+        step, metric).
+    """
+    windows = windows_of(study.validation)
+    empty = _empty(panel, windows, 0, study)
+    arrays = {name: array for name, array in empty.items() if VARIABLE[name].group == "validation"}
+    forecaster = baseline_forecaster(baseline)
     for position, market in enumerate(iterate_markets(panel)):
-        count = n_training(market.times.size, study.validation.holdout)
-        if count < 1:
-            continue
-        predicted = predict_shares(baseline, market, count)
-        found = share_errors(predicted[count:], market.share[count:], market.active[count:])
-        error[position, windows.index("holdout")] = [found[metric] for metric in METRICS]
-    return {"error": error}
+        for place, window in enumerate(windows):
+            ahead = window.n_ahead(market.times.size)
+            if ahead:
+                count = window.n_training(market.times.size)
+                _store_errors(arrays, (position, place), measure(forecaster, market, count, ahead))
+    return arrays
 
 
-def _empty(panel: xr.Dataset, n_windows: int, n_parameters: int, study: Study) -> Arrays:
+def _empty(panel: xr.Dataset, windows: tuple[Window, ...], n_parameters: int, study: Study) -> Arrays:
     sizes = {
         "market": panel.sizes["market"],
-        "window": n_windows,
+        "window": len(windows),
         "param": n_parameters,
         "param_": n_parameters,
         "stat": len(STATISTIC_NAMES),
@@ -143,13 +158,13 @@ def _empty(panel: xr.Dataset, n_windows: int, n_parameters: int, study: Study) -
         "direction": N_DIRECTIONS,
         "firm": panel.sizes["firm"],
         "time": panel.sizes["time"],
-        "metric": len(METRICS),
+        "metric": len(METRICS) if len(windows) > 1 else 0,
+        "future": len(FUTURES),
+        "step": n_steps(windows, panel.sizes["time"]),
     }
     arrays = {}
     for name, variable in VARIABLE.items():
-        if (name == "error" and not study.validation.holdout) or 0 in [
-            sizes.get(dim, 1) for dim in variable.dims
-        ]:
+        if any(sizes.get(dim, 1) == 0 and dim not in ("param", "param_") for dim in variable.dims):
             continue
         shape = [sizes[dim] for dim in variable.dims if dim != "model"]
         arrays[name] = np.full(shape, variable.fill, dtype=variable.dtype)
@@ -180,8 +195,12 @@ def _store(
     firms = np.searchsorted(panel["firm"].values, market.firms)
     times = np.searchsorted(panel["time"].values, market.times)
     arrays["share"][place][np.ix_(firms, times)] = record.share.T
-    if "error" in arrays:
-        arrays["error"][place] = [record.error[metric] for metric in METRICS]
+
+
+def _store_errors(arrays: Arrays, place: tuple[int, int], errors: NDArray[np.float64]) -> None:
+    """Put the errors (future, period ahead, metric) of one window in their place, and what they come to."""
+    arrays["step_error"][place][:, : errors.shape[1]] = errors
+    arrays["error"][place] = pool(errors, tuple(METRICS))
 
 
 def _store_uncertainty(

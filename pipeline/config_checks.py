@@ -12,6 +12,7 @@ from pipeline.config_check_uncertainty import check_uncertainty
 from pipeline.config_cluster import KEYS_OF_KIND, ClusterSection
 from pipeline.config_data import EFFORT_FUNCTIONS, EXTENSIONS, DataSection
 from pipeline.config_findings import Findings
+from pipeline.config_fit import ValidationSection
 from pipeline.config_location import is_url
 from pipeline.config_models import CARRY_OVER_KEYS, RESPONSE_KEYS
 from pipeline.config_parameters import RESERVED
@@ -55,11 +56,19 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
     check_uncertainty(study, findings)
     if study.simulate is not None:
         check_simulate(study, study.simulate, findings)
-    if study.validation.baselines and not study.validation.holdout:
-        expected = "a holdout > 0 beside baselines: the part of the periods that they forecast"
-        findings.add(("validation", "holdout"), f"{study.validation.holdout:g}", expected)
+    _check_validation(study.validation, findings)
     _check_cluster(study.cluster, findings)
     return findings.problems
+
+
+def _check_validation(validation: ValidationSection, findings: Findings) -> None:
+    if validation.baselines and not (validation.holdout or validation.origins):
+        expected = "a holdout > 0 (or origins) beside baselines: the part of the periods that they forecast"
+        findings.add(("validation", "holdout"), f"{validation.holdout:g}", expected)
+    for key in ("horizon", "step"):
+        if key in validation.model_fields_set and not validation.origins:
+            expected = f"origins > 0 beside {key}: how many rolling origins there are"
+            findings.add(("validation", "origins"), f"{validation.origins}", expected)
 
 
 def _check_effort_names(study: Study, findings: Findings) -> None:

@@ -26,7 +26,7 @@ Method = Literal[
     "shgo",
 ]
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
-Baseline = Literal["last", "mean", "attraction", "wiener"]
+Baseline = Literal["last", "mean", "smoothing", "attraction", "mci", "wiener"]
 Bounds = Annotated[
     tuple[Number | None, Number | None], Field(description="[smallest, largest]; null: no bound.")
 ]
@@ -82,6 +82,25 @@ class ValidationSection(Section):
         description="Fraction of the periods, the last ones, kept from a second fit and forecast by it; "
         "0: none.",
     )
+    origins: Integer = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Rolling origins: fits that end at so many points in time, each followed by forecasts; "
+        "beside a holdout they lie before it.",
+    )
+    horizon: Integer = Field(
+        default=1, ge=1, description="Periods that are forecast from every rolling origin, at most."
+    )
+    step: Integer = Field(
+        default=1, ge=1, description="Periods from one origin to the next, and from the last one to the end."
+    )
+    state: Literal["fitted", "observed"] = Field(
+        default="fitted",
+        description="Shares at which a model's forecasts start: the modelled ones of the last fitted period, "
+        "or the observed ones.",
+    )
     baselines: OneOrMany[Baseline] = Field(
-        default=(), description="Yardsticks fitted on the same periods: last, mean, attraction, wiener."
+        default=(),
+        description="Yardsticks fitted on the same periods: last, mean, smoothing, attraction, mci, wiener.",
     )

@@ -19,7 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config import Variant
-from pipeline.validation import n_training
+from pipeline.validation import Window
 
 #: An effort "equals" another one when they differ by less than this part of the largest.
 _TOLERANCE = 1e-12
@@ -97,14 +97,14 @@ class StructureCheck:
         Free parameters of a model in a market of that many firms.
     first
         First fitted period: 1 when the first observed shares are the initial state, else 0.
-    holdout
-        Part of the periods, the last ones, that the shortest window does not have.
+    windows
+        Periods calibrated on.
     """
 
     variants: tuple[Variant, ...]
     columns: Callable[[Variant, int], int]
     first: int = 1
-    holdout: float = 0.0
+    windows: tuple[Window, ...] = (Window("all", "all"),)
     _cases: dict[tuple[str, str], _Case] = field(default_factory=dict)
     _seen: int = 0
 
@@ -132,7 +132,8 @@ class StructureCheck:
     def _count_residuals(self, label: Any, active: NDArray[np.bool_]) -> None:
         present = active.sum(axis=0)
         present = present[present > 0]
-        fitted = present[self.first : n_training(present.size, self.holdout)]
+        shortest = min(window.n_training(present.size) for window in self.windows)
+        fitted = present[self.first : shortest]
         residuals = int(np.maximum(fitted - 1, 0).sum())
         firms = int(active.any(axis=1).sum())
         for variant in self.variants:

@@ -10,8 +10,9 @@ import numpy as np
 from pipeline.config import Study, Variant
 from pipeline.cost import MarketSize, seconds_per_fit
 from pipeline.identifiability import StructuralWarning, StructureCheck
+from pipeline.metrics import METRICS
 from pipeline.schema import ModelLayout, SweepLayout, layout_bytes, sweep_name
-from pipeline.validation import METRICS, window_names
+from pipeline.validation import FUTURES, n_steps, windows_of
 
 #: Seconds that a task should take: dask and the store cost some 10 ms for each.
 TASK_SECONDS = 1.0
@@ -198,7 +199,8 @@ def plan(
     variants = study.variants()
     markets = np.asarray(panel.markets)
     size = MarketSize(len(panel.firms), len(panel.times), len(panel.efforts))
-    windows = window_names(study.validation.holdout)
+    windows = windows_of(study.validation)
+    validated = len(windows) > 1
     columns = functools.cache(columns)
     costs = {
         variant.name: seconds_per_fit(
@@ -217,13 +219,15 @@ def plan(
         firms=np.asarray(panel.firms),
         times=np.asarray(panel.times),
         models=tuple(describe(variant) for variant in variants),
-        windows=windows,
+        windows=tuple(window.name for window in windows),
         n_starts=study.fit.starts,
         n_replicates=study.uncertainty.bootstrap,
         intervals=study.uncertainty.methods,
         levels=study.uncertainty.levels,
         baselines=study.validation.baselines,
-        metrics=tuple(METRICS) if study.validation.holdout else (),
+        metrics=tuple(METRICS) if validated else (),
+        futures=FUTURES if validated else (),
+        n_steps=n_steps(windows, size.periods),
         chunk=chunk,
     )
     models = tuple(
@@ -259,7 +263,7 @@ def check_structure(
 ) -> tuple[StructuralWarning, ...]:
     """Look for structural identifiability problems, a bounded block of markets at a time."""
     first = 1 if study.fit.initial == "observed" else 0
-    check = StructureCheck(variants, columns, first, study.validation.holdout)
+    check = StructureCheck(variants, columns, first, windows_of(study.validation))
     step = max(BLOCK_BYTES // max(size.bytes, 1), 1)
     for block in panel.blocks(step):
         check.add(block)

@@ -6,7 +6,8 @@
     /panels/<data hash>                   the data calibrated on: sales (market, firm, time),
                                           efforts (market, firm, effort, time), ...
     /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, interval_method,
-                                          level, side, direction, firm, time, stat, model, metric;
+                                          level, side, direction, firm, time, stat, model,
+                                          future, step, metric;
                                           attributes: study text, state, created, hashes, versions
     /sweeps/<study>-<hash8>/fits/<model>          the variables of group ``fits`` below;
                                                   coordinates param, param_, unit
@@ -126,6 +127,10 @@ class SweepLayout:
     baselines, metrics
         Names of further rows of ``validation``, and of the errors measured; without metrics there is no
         such group.
+    futures
+        What forecasts know of the periods ahead.
+    n_steps
+        Periods forecast at most; with 0 there is no array of errors by period.
     chunk
         Markets in one chunk, the grain of the work: a task is one or more whole chunks.
     """
@@ -142,6 +147,8 @@ class SweepLayout:
     n_directions: int = 4
     baselines: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    futures: tuple[str, ...] = ("given",)
+    n_steps: int = 0
     chunk: int = 8
 
     def sizes(self, model: ModelLayout) -> dict[str, int]:
@@ -162,6 +169,8 @@ class SweepLayout:
             "direction": self.n_directions,
             "model": len(self.models) + len(self.baselines),
             "metric": len(self.metrics),
+            "future": len(self.futures),
+            "step": self.n_steps,
         }
 
     def variables(self, group: Group) -> tuple[Variable, ...]:
@@ -173,6 +182,7 @@ class SweepLayout:
             and ("replicate" not in variable.dims or self.n_replicates > 0)
             and ("interval_method" not in variable.dims or (self.intervals and self.levels))
             and ("metric" not in variable.dims or self.metrics)
+            and ("step" not in variable.dims or self.n_steps > 0)
         )
 
 

@@ -185,11 +185,21 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "error",
         "validation",
-        (*_FIT, "model", "metric"),
+        (*_FIT, "model", "future", "metric"),
         "float64",
         np.nan,
         "see metric",
-        "error of the predicted shares",
+        "error of the forecast shares, all periods ahead pooled",
+    ),
+    Variable(
+        "step_error",
+        "validation",
+        (*_FIT, "model", "future", "step", "metric"),
+        "float64",
+        np.nan,
+        "see metric",
+        "error of the forecast shares of one period ahead",
+        optional=True,
     ),
 )
 VARIABLE: Mapping[str, Variable] = {variable.name: variable for variable in VARIABLES}
@@ -217,6 +227,7 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("rank", "count", "directions of the parameters that the data see"),
     Statistic("condition", "1", "condition number of the scaled Jacobian"),
     Statistic("autocorrelation", "1", "correlation of errors from one period to the next, bias corrected"),
+    Statistic("adjustment_rate", "1 / period", "rate at which shares near their long run; negative: they part"),
     Statistic("nfev", "count", "evaluations of residual and Jacobian"),
     Statistic("starts_agree", "count", "starts that reached the best cost"),
     Statistic("seconds", "s", "time spent on this fit"),
@@ -244,6 +255,8 @@ COORDINATE_ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "stat": {"long_name": "fit statistic"},
     "model": {"long_name": "model or baseline"},
     "metric": {"long_name": "measure of error"},
+    "future": {"long_name": "efforts and market total ahead: given, or carried forward"},
+    "step": {"long_name": "periods ahead of the last one fitted", "units": "1"},
 }
 
 

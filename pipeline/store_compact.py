@@ -53,7 +53,7 @@ def _compact_array(group: zarr.Group, old: zarr.Array) -> None:
     step = max(_CHUNK_BYTES // max(row, 1) // old.chunks[0], 1) * old.chunks[0]
     chunks = chunk_shape(variable, sizes, step)
     if "model" in variable.dims:
-        chunks = (*chunks[:2], sizes["model"], chunks[3])
+        chunks = (*chunks[:2], sizes["model"], *chunks[3:])
     fresh = create_array(group, variable, old.shape, chunks, overwrite=True)
     fresh = fresh.with_config({"write_empty_chunks": True})
     for start in range(0, old.shape[0], chunks[0]):

@@ -49,6 +49,9 @@ def create_sweep_arrays(group: zarr.Group, layout: SweepLayout) -> None:
     if layout.metrics:
         coordinates["model"] = np.array(validated)
         coordinates["metric"] = np.array(layout.metrics)
+        coordinates["future"] = np.array(layout.futures)
+    if layout.n_steps:
+        coordinates["step"] = np.arange(1, layout.n_steps + 1)
     for name, labels in coordinates.items():
         write_coordinate(group, name, (name,), labels)
     for model in layout.models:

@@ -65,13 +65,13 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
     fork
         Where to write.
     model
-        Name of a variant, or of a baseline (which has only ``error``).
+        Name of a variant, or of a baseline (which has only what lies in the group ``validation``).
     markets
         Positions ``start:stop`` along the market axis, whole chunks.
     arrays
         By variable name (see `pipeline.schema.VARIABLES`), each of shape (stop - start, window, ...) with the
-        axes of the schema; ``error`` without its model axis: (stop - start, window, metric). Every array that
-        the sweep has for this model must be given.
+        axes of the schema, those of the group ``validation`` without their model axis: ``error`` is (stop -
+        start, window, future, metric). Every array that the sweep has for this model must be given.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
         # A chunk that equals the fill value must still be there: it says that the work was done.
         target = targets[name].with_config({"write_empty_chunks": True})
         values = np.ascontiguousarray(arrays[name], dtype=target.dtype)
-        place = (markets, slice(None), fork.rows[model]) if name == "error" else (markets,)
+        place = (markets, slice(None), fork.rows[model]) if "model" in VARIABLE[name].dims else (markets,)
         try:
             target[place] = values
         except icechunk.IcechunkError as error:
@@ -142,11 +142,10 @@ def _check_region(name: str, target: zarr.Array, markets: slice) -> None:
 
 
 def _check_array(name: str, target: zarr.Array, markets: slice, values: np.ndarray) -> None:
-    expected = (markets.stop - markets.start, *target.shape[1:])
-    if name == "error":
-        expected = (expected[0], expected[1], expected[3])
+    sizes = dict(zip(VARIABLE[name].dims, (markets.stop - markets.start, *target.shape[1:]), strict=True))
+    dims = tuple(dim for dim in sizes if dim != "model")
+    expected = tuple(sizes[dim] for dim in dims)
     if values.shape != expected:
-        dims = VARIABLE[name].dims
         raise StoreError(f"Got {name} of shape {values.shape}; the sweep expects {expected} along {dims}.")
     if name == "status":
         unknown = sorted({int(code) for code in np.unique(values)} - {int(status) for status in Status})
