@@ -35,8 +35,8 @@ def adjustment_rate(
     Returns
     -------
     (T,) array
-        Per period; 0 for γ = 1, where shares have no long run inside the simplex, and negative for γ > 1, where
-        firms drift apart at that rate.
+        Per period; 0 for γ = 1, where shares have no long run inside the simplex, and negative for γ > 1,
+        where firms drift apart at that rate.
     """
     present = ~(np.isnan(response) | np.isnan(share))
     held = np.where(present, share, 0.0) ** returns_to_scale * np.where(present, response, 0.0)

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.shares import simulate_shares
 from pipeline.baselines import predict, predict_shares
+from pipeline.metrics import METRICS
 from pipeline.model import MarketModel, first_periods, market_data
 from pipeline.outlook import Outlook, error_covariance, shift_shares
 from pipeline.panel_market import MarketArrays
-from pipeline.scores import METRICS, Yardstick, changes_scale, period_errors
+from pipeline.scores import Yardstick, changes_scale, period_errors
 from pipeline.validation import CARRIED, FUTURES
 
 Vector = NDArray[np.float64]
@@ -150,7 +151,7 @@ def _from_observed(model: MarketModel, theta: Vector, market: MarketArrays, n_tr
 
 
 class _Step:
-    """One period of a model from any state: shares (B, N) at the end of periods ``at (B,)`` from those before."""
+    """One period of a model from any state: shares (B, N) after periods ``at`` (B,) from those before."""
 
     def __init__(self, model: MarketModel, theta: Vector, market: MarketArrays) -> None:
         data = market_data(market, "observed", model.data.reference_sales)
@@ -158,7 +159,7 @@ class _Step:
         self.response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
         scale = {"investment": 0.0, "proportional": 1.0}
         names = model.names
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "jump_price": float(theta[names.index("jump_price")]),
             "returns_to_scale": scale.get(model.variant.form, float(theta[names.index("returns_to_scale")])),
             "reference_sales": float(model.data.reference_sales),
@@ -192,4 +193,3 @@ def _log_errors(observed: Matrix, modelled: Matrix) -> Matrix:
     error = np.log(ratio)
     error -= error.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
     return np.where(known, error, np.nan)
-

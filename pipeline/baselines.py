@@ -1,4 +1,4 @@
-"""Yardsticks: simple predictions of shares, with their distribution, fitted on the same periods as the models.
+"""Yardsticks: simple predictions of shares and their distribution, fitted on the same periods as the models.
 
 A firm that was not there in the periods fitted is taken at the share it enters with, as the models take it.
 """
@@ -61,7 +61,7 @@ def predict_shares(name: str, market: MarketArrays, n_train: int) -> Matrix:
 
 
 def predict(name: str, market: MarketArrays, n_train: int) -> Outlook:
-    """Predict the distribution of the shares of the H periods after ``n_train``; arguments as `predict_shares`.
+    """Predict the distribution of shares in the H periods after ``n_train``; takes what `predict_shares` does.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def mean_share(market: MarketArrays, n_train: int) -> Estimate:
 
 
 def exponential_smoothing(market: MarketArrays, n_train: int) -> Estimate:
-    """Simple exponential smoothing of log-ratios, one weight for the market; see `pipeline.smoothing.smooth`."""
+    """Smooth log-ratios exponentially, with one weight for the market; see `pipeline.smoothing.smooth`."""
     smoothed = smooth(_log_share(market, n_train))
     ahead = np.arange(market.share.shape[0] - n_train)
     level = np.tile(smoothed.level, (market.share.shape[0], 1))
@@ -129,7 +129,7 @@ def geometric_brownian(market: MarketArrays, n_train: int) -> Estimate:
             drift, variance[firm] = brownian_motion(time[seen], log[seen, firm])
             last = seen[-1]
             level[:, firm] = log[last, firm] + drift * (time - time[last])
-    # A firm that has been seen once has no volatility of its own.
+    # A firm that has been seen once or twice has no volatility of its own.
     variance = np.where(np.isnan(variance), np.nanmean(variance) if (variance >= 0).any() else 0.0, variance)
     sales = np.where(market.active & ~np.isnan(level), np.exp(level), 0.0).sum(axis=1)[n_train:]
     # A firm that enters later is given by its share, so levels have to be on the scale of shares.
@@ -145,12 +145,15 @@ def brownian_motion(time: Vector, log_sales: Vector) -> tuple[float, float]:
     drift : float
         Per period; 0 from a single observation.
     variance : float
-        Per period, with the divisor n - 1 increments of maximum likelihood; nan from a single observation.
+        Per period, divided by the n - 1 increments as maximum likelihood does; nan from fewer than three
+        observations: of two, the drift leaves no error.
     """
     if time.size < 2:
         return 0.0, np.nan
     # Increments are independent and normal, so the likelihood of the drift sees only the two ends.
     drift = float((log_sales[-1] - log_sales[0]) / (time[-1] - time[0]))
+    if time.size < 3:
+        return drift, np.nan
     elapsed = np.diff(time)
     return drift, float(np.mean((np.diff(log_sales) - drift * elapsed) ** 2 / elapsed))
 

@@ -127,8 +127,8 @@ def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
     Returns
     -------
     dict of str to array
-        ``error`` of shape (market, window, future, metric) and ``step_error`` of shape (market, window, future,
-        step, metric).
+        ``error`` of shape (market, window, future, metric) and ``step_error`` of shape (market, window,
+        future, step, metric).
     """
     windows = windows_of(study.validation)
     empty = _empty(panel, windows, 0, study)

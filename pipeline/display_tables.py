@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -24,7 +25,9 @@ _ROWS = 12
 _HEADINGS = {
     "best_by_aic": "best by AIC in",
     "best_by_bic": "best by BIC in",
-    "best_in": "best in",
+    "better_in": "better in",
+    "worse_in": "worse in",
+    "log_score": "log score",
 }
 
 
@@ -97,7 +100,12 @@ def show_summary(console: Console, summary: Summary) -> None:
     print_table(console, f"Models (window {summary.window}; medians over markets)", summary.models, rows=40)
     print_table(console, "Best model by market", summary.best)
     print_table(console, "Recovered against the truth", summary.recovered)
-    print_table(console, "Errors in the periods kept back", summary.validation, rows=40)
+    print_table(console, "Choice of model by fit and by forecast density", summary.choice, rows=40)
+    print_table(console, "Returns to scale γ and half-life of adjustments", summary.regimes, rows=40)
+    print_table(console, "Errors of forecasts (means over markets)", summary.validation, rows=80)
+    _print_comparisons(console, summary.comparison)
+    for future, table in summary.horizons.items():
+        print_table(console, f"Rmse by periods ahead of rolling origins (efforts {future})", table, rows=40)
     print_table(console, "Parameters at a bound", summary.at_bounds)
     print_table(console, "What the data do not determine (no standard error is given)", summary.undetermined)
     print_table(console, "What they hardly determine", summary.weak)
@@ -109,6 +117,25 @@ def show_summary(console: Console, summary: Summary) -> None:
         )
         console.print(note, style="yellow", markup=False, highlight=False)
     print_table(console, "Failures by reason", summary.failures)
+
+
+def _print_comparisons(console: Console, table: Table) -> None:
+    """Print who wins, by how much and whether by more than chance, for each kind of window and future."""
+    cases = dict.fromkeys(zip(table["window"], table["future"], strict=True)) if len(table) else {}
+    for window, future in cases:
+        own = table.take((table["window"] == window) & (table["future"] == future))
+        if own["test"][0] == "markets":
+            chance = "intervals and p from resampled markets; better and worse by Diebold-Mariano at 5 %"
+        else:
+            chance = "p of Diebold-Mariano over time"
+        shown = {
+            name: column
+            for name, column in own.columns.items()
+            if name not in ("window", "future", "metric", "against", "test")
+            and not (name in ("low", "high") and np.isnan(column.astype(float)).all())
+        }
+        title = f"Who wins, {window}, efforts {future}: rmse against {own['against'][0]} ({chance})"
+        print_table(console, title, Table(shown), rows=40)
 
 
 def show_sweeps(console: Console, store: Store) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One measure of error; the smaller the better.
@@ -44,7 +45,9 @@ Int. J. Forecasting 8, 69-80; log score and CRPS, Gneiting & Raftery (2007), JAS
 """
 
 
-def pool(errors: NDArray[np.float64], metrics: Sequence[str], axis: int | tuple[int, ...] = -2) -> NDArray[np.float64]:
+def pool(
+    errors: NDArray[np.float64], metrics: Sequence[str], axis: int | tuple[int, ...] = -2
+) -> NDArray[np.float64]:
     """Pool errors of periods into one number for each metric.
 
     Parameters
@@ -75,7 +78,7 @@ def pool(errors: NDArray[np.float64], metrics: Sequence[str], axis: int | tuple[
 
 
 def additive(errors: NDArray[np.float64], metric: str) -> NDArray[np.float64]:
-    """Turn errors of periods into losses whose plain mean is what the metric pools: squares, or logarithms."""
+    """Turn errors of periods into losses whose plain mean is what the metric pools: squares, logarithms."""
     pooling = METRICS[metric].pooling
     if pooling == "root":
         return errors**2

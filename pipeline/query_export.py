@@ -123,7 +123,7 @@ def _parquet(store: "ResultStore", target: Path) -> None:
     blocks = [slice(start, start + step) for start in range(0, markets, step)]
     for name, build in tables.builders.items():
         models: list[list[str] | None] = (
-            [None] if name == "validation" else [[model] for model in store.models]
+            [None] if name in ("validation", "horizons") else [[model] for model in store.models]
         )
         writer: pq.ParquetWriter | None = None
         for chosen in models:

@@ -34,8 +34,8 @@ def query_sql(tables: SweepTables, sql: str) -> Table:
     Parameters
     ----------
     tables
-        Tables that may be named: fits, params, starts, trajectories, validation, replicates,
-        intervals, directions. Only those
+        Tables that may be named: fits, params, starts, trajectories, validation, horizons, replicates,
+        intervals, directions, and what follows from them: comparison, akaike, stacking, regimes. Only those
         named are built.
     sql
         One statement.
@@ -49,12 +49,12 @@ def query_sql(tables: SweepTables, sql: str) -> Table:
     try:
         _check_statement(connection, sql)
         words = {word.lower() for word in re.findall(r"\w+", sql)}
-        for name, build in tables.builders.items():
+        for name, build in (tables.builders | tables.derived).items():
             if name in words:
                 connection.register(name, {key: _column(values) for key, values in build().columns.items()})
         return _fetch(connection.execute(sql))
     except duckdb.Error as error:
-        known = ", ".join(tables.builders)
+        known = ", ".join([*tables.builders, *tables.derived])
         raise QueryError(f"The query cannot be answered: {error}. The tables are {known}.") from error
     finally:
         connection.close()

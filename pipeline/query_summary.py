@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.query_choice import pooled_choice, regime_counts
 from pipeline.query_format import Table
 from pipeline.query_tables import SweepTables, status_names
 from pipeline.query_trust import summarise_correlation, summarise_directions
+from pipeline.query_validation import all_metrics, by_horizon, comparisons, kinds, read_losses
 from pipeline.schema import Status, panel_path
 from pipeline.store_read import SweepInfo
+from pipeline.validation import ROLLING
 
 if TYPE_CHECKING:
     from pipeline.query import ResultStore
@@ -47,8 +50,16 @@ class Summary:
         For simulated data, one row a model and parameter: truth, mean and spread over markets, and the part
         of markets whose 95 % interval covers the truth.
     validation
-        One row a model or baseline, window and metric: mean and median over markets, markets where it
-        is best.
+        One row a model or baseline, kind of window and future: means over markets of every measure of error.
+    comparison
+        One row a model or baseline, kind of window and future: markets where it has the smallest rmse, its
+        difference to the best baseline, and whether that is more than chance.
+    horizons
+        For rolling origins, by future, rmse so many periods ahead.
+    choice
+        One row a model: Akaike weights and stacking weight.
+    regimes
+        One row a model: γ, what it says of the markets, and the half-life of share adjustments.
     """
 
     sweep: SweepInfo
@@ -62,6 +73,10 @@ class Summary:
     serial: Table
     recovered: Table
     validation: Table
+    comparison: Table
+    horizons: Mapping[str, Table]
+    choice: Table
+    regimes: Table
 
 
 def summarise(store: "ResultStore") -> Summary:
@@ -81,7 +96,11 @@ def summarise(store: "ResultStore") -> Summary:
         weak=weak,
         serial=summarise_correlation(tables.info.models, cubes.statistic),
         recovered=_recovered(tables, _truth(store)),
-        validation=_validation(tables),
+        validation=all_metrics(tables),
+        comparison=comparisons(tables, ("rmse",)),
+        horizons=_horizons(tables),
+        choice=pooled_choice(tables),
+        regimes=regime_counts(tables),
     )
 
 
@@ -211,29 +230,9 @@ def _recovered(tables: SweepTables, truth: Mapping[str, Any]) -> Table:
     return Table.from_rows(names, rows)
 
 
-def _validation(tables: SweepTables) -> Table:
-    table = tables.validation()
-    rows = []
-    for window in dict.fromkeys(table["window"].tolist()):
-        for metric in dict.fromkeys(table["metric"].tolist()):
-            here = table.take((table["window"] == window) & (table["metric"] == metric))
-            rows += _validation_rows(here, window, metric)
-    return Table.from_rows(("model", "window", "metric", "markets", "mean", "median", "best_in"), rows)
-
-
-def _validation_rows(here: Table, window: str, metric: str) -> list[tuple[Any, ...]]:
-    markets, columns = np.unique(here["market"].astype(str), return_inverse=True)
-    names = list(dict.fromkeys(here["model"].tolist()))
-    errors = np.full((len(names), len(markets)), np.inf)
-    errors[[names.index(name) for name in here["model"]], columns] = here["error"]
-    best = np.argmin(errors, axis=0)
-    rows = []
-    for place, name in enumerate(names):
-        own = errors[place][np.isfinite(errors[place])]
-        rows.append(
-            (name, window, metric, len(own), float(own.mean()), _median(own), int(np.sum(best == place)))
-        )
-    return rows
+def _horizons(tables: SweepTables) -> dict[str, Table]:
+    futures = tables.labels("future").tolist() if ROLLING in kinds(tables) else []
+    return {future: by_horizon(read_losses(tables, ROLLING, future, "rmse")) for future in futures}
 
 
 def _median(values: np.ndarray) -> float:

@@ -35,17 +35,31 @@ class SweepTables:
         self._labels: dict[str, np.ndarray] = {}
 
     @property
-    def builders(self) -> Mapping[str, Callable[..., Table]]:
-        """All tables by name."""
+    def builders(self) -> dict[str, Callable[..., Table]]:
+        """All tables of what is stored, by name."""
         return {
             "fits": self.fits,
             "params": self.params,
             "starts": self.starts,
             "trajectories": self.trajectories,
             "validation": self.validation,
+            "horizons": self.horizons,
             "replicates": self.replicates,
             "intervals": self.intervals,
             "directions": self.directions,
+        }
+
+    @property
+    def derived(self) -> dict[str, Callable[..., Table]]:
+        """All tables of what follows from what is stored, by name."""
+        from pipeline.query_choice import akaike, regimes, stacking
+        from pipeline.query_validation import comparisons
+
+        return {
+            "comparison": lambda: comparisons(self),
+            "akaike": lambda: akaike(self),
+            "stacking": lambda: stacking(self),
+            "regimes": lambda: regimes(self),
         }
 
     def labels(self, axis: str) -> np.ndarray:
@@ -57,6 +71,15 @@ class SweepTables:
     def arrays(self, model: str) -> dict[str, zarr.Array]:
         """Open the arrays of the fits of a model."""
         return open_arrays(self._session, group_path(self.info.name, "fits", model))
+
+    def params_of(self, model: str) -> np.ndarray:
+        """Names of the parameters of a model."""
+        return self._params_of(model, "param")
+
+    def form_of(self, model: str) -> str:
+        """Form of a model: investment, scaled or proportional; empty when it is not known."""
+        attributes = open_attributes(self._session, group_path(self.info.name, "fits", model))
+        return _described(attributes)["form"]
 
     def fits(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
         """One row for every finished fit: model, form, response, market, window, status, the statistics."""
@@ -87,17 +110,27 @@ class SweepTables:
         return _stack([self._trajectories(model, markets) for model in models or self.info.models])
 
     def validation(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
-        """One row for every error measured: model or baseline, market, window, metric."""
-        arrays = open_arrays(self._session, group_path(self.info.name, "validation", ""))
-        axes = {"market": self.labels("market")[markets], "window": self.labels("window")}
-        if "error" not in arrays:
-            names = {"model": np.array([], object), "metric": np.array([], object)}
-            return _long(
-                {**axes, **names},
-                {"error": np.full((len(axes["market"]), len(axes["window"]), 0, 0), np.nan)},
-            )
-        axes |= {"model": self.labels("model"), "metric": self.labels("metric")}
-        table = _long(axes, {"error": _read(arrays["error"], markets)}, keep="error")
+        """One row for every error of forecasts: model or baseline, market, window, future, metric."""
+        return self._errors("error", ("model", "future", "metric"), models, markets)
+
+    def horizons(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+        """One row for every error of one period ahead: as `validation`, with the step."""
+        return self._errors("step_error", ("model", "future", "step", "metric"), models, markets)
+
+    def validation_arrays(self) -> dict[str, zarr.Array]:
+        """Open the arrays of errors: ``error`` and ``step_error``; empty when the study asked for none."""
+        return open_arrays(self._session, group_path(self.info.name, "validation", ""))
+
+    def _errors(
+        self, name: str, dims: tuple[str, ...], models: Sequence[str] | None, markets: Selection
+    ) -> Table:
+        arrays = self.validation_arrays()
+        axes = self._cells(markets)
+        if name not in arrays:
+            axes |= {dim: np.arange(0) if dim == "step" else np.array([], object) for dim in dims}
+            return _long(axes, {"error": np.empty([len(labels) for labels in axes.values()])})
+        axes |= {dim: self.labels(dim) for dim in dims}
+        table = _long(axes, {"error": _read(arrays[name], markets)}, keep="error")
         return table if models is None else table.take(np.isin(table["model"].astype(str), list(models)))
 
     def _cells(self, markets: Selection) -> dict[str, np.ndarray]:

@@ -227,7 +227,9 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("rank", "count", "directions of the parameters that the data see"),
     Statistic("condition", "1", "condition number of the scaled Jacobian"),
     Statistic("autocorrelation", "1", "correlation of errors from one period to the next, bias corrected"),
-    Statistic("adjustment_rate", "1 / period", "rate at which shares near their long run; negative: they part"),
+    Statistic(
+        "adjustment_rate", "1 / period", "rate at which shares near their long run; negative: they part"
+    ),
     Statistic("nfev", "count", "evaluations of residual and Jacobian"),
     Statistic("starts_agree", "count", "starts that reached the best cost"),
     Statistic("seconds", "s", "time spent on this fit"),

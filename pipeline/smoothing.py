@@ -35,10 +35,10 @@ class Smoothed:
 def smooth(log_share: Matrix) -> Smoothed:
     """Smooth log shares exponentially, with one weight for the whole market, by least squares.
 
-    Level ``l(t) = l(t-1) + α e(t)`` with ``e`` the error of the log shares against ``l(t-1)``, centred over the
-    firms present: so the answer is the same in any log-ratio coordinates. α, and the initial levels where all
-    firms are there throughout, minimise the sum of squared errors, which is maximum likelihood for equal and
-    independent Gaussian errors. Else firms begin at the log share they enter with.
+    Level ``l(t) = l(t-1) + α e(t)`` with ``e`` the error of the log shares against ``l(t-1)``, centred over
+    the firms present: so the answer is the same in any log-ratio coordinates. α, and the initial levels where
+    all firms are there throughout, minimise the sum of squared errors, which is maximum likelihood for equal
+    and independent Gaussian errors. Else firms begin at the log share they enter with.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ class TinySweep:
         """Results that can be told apart by market, window and parameter."""
         count = markets.stop - markets.start
         label = MARKETS[markets].astype(float)[:, None] * np.ones(2)
-        error = np.stack([label, 2 * label], axis=-1)
+        error = np.stack([label, 2 * label], axis=-1)[:, :, np.newaxis]
         if model == "last":
             return {"error": error + 0.5}
         rank = list(MODELS).index(model)

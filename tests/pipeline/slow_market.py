@@ -13,8 +13,10 @@ import numpy as np
 
 from pipeline.directions import N_DIRECTIONS
 from pipeline.methods import Methods
+from pipeline.metrics import METRICS
 from pipeline.schema import STATISTIC_NAMES, ModelLayout, ParameterLabel, Status
 from pipeline.seeds import fit_seed
+from pipeline.validation import FUTURES, n_steps, windows_of
 
 COUNTS = {"param": 2, "stat": len(STATISTIC_NAMES)}
 
@@ -66,12 +68,22 @@ def results(panel, model, study):
         "share": np.repeat((sales / np.nansum(sales, axis=1, keepdims=True))[:, None], windows, axis=1),
     }
     if study.validation.holdout:
-        arrays["error"] = np.zeros((n, windows, 2))
+        arrays |= errors(panel, study, 0.0)
     return arrays
 
 
+def errors(panel, study, value):
+    windows = windows_of(study.validation)
+    shape = (panel.sizes["market"], len(windows), len(FUTURES))
+    steps = n_steps(windows, panel.sizes["time"])
+    return {
+        "error": np.full((*shape, len(METRICS)), value),
+        "step_error": np.full((*shape, steps, len(METRICS)), value),
+    }
+
+
 def assess(panel, baseline, study):
-    return {"error": np.ones((panel.sizes["market"], 2, 2))}
+    return errors(panel, study, 1.0)
 
 
 METHODS = Methods(describe, columns, calibrate, assess)

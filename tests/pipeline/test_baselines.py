@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import statsmodels.api as sm
+from sklearn.linear_model import LinearRegression
 
-from pipeline.baselines import BASELINES, predict_shares
+from pipeline.baselines import BASELINES, brownian_motion, predict, predict_shares
 from pipeline.panel_market import MarketArrays
 
 
@@ -70,3 +72,72 @@ def test_nothing_after_the_training_periods_is_used_but_entry():
             predict_shares(name, market_of(share, efforts), 7),
             predict_shares(name, market_of(other, efforts), 7),
         )
+
+
+def test_attraction_is_least_squares_on_log_ratios():
+    rng = np.random.default_rng(3)
+    efforts, share = rng.normal(size=(2, 40, 3)), rng.dirichlet(np.full(3, 5.0), size=40)
+    # In log-ratios to the mean every firm has a row; two constants say what three that sum to zero do.
+    centre = np.eye(3) - 1 / 3
+    target = (np.log(share[:30]) @ centre).ravel()
+    constants = np.tile(centre, (40, 1))
+    design = np.column_stack([constants[:, :2], *((effort @ centre).ravel() for effort in efforts)])
+    fit = LinearRegression(fit_intercept=False).fit(design[:90], target)
+    expected = softmax(fit.predict(design).reshape(40, 3))
+    np.testing.assert_allclose(predict_shares("attraction", market_of(share, efforts), 30), expected)
+
+
+def test_mci_is_attraction_on_logarithms_of_positive_efforts():
+    rng = np.random.default_rng(4)
+    efforts, share = rng.uniform(0.5, 2.0, size=(2, 30, 3)), rng.dirichlet(np.ones(3), size=30)
+    efforts[1] -= 1.0  # a discount: of both signs, so it stays as it is
+    found = predict_shares("mci", market_of(share, efforts), 20)
+    logs = np.stack([np.log(efforts[0]), efforts[1]])
+    np.testing.assert_allclose(found, predict_shares("attraction", market_of(share, logs), 20))
+
+
+def test_drift_and_volatility_are_those_of_weighted_least_squares():
+    rng = np.random.default_rng(5)
+    elapsed = rng.integers(1, 4, 50).astype(float)
+    time = np.concatenate([[0.0], np.cumsum(elapsed)])
+    log_sales = np.concatenate(
+        [[1.0], 1.0 + np.cumsum(0.1 * elapsed + rng.normal(size=50) * np.sqrt(elapsed))]
+    )
+    drift, variance = brownian_motion(time, log_sales)
+    fit = sm.WLS(np.diff(log_sales), elapsed, weights=1 / elapsed).fit()
+    assert drift == pytest.approx(fit.params[0])
+    # Maximum likelihood divides by the number of increments, least squares by the degrees of freedom.
+    assert variance == pytest.approx(fit.scale * 49 / 50)
+
+
+def test_brownian_motion_spreads_with_time_and_forecasts_sales():
+    rng = np.random.default_rng(6)
+    sales = np.exp(np.cumsum(rng.normal(0.01, 0.1, size=(40, 3)), axis=0))
+    total = sales.sum(axis=1)
+    market = market_of(sales / total[:, None], total=total)
+    outlook = predict("wiener", market, 30)
+    np.testing.assert_allclose(outlook.covariance[4], 5 * outlook.covariance[0])
+    drift = (np.log(sales[29]) - np.log(sales[0])) / 29
+    np.testing.assert_allclose(outlook.total_sales[1], np.exp(np.log(sales[29]) + 2 * drift).sum())
+
+
+def test_distributions_are_right_where_the_baseline_is_true():
+    """Of a random walk of log-ratios, squared errors scaled by the forecast covariance have mean 1."""
+    rng = np.random.default_rng(7)
+    scaled = []
+    for _ in range(60):
+        log = np.cumsum(rng.normal(0.0, 0.2, size=(64, 3)), axis=0)
+        market = market_of(softmax(log))
+        outlook = predict("last", market, 60)
+        error = np.log(market.share[60:] / outlook.share)
+        error -= error.mean(axis=1, keepdims=True)
+        # What firms have in common is not seen in shares.
+        centre = np.eye(3) - 1 / 3
+        scaled.append((error**2).sum(axis=1) / np.trace(centre @ outlook.covariance, axis1=1, axis2=2))
+    np.testing.assert_allclose(np.mean(scaled, axis=0), 1.0, atol=0.3)
+
+
+def test_two_observations_give_a_drift_but_no_volatility():
+    drift, variance = brownian_motion(np.array([0.0, 2.0]), np.array([1.0, 1.5]))
+    assert drift == 0.25
+    assert np.isnan(variance)

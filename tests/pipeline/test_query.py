@@ -77,7 +77,10 @@ def test_trajectories_agree_with_the_panel(results):
 def test_validation_has_baselines_last(results):
     validation = results.validation()
     assert validation.model.values.tolist() == [MODEL, "scaled-hill", "last"]
-    assert validation.error.sel(market=5, window="all", model="last", metric="mae").item() == 10.5
+    assert (
+        validation.error.sel(market=5, window="all", model="last", future="given", metric="mae").item()
+        == 10.5
+    )
 
 
 def test_readers_keep_their_snapshot(tiny):
@@ -141,10 +144,16 @@ def test_the_summary_holds_estimates_against_the_truth(results):
 
 
 def test_the_summary_compares_on_held_out_periods(results):
-    rows = {row[:3]: row[3:] for row in results.summary().validation.rows()}
+    summary = results.summary()
+    rows = {row[:3]: row[3:] for row in summary.validation.rows()}
     labels = np.array([2, 5, 8, 12, 14, 18, 21])
-    assert rows["last", "holdout", "rmse"] == (7, pytest.approx(labels.mean() + 0.5), 12.5, 0)
-    assert rows[MODEL, "holdout", "mae"] == (7, pytest.approx(2 * labels.mean()), 24.0, 7)
+    means = (pytest.approx(labels.mean() + 0.5), pytest.approx(2 * labels.mean() + 0.5))
+    assert rows["holdout", "given", "last"] == (7, *means)
+    assert summary.comparison["model"].tolist() == [MODEL, "scaled-hill", "last"]
+    best = dict(zip(summary.comparison.columns, next(summary.comparison.rows()), strict=True))
+    assert (best["against"], best["wins"], best["markets"], best["test"]) == ("last", 7, 7, "markets")
+    assert best["difference"] == best["low"] == best["high"] == pytest.approx(-0.5)
+    assert best["p"] < 0.001
 
 
 def test_the_summary_of_an_empty_sweep_is_empty(tiny):
@@ -165,7 +174,7 @@ def test_export_as_netcdf_opens_elsewhere(results, tmp_path):
     with xr.open_datatree(out, engine="h5netcdf") as tree:
         assert tree["fits/investment-mnl/value"].sel(market=5, window="all", param="deal").item() == 5.25
         assert tree["trajectories/scaled-hill/observed_share"].sum("firm").values == pytest.approx(1.0)
-        assert tree["validation/error"].dims == ("market", "window", "model", "metric")
+        assert tree["validation/error"].dims == ("market", "window", "model", "future", "metric")
         assert json.loads(tree["panel"].attrs["truth"])["model"] == MODEL
 
 

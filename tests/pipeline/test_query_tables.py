@@ -30,6 +30,7 @@ def test_every_table_has_its_rows(results, make_tiny, tmp_path):
         "starts": 28 * 4,
         "trajectories": (14 + 12) * 4 * 6,
         "validation": 3 * 7 * 2 * 2,
+        "horizons": 0,
         "replicates": 0,
         "intervals": 0,
         "directions": 14 + 12,

@@ -77,9 +77,9 @@ def test_sweep_names_are_safe_as_groups(study):
 
 def test_chunks_hold_some_markets_and_one_model():
     error = schema.VARIABLE["error"]
-    sizes = {"market": 20, "window": 2, "model": 5, "metric": 3}
-    assert chunk_shape(error, sizes, 8) == (8, 2, 1, 3)
-    assert chunk_shape(error, {**sizes, "market": 3}, 8) == (3, 2, 1, 3)
+    sizes = {"market": 20, "window": 2, "model": 5, "future": 2, "metric": 3}
+    assert chunk_shape(error, sizes, 8) == (8, 2, 1, 2, 3)
+    assert chunk_shape(error, {**sizes, "market": 3}, 8) == (3, 2, 1, 2, 3)
 
 
 def test_layout_counts_replicates_only_when_asked(make_tiny, tmp_path):

@@ -116,7 +116,7 @@ sweep = store.sweep(store.sweeps()[0].name)
 print("ready", flush=True)
 sys.stdin.readline()
 for start in range(first, 300, step):
-    error = np.full((1, 1, 1), float(start))
+    error = np.full((1, 1, 1, 1), float(start))
     fork = write_chunk(sweep.fork(), "last", slice(start, start + 1), {"error": error})
     sweep.merge_and_commit([fork], {"start": start})
     print(start, flush=True)
@@ -189,13 +189,13 @@ def test_a_kill_loses_nothing_that_was_acknowledged(wide):
         os.kill(process.pid, signal.SIGKILL)
         acknowledged |= {int(line) for line in process.stdout}
         assert acknowledged <= done(sweep)
-    fork = write_chunk(sweep.fork(), "last", slice(299, 300), {"error": np.zeros((1, 1, 1))})
+    fork = write_chunk(sweep.fork(), "last", slice(299, 300), {"error": np.zeros((1, 1, 1, 1))})
     sweep.merge_and_commit([fork])
     values = zarr.open_array(
         sweep._repository.readonly_session("main").store, path=f"sweeps/{sweep.name}/validation/error"
     )
     for place in acknowledged:
-        assert values[place, 0, 1, 0] == place
+        assert values[place, 0, 1, 0, 0] == place
 
 
 def test_only_one_coordinator_holds_a_sweep(tiny):
@@ -216,7 +216,7 @@ from pipeline.store import Store, write_chunk
 
 store = Store.open({tiny.path!r})
 sweep = store.sweep(store.sweeps()[0].name)
-fork = write_chunk(sweep.fork(), "last", slice(0, 3), {{"error": np.ones((3, 2, 2))}})
+fork = write_chunk(sweep.fork(), "last", slice(0, 3), {{"error": np.ones((3, 2, 1, 2))}})
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (64, hard))
 try:

@@ -33,7 +33,7 @@ def test_committed_chunks_are_no_longer_pending(tiny):
 
 
 def test_a_chunk_that_equals_the_fill_value_counts_as_done(tiny):
-    empty = {"error": np.full((3, 2, 2), np.nan)}
+    empty = {"error": np.full((3, 2, 1, 2), np.nan)}
     tiny.sweep.merge_and_commit([write_chunk(tiny.sweep.fork(), "last", slice(0, 3), empty)])
     assert tiny.sweep.pending("last") == (slice(3, 6), slice(6, 7))
 
