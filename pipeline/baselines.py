@@ -61,7 +61,7 @@ def predict_shares(name: str, market: MarketArrays, n_train: int) -> Matrix:
 
 
 def predict(name: str, market: MarketArrays, n_train: int) -> Outlook:
-    """Predict the distribution of shares in the H periods after ``n_train``; takes what `predict_shares` does.
+    """Predict the distribution of shares in the periods after ``n_train``; takes what `predict_shares` does.
 
     Returns
     -------

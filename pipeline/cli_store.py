@@ -34,8 +34,8 @@ def query(
     sql: Annotated[
         str | None,
         typer.Option(
-            help="A SELECT over fits, params, starts, trajectories, validation, replicates, "
-            "intervals, directions."
+            help="A SELECT over fits, params, starts, trajectories, validation, horizons, replicates, "
+            "intervals, directions, comparison, akaike, stacking, regimes."
         ),
     ] = None,
     market: Markets = None,
@@ -43,7 +43,9 @@ def query(
     param: Annotated[
         str | None, typer.Option(help="Values of this parameter; * stands for anything.")
     ] = None,
-    window: Annotated[str | None, typer.Option(help="Only fits to these periods: all, holdout.")] = None,
+    window: Annotated[
+        str | None, typer.Option(help="Only fits to these periods: all, holdout, rolling-1, ...")
+    ] = None,
     sort: Annotated[str | None, typer.Option(help="Sort by this column; -column for descending.")] = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Rows at most.")] = None,
     style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",

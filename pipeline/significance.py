@@ -63,7 +63,8 @@ def diebold_mariano(difference: Vector, horizon: int = 1) -> DieboldMariano:
     -----
     Sources: Diebold & Mariano (1995), J. Business & Economic Statistics 13, 253-263; the factor
     ``sqrt((n + 1 - 2h + h(h-1)/n) / n)`` and Student's t are those of Harvey, Leybourne & Newbold (1997),
-    Int. J. Forecasting 13, 281-291. Where the sum of autocovariances is not positive, Bartlett weights are used.
+    Int. J. Forecasting 13, 281-291. Bartlett weights are used where their sum
+    is not positive.
     """
     known = difference[~np.isnan(difference)]
     n = known.size

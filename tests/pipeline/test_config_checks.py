@@ -129,6 +129,7 @@ ONE_PROBLEM = [
     ("data.firm", "  firm: firm\n", "", "nothing"),
     ("validation.holdout", "store:", "validation: {baselines: last}\nstore:", "0"),
     ("validation.baselines.1", "store:", "validation: {holdout: 0.2, baselines: [last, x]}\nstore:", "'x'"),
+    ("validation.origins", "store:", "validation: {holdout: 0.2, horizon: 4}\nstore:", "0"),
     ("validation.holdout", "store:", "validation: {holdout: 1.0}\nstore:", "1"),
     ("cluster.workers", "store:", "cluster: {kind: serial, workers: 2}\nstore:", "'workers'"),
     ("cluster.address", "store:", "cluster: {kind: address}\nstore:", "nothing"),
