@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.shares import simulate_shares
 from pipeline.baselines import predict, predict_shares
 from pipeline.metrics import METRICS
-from pipeline.model import MarketModel, first_periods, market_data
+from pipeline.model import MarketModel, first_periods
 from pipeline.outlook import Outlook, error_covariance, shift_shares
 from pipeline.panel_market import MarketArrays
 from pipeline.scores import Yardstick, changes_scale, period_errors
+from pipeline.shares_ahead import OneStep, modelled_shares
 from pipeline.validation import CARRIED, FUTURES
 
 Vector = NDArray[np.float64]
@@ -120,70 +120,31 @@ def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: Sta
 def _from_fitted(
     model: MarketModel, theta: Vector, initial: str, market: MarketArrays, n_train: int
 ) -> Outlook | None:
-    data = market_data(market, initial, model.data.reference_sales)
-    model.response.check(data.efforts, data.active)
-    share = model.shares(theta, data)
+    share = modelled_shares(model, theta, market, initial)
     if share is None:
         return None
-    errors = _log_errors(market.share[data.first : n_train], share[data.first : n_train])
+    fitted = slice(model.data.first, n_train)
+    errors = _log_errors(market.share[fitted], share[fitted])
     covariance = error_covariance(errors)
     ahead = market.share.shape[0] - n_train
     return Outlook(share[n_train:], np.tile(covariance, (ahead, 1, 1)), market.total_sales[n_train:])
 
 
 def _from_observed(model: MarketModel, theta: Vector, market: MarketArrays, n_train: int) -> Outlook:
-    step = _Step(model, theta, market)
+    step = OneStep(model, theta, market)
     fitted = np.arange(1, n_train)
     errors = _log_errors(market.share[fitted], step(market.share[fitted - 1], fitted))
     one_step = error_covariance(errors)
     ahead = np.arange(n_train, market.share.shape[0])
-    share = np.full((ahead.size, market.share.shape[1]), np.nan)
+    share = step.walk(n_train)
     covariance = np.full((ahead.size, *one_step.shape), np.nan)
-    state = market.share[n_train - 1]
-    paths = np.tile(state, (_PATHS, 1))
+    paths = np.tile(market.share[n_train - 1], (_PATHS, 1))
     random = np.random.default_rng(_SEED)
     for place, t in enumerate(ahead):
-        state = share[place] = step(state[None], np.array([t]))[0]
         noise = random.multivariate_normal(np.zeros(len(one_step)), one_step, _PATHS, method="eigh")
         paths = shift_shares(step(paths, np.full(_PATHS, t)), noise)
-        covariance[place] = error_covariance(_log_errors(paths, np.tile(state, (_PATHS, 1))))
+        covariance[place] = error_covariance(_log_errors(paths, np.tile(share[place], (_PATHS, 1))))
     return Outlook(share, covariance, market.total_sales[n_train:])
-
-
-class _Step:
-    """One period of a model from any state: shares (B, N) after periods ``at`` (B,) from those before."""
-
-    def __init__(self, model: MarketModel, theta: Vector, market: MarketArrays) -> None:
-        data = market_data(market, "observed", model.data.reference_sales)
-        self.market = market
-        self.response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
-        scale = {"investment": 0.0, "proportional": 1.0}
-        names = model.names
-        self.settings: dict[str, Any] = {
-            "jump_price": float(theta[names.index("jump_price")]),
-            "returns_to_scale": scale.get(model.variant.form, float(theta[names.index("returns_to_scale")])),
-            "reference_sales": float(model.data.reference_sales),
-        }
-
-    def __call__(self, before: Matrix, at: NDArray[np.int64]) -> Matrix:
-        market = self.market
-        shares: Matrix = simulate_shares(
-            self._members(before, at),
-            self.response[at][:, None],
-            market.total_sales[at][:, None],
-            market.duration[at][:, None],
-            **self.settings,
-        )[:, 0]
-        return shares
-
-    def _members(self, before: Matrix, at: NDArray[np.int64]) -> Matrix:
-        """Shares at the start of a period: who left is gone, and who enters does so at the observed share."""
-        active = self.market.active[at]
-        entering = active & np.isnan(before)
-        entry = np.where(entering, self.market.share[at], 0.0)
-        staying = np.where(active & ~entering, np.nan_to_num(before), 0.0)
-        room = 1.0 - entry.sum(axis=1, keepdims=True)
-        return entry + staying * room / np.maximum(staying.sum(axis=1, keepdims=True), np.finfo(float).tiny)
 
 
 def _log_errors(observed: Matrix, modelled: Matrix) -> Matrix:

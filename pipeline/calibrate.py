@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,18 @@ from pipeline.config import FitSection, UncertaintySection, Variant
 from pipeline.covariance import correlation_of
 from pipeline.model import MarketModel, build_model, first_periods, market_data
 from pipeline.panel_market import MarketArrays
+from pipeline.priors import Belief, prior_of
 from pipeline.refine import Refined, RefineSettings, refine
 from pipeline.schema import Status
 from pipeline.scores import fit_rmse
+from pipeline.screen import n_effective, screen
+from pipeline.shrinkage import choose_factor
 from pipeline.starts import distinct, sample_starts
 from pipeline.uncertainty import Uncertainty, assess_uncertainty
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-# Evaluations that screening spends on one start; lmfit goes on from the best ones.
-_SCREEN_EVALUATIONS = 200
 # Two starts reached the same optimum when their costs differ by less than this, relative.
 _AGREE = 1e-6
 # A parameter is at a bound when it is this close to it, relative to the size of its sampling box.
@@ -86,6 +87,7 @@ def calibrate_market(
     curves: Mapping[str, Curve] | None = None,
     n_train: int | None = None,
     uncertainty: UncertaintySection | None = None,
+    population: Mapping[str, Belief] | None = None,
 ) -> FitRecord:
     """Calibrate a variant on the first ``n_train`` periods of a market.
 
@@ -105,6 +107,8 @@ def calibrate_market(
         Periods to fit; by default all. The others are predicted, given their efforts.
     uncertainty : UncertaintySection, optional
         Intervals and replicates; by default the cheap ones.
+    population : mapping of str to (mean, standard deviation), optional
+        What all markets together say of the parameters: priors of a pooled model, in place of the study's.
 
     Returns
     -------
@@ -123,10 +127,15 @@ def calibrate_market(
     except ResponseError:
         return FitRecord(Status.OUTSIDE_DOMAIN)
     dependent = [name for name in fit.expr if name in model.names]
-    if model.n_residuals <= model.n_free - len(dependent):
+    prior = prior_of(model.names, fit.priors if population is None else population)
+    if model.n_residuals + np.isfinite(prior.spread[model.vary]).sum() <= model.n_free - len(dependent):
         return FitRecord(Status.TOO_FEW_RESIDUALS)
+    factor = np.nan
+    if fit.shrinkage is not None and population is None and not prior.empty:
+        factor = choose_factor(variant, training, efforts, fit, curves or {})
+        prior = prior.scaled(factor)
     starts = sample_starts(model.start, model.low, model.high, model.vary, fit.starts, seed)
-    screened = model.screen(starts, _SCREEN_EVALUATIONS)
+    screened = screen(model, starts, prior)
     chosen = distinct(screened.value, screened.cost, fit.polish)
     if chosen.size == 0:
         return FitRecord(Status.NO_FINITE_START, start_cost=screened.cost)
@@ -135,7 +144,10 @@ def calibrate_market(
     )
     refined = _best(model, [refine(model, screened.value[row], settings) for row in chosen])
     assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
-    return _record(model, market, refined, screened.cost, fit, dependent, began, assess)
+    record = _record(model, market, refined, screened.cost, fit, dependent, began, assess)
+    if not record.status.usable:
+        return record
+    return replace(record, statistic={**record.statistic, "shrinkage": factor})
 
 
 def _refusal(market: MarketArrays, fit: FitSection) -> Status | None:
@@ -171,20 +183,24 @@ def _record(
 ) -> FitRecord:
     theta = refined.theta
     residual = model.residual(theta)
-    share = model.shares(theta, market_data(market, fit.initial, model.data.reference_sales))
+    ahead = model.prepared(market)
+    share = model.shares(theta, market_data(ahead, fit.initial, model.data.reference_sales))
     if residual is None or share is None:
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=refined.message)
     at_bound = _at_bound(model, theta)
     names, matrix = model.reported(market.firms)
     n_free = model.n_free - len(dependent)
     inner = (at_bound == 0) & model.vary & ~np.isin(model.names, dependent)
-    uncertainty = assess(model, theta, inner, matrix, n_free=n_free)
+    effective = n_effective(model, theta) - len(dependent)
+    uncertainty = assess(model, theta, inner, matrix, n_effective=effective)
     n_train = model.data.active.shape[0]
     fitted = slice(model.data.first, n_train)
     statistic = (
-        _information(residual, n_free)
+        _information(residual[: model.n_residuals], effective)
         | uncertainty.statistic
         | {
+            "n_free": float(n_free),
+            "n_effective": effective,
             "rmse": fit_rmse(share[fitted], market.share[fitted], market.active[fitted]),
             "adjustment_rate": _adjustment_rate(model, theta, share[fitted], fitted),
             "nfev": float(refined.evaluations),
@@ -235,8 +251,8 @@ def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:
     ).astype(np.int8)
 
 
-def _information(residual: Vector, n_free: int) -> dict[str, float]:
-    """Fit statistics as lmfit defines them, with the Gaussian log-likelihood beside."""
+def _information(residual: Vector, n_free: float) -> dict[str, float]:
+    """Fit statistics as lmfit defines them for so many (effective) parameters; the log-likelihood beside."""
     n = residual.size
     chisqr = float(residual @ residual)
     # A perfect fit has an infinite likelihood; the smallest positive number keeps the criteria finite.
@@ -251,5 +267,4 @@ def _information(residual: Vector, n_free: int) -> dict[str, float]:
         "bic": deviance + np.log(n) * n_free,
         "log_likelihood": -0.5 * (n * (np.log(2 * np.pi) + 1) + deviance),
         "n_residual": float(n),
-        "n_free": float(n_free),
     }

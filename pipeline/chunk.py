@@ -18,6 +18,7 @@ from pipeline.metrics import METRICS, pool
 from pipeline.panel_market import MarketArrays, iterate_markets
 from pipeline.schema import SIDES, STATISTIC_NAMES, VARIABLE, ModelLayout, ParameterLabel, pack_statistics
 from pipeline.seeds import fit_seed
+from pipeline.store_population import Populations
 from pipeline.uncertainty import Uncertainty
 from pipeline.validation import FUTURES, Window, n_steps, windows_of
 
@@ -56,6 +57,10 @@ def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> Model
             "carry_over": dict(variant.carry_over),
             "firm_effects": variant.firm_effects,
             "numeraire": variant.numeraire,
+            "lag": dict(variant.response.lag),
+            "own": list(variant.response.own),
+            "cross": list(variant.response.cross),
+            "pooled_from": variant.pooled_from,
         },
     )
 
@@ -73,10 +78,13 @@ def count_columns(variant: Variant, study: Study, n_firms: int) -> int:
     fixed |= {JUMP_PRICE} if variant.numeraire is None else {variant.numeraire}
     constants = {"none": 0, "constant": 0, "free": n_firms, "zero-sum": n_firms - 1}[variant.firm_effects]
     initial = n_firms - 1 if study.fit.initial == "estimated" else 0
-    return len(names - fixed) + constants + initial
+    own, cross = len(variant.response.own), len(variant.response.cross)
+    return len(names - fixed) + constants + initial + n_firms * (own + (n_firms - 1) * cross)
 
 
-def calibrate_chunk(panel: xr.Dataset, variant: Variant, study: Study) -> Arrays:
+def calibrate_chunk(
+    panel: xr.Dataset, variant: Variant, study: Study, populations: Populations | None = None
+) -> Arrays:
     """Calibrate one model on some markets, over all windows.
 
     Parameters
@@ -85,6 +93,8 @@ def calibrate_chunk(panel: xr.Dataset, variant: Variant, study: Study) -> Arrays
         The markets, loaded.
     variant : Variant
     study : Study
+    populations : mapping, optional
+        Priors of a pooled model, by window and parameter.
 
     Returns
     -------
@@ -110,6 +120,7 @@ def calibrate_chunk(panel: xr.Dataset, variant: Variant, study: Study) -> Arrays
                 curves=curves,
                 n_train=count,
                 uncertainty=study.uncertainty,
+                population=None if populations is None else populations[window.name],
             )
             _store(arrays, (position, place), record, columns, panel, market)
             ahead = window.n_ahead(market.times.size)

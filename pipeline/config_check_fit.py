@@ -30,6 +30,9 @@ def check_fit(study: Study, findings: Findings) -> None:
     for name in fit.expr:
         if name in fit.fixed:
             findings.add(("fit", "expr", name), "a parameter that fit.fixed holds too", "one of the two")
+    if fit.shrinkage is not None and not fit.priors:
+        expected = "fit.priors beside shrinkage: the standard deviations that its factors multiply"
+        findings.add(("fit", "shrinkage"), "no priors", expected)
     if findings.clean("models", "curves"):
         # What parameters there are follows from the models, so these must be right first.
         _check_names(study, findings)
@@ -41,10 +44,13 @@ def _check_names(study: Study, findings: Findings) -> None:
         "fixed": study.fit.fixed,
         "bounds": study.fit.bounds,
         "expr": study.fit.expr,
+        "priors": study.fit.priors,
     }
+    # Beliefs may be about a whole family: price.own stands for price.own.Acme and all others.
+    families = tuple(f"{name}.{kind}" for name in known for kind in ("own", "cross"))
     for table, entries in tables.items():
         for name in entries:
-            if not _is_known(name, known):
+            if not _is_known(name, known) and not (table == "priors" and name in families):
                 got = f"the parameter {name!r}, which no model of the study has"
                 findings.add(("fit", table, name), got, one_of(known), nearest(name, known))
     uses = {name: _check_expr(name, text, known, findings) for name, text in study.fit.expr.items()}
@@ -62,8 +68,12 @@ def known_parameters(study: Study) -> tuple[str, ...]:
 
 
 def _is_known(name: str, known: tuple[str, ...]) -> bool:
-    # Constants and initial shares of firms are known by their first part; the firms come with the data.
-    return name in known or re.fullmatch(rf"({CONSTANT}|{INITIAL})(\..+)?", name) is not None
+    # What carries a firm's name is known by its first part; the firms come with the data.
+    return (
+        name in known
+        or re.fullmatch(rf"({CONSTANT}|{INITIAL})(\..+)?", name) is not None
+        or any(re.match(rf"{re.escape(one)}\.(own|cross)\..", name) for one in known)
+    )
 
 
 def _check_expr(name: str, text: str, known: tuple[str, ...], findings: Findings) -> tuple[str, ...]:

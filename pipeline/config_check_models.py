@@ -92,8 +92,28 @@ def check_models(study: Study, findings: Findings) -> None:
         _check_combinations(study, findings)
 
 
+def check_terms(study: Study, entry: ResponseSection, location: Location, findings: Findings) -> None:
+    """Check that further terms refer to efforts, or lags of them, that exist, once each."""
+    for effort in entry.lag:
+        _check_effort(study, (*location, "lag", effort), effort, (), findings)
+    sources = (*study.efforts, *(f"{name}.lag{k}" for name, n in entry.lag.items() for k in range(1, n + 1)))
+    for key in ("own", "cross"):
+        names = getattr(entry, key)
+        for index, name in enumerate(names):
+            place = (*location, key, index)
+            if name not in sources:
+                findings.add(place, f"the unknown effort {name!r}", one_of(sources), nearest(name, sources))
+            elif name in names[:index]:
+                findings.add(place, f"{name!r} a second time", "every effort once")
+            elif f"{name}.{key}" not in study.fit.priors:
+                # Beside the common coefficient these are determined by their prior only.
+                expected = f"its prior under fit.priors, e.g. `{{{name}.{key}: [0, 0.5]}}`"
+                findings.add(place, f"terms {name}.{key} without a prior", expected)
+
+
 def check_response(study: Study, entry: ResponseSection, location: Location, findings: Findings) -> None:
     """Check that a response names families, curves and efforts that exist, and a curve for every effort."""
+    check_terms(study, entry, location, findings)
     families = (*family_names(), *study.curves)
     if entry.family is not None:
         if entry.family not in families:

@@ -1,8 +1,8 @@
 """The sections `fit` and `validation` of a study: how models are calibrated and tested."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipeline.config_types import Integer, Number, OneOrMany, Section, Table
 
@@ -29,6 +29,42 @@ Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
 Baseline = Literal["last", "mean", "smoothing", "attraction", "mci", "wiener"]
 Bounds = Annotated[
     tuple[Number | None, Number | None], Field(description="[smallest, largest]; null: no bound.")
+]
+
+PriorBelief = Annotated[
+    tuple[Number, Annotated[Number, Field(gt=0)]], Field(description="[mean, standard deviation].")
+]
+
+
+class ShrinkageSection(Section):
+    """How far parameters are drawn to their priors, chosen by forecasts inside the periods fitted."""
+
+    factors: OneOrMany[Annotated[Number, Field(gt=0)]] = Field(
+        min_length=1,
+        description="Factors on the standard deviations of all priors; the one that forecasts best is taken.",
+    )
+    origins: Integer = Field(
+        default=4,
+        ge=1,
+        description="Forecasts made, from origins in the second half of the periods.",
+    )
+    horizon: Integer | None = Field(
+        default=None, ge=1, description="Periods ahead that are judged; by default all that follow."
+    )
+    state: Literal["fitted", "observed"] = Field(
+        default="fitted",
+        description="Shares at which the forecasts start: the modelled ones of the last period before, "
+        "or the observed ones.",
+    )
+
+
+def _spell_out_factors(value: Any) -> Any:
+    return value if isinstance(value, dict) or value is None else {"factors": value}
+
+
+Shrinkage = Annotated[
+    ShrinkageSection,
+    BeforeValidator(_spell_out_factors, json_schema_input_type=ShrinkageSection | list[float]),
 ]
 
 
@@ -69,6 +105,17 @@ class FitSection(Section):
         default_factory=dict,
         validate_default=True,
         description="Parameters that follow from others: `{deal: 2 * feature}`.",
+    )
+    priors: Table[PriorBelief] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="[mean, standard deviation] of parameters, normal, before the data are seen: "
+        "`{price: [-3, 1]}`; `price.own` stands for all names that begin with it.",
+    )
+    shrinkage: Shrinkage | None = Field(
+        default=None,
+        description="Factors on the standard deviations of the priors to choose from, by rolling "
+        "forecasts inside the periods fitted.",
     )
 
 

@@ -4,16 +4,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config_types import Flag, Label, Name, Number, OneOrMany, Section, Table
+from pipeline.config_types import Flag, Integer, Label, Name, Number, OneOrMany, Section, Table
 
 Form = Literal["investment", "scaled", "proportional"]
 Link = Literal["identity", "exp", "ces"]
 FirmEffects = Literal["none", "constant", "free", "zero-sum"]
 CarryOver = Literal["none", "geometric", "delayed", "weibull"]
 Order = Literal["all", "leading"]
+Lags = Annotated[Integer, Field(ge=1, le=52)]
 
 # In a response written as {effort: curve} these keys say something about the response itself.
-RESPONSE_KEYS = frozenset({"name", "family", "link", "curves", "order"})
+RESPONSE_KEYS = frozenset({"name", "family", "link", "curves", "order", "lag", "own", "cross"})
 CARRY_OVER_KEYS = frozenset({"name", "kind", "efforts"})
 
 
@@ -65,6 +66,22 @@ class ResponseSection(Section):
         "orders, or "
         "`leading`: one model for each effort in the lead. By default the order of the data section.",
     )
+    lag: Table[Lags] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Further linear terms of past efforts, e.g. `{price: 2}` adds `price.lag1` and "
+        "`price.lag2`; a negative coefficient after a promotion is stockpiling.",
+    )
+    own: OneOrMany[str] = Field(
+        default=(),
+        description="Efforts, or lags of them, whose coefficient may differ by firm: `price` adds "
+        "`price.own.<firm>`, what a firm's coefficient has beyond the common one. Needs a prior.",
+    )
+    cross: OneOrMany[str] = Field(
+        default=(),
+        description="Efforts, or lags of them, that reach each rival in its own way: `price` adds "
+        "`price.cross.<firm>.<rival>`, what the rival's effort does to f of the firm. Needs a prior.",
+    )
 
     @model_validator(mode="after")
     def _family_or_curves(self) -> Self:
@@ -77,6 +94,8 @@ class ResponseSection(Section):
             )
         if self.order is not None and self.family != "pareto":
             raise ValueError(f"an order under {self.family or 'curves'}|order only under the family pareto")
+        if self.family in ("pareto", "ces") and (self.lag or self.own or self.cross):
+            raise ValueError(f"lag, own or cross under {self.family}|these only where efforts add up")
         return self
 
 
@@ -175,6 +194,11 @@ class ModelsSection(Section):
         description="Effort whose coefficient is 1, so that M comes out in currency; by default M is "
         "fixed at "
         "X_ref and f is a rate per period.",
+    )
+    pooling: Flag = Field(
+        default=False,
+        description="true: besides every model the same one again, named `<model>-pooled`, its parameters "
+        "drawn towards their mean over the markets as far as markets resemble each other (empirical Bayes).",
     )
     exclude: OneOrMany[ExcludeSection] = Field(
         default=(),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.config_catalogue import carry_over_parameters, curve_parameters, shared_parameters
 from pipeline.config_models import CurveSection
+from pipeline.config_terms import lag_terms, response_terms
 from pipeline.config_variants import Variant
 
 JUMP_PRICE = "jump_price"
@@ -40,7 +41,7 @@ def variant_parameters(
     curves
         The curves of the study's own.
     firms
-        The firms; None when they are not known, then constants of firms are left out.
+        The firms; None when they are not known, then what carries a firm's name is left out.
 
     Returns
     -------
@@ -52,6 +53,8 @@ def variant_parameters(
         own = (*curve_parameters(curve, curves), *carry_over_parameters(variant.carry_over[effort]))
         names |= dict.fromkeys(effort_parameter(effort, name) for name in own)
         names |= dict.fromkeys(shared_parameters(curve))
+    known = lag_terms(variant.response) if firms is None else response_terms(variant.response, tuple(firms))
+    names |= dict.fromkeys(term.name for term in known)
     if variant.firm_effects == "constant":
         names[CONSTANT] = None
     elif variant.firm_effects != "none" and firms is not None:

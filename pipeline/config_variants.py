@@ -1,7 +1,7 @@
 """The models of a sweep: every combination of the axes under `models`, less the excluded ones."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import permutations, product
 from typing import Any
 
@@ -36,6 +36,10 @@ class ResponseChoice:
         Name of the curve of each effort, all efforts in the order of the study.
     order
         Under pareto the efforts by rank, the most effective first; otherwise empty.
+    lag
+        Number of lags of the efforts that have linear terms of the past.
+    own, cross
+        Efforts, or lags of them, with terms for each firm and for each firm and rival.
     """
 
     name: str
@@ -43,6 +47,9 @@ class ResponseChoice:
     link: Link
     curves: FrozenMapping[str]
     order: tuple[str, ...] = ()
+    lag: FrozenMapping[int] = field(default_factory=lambda: FrozenMapping({}))
+    own: tuple[str, ...] = ()
+    cross: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,8 @@ class Variant:
         Kind for each effort, all efforts in the order of the study.
     numeraire
         Effort whose coefficient is 1 while M is estimated; None: M is fixed at X_ref x 1 period.
+    pooled_from
+        Name of the model whose fits in all markets give the priors of this one; None: not pooled.
     """
 
     name: str
@@ -71,6 +80,7 @@ class Variant:
     firm_effects: FirmEffects
     carry_over: FrozenMapping[CarryOver]
     numeraire: str | None = None
+    pooled_from: str | None = None
 
 
 def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Variant, ...]:
@@ -87,7 +97,8 @@ def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Va
     -------
     tuple of Variant
         In the order of the axes: the form changes slowest. The name is form-response, followed by firm
-        effects, carry-over and numeraire where that axis has more than one value.
+        effects, carry-over and numeraire where that axis has more than one value. Pooled models come after
+        all others.
     """
     variants = []
     for labels, response, carry in _combinations(models, efforts):
@@ -103,6 +114,8 @@ def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Va
                 numeraire=labels.numeraire,
             )
         )
+    if models.pooling:
+        variants += [replace(one, name=f"{one.name}-pooled", pooled_from=one.name) for one in variants]
     return tuple(variants)
 
 
@@ -123,18 +136,19 @@ def _combinations(
 
 def response_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> tuple[ResponseChoice, ...]:
     """Make the market functions that one entry of `models.response` stands for: one, or many under pareto."""
+    terms: dict[str, Any] = {"lag": entry.lag, "own": entry.own, "cross": entry.cross}
     if entry.curves is not None:
         link = entry.link or "identity"
         # An effort left out is reported by the checks; until then it takes no part.
         curves = {name: entry.curves[name] for name in efforts if name in entry.curves}
         name = entry.name or ("mixed" if link == "identity" else f"{link}-mixed")
-        return (ResponseChoice(name, "mixed", link, FrozenMapping(curves)),)
+        return (ResponseChoice(name, "mixed", link, FrozenMapping(curves), **terms),)
     family = entry.family or ""
     if family == "pareto":
         return tuple(_pareto_choices(entry, efforts))
     own_link, curve = family_parts(family)
     one = FrozenMapping(dict.fromkeys(efforts, curve))
-    return (ResponseChoice(entry.name or family, family, own_link, one),)
+    return (ResponseChoice(entry.name or family, family, own_link, one, **terms),)
 
 
 def _pareto_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> Iterator[ResponseChoice]:

@@ -151,6 +151,12 @@ def future_market(
     arrays = market_arrays(panel, market)
     efforts = tuple(map(str, panel["effort"].values))
     problem = rebuild_model(results, model, arrays, efforts)
+    if len(problem.response.efforts) > len(efforts):
+        raise QueryError(
+            f"The model {model} has terms of past, own or rivals' efforts; forecasts and plans are made with "
+            "models whose f depends on the firm's own efforts of the period. Choose one without lag, own and "
+            "cross."
+        )
     theta, covariance = stored_estimates(results, arrays.market, model, problem)
     present = arrays.active[-1]
     if present.sum() < 2:

@@ -137,6 +137,8 @@ class StructureCheck:
         residuals = int(np.maximum(fitted - 1, 0).sum())
         firms = int(active.any(axis=1).sum())
         for variant in self.variants:
+            if variant.response.own or variant.response.cross or variant.pooled_from is not None:
+                continue  # priors stand in for the data that are missing
             columns = self.columns(variant, firms)
             if columns > residuals:
                 detail = f"{residuals} residuals, {columns} parameters"

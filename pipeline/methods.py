@@ -24,7 +24,8 @@ class Methods:
         ``(variant, study, n_firms) -> int``: free parameters in a market of that many firms.
     calibrate
         ``(panel of some markets, variant, study) -> arrays`` for :func:`pipeline.store.write_chunk`.
-        Numbers must depend on market and model alone: see :func:`pipeline.seeds.fit_seed`.
+        Numbers must depend on market and model alone: see :func:`pipeline.seeds.fit_seed`. For a pooled model
+        a fourth argument: its populations by window and parameter, see `pipeline.store_population`.
     assess
         ``(panel of some markets, baseline, study) -> arrays``, likewise.
     warm
@@ -33,7 +34,7 @@ class Methods:
 
     describe: Callable[[Variant, Study, np.ndarray], ModelLayout]
     columns: Callable[[Variant, Study, int], int]
-    calibrate: Callable[[Any, Variant, Study], Arrays]
+    calibrate: Callable[..., Arrays]
     assess: Callable[[Any, str, Study], Arrays]
     warm: str | None = None
 

@@ -26,8 +26,10 @@ from kernels.residual import (
 from kernels.response import Response, compose
 from pipeline.config import FitSection, Variant
 from pipeline.config_parameters import CONSTANT
+from pipeline.config_terms import response_terms
 from pipeline.panel_market import MarketArrays
 from pipeline.quantities import Quantity, model_quantities
+from pipeline.terms import with_terms
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -50,6 +52,8 @@ class MarketModel:
         Periods to fit.
     kind : int
         Residual, `kernels.residual.ILR` or `PLAIN`.
+    efforts : tuple of str
+        Names of the efforts of the study, without those of further terms.
 
     Attributes
     ----------
@@ -58,6 +62,10 @@ class MarketModel:
     vary : (P,) array of bool
     column : (P,) array of int64
         Row of each parameter in the Jacobian, -1 when fixed.
+    n_residuals : int
+        Rows that compare data; those of priors follow them.
+    prior_mean, prior_weight : (P,) arrays
+        See `set_prior`.
     """
 
     def __init__(
@@ -67,6 +75,7 @@ class MarketModel:
         quantities: tuple[Quantity, ...],
         data: MarketData,
         kind: int,
+        efforts: tuple[str, ...] = (),
     ) -> None:
         self.variant, self.response, self.quantities, self.data, self.kind = (
             variant,
@@ -75,6 +84,7 @@ class MarketModel:
             data,
             kind,
         )
+        self.efforts = efforts
         self.names = tuple(q.name for q in quantities)
         self.lower = np.array([q.lower for q in quantities])
         self.upper = np.array([q.upper for q in quantities])
@@ -87,16 +97,22 @@ class MarketModel:
         self.n_free = int(self.vary.sum())
         self.n_residuals = int(n_observations(data))
         self.target = observed_target(data, kind)
-        self._no_prior = np.zeros(len(quantities))
         self._work = make_market_workspace(response.spec, data, self.n_free)
         prepare_market(response.spec, data, self._work)
-        self._point: Vector | None = None
-        self._residual = np.empty(self.n_residuals)
-        self._jacobian = np.empty((self.n_free, self.n_residuals))
         self._status = OK
+        self.set_prior(np.zeros(len(quantities)), np.zeros(len(quantities)))
+
+    def set_prior(self, mean: Vector, weight: Vector) -> None:
+        """Add rows ``weight (theta - mean)`` for the free parameters with a positive weight; both (P,)."""
+        self.prior_mean = np.ascontiguousarray(mean)
+        self.prior_weight = np.where(self.vary, weight, 0.0)
+        rows = self.n_residuals + int((self.prior_weight > 0.0).sum())
+        self._point: Vector | None = None
+        self._residual = np.empty(rows)
+        self._jacobian = np.empty((self.n_free, rows))
 
     def residual(self, theta: Vector) -> Vector | None:
-        """Return the residuals, shape (R,); None where the model cannot be evaluated."""
+        """Return the residuals, those of priors last, shape (R,); None where there are none."""
         self._evaluate(theta)
         return self._residual.copy() if self._status == OK else None
 
@@ -113,8 +129,8 @@ class MarketModel:
             self.response.spec,
             self.data,
             self.target,
-            self._no_prior,
-            self._no_prior,
+            self.prior_mean,
+            self.prior_weight,
             self.gamma_form,
             self.kind,
             np.ascontiguousarray(theta),
@@ -165,6 +181,8 @@ class MarketModel:
             kind=self.kind,
             targets=self.target[np.newaxis] if targets is None else targets,
             target_index=own,
+            prior_mean=self.prior_mean,
+            prior_weight=self.prior_weight,
             max_evaluations=max_evaluations,
         )
 
@@ -176,7 +194,7 @@ class MarketModel:
         theta : (P,) array
             All parameters.
         data : MarketData, optional
-            Other periods of the same market; by default those fitted.
+            Other periods of the same market, made from what `prepared` gives; by default those fitted.
         """
         data = self.data if data is None else data
         work = make_market_workspace(self.response.spec, data, 0)
@@ -185,6 +203,10 @@ class MarketModel:
         none = np.full(self.column.size, -1, dtype=np.int64)
         status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
         return share if status == OK else None
+
+    def prepared(self, market: MarketArrays) -> MarketArrays:
+        """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
+        return with_terms(self.variant, market, self.efforts)[0]
 
     def reported(self, firms: NDArray) -> tuple[tuple[str, ...], Matrix]:
         """Name what is reported, and give the matrix that takes ``theta`` to it.
@@ -263,30 +285,41 @@ def build_model(
         A share is zero under log-ratios.
     """
     reference_sales = float(market.total_sales.mean())
-    response = compose_response(variant, market, efforts, curves)
-    quantities = model_quantities(variant, response, market, efforts, fit, reference_sales)
+    market, inputs = with_terms(variant, market, efforts)
+    response = compose_response(variant, market, inputs, curves)
+    quantities = model_quantities(variant, response, market, inputs, fit, reference_sales)
     data = market_data(market, fit.initial, reference_sales)
-    return MarketModel(variant, response, quantities, data, RESIDUAL_KIND[fit.residual])
+    return MarketModel(variant, response, quantities, data, RESIDUAL_KIND[fit.residual], efforts)
 
 
 def compose_response(
     variant: Variant, market: MarketArrays, efforts: tuple[str, ...], curves: Mapping[str, Curve]
 ) -> Response:
-    """Compose the market function of a variant for one market.
+    """Compose the market function of a variant for one market that has the inputs of all its terms.
 
     Raises
     ------
     kernels.response.ResponseError
         An effort lies outside the domain of its curve.
+    ValueError
+        The variant has further terms, and `pipeline.terms.with_terms` has not given the market their inputs.
     """
+    expected = len(variant.response.curves) + len(response_terms(variant.response, market.firms.tolist()))
+    if len(efforts) != expected:
+        raise ValueError(
+            f"Got {len(efforts)} inputs for the model {variant.name}, which has {expected}; "
+            "prepare the market by pipeline.terms.with_terms."
+        )
     choice = variant.response
+    # What is no effort of the study is a further term, linear by definition: see `pipeline.terms`.
+    chosen = [choice.curves.get(name, "linear") for name in efforts]
     return compose(
-        [curves.get(choice.curves[name], choice.curves[name]) for name in efforts],
+        [curves.get(curve, curve) for curve in chosen],
         efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
         active=np.ascontiguousarray(market.active),
         link=choice.link,
         effects=variant.firm_effects,
-        carry_over=[variant.carry_over[name] for name in efforts],
+        carry_over=[variant.carry_over.get(name, "none") for name in efforts],
         order=[efforts.index(name) for name in choice.order] if choice.order else None,
         names=efforts,
     )

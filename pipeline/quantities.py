@@ -19,6 +19,8 @@ from pipeline.config_parameters import (
 from pipeline.panel_market import MarketArrays
 
 _LARGEST_RETURNS = 3.0
+# Further terms are small beside the curves; this also keeps exp(f) finite at random starts.
+_TERM_BOX = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,9 @@ def _response_quantities(
             quantity = replace(quantity, name=SHARED_NAMES.get(p.name, p.name))
         else:
             quantity = replace(quantity, name=effort_parameter(efforts[p.effort], p.name))
+            if efforts[p.effort] not in variant.response.curves:
+                # A further term corrects the curves: the search starts without it.
+                quantity = replace(quantity, start=0.0, low=-_TERM_BOX, high=_TERM_BOX)
         quantities.append(quantity)
     return quantities
 

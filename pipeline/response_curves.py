@@ -1,6 +1,6 @@
 """Calibrated market functions as curves: f against one effort at a time, with a confidence band."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,11 +89,14 @@ def _curve(
     level = np.linspace(seen[place].min(), seen[place].max(), points)
     efforts = np.empty((len(seen), _SETTLED, len(arrays.firms)))
     efforts[:] = np.median(seen, axis=1)[:, None, None]
+    present = np.ones(efforts.shape[1:], dtype=np.bool_)
     value, variance = np.empty(points), np.empty(points)
     for point, amount in enumerate(level):
         efforts[place] = amount
-        value[point] = problem.response.evaluate(theta, efforts)[-1].mean()
-        slope = problem.response.gradient(theta, efforts)[:, -1].mean(axis=1)
+        # All firms together: what rivals' efforts and earlier ones do is part of the curve.
+        inputs = problem.prepared(replace(arrays, efforts=efforts, active=present)).efforts
+        value[point] = problem.response.evaluate(theta, inputs)[-1].mean()
+        slope = problem.response.gradient(theta, inputs)[:, -1].mean(axis=1)
         matters = np.flatnonzero(slope)
         block = covariance[np.ix_(matters, matters)]
         variance[point] = slope[matters] @ block @ slope[matters]

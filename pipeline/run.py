@@ -17,6 +17,7 @@ from pipeline.executors import Hooks, Outcome, count_workers, execute
 from pipeline.interrupt import stop_on_signals
 from pipeline.methods import Methods, default_methods
 from pipeline.plan import BLOCK_BYTES, Plan, Task, plan
+from pipeline.pooling import population_of_fits
 from pipeline.schema import Status, SweepState, sweep_name
 from pipeline.store import Store, Sweep, write_chunk
 from pipeline.work import Job, Work, crashed_arrays
@@ -203,7 +204,7 @@ class _Run:
         self.sweep.set_state(SweepState.RUNNING)
         finished = False
         try:
-            finished = self._execute(tasks, methods or default_methods())
+            finished = self._execute_stages(tasks, methods or default_methods())
         finally:
             # Also after an error: what came back from the workers is not thrown away.
             self.watcher.ended()
@@ -213,6 +214,23 @@ class _Run:
         if finished and not self.unfinished:
             return self._report(self._finish())
         return self._report(SweepState.INTERRUPTED)
+
+    def _execute_stages(self, tasks: tuple[Task, ...], methods: Methods) -> bool:
+        """Do what needs nothing but data first; pooled models need the fits of all markets."""
+        pooled = {one.name: one.pooled_from for one in self.study.variants() if one.pooled_from is not None}
+        first = tuple(task for task in tasks if task.model not in pooled)
+        second = tuple(task for task in tasks if task.model in pooled)
+        if first and not self._execute(first, methods):
+            return False
+        if not second or self.unfinished:
+            return True
+        self.committer.flush()
+        for name in dict.fromkeys(task.model for task in second):
+            if not self.sweep.has_population(name):
+                self.watcher.stage(f"Estimating the population of markets for {name}")
+                fits, windows = self.sweep.fits(pooled[name]), self.plan.layout.windows
+                self.sweep.write_population(name, population_of_fits(fits, windows, self.study.fit.priors))
+        return self._execute(second, methods)
 
     def _execute(self, tasks: tuple[Task, ...], methods: Methods) -> bool:
         if methods.warm is not None and self.study.cluster.kind == "local":

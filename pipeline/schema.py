@@ -14,6 +14,7 @@
     /sweeps/<study>-<hash8>/trajectories/<model>  share
     /sweeps/<study>-<hash8>/validation            error
     /sweeps/<study>-<hash8>/forecasts/<scenario>-<hash8>   see `pipeline.schema_forecast`
+    /sweeps/<study>-<hash8>/population/<model>    of pooled models: mean, spread (window, param)
 
 Coordinates shared by the groups of a sweep live once, on the sweep; ``xarray.open_datatree`` inherits them.
 Every variable is a dense cube whose first axis is the market; while a sweep runs its chunks hold a fixed

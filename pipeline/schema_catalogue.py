@@ -223,6 +223,8 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("log_likelihood", "1", "log-likelihood of the residuals, taken as Gaussian"),
     Statistic("n_residual", "count", "number of residuals"),
     Statistic("n_free", "count", "number of free parameters"),
+    Statistic("n_effective", "count", "effective number of parameters: trace of the hat matrix"),
+    Statistic("shrinkage", "1", "factor on the standard deviations of the priors, as chosen"),
     Statistic("rmse", "1", "root mean square error of share in the fitted periods"),
     Statistic("rank", "count", "directions of the parameters that the data see"),
     Statistic("condition", "1", "condition number of the scaled Jacobian"),

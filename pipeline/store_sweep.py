@@ -12,7 +12,8 @@ from pipeline.errors import StoreConflictError, StoreError
 from pipeline.schema import SweepState, group_path, sweep_path
 from pipeline.store_location import BRANCH, Location
 from pipeline.store_lock import refs_locked, sweep_held
-from pipeline.store_read import SweepInfo, read_sweep
+from pipeline.store_population import Populations, has_population, write_population
+from pipeline.store_read import SweepInfo, open_dataset, read_sweep
 from pipeline.store_write import Fork, Written
 
 
@@ -81,6 +82,26 @@ class Sweep:
             rows = {name: row for row, name in enumerate((*info.models, *info.baselines))}
             self._template = Fork(session.fork(), self.name, info.data_hash, nodes, rows)
         return self._template.copy()
+
+    def fits(self, model: str) -> Any:
+        """Open the committed fits of a model as a lazy dataset."""
+        return open_dataset(self._repository.readonly_session(BRANCH), group_path(self.name, "fits", model))
+
+    def has_population(self, model: str) -> bool:
+        """Whether the priors of a pooled model have been written."""
+        return has_population(self._repository.readonly_session(BRANCH), self.name, model)
+
+    def write_population(self, model: str, populations: Populations) -> str:
+        """Write the priors of a pooled model, by window and parameter; returns the snapshot."""
+
+        def change(session: icechunk.Session) -> None:
+            if not has_population(session, self.name, model):
+                write_population(session, self.name, model, populations)
+
+        snapshot = transact(self._location, self._repository, change, f"{self.name}: population of {model}")
+        # Workers read it through their forks, so these have to be of the new snapshot.
+        self._template = None
+        return snapshot
 
     def merge_and_commit(
         self, forks: Iterable[Fork], metadata: Mapping[str, Any] | None = None

@@ -60,7 +60,7 @@ def assess_uncertainty(
     matrix: Matrix,
     asked: UncertaintySection,
     seed: np.random.SeedSequence,
-    n_free: int,
+    n_effective: float,
 ) -> Uncertainty:
     """Assess one fit.
 
@@ -78,10 +78,10 @@ def assess_uncertainty(
         Methods, levels, replicates.
     seed : SeedSequence
         Of the fit.
-    n_free : int
-        Parameters that the fit used up.
+    n_effective : float
+        Parameters that the fit used up; those drawn to a prior count in part.
     """
-    fit = _Fit(model, theta, inner, matrix, asked, seed, n_free)
+    fit = _Fit(model, theta, inner, matrix, asked, seed, n_effective)
     strength, loading = weak_directions(fit.covariance)
     direction = np.zeros((strength.size, len(matrix)))
     direction[:, np.flatnonzero(inner)] = loading
@@ -116,19 +116,20 @@ class _Fit:
         matrix: Matrix,
         asked: UncertaintySection,
         seed: np.random.SeedSequence,
-        n_free: int,
+        n_effective: float,
     ) -> None:
         self.model, self.theta, self.inner, self.matrix, self.asked = model, theta, inner, matrix, asked
         residual = model.residual(theta)
         assert residual is not None, "a fit has finite residuals at its optimum"
         jacobian = model.jacobian(theta)[inner[model.vary]]
-        self.degrees = float(residual.size - n_free)
-        variance = float(residual @ residual) / self.degrees if self.degrees > 0 else np.nan
+        # Rows of priors stand behind those that compare shares: beliefs have no errors to learn from.
+        data = residual[: model.n_residuals]
+        self.degrees = float(data.size - n_effective)
+        variance = float(data @ data) / self.degrees if self.degrees > 0 else np.nan
         # Not how far it went: what moves nothing but by rounding may have drifted anywhere.
         extent = (model.high - model.low)[inner]
         self.covariance: Covariance = covariance_of(jacobian, variance, extent)
         self.space: ResidualSpace = residual_space(model.data, model.kind)
-        # Rows of priors stand behind those that compare shares.
         self.residual, self.jacobian = residual[: self.space.n_rows], jacobian[:, : self.space.n_rows]
         spanned = self.covariance.basis.T @ jacobian
         self.serial: SerialCorrelation = measure_serial_correlation(

@@ -11,6 +11,7 @@ from pipeline.methods import Methods
 from pipeline.plan import Task
 from pipeline.schema import Group, Status, SweepLayout
 from pipeline.store import Fork, open_panel, write_chunk
+from pipeline.store_population import read_population
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,10 @@ class Work:
         # Opened once per process and snapshot; only these markets are read.
         panel = open_panel(job.fork).isel(market=slice(task.start, task.stop)).load()
         if task.model in self.variants:
-            arrays = self.methods.calibrate(panel, self.variants[task.model], self.study)
+            variant = self.variants[task.model]
+            # A pooled model takes its priors from the store; others are called without.
+            pooled = () if variant.pooled_from is None else (read_population(job.fork, task.model),)
+            arrays = self.methods.calibrate(panel, variant, self.study, *pooled)
         else:
             arrays = self.methods.assess(panel, task.model, self.study)
         fork = write_chunk(job.fork, task.model, slice(task.start, task.stop), arrays)

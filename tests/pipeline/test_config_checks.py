@@ -83,6 +83,8 @@ def test_everything_is_reported_at_once(folder):
         assert found[key].hint == f"Did you mean {name!r}?", key
 
 
+CROSS = "{{family: mnl, cross: {}}}\nfit: {{priors: {{price.cross: [0, 1]}}, "
+
 ONE_PROBLEM = [
     # key, old, new, what was got
     ("fit.loss", "starts: 4", "starts: 4, loss: huber", "'huber' with method leastsq"),
@@ -115,6 +117,16 @@ ONE_PROBLEM = [
     ("models.response.feature", "[mnl, linear]", "{price: linear, feature: mnl}", "'mnl'"),
     ("models.response.link", "[mnl, linear]", "{price: linear, feature: linear, link: ces}", "'ces'"),
     ("models.response.0", "[mnl, linear]", "[{family: mnl, link: exp}]", "a link beside a family"),
+    ("models.response.own", "[mnl, linear]", "{family: mnl, own: prise}", "'prise'"),
+    ("models.response.own", "[mnl, linear]", "{family: mnl, own: price}", "without a prior"),
+    ("models.response.cross.1", "[mnl, linear]\nfit: {", CROSS.format("[price, price]"), "a second time"),
+    ("models.response.cross", "[mnl, linear]\nfit: {", CROSS.format("price.lag1"), "'price.lag1'"),
+    ("models.response.lag.prise", "[mnl, linear]", "{family: mnl, lag: {prise: 1}}", "'prise'"),
+    ("models.response.lag.price", "[mnl, linear]", "{family: mnl, lag: {price: 0}}", "0"),
+    ("models.response", "[mnl, linear]", "{family: ces, lag: {price: 1}}", "under ces"),
+    ("fit.priors.price.1", "starts: 4", "starts: 4, priors: {price: [0, 0]}", "0"),
+    ("fit.priors.prise.own", "starts: 4", "starts: 4, priors: {prise.own: [0, 1]}", "'prise.own'"),
+    ("fit.shrinkage", "starts: 4", "starts: 4, shrinkage: [0.1, 1]", "no priors"),
     ("data.efforts.jump_price", "feature:", "jump_price: feature\n    feature:", "'jump_price'"),
     ("data.efforts.link", "feature:", "link: feature\n    feature:", "'link'"),
     ("data.efforts.a b", "feature:", "a b: feature\n    feature:", "'a b'"),

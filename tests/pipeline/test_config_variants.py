@@ -117,3 +117,24 @@ def test_exclusions_match_by_the_keys_they_give():
     ]
     effects = names(response="mnl", firm_effects=[True, False], exclude={"firm_effects": False})
     assert effects == ["investment-mnl-effects"]
+
+
+def test_pooled_models_come_last_and_know_where_they_come_from():
+    found = variants(response=["mnl", "linear"], pooling=True)
+    assert [item.name for item in found] == [
+        "investment-mnl",
+        "investment-linear",
+        "investment-mnl-pooled",
+        "investment-linear-pooled",
+    ]
+    assert [item.pooled_from for item in found] == [None, None, "investment-mnl", "investment-linear"]
+    assert found[2].response == found[0].response
+
+
+def test_further_terms_belong_to_the_response():
+    terms = {"lag": {"price": 2}, "own": "price.lag1", "cross": "deal"}
+    for written in ({"family": "mnl"}, {"curves": dict.fromkeys(EFFORTS, "linear")}):
+        (variant,) = variants(response=terms | written)
+        assert dict(variant.response.lag) == {"price": 2}
+        assert (variant.response.own, variant.response.cross) == (("price.lag1",), ("deal",))
+        assert hash(variant) is not None
