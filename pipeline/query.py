@@ -172,6 +172,23 @@ class ResultStore:
         """
         return self._group("validation", "")
 
+    def population(self, model: str) -> "xr.Dataset":
+        """Open what all markets together say of the parameters of a pooled model.
+
+        Returns
+        -------
+        xarray.Dataset
+            mean, spread (window, param): mean and standard deviation over the markets.
+
+        Raises
+        ------
+        StoreNotFoundError
+            The model is not pooled, or the model it is pooled from is not done.
+        """
+        from pipeline.store_population import population_path
+
+        return open_dataset(self.session, population_path(self.sweep.name, model))
+
     @property
     def forecasts(self) -> tuple[str, ...]:
         """Names of the forecasts stored beside the fits, oldest first."""

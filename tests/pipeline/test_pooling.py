@@ -128,6 +128,33 @@ def test_an_interrupted_sweep_goes_on_with_the_second_stage(report, folder, monk
             )
 
 
+@pytest.mark.cluster
+def test_workers_read_the_same_population(report, folder):
+    overrides = (f"store={folder}/cluster", "cluster={kind: local, workers: 2}")
+    other = run_study(load_study(folder / "study.yaml", overrides))
+    assert other.state == SweepState.DONE
+    for model in ("investment-own", "investment-own-pooled"):
+        np.testing.assert_array_equal(
+            group(other, f"fits/{model}")["value"][...], group(report, f"fits/{model}")["value"][...]
+        )
+
+
+def test_a_pooled_model_is_queried_and_drawn_but_not_forecast(report):
+    from pipeline.errors import QueryError
+    from pipeline.forecast_market import future_market
+    from pipeline.query import open_store
+    from pipeline.response_curves import response_curves
+
+    results = open_store(report.store)
+    found = results.population("investment-own-pooled").sel(window="all", param="price")
+    assert float(found["mean"]) == pytest.approx(MEAN, abs=0.5)
+    (curve,) = response_curves(results, 3, "investment-own-pooled", points=5)
+    assert curve.effort == "price"
+    assert (np.diff(curve.value) < 0.0).all()
+    with pytest.raises(QueryError, match="without lag, own and cross"):
+        future_market(results, 3, "investment-own-pooled", 2)
+
+
 def fake_fits(value, stderr, names, factor=np.nan):
     shape = value.shape
     statistic = np.full((shape[0], 1, len(STATISTIC_NAMES)), np.nan)
