@@ -1,6 +1,7 @@
 """Workers of a dask scheduler that somebody else has started, over tcp:// or tls://."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from distributed import Client, Security
@@ -41,5 +42,7 @@ def run(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSectio
         try:
             return drive(client, jobs, work, hooks, timeout=TIMEOUT)
         finally:
+            # A scheduler that is gone has no plug-in left to take away, and the client may not know yet.
             if client.status == "running":
-                client.unregister_worker_plugin(WorkerSetup.name)
+                with suppress(OSError):
+                    client.unregister_worker_plugin(WorkerSetup.name)
