@@ -129,7 +129,10 @@ def first_guess(a, m, second, third, fourth, tau):
 
 @jit
 def step_limit(a, m, largest, fastest, firm, w):
-    """Shorten w until no term of the step can overflow, meet a pole, cancel, or pass between two nodes."""
+    """Shorten w until no term of the step can overflow, meet a pole, cancel, or pass between two nodes.
+
+    Return 0 where no step is short enough: the fitness of a firm is beyond the range of numbers.
+    """
     rate = abs(a) * m
     cap = 2.0 if a > 0.0 else 7.0
     if rate * w > cap:
@@ -138,13 +141,14 @@ def step_limit(a, m, largest, fastest, firm, w):
         w = _FURTHEST / fastest
     if a > 0.0 and w * largest <= 30.0:
         return w
-    while True:
+    while w > 0.0:
         reach = duration_of_change(a, m, w) * largest
         if reach <= 30.0 and (a > 0.0 or -a * reach <= 0.5):
             return w
         if (a > 0.0 or -a * reach <= 0.5) and _fits(a, duration_of_change(a, m, w), firm):
             return w
         w *= 0.5
+    return 0.0
 
 
 @jit
@@ -236,6 +240,8 @@ def find_step(a, m, second, third, fourth, largest, fastest, tau, firm, node, gr
     w < 0 tells that no step was found.
     """
     w = step_limit(a, m, largest, fastest, firm, tau)
+    if not w > 0.0:
+        return -1.0, 0.0, 0.0, LARGE
     part = w < tau
     if not part:
         w = first_guess(a, m, second, third, fourth, tau)

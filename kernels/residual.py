@@ -70,10 +70,14 @@ STATUS = {
     NON_FINITE_RESPONSE: "The response or its gradient is not finite for a firm that is present.",
     NEGATIVE_RESPONSE: "The response is negative, which only returns_to_scale = 1 allows.",
     BAD_PARAMETER: "jump_price must be positive, returns_to_scale at least 0, and both finite.",
-    NO_CONVERGENCE: "The time change of the general form was not resolved within a period.",
+    NO_CONVERGENCE: "The general form was not resolved: the point needs too many steps a period.",
     NON_FINITE_RESIDUAL: "A residual is not finite: a modelled share vanished or a target is missing.",
 }
 """What each status code of this module means, as a sentence."""
+
+# Markets near observed ones take one or two steps a period; a fit that strays so far off that it needs this
+# many on average learns more from a refusal than from the wait.
+_STEPS_A_PERIOD = 32
 
 
 @jit
@@ -246,8 +250,9 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
         return OK
     work.scaled.firm[SHARE, :] = state
     work.scaled.firm[LOG, :] = log_state
+    steps = _STEPS_A_PERIOD * share.shape[0]
     solved = follow_scaled(
-        course, gamma, work.log_ratio, share, log_share, no_mean, x, tangent, slopes, work.scaled
+        course, gamma, work.log_ratio, share, log_share, no_mean, x, tangent, slopes, work.scaled, steps
     )
     return OK if solved else NO_CONVERGENCE
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kernels.bernoulli import MAX_STEPS
 from kernels.bernoulli_work import LOG, SHARE, make_bernoulli_work
 from kernels.elementary import LOG_OF_ZERO
 from kernels.jit import jit
@@ -284,8 +285,9 @@ def _simulate_markets(
         else:
             work.firm[SHARE, :] = state
             work.firm[LOG, :] = log_state
+            steps = MAX_STEPS * n_times
             if not follow_scaled(
-                course, gamma[b], log_ratio, share, log_share, mean, x, tangent, slopes, work
+                course, gamma[b], log_ratio, share, log_share, mean, x, tangent, slopes, work, steps
             ):
                 return b
         for t in range(n_times):
@@ -325,4 +327,5 @@ def _differentiate_market(
     work = make_bernoulli_work(n)
     work.firm[SHARE, :] = state
     work.firm[LOG, :] = log_state
-    return follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work)
+    steps = MAX_STEPS * share.shape[0]
+    return follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work, steps)

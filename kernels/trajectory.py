@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from kernels.advance import lag, relaxation, softmax
 from kernels.bernoulli import (
-    MAX_STEPS,
     at_rest,
     evaluate_nodes,
     find_step,
@@ -198,17 +197,18 @@ def proportional_tangent(course, share, x, tangent, slopes):
 
 
 @jit
-def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, work):
-    """Take state and ``x`` through period t of the general form; return whether it was solved.
+def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, work, steps):
+    """Take state and ``x`` through period t of the general form; return how many of ``steps`` are left.
 
-    ``log_tau`` and ``gamma (column,)`` are derivatives of ln tau and of gamma.
+    ``log_tau`` and ``gamma (column,)`` are derivatives of ln tau and of gamma. -1: the period was not solved.
     """
     n_columns = x.shape[0]
     firm, node, growth, rise, inverse = work.firm, work.node, work.growth, work.rise, work.inverse
     left = tau
-    for _ in range(MAX_STEPS):
-        if left <= 0.0:
-            return True
+    while left > 0.0:
+        if steps <= 0:
+            return -1
+        steps -= 1
         m, second, third, fourth, largest, fastest = set_fitness(a, t, f, firm)
         resting = (a > 0.0 or n_columns == 0) and at_rest(a, m, fastest, left, firm)
         if resting:
@@ -218,7 +218,7 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
                 a, m, second, third, fourth, largest, fastest, left, firm, node, growth, rise, inverse
             )
         if not w > 0.0:
-            return False
+            return -1
         if resting:
             if mean.size > 0:
                 add_rest_mean(m, firm[SHARE], firm[FITNESS], w, 1.0 / tau, mean[t])
@@ -242,15 +242,15 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
         if resting:
             set_power(a, firm)
         left = left - part if part < left else 0.0
-    return left <= 0.0
+    return steps
 
 
 @jit
-def follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work):
+def follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work, steps):
     """Write shares, log shares, mean shares and derivatives of the general form; tell whether it was solved.
 
     The state is in ``work``. ``log_ratio (time,)`` is ln(total_sales / reference_sales), through which gamma
-    also moves tau.
+    also moves tau. All periods together may take ``steps`` steps.
     """
     n_columns, n = x.shape[0], share.shape[1]
     active, changed, f, tau, firm = course.active, course.changed, course.f, course.tau, work.firm
@@ -270,9 +270,10 @@ def follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, 
                 log_tau[c] = slopes.log_jump[c] + gamma_slope[c] * log_ratio[t]
         if mean.size > 0:
             mean[t, :] = 0.0
-        if not scaled_period(
-            1.0 - gamma, t, f, tau[t], with_gamma, mean, x, tangent, log_tau, gamma_slope, work
-        ):
+        steps = scaled_period(
+            1.0 - gamma, t, f, tau[t], with_gamma, mean, x, tangent, log_tau, gamma_slope, work, steps
+        )
+        if steps < 0:
             return False
         for i in range(n):
             share[t, i] = firm[SHARE, i]

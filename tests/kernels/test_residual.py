@@ -206,6 +206,8 @@ def changed(problem, **values):
         ("investment", {"jump_price": np.inf}, rs.BAD_PARAMETER),
         ("scaled", {"returns_to_scale": -0.1}, rs.BAD_PARAMETER),
         ("scaled", {"returns_to_scale": 2.0, "jump_price": 1e-9}, rs.NO_CONVERGENCE),
+        ("scaled", {"returns_to_scale": 2.0, "jump_price": 0.05}, rs.NO_CONVERGENCE),
+        ("scaled", {"returns_to_scale": 2.0, "jump_price": 20.0}, rs.OK),
     ],
 )
 def test_status(form, values, status):

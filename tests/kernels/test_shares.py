@@ -286,3 +286,12 @@ def test_too_many_steps_is_an_error():
     """Derivatives of a market that locks in follow every step."""
     with pytest.raises(ArithmeticError, match=r"could not be resolved at returns_to_scale = 1\.5"):
         share_sensitivities(**arguments(returns_to_scale=1.5, response=[[1e9, 1e9 + 1], [1e9, 1e9]]))
+
+
+def test_fitness_beyond_the_range_of_numbers_is_refused():
+    f = np.full((2, 3), 1e150)
+    f[:, 0] = 1.7e308
+    with pytest.raises(ArithmeticError, match="too many steps"):
+        simulate_shares(
+            np.array([1e-290, 0.5, 0.5]), f, np.full(2, 100.0), np.ones(2), returns_to_scale=0.01, **SCALE
+        )
