@@ -122,7 +122,7 @@ def play(results: "ResultStore", settings: GameSettings) -> Game:
 
 def play_market(market: FutureMarket, settings: GameSettings, total: Floats) -> Game:
     """Play on a market at hand, with total sales (H,) in currency per period; see `play`."""
-    table, low, high, present = _lay_table(market, settings, total)
+    table, low, high, present = lay_table(market, settings, total)
     players = _players(market, settings)
     outcome = table.outcome(present)
     gain, answers = np.zeros(market.firms.size), present.copy()
@@ -149,7 +149,7 @@ def play_market(market: FutureMarket, settings: GameSettings, total: Floats) -> 
     )
 
 
-def _lay_table(
+def lay_table(
     market: FutureMarket, settings: GameSettings, total: Floats
 ) -> tuple[Table, Floats, Floats, Floats]:
     """Set up payoffs, bounds (L,) of strategies, and the present ones (L, N)."""
@@ -181,7 +181,7 @@ def _lay_table(
         plan=plan,
         levers=levers.index,
         in_money=in_money,
-        scale=levers.price if money else np.ones(len(low)),
+        scale=np.where(in_money | ~np.full(len(low), money), 1.0, levers.price),
         price=price,
         margin=_margins(market, settings.margin),
         total=np.array([total.mean()]) if steady else total,

@@ -13,8 +13,8 @@ from pipeline.forecast_response import ResponseAhead
 
 Floats = NDArray[np.float64]
 
-_TOLERANCE = 1e-13
-_ROUNDS = 2000
+_TOLERANCE = 1e-12
+_ROUNDS = 500
 # Shares below this count as gone: a firm without f sells nothing in the long run.
 _GONE = 1e-9
 
@@ -122,6 +122,52 @@ class Table:
                 money += efforts[place] * self.market.reference_sales
         return money
 
+    def gradient(self, strategies: Floats, firm: int) -> tuple[float, Floats]:
+        """Payoff of one firm in the long run, and its derivative (L,) in the firm's own strategy.
+
+        Raises
+        ------
+        ForecastError
+            As `outcome`.
+        """
+        plan = self._plan(strategies)
+        share = np.maximum(self._long_run(plan), _GONE)
+        efforts = plan.efforts(share[np.newaxis], self.total)
+        f, slope = self.ahead.slope(efforts)
+        power, elastic = self._elasticities(plan, efforts, f[0], slope[:, 0])
+        total, own = float(self.total[0]), share[firm]
+        # Derivative of the firm's efforts in its strategies at given shares, then of its attraction.
+        by_strategy = np.where(self.in_money, 1.0 / (own * total), 1.0 / self.scale)
+        push = power * slope[self.levers, 0, firm] * by_strategy / max(f[0, firm], 1e-300)
+        attraction = (np.arange(share.size) == firm) - own
+        log_share = np.linalg.solve(self._system(share, elastic), attraction)[firm] * push
+        sales = own * total
+        ratio = sum(
+            float(efforts[place, 0, firm])
+            for place, kind in enumerate(self.market.kinds)
+            if kind == "ratio" and not self.in_money[self.levers == place].any()
+        )
+        money = np.where(np.isnan(self.price), sales, self.price)
+        payoff = self.discount[0] * (
+            self.margin[firm] * sales
+            - self._expenses(strategies, efforts, (share * total)[np.newaxis])[0, firm]
+        )
+        slopes = self.discount[0] * ((self.margin[firm] - ratio) * sales * log_share - money)
+        return float(payoff), np.asarray(slopes)
+
+    def _elasticities(
+        self, plan: EffortPlan, efforts: Floats, f: Floats, slope: Floats
+    ) -> tuple[float, Floats]:
+        """Power of f in long-run shares, and how strongly more sales thin out what money buys, (N,)."""
+        power = 1.0 / (1.0 - self.market.returns_to_scale(self.market.theta))
+        thinned = np.isfinite(plan.budget[:, 0]) & plan.is_ratio[:, np.newaxis]
+        bought = np.where(thinned, slope * efforts[:, 0], 0.0).sum(axis=0)
+        return power, power * bought / np.maximum(f, 1e-300)
+
+    def _system(self, share: Floats, elastic: Floats) -> Floats:
+        """Differentiate ``ln share - ln(attraction share)`` by ln share, (N, N): identity without budgets."""
+        return np.asarray(np.diag(1.0 + elastic) - np.outer(np.ones(share.size), share * elastic))
+
     def _long_run(self, plan: EffortPlan) -> Floats:
         """Shares (N,) at rest: in proportion to ``f**(1 / (1 - gamma))``, budgets and sales agreeing."""
         market, theta = self.market, self.market.theta
@@ -131,7 +177,7 @@ class Table:
                 f"With returns to scale of {gamma:.3g} (model {market.model}) shares do not come to rest: in "
                 "the long run one firm takes the market. Give a horizon, e.g. --horizon 52."
             )
-        share, weight, best, stuck = market.share, 1.0, np.inf, 0
+        share, best, weight = market.share, np.inf, 1.0
         for _ in range(_ROUNDS):
             efforts = plan.efforts(share[np.newaxis], self.total)
             f = evaluate_response(self.ahead, market, theta, efforts)[0]
@@ -147,11 +193,13 @@ class Table:
             error = float(np.abs(step).max())
             if error < _TOLERANCE:
                 return np.asarray(found)
-            stuck = 0 if error < 0.9 * best else stuck + 1
+            # Newton's step; where it does not bring both sides nearer, shorter ones.
+            weight = min(1.0, 2.0 * weight) if error < best else max(0.5 * weight, 1 / 64)
             best = min(best, error)
-            if stuck >= 3:
-                weight, best, stuck = max(0.5 * weight, 1 / 64), error, 0
-            share = share * np.exp(weight * step)
+            slope = self.ahead.slope(efforts)[1][:, 0]
+            elastic = self._elasticities(plan, efforts, f, slope)[1]
+            move = np.linalg.solve(self._system(found, np.maximum(elastic, 0.0)), step)
+            share = np.clip(share * np.exp(np.clip(weight * move, -3.0, 3.0)), _GONE, 1.0)
         raise ForecastError(
             f"Budgets and long-run shares of market {market.market} do not agree after {_ROUNDS} rounds."
         )

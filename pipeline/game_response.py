@@ -59,6 +59,15 @@ def best_response(
             return _REFUSED
 
     own = np.clip((strategies[:, firm] - low) / width, 0.0, 1.0)
+
+    def slope(z: Floats) -> Floats:
+        changed = strategies.copy()
+        changed[:, firm] = low + np.clip(z, 0.0, 1.0) * width
+        try:
+            return -table.gradient(changed, firm)[1] * width / scale
+        except ForecastError:
+            return np.zeros(z.size)
+
     points = [own, *_coarse(own)] if thorough else [own]
     losses = np.array([loss(point) for point in points])
     if losses.min() >= _REFUSED:
@@ -71,8 +80,9 @@ def best_response(
     for place in dict.fromkeys([0, *order[:_SEARCHES].tolist()]):
         if losses[place] >= _REFUSED:
             continue
+        jacobian = slope if table.steady else "3-point"
         found = minimize(
-            loss, points[place], jac="3-point", bounds=bounds, method="L-BFGS-B", options=_OPTIONS
+            loss, points[place], jac=jacobian, bounds=bounds, method="L-BFGS-B", options=_OPTIONS
         )
         if np.isfinite(found.fun) and found.fun < value:
             best, value = np.clip(found.x, 0.0, 1.0), float(found.fun)

@@ -149,3 +149,30 @@ def test_lock_in_has_no_long_run(plain):
     market = plain([0.5, 0.5], [[0.1, 0.1]], gamma=1.0)
     with pytest.raises(PlanError, match="do not come to rest"):
         play_market(market, settings(), np.full(market.horizon, X))
+
+
+@pytest.mark.parametrize("strategy", ["budgets", "efforts"])
+@pytest.mark.parametrize("gamma", [0.0, 0.4])
+def test_gradients_of_long_run_payoffs_are_differences(plain, strategy, gamma):
+    rng = np.random.default_rng(2)
+    market = plain(
+        [0.2, 0.3, 0.5],
+        rng.uniform(0.02, 0.15, (3, 3)),
+        curves=["linear", "sqrt", "michaelis_menten"],
+        theta=np.array([1.0, 0.5, 0.4, 0.05]),
+        kinds=["ratio", "amount", "ratio"],
+        gamma=gamma,
+    )
+    chosen = GameSettings.model_validate({"strategy": strategy, "margin": 0.4})
+    from pipeline.game import lay_table
+
+    table, _, _, present = lay_table(market, chosen, np.full(10, X))
+    for firm in range(3):
+        value, slope = table.gradient(present, firm)
+        assert value == pytest.approx(table.outcome(present).payoff[firm], rel=1e-10)
+        for lever in range(3):
+            step = np.zeros_like(present)
+            step[lever, firm] = 1e-5 * present[lever, firm]
+            ends = [table.outcome(present + side * step).payoff[firm] for side in (1, -1)]
+            change = (ends[0] - ends[1]) / (2 * step[lever, firm])
+            assert slope[lever] == pytest.approx(change, rel=1e-5)
