@@ -351,3 +351,10 @@ def test_every_problem_of_a_scenario_is_reported_with_its_line(shops, tmp_path):
     assert f"{path}:4: firms.A.plaice: got the effort 'plaice'; expected one of" in text
     assert "Did you mean 'place'?" in text
     assert f"{path}:5: firms.Z: got the firm 'Z'" in text
+
+
+def test_shipped_scenarios_are_read():
+    files = sorted((HERE.parents[1] / "configs" / "scenarios").glob("*.yaml"))
+    assert files
+    for file in files:
+        assert load_settings(Scenario, file, what="scenario").firms
