@@ -111,7 +111,8 @@ def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: Sta
             if state == "fitted":
                 return _from_fitted(model, theta, initial, market, n_train)
             return _from_observed(model, theta, market, n_train)
-        except ValueError:  # an effort outside the domain of its curve, or f negative, in the periods ahead
+        except (ValueError, ArithmeticError):
+            # An effort outside the domain of its curve, f negative, or shares beyond what can be resolved.
             return None
 
     return forecast

@@ -38,14 +38,15 @@ def forecast_shares(
     Returns
     -------
     (T - origin, N) array or None
-        None where the model has no shares: an effort outside the domain of its curve, or f negative.
+        None where the model has no shares: an effort outside the domain of its curve, f negative, or a period
+        that needs too many steps.
     """
     try:
         if state == "fitted":
             share = modelled_shares(model, theta, market, initial)
             return None if share is None else share[origin:]
         return OneStep(model, theta, market).walk(origin)
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return None
 
 

@@ -159,3 +159,17 @@ def test_known_totals_replace_forecast_ones_only_when_given():
     relative = np.abs(outlook.share[:4] / market.share[25:29] - 1.0).mean(axis=1)
     np.testing.assert_allclose(errors[0, :, place], relative)
     assert not np.allclose(errors[1, :, place], relative)
+
+
+@pytest.mark.parametrize("state", ["fitted", "observed"])
+def test_a_model_that_cannot_be_simulated_ahead_has_no_forecast(state, monkeypatch):
+    market = market_of()
+    record = calibrated(market, 30)
+
+    def refuse(*_, **__):
+        raise ArithmeticError("a period would need too many steps")
+
+    monkeypatch.setattr("pipeline.shares_ahead.simulate_shares", refuse)
+    monkeypatch.setattr("pipeline.model.simulate_market", lambda *_: 1)
+    forecaster = model_forecaster(record.model, record.theta, "observed", state)
+    assert np.isnan(measure(forecaster, market, 30, 10)).all()
