@@ -18,6 +18,7 @@ from pipeline.metrics import METRICS, pool
 from pipeline.panel_market import MarketArrays, iterate_markets
 from pipeline.schema import SIDES, STATISTIC_NAMES, VARIABLE, ModelLayout, ParameterLabel, pack_statistics
 from pipeline.seeds import fit_seed
+from pipeline.simulate import true_model
 from pipeline.store_population import Populations
 from pipeline.uncertainty import Uncertainty
 from pipeline.validation import FUTURES, Window, n_steps, windows_of
@@ -61,6 +62,7 @@ def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> Model
             "own": list(variant.response.own),
             "cross": list(variant.response.cross),
             "pooled_from": variant.pooled_from,
+            "is_truth": study.simulate is not None and variant.name == true_model(study),
         },
     )
 

@@ -284,7 +284,8 @@ def build_model(
     ValueError
         A share is zero under log-ratios.
     """
-    reference_sales = float(market.total_sales.mean())
+    given = market.reference_sales
+    reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)
     response = compose_response(variant, market, inputs, curves)
     quantities = model_quantities(variant, response, market, inputs, fit, reference_sales)

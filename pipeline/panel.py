@@ -44,6 +44,8 @@ class PanelSource:
         What is allowed and worth knowing: gaps, entries and exits, efforts that never vary, ...
     frequency : str
         One period in words, e.g. ``1 week``.
+    reference_sales : float or None
+        Fixed scale of every market, currency per period; None: each market's mean total sales.
     """
 
     markets: np.ndarray
@@ -54,6 +56,7 @@ class PanelSource:
     frequency: str
     _ingested: Ingested = field(repr=False)
     _currency: str = field(repr=False)
+    reference_sales: float | None = None
 
     def __repr__(self) -> str:
         sizes = f"{self.markets.size} markets, {self.firms.size} firms, {self.times.size} periods"
@@ -65,6 +68,8 @@ class PanelSource:
         digest = sha256()
         for one in self._ingested.hashes:
             digest.update(one.encode())
+        if self.reference_sales is not None:
+            digest.update(f"reference_sales {self.reference_sales!r}".encode())
         return digest.hexdigest()
 
     @cached_property
@@ -173,6 +178,7 @@ class PanelSource:
                     {"long_name": "what the effort is"},
                 ),
             },
+            attrs={} if self.reference_sales is None else {"reference_sales": self.reference_sales},
         )
 
 
@@ -207,13 +213,14 @@ def open_panel(study: Study) -> PanelSource:
     data = study.data
     reader = open_reader(data)
     found = ingest(reader, data, data.location, zero_sales=study.fit.residual == "share")
-    return _source(found, data.currency)
+    return _source(found, data.currency, data.reference_sales)
 
 
 def panel_of_blocks(
     blocks: Iterable[xr.Dataset],
     *,
     currency: str = "currency",
+    reference_sales: float | None = None,
     zero_sales: bool = False,
     name: str = "the panel",
 ) -> PanelSource:
@@ -227,6 +234,8 @@ def panel_of_blocks(
         are kept.
     currency : str
         Unit of the sales.
+    reference_sales : float, optional
+        Fixed scale of every market, currency per period.
     zero_sales : bool
         Whether sales may be 0 (with the share residual).
     name : str
@@ -238,10 +247,10 @@ def panel_of_blocks(
         With everything that is wrong.
     """
     reader, data = cube_blocks(blocks, name)
-    return _source(ingest(reader, data, name, zero_sales=zero_sales), currency)
+    return _source(ingest(reader, data, name, zero_sales=zero_sales), currency, reference_sales)
 
 
-def _source(found: Ingested, currency: str) -> PanelSource:
+def _source(found: Ingested, currency: str, reference_sales: float | None) -> PanelSource:
     return PanelSource(
         markets=found.markets,
         firms=found.firms,
@@ -251,4 +260,5 @@ def _source(found: Ingested, currency: str) -> PanelSource:
         frequency=found.axis.frequency,
         _ingested=found,
         _currency=currency,
+        reference_sales=None if reference_sales is None else float(reference_sales),
     )

@@ -1,7 +1,7 @@
 """One market of a panel as plain arrays over its own firms and its own periods."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class MarketArrays:
         Efforts; nan for an absent firm.
     active : (T, N) array of bool
         Whether the firm is there.
+    reference_sales : float or None
+        Fixed scale of the market, currency per period, where the study gives one.
     """
 
     market: Any
@@ -42,6 +44,7 @@ class MarketArrays:
     duration: np.ndarray
     efforts: np.ndarray
     active: np.ndarray
+    reference_sales: float | None = None
 
 
 def market_arrays(dataset: xr.Dataset, market: Any) -> MarketArrays:
@@ -77,8 +80,10 @@ def iterate_markets(dataset: xr.Dataset) -> Iterator[MarketArrays]:
     efforts = dataset["efforts"].transpose("market", "effort", "time", "firm").values
     period = dataset["period"].values
     firms, times = dataset["firm"].values, dataset["time"].values
+    reference = dataset.attrs.get("reference_sales")
     for index, label in enumerate(dataset["market"].values.tolist()):
-        yield _compress(label, firms, times, period, sales[index].T, efforts[index])
+        market = _compress(label, firms, times, period, sales[index].T, efforts[index])
+        yield market if reference is None else replace(market, reference_sales=float(reference))
 
 
 def _compress(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,8 +31,8 @@ class Summary:
     window
         The periods calibrated on that ``models``, ``best``, ``at_bounds`` and ``recovered`` speak of.
     models
-        One row a model: fits done and usable, markets where it is best by AIC and by BIC, medians of the
-        error in share, of the starts that agree, of seconds.
+        One row a model: fits done and usable, one a market; markets where it is best by AIC and by BIC,
+        medians of the error in share, of the starts that agree, of seconds.
     best
         One row a market: best model by AIC and by BIC, how far the second is behind, starts that agree.
     failures
@@ -138,7 +138,7 @@ def _models(cubes: _Cubes) -> Table:
     rows = [
         (
             model,
-            int(np.sum(cubes.status[place] != Status.PENDING)),
+            int(np.sum(cubes.status[place, :, 0] != Status.PENDING)),
             int(np.sum(cubes.usable[place])),
             int(np.sum(by_aic == place)),
             int(np.sum(by_bic == place)),
@@ -198,25 +198,22 @@ def _at_bounds(tables: SweepTables) -> Table:
     return Table.from_rows(("model", "param", "bound", "fits", "of"), rows)
 
 
-def _truth(store: "ResultStore") -> dict[str, Any]:
+def _truth(store: "ResultStore") -> dict[str, float]:
     """Read the true parameters that simulated data carry in the attribute ``truth`` of their panel."""
     from pipeline.store_read import open_attributes
 
     truth = open_attributes(store.session, panel_path(store.sweep.data_hash)).get("truth")
     found = json.loads(truth) if isinstance(truth, str) else truth
-    if not isinstance(found, Mapping):
-        return {}
-    return dict(found) if "parameters" in found else {"parameters": dict(found)}
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
-def _recovered(tables: SweepTables, truth: Mapping[str, Any]) -> Table:
+def _recovered(tables: SweepTables, truth: Mapping[str, float]) -> Table:
     rows = []
     # The truth may be none of the models that were fitted; then there is nothing to hold against it.
-    models = [model for model in tables.info.models if truth.get("model", model) == model]
-    for model in models if truth else ():
+    for model in [model for model in tables.info.models if truth and tables.is_truth(model)]:
         params = tables.params([model])
         first = params["window"] == tables.labels("window")[0]
-        for param, true in truth["parameters"].items():
+        for param, true in truth.items():
             chosen = first & (params["param"] == param)
             value, stderr = params["value"][chosen], params["stderr"][chosen]
             if not len(value):

@@ -81,6 +81,11 @@ class SweepTables:
         attributes = open_attributes(self._session, group_path(self.info.name, "fits", model))
         return _described(attributes)["form"]
 
+    def is_truth(self, model: str) -> bool:
+        """Whether simulated data were made by this very model, so that its estimates have a truth."""
+        attributes = open_attributes(self._session, group_path(self.info.name, "fits", model))
+        return bool(attributes.get("is_truth", False))
+
     def fits(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
         """One row for every finished fit: model, form, response, market, window, status, the statistics."""
         return _stack([self._fits(model, markets) for model in models or self.info.models])

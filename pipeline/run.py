@@ -84,15 +84,13 @@ def open_study_panel(study: Study) -> Any:
     -------
     pipeline.panel.PanelSource
     """
-    from pipeline.panel import open_panel, panel_of_blocks
-
     if study.simulate is None:
-        return open_panel(study)
-    from pipeline.simulate import simulate_blocks
+        from pipeline.panel import open_panel
 
-    return panel_of_blocks(
-        simulate_blocks(study), currency=study.simulate.currency, name=f"the simulated panel of {study.study}"
-    )
+        return open_panel(study)
+    from pipeline.simulate import simulated_panel
+
+    return simulated_panel(study)
 
 
 def plan_study(
@@ -326,9 +324,9 @@ def _blocks(study: Study, panel: Any, planned: Plan) -> Iterator[Any]:
     """Load the panel a bounded number of markets at a time, whole chunks; with the truth if simulated."""
     attributes = {}
     if study.simulate is not None:
-        from pipeline.simulate import simulated_truth, true_model
+        from pipeline.simulate import simulated_truth
 
-        attributes["truth"] = {"model": true_model(study), "parameters": simulated_truth(study)}
+        attributes["truth"] = simulated_truth(study)
     chunk = planned.layout.chunk
     for block in panel.blocks(max(BLOCK_BYTES // max(planned.size.bytes * chunk, 1), 1) * chunk):
         yield block.assign_attrs(attributes)

@@ -78,7 +78,12 @@ def simulate_markets(study: Study, markets: range) -> xr.Dataset:
 def simulated_panel(study: Study, size: int = 64) -> PanelSource:
     """Simulate all markets of a study into a checked panel; memory holds `size` of them."""
     simulate = _section(study)
-    return panel_of_blocks(simulate_blocks(study, size), currency=simulate.currency, name=study.study)
+    return panel_of_blocks(
+        simulate_blocks(study, size),
+        currency=simulate.currency,
+        reference_sales=simulate.total_sales,
+        name=f"the simulated panel of {study.study}",
+    )
 
 
 def simulated_truth(study: Study) -> dict[str, float]:
@@ -247,7 +252,6 @@ def _dataset(
                 [budget.description or f"expense on {name}" for name, budget in simulate.efforts.items()],
             ),
         },
-        attrs={"reference_sales": simulate.total_sales},
     )
 
 

@@ -48,7 +48,11 @@ class TinySweep:
             ModelLayout(
                 name,
                 tuple(ParameterLabel(param, "1") for param in params),
-                {"form": name.split("-")[0], "response": name.split("-")[1]},
+                {
+                    "form": name.split("-")[0],
+                    "response": name.split("-")[1],
+                    "is_truth": name == next(iter(MODELS)),
+                },
             )
             for name, params in MODELS.items()
         )
@@ -146,7 +150,7 @@ def tiny_panel() -> xr.Dataset:
             "unit": ("effort", ["1", "1"]),
             "period": ("time", np.arange(6)),
         },
-        attrs={"truth": {"model": "investment-mnl", "parameters": {"discount": 10.0, "deal": 11.0}}},
+        attrs={"truth": {"discount": 10.0, "deal": 11.0}},
     )
 
 

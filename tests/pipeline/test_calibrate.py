@@ -1,5 +1,7 @@
 """Calibration against truth: noise-free markets give their parameters back, bad ones a status."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -133,6 +135,22 @@ def test_the_part_kept_back_is_predicted_but_not_used():
     rmse = measure(forecast, market, 30, n_ahead)[FUTURES.index(GIVEN), :, tuple(METRICS).index("rmse")]
     assert rmse.max() < 1e-8
     assert np.abs(record.share[30:] - spoiled[30:]).max() > 0.05
+
+
+def test_a_given_scale_of_the_market_is_the_one_that_m_and_f_are_measured_with():
+    market = market_of("scaled", exp_linear)
+    variant = variant_of("scaled", ("linear", "linear"))
+    mean = market.total_sales.mean()
+    usual, scaled = (
+        dict(zip(record.names, record.value, strict=True))
+        for scale in (None, 3.0 * mean)
+        for record in [calibrate(variant, replace(market, reference_sales=scale))]
+    )
+    # Without a numeraire M is the scale itself, and the constants of f take up what that changes.
+    assert (usual["jump_price"], scaled["jump_price"]) == pytest.approx((mean, 3.0 * mean))
+    assert scaled["price"] == pytest.approx(usual["price"], rel=1e-5)
+    shift = usual["returns_to_scale"] * np.log(3.0)
+    assert scaled["constant.A"] - usual["constant.A"] == pytest.approx(shift, rel=1e-4)
 
 
 def test_the_numbers_depend_on_the_seed_of_the_fit_alone():

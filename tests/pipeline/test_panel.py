@@ -186,6 +186,9 @@ def test_blocks_of_datasets_give_the_same_panel(source):
     xr.testing.assert_equal(found.load(found.markets), source.load(source.markets))
     assert found.content_hash == source.content_hash
     assert found.load([5]).unit.to_numpy().tolist() == ["1", "%"]
+    scaled = panel_of_blocks(source.blocks(1), reference_sales=250)
+    assert scaled.content_hash != source.content_hash, "the scale decides what M is"
+    assert scaled.load([5]).attrs == {"reference_sales": 250.0}
 
 
 def test_problems_of_a_cube_are_placed_without_rows(cube, tmp_path):

@@ -63,3 +63,8 @@ def test_axes_in_another_order_change_nothing(dataset):
 def test_unknown_market_is_refused(dataset):
     with pytest.raises(KeyError, match="Got the market 3"):
         market_arrays(dataset, 3)
+
+
+def test_the_scale_of_a_market_is_the_one_that_the_study_gives(dataset):
+    assert market_arrays(dataset, 1).reference_sales is None
+    assert market_arrays(dataset.assign_attrs(reference_sales=250), 1).reference_sales == 250.0

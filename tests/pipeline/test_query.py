@@ -117,8 +117,8 @@ def test_what_is_not_there_is_said(results):
 def test_the_summary_counts_right(results):
     summary = results.summary()
     models = dict(zip(summary.models["model"], summary.models.rows(), strict=True))
-    assert models[MODEL][1:5] == (14, 7, 1, 7)
-    assert models["scaled-hill"][1:5] == (14, 6, 6, 0)
+    assert models[MODEL][1:5] == (7, 7, 1, 7)
+    assert models["scaled-hill"][1:5] == (7, 6, 6, 0)
     # scaled-hill has aic = -market, so it wins wherever it was calibrated.
     best = dict(zip(summary.best["market"].tolist(), summary.best["by_aic"], strict=True))
     assert best[8] == MODEL
@@ -175,7 +175,7 @@ def test_export_as_netcdf_opens_elsewhere(results, tmp_path):
         assert tree["fits/investment-mnl/value"].sel(market=5, window="all", param="deal").item() == 5.25
         assert tree["trajectories/scaled-hill/observed_share"].sum("firm").values == pytest.approx(1.0)
         assert tree["validation/error"].dims == ("market", "window", "model", "future", "metric")
-        assert json.loads(tree["panel"].attrs["truth"])["model"] == MODEL
+        assert json.loads(tree["panel"].attrs["truth"])["discount"] == 10.0
 
 
 def test_export_as_parquet_has_the_tables_of_sql(results, tmp_path):
