@@ -64,13 +64,14 @@ def measure_serial_correlation(
     if square == 0.0:
         return SerialCorrelation(np.nan, 0.0, degrees, False)
     found = float(np.sum(own[1:] * own[:-1])) / square
-    expected = np.array([_expected(space, taken, rho) for rho in _GRID])
+    overlap = space.overlap(1)
+    expected = np.array([_expected(space, overlap, taken, rho) for rho in _GRID])
     ratio = expected[:, 0] / expected[:, 1]
     # A ratio that stops rising says that more correlation of errors would not show.
     last = int(np.argmax(ratio)) + 1
     coefficient = float(np.interp(found, ratio[:last], _GRID[:last]))
-    _, kept = _expected(space, taken, coefficient)
-    white = _expected(space, taken, 0.0)
+    _, kept = _expected(space, overlap, taken, coefficient)
+    white = _expected(space, overlap, taken, 0.0)
     significant = abs(found - white[0] / white[1]) > 1.96 / np.sqrt(max(degrees, 1.0))
     factor = (1.0 - coefficient**2) / (1.0 + coefficient**2)
     return SerialCorrelation(coefficient, square / max(kept, 1e-12), max(degrees * factor, 1.0), significant)
@@ -85,7 +86,9 @@ def correlation_matrix(elapsed: Vector, coefficient: float) -> Matrix:
     return matrix
 
 
-def _expected(space: ResidualSpace, taken: NDArray[np.float64], coefficient: float) -> tuple[float, float]:
+def _expected(
+    space: ResidualSpace, overlap: Vector, taken: NDArray[np.float64], coefficient: float
+) -> tuple[float, float]:
     """Expect the sum of products one period apart, and of squares, of residuals; errors have variance 1.
 
     With M the projection that leaves residuals of errors and L half the link between neighbours, these are
@@ -102,7 +105,7 @@ def _expected(space: ResidualSpace, taken: NDArray[np.float64], coefficient: flo
     linked *= space.active
     kept = _inner(taken, spread)
     lagged = (
-        float(near @ space.overlap(1))
+        float(near @ overlap)
         - 2.0 * float(np.sum(linked * spread))
         + float(np.sum(_inner(taken, linked) * kept))
     )

@@ -6,6 +6,7 @@
 
 The problem: 10 firms, 104 weeks, 4 expenses, Hill response with its 8 coefficients and half-saturations free,
 log-ratio residuals, 2 % noise; one core. Timings are of compiled code after a first call.
+`sweep` and `many_markets` measure whole runs of the pipeline.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import argparse
 import agreement
 import process
 import speed
+import sweep
 
 BENCHMARKS = {
     "residual": speed.residual,
@@ -24,6 +26,8 @@ BENCHMARKS = {
     "memory": process.memory,
     "first_call": process.first_call,
     "agreement": agreement.agreement,
+    "sweep": sweep.sweep,
+    "many_markets": sweep.many_markets,
 }
 _OPTIONAL = {"diffrax"}
 
