@@ -32,7 +32,10 @@ class _Clock(Watcher):
 
 def _study(folder, n_markets, form, cluster):
     """Write the standard problem: 10 firms, 104 weeks, 4 expenses, Hill with 8 free parameters."""
-    parameters = {"jump_price": 1.0e6, "returns_to_scale": {"investment": 0, "proportional": 1}.get(form, 0.5)}
+    parameters = {
+        "jump_price": 1.0e6,
+        "returns_to_scale": {"investment": 0, "proportional": 1}.get(form, 0.5),
+    }
     for effort in _EFFORTS:
         parameters |= {effort: 1.0, f"{effort}.h": 0.03, f"{effort}.n": 1.5}
     study = {
