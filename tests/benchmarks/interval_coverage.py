@@ -2,6 +2,7 @@
 
     uv run python tests/benchmarks/interval_coverage.py        # 2000 markets per form and noise
     uv run python tests/benchmarks/interval_coverage.py --markets 200 --form investment
+    uv run python tests/benchmarks/interval_coverage.py --methods covariance hac autoregressive profile
 
 Each market has 4 firms, 104 weeks, campaigns of 8 weeks on 3 expenses and free firm constants; the initial
 shares are estimated, or (--initial observed) taken as they are seen. Noise is added to log shares: white;
@@ -114,7 +115,7 @@ def measure(form, noise, market, settings, initial):
     names = [*EFFORTS, "returns_to_scale"]
     truth = np.append(TRUTH, FORMS[form])
     if not record.status.usable:
-        return np.full((len(METHODS), len(names), len(LEVELS)), -1, dtype=np.int8)
+        return np.full((len(settings.intervals), len(names), len(LEVELS)), -1, dtype=np.int8)
     at = [record.names.index(name) for name in names]
     ends = record.uncertainty.interval[:, at]
     inside = (ends[..., 0] <= truth[:, None]) & (truth[:, None] <= ends[..., 1])
@@ -125,7 +126,9 @@ def run(out, form, noise, markets, settings, initial):
     """Do the batches of a case that are not on disk; return all, (market, method, parameter, level)."""
     found = []
     for first in range(0, markets, BATCH):
-        file = out / f"{form}-{noise}-{initial}-{settings.scheme}-{settings.bootstrap}-{first:06d}.npy"
+        kind = "all" if settings.intervals == METHODS else "+".join(settings.intervals)
+        name = f"{form}-{noise}-{initial}-{kind}-{settings.scheme}-{settings.bootstrap}"
+        file = out / f"{name}-{first:06d}.npy"
         if not file.exists():
             began = time.perf_counter()
             batch = np.stack(
@@ -147,19 +150,20 @@ def rates(found):
     return np.nanmean(by_market, axis=0), np.nanstd(by_market, axis=0) / np.sqrt(np.maximum(count, 1))
 
 
-def show(cases):
+def show(cases, methods):
     """Print the table."""
     heading = "".join(f"{level:>14.0%}" for level in LEVELS)
     print(f"\n{'form':13} {'noise':16} {'markets':>7} {'method':15}{heading}")
     for (form, noise), found in cases.items():
         rate, error = rates(found[:, :, : len(EFFORTS)])
-        _show_case(f"{form:13} {noise:16} {len(found):7d}", rate, error)
+        _show_case(f"{form:13} {noise:16} {len(found):7d}", methods, rate, error)
         if form == "scaled":
-            _show_case(f"{'':13} {'(exponent)':16} {len(found):7d}", *rates(found[:, :, len(EFFORTS) :]))
+            exponent = rates(found[:, :, len(EFFORTS) :])
+            _show_case(f"{'':13} {'(exponent)':16} {len(found):7d}", methods, *exponent)
 
 
-def _show_case(title, rate, error):
-    for place, method in enumerate(METHODS):
+def _show_case(title, methods, rate, error):
+    for place, method in enumerate(methods):
         cells = [f"{100 * r:.1f} ± {100 * e:.1f}" for r, e in zip(rate[place], error[place], strict=True)]
         print(f"{title} {method:15}", *(f"{cell:>13}" for cell in cells))
 
@@ -171,6 +175,7 @@ def main():
     parser.add_argument("--markets", type=int, default=2000)
     parser.add_argument("--form", choices=FORMS, action="append")
     parser.add_argument("--noise", choices=NOISES, action="append")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--replicates", type=int, default=199)
     parser.add_argument(
         "--scheme", choices=("autoregressive", "blocks", "residual"), default="autoregressive"
@@ -179,15 +184,17 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("coverage-results"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    methods = tuple(options.methods)
+    replicates = options.replicates if "bootstrap" in methods else 0
     settings = UncertaintySection(
-        intervals=METHODS, levels=LEVELS, bootstrap=options.replicates, scheme=options.scheme
+        intervals=methods, levels=LEVELS, bootstrap=replicates, scheme=options.scheme
     )
     cases = {
         (form, noise): run(options.out, form, noise, options.markets, settings, options.initial)
         for form in options.form or FORMS
         for noise in options.noise or NOISES
     }
-    show(cases)
+    show(cases, methods)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def _study(folder, n_markets, form, cluster):
 
 
 def _run(folder, n_markets, form, cluster):
-    """Run a study; return (seconds in all, seconds from the first task to the end, seconds inside the fits)."""
+    """Run a study; return seconds in all, from the first task to the end, and inside the fits."""
     study = _study(folder, n_markets, form, cluster)
     clock = _Clock()
     start = time.perf_counter()
@@ -86,7 +86,7 @@ def sweep(n_markets=2000):
             }
         for workers, (whole, work, inside) in found.items():
             print(
-                f"  {form:13} {workers} worker(s): {whole:6.1f} s, with start-up {n_markets / whole:6.0f} fits/s; "
+                f"  {form:13} {workers} worker(s): {whole:6.1f} s in all, {n_markets / whole:6.0f} fits/s; "
                 f"working {work:6.1f} s, {n_markets / work:6.0f} fits/s; outside of fits "
                 f"{1 - inside / (work * workers):.0%}"
             )
