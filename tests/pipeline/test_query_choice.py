@@ -107,6 +107,18 @@ def test_half_life_is_that_of_the_truth(swept):
     np.testing.assert_allclose(own["half_life"], np.log(2) / own["adjustment_rate"])
 
 
+def test_the_interval_of_gamma_is_the_one_for_correlated_errors(tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY)
+    overrides = ("models.form=scaled", "simulate.markets=2")
+    store = open_store(run_study(load_study(tmp_path / "study.yaml", overrides)).store)
+    found = regimes(store.tables)
+    intervals = store.fits("scaled-linear").interval.sel(
+        window="all", param="returns_to_scale", interval_method="autoregressive", level=0.95
+    )
+    np.testing.assert_array_equal(found["low"], intervals.sel(side="lower").values)
+    np.testing.assert_array_equal(found["high"], intervals.sel(side="upper").values)
+
+
 def test_sql_sees_the_tables(swept):
     for name in ("horizons", "comparison", "akaike", "stacking", "regimes"):
         assert len(swept.sql(f"select * from {name}")) > 0
