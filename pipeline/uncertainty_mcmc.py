@@ -40,11 +40,6 @@ class Posterior:
     autocorrelation_time: Vector
     acceptance: float
 
-    @property
-    def long_enough(self) -> bool:
-        """Whether the chain was long enough to estimate how long it should be."""
-        return bool(np.isfinite(self.autocorrelation_time).all())
-
 
 def has_emcee() -> bool:
     """Tell whether emcee is installed."""
