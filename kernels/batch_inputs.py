@@ -54,6 +54,7 @@ def one_market(markets, index):
         markets.duration[index],
         markets.reference_sales[index],
         markets.first,
+        markets.restart,
     )
 
 
@@ -95,7 +96,7 @@ def check_markets(markets: MarketData) -> MarketData:
                 f"{' without the market axis' if single else ''} with sizes {sizes}; "
                 "give all arrays of a stack of markets the same leading axis."
             )
-    return MarketData(**stacked, first=int(markets.first))
+    return MarketData(**stacked, first=int(markets.first), restart=int(markets.restart))
 
 
 def check_vary(vary: ArrayLike, value: NDArray[np.float64], markets: MarketData, gamma_form: int) -> NDArray:

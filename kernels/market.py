@@ -16,7 +16,8 @@ from kernels.workspace import Workspace, make_workspace, prepare
 ILR = 0
 """Rows are isometric log-ratio coordinates (Helmert basis) of the shares."""
 PLAIN = 1
-"""Rows are differences of shares, of all active firms but the last."""
+"""Rows are coordinates of the shares in the same orthonormal basis: their squares add up to those of all
+shares, whatever the order of the firms."""
 
 
 class MarketData(NamedTuple):
@@ -40,6 +41,8 @@ class MarketData(NamedTuple):
     """Fixed scale of the market, currency per period."""
     first: int
     """First fitted period: 1 when the state after period 0 is the observation, 0 when it is estimated."""
+    restart: int = 0
+    """Periods before this one begin at the observed shares of the period before, not at the modelled ones."""
 
 
 class MarketWorkspace(NamedTuple):
@@ -106,7 +109,7 @@ def make_market_workspace(spec, data, n_columns):
     n_times, n = data.active.shape
     course = Course(
         np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)), np.zeros((n_times, n)),
-        np.zeros(n_times), np.zeros(n_times, dtype=np.bool_), data.first,
+        np.zeros(n_times), np.zeros(n_times, dtype=np.bool_), data.first, data.restart,
     )  # fmt: skip
     return MarketWorkspace(
         make_workspace(spec, n_times, n),
@@ -129,7 +132,7 @@ def make_market_workspace(spec, data, n_columns):
 def prepare_market(spec, data, work):
     """Compute what depends on the data only (logs of efforts, spline bases), into ``work``.
 
-    ``data.first`` must be the one ``work`` was made for.
+    ``data.first`` and ``data.restart`` must be those ``work`` was made for.
     """
     prepare(spec, data.efforts, data.active, data.duration, work.response)
     mark_changes(data.active, data.first, work.course.changed)
@@ -174,7 +177,7 @@ def write_target(data, kind, factors, coordinates, target):
     position = 0
     for t in range(data.first, data.share.shape[0]):
         present = data.active[t]
-        last = -1
+        rows = -1
         for i in range(present.size):
             share = data.share[t, i]
             if not present[i]:
@@ -182,12 +185,7 @@ def write_target(data, kind, factors, coordinates, target):
             if not (share > 0.0 or (kind == PLAIN and share == 0.0)):
                 return False
             coordinates[i] = math.log(share) if kind == ILR else share
-            last = i
-        if kind == ILR:
-            helmert_row(factors, present, coordinates, target, position)
-        for i in range(last):
-            if present[i]:
-                if kind == PLAIN:
-                    target[position] = coordinates[i]
-                position += 1
+            rows += 1
+        helmert_row(factors, present, coordinates, target, position)
+        position += max(rows, 0)
     return True

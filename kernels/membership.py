@@ -26,6 +26,14 @@ def mark_changes(active, first, changed):
 
 
 @jit
+def restart(present, observed, share, log_share):
+    """Set the state to the observed shares of the period before, in place."""
+    for i in range(share.size):
+        share[i] = observed[i] if present[i] else 0.0
+        log_share[i] = log(observed[i]) if present[i] else LOG_OF_ZERO
+
+
+@jit
 def admit(before, now, entry, share, log_share):
     """Apply exits and entries to the state, in place; absent firms get share 0 and log `LOG_OF_ZERO`."""
     staying = 0.0

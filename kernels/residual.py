@@ -27,7 +27,7 @@ from kernels.market import (
     observed_target,
     prepare_market,
 )
-from kernels.simplex import contrast_row, helmert_full_rows, helmert_row
+from kernels.simplex import helmert_full_rows, helmert_row, share_tangent
 from kernels.trajectory import (
     INVESTMENT,
     PROPORTIONAL,
@@ -130,6 +130,7 @@ def residual_jacobian(
         data.active,
         work.path,
         tangent,
+        work.state[0],
         residual,
         jacobian,
     )
@@ -266,8 +267,8 @@ def _take_logs(first, share, log_share):
 
 
 @jit
-def _write_rows(kind, whole, first, target, helmert, active, path, tangent, residual, jacobian):
-    """Write the rows that compare shares; return their count."""
+def _write_rows(kind, whole, first, target, helmert, active, path, tangent, slope, residual, jacobian):
+    """Write the rows that compare shares; return their count. ``slope (firm,)`` is scratch."""
     n_columns = jacobian.shape[0]
     if kind == ILR and whole:
         helmert_full_rows(helmert, path[1, first:], residual, 0)
@@ -277,15 +278,13 @@ def _write_rows(kind, whole, first, target, helmert, active, path, tangent, resi
         position = 0
         for t in range(first, active.shape[0]):
             present = active[t]
-            if kind == ILR:
-                helmert_row(helmert, present, path[1, t], residual, position)
-            else:
-                _pick(present, path[0, t], residual, position)
+            helmert_row(helmert, present, path[1 if kind == ILR else 0, t], residual, position)
             for c in range(n_columns):
                 if kind == ILR:
                     helmert_row(helmert, present, tangent[c, t], jacobian[c], position)
                 else:
-                    contrast_row(present, path[0, t], tangent[c, t], jacobian[c], position)
+                    share_tangent(present, path[0, t], tangent[c, t], slope)
+                    helmert_row(helmert, present, slope, jacobian[c], position)
             rows = -1
             for i in range(present.size):
                 rows += present[i]
@@ -293,20 +292,6 @@ def _write_rows(kind, whole, first, target, helmert, active, path, tangent, resi
     for r in range(target.size):
         residual[r] -= target[r]
     return target.size
-
-
-@jit
-def _pick(present, share, out, start):
-    """Write the shares of all present firms but the last, from ``out[start]`` on."""
-    last = -1
-    for i in range(share.size):
-        if present[i]:
-            last = i
-    k = start
-    for i in range(last):
-        if present[i]:
-            out[k] = share[i]
-            k += 1
 
 
 @jit

@@ -251,7 +251,7 @@ def _make_course(active, response, entry_share, total_sales, duration, jump_pric
     time_scale(duration, np.log(total_sales / reference_sales), reference_sales / jump_price, gamma, tau)
     changed = np.empty(n_times, dtype=np.bool_)
     mark_changes(active, 0, changed)
-    return Course(active, entry_share, response, tau, changed, 0)
+    return Course(active, entry_share, response, tau, changed, 0, 0)
 
 
 @jit

@@ -114,16 +114,12 @@ def helmert_full_rows(factors, x, out, start):
 
 
 @jit
-def contrast_row(present, share, x, out, start):
-    """Write d share of all present firms but the last, from ``x`` = d ln share up to a common addend."""
+def share_tangent(present, share, x, out):
+    """Write d share of all present firms into ``out (firm,)``, from ``x`` = d ln share up to an addend."""
     mean = 0.0
-    last = -1
     for i in range(x.size):
         if present[i]:
             mean += share[i] * x[i]
-            last = i
-    k = start
-    for i in range(last):
+    for i in range(x.size):
         if present[i]:
-            out[k] = share[i] * (x[i] - mean)
-            k += 1
+            out[i] = share[i] * (x[i] - mean)

@@ -33,7 +33,7 @@ from kernels.bernoulli_tangent import (
 from kernels.bernoulli_work import EXCESS, FITNESS, LOG, SHARE
 from kernels.elementary import exp
 from kernels.jit import jit
-from kernels.membership import admit, admit_tangent
+from kernels.membership import admit, admit_tangent, restart
 from kernels.period_mean import add_rest_mean, add_step_mean
 
 INVESTMENT = 0
@@ -50,7 +50,7 @@ class Course(NamedTuple):
     active: NDArray[np.bool_]
     """(time, firm) who is there."""
     entry: NDArray[np.float64]
-    """(time, firm) share at which a firm that enters starts."""
+    """(time, firm) share at which a firm that enters starts, and at which a period restarts."""
     f: NDArray[np.float64]
     """(time, firm) response; 0 for absent firms."""
     tau: NDArray[np.float64]
@@ -59,6 +59,8 @@ class Course(NamedTuple):
     """(time,) whether membership changes at the start of the period."""
     first: int
     """First period that is simulated; the state belongs to its start."""
+    restart: int
+    """Later periods before this one begin at ``entry`` of the period before."""
 
 
 class Slopes(NamedTuple):
@@ -92,6 +94,8 @@ def follow_investment(course, state, share, mean, rates):
     n_times, n = f.shape
     unused = np.empty(n)
     for t in range(course.first, n_times):
+        if course.first < t < course.restart:
+            restart(course.active[t - 1], course.entry[t - 1], state, unused)
         if changed[t]:
             admit(course.active[t - 1], course.active[t], course.entry[t], state, unused)
         total = 0.0
@@ -131,6 +135,8 @@ def investment_tangent(course, share, rates, gain, x, tangent, slopes):
     n_columns, n_times, n = tangent.shape
     for c in range(n_columns):
         for t in range(course.first, n_times):
+            if course.first < t < course.restart:
+                x[c, :] = 0.0
             if course.changed[t]:
                 admit_tangent(course.active[t - 1], course.active[t], share[t - 1], x[c : c + 1])
             total = 0.0
@@ -156,6 +162,8 @@ def follow_proportional(course, state, log_state, share, log_share, mean, want_s
     n_times, n = course.f.shape
     excess = np.empty(n)
     for t in range(course.first, n_times):
+        if course.first < t < course.restart:
+            restart(course.active[t - 1], course.entry[t - 1], state, log_state)
         if course.changed[t]:
             admit(course.active[t - 1], course.active[t], course.entry[t], state, log_state)
         if mean.size > 0:
@@ -184,6 +192,8 @@ def proportional_tangent(course, share, x, tangent, slopes):
     for c in range(n_columns):
         log_tau = slopes.log_jump[c]
         for t in range(course.first, n_times):
+            if course.first < t < course.restart:
+                x[c, :] = 0.0
             if course.changed[t]:
                 admit_tangent(course.active[t - 1], course.active[t], share[t - 1], x[c : c + 1])
             tau = course.tau[t]
@@ -261,9 +271,14 @@ def follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, 
         log_tau[c] = slopes.log_jump[c]
     set_power(1.0 - gamma, firm)
     for t in range(course.first, tau.size):
+        restarts = course.first < t < course.restart
+        if restarts:
+            restart(active[t - 1], course.entry[t - 1], firm[SHARE], firm[LOG])
+            x[:, :] = 0.0
         if changed[t]:
             admit_tangent(active[t - 1], active[t], firm[SHARE], x)
             admit(active[t - 1], active[t], course.entry[t], firm[SHARE], firm[LOG])
+        if restarts or changed[t]:
             set_power(1.0 - gamma, firm)
         if with_gamma:
             for c in range(n_columns):

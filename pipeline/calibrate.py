@@ -183,8 +183,10 @@ def _record(
 ) -> FitRecord:
     theta = refined.theta
     residual = model.residual(theta)
-    ahead = model.prepared(market)
-    share = model.shares(theta, market_data(ahead, fit.initial, model.data.reference_sales))
+    # What follows the fitted periods goes on from the last observed shares, if that is how periods begin.
+    restart = model.data.restart + 1 if model.data.restart else 0
+    ahead = market_data(model.prepared(market), fit.initial, model.data.reference_sales, restart)
+    share = model.shares(theta, ahead)
     if residual is None or share is None:
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=refined.message)
     at_bound = _at_bound(model, theta)

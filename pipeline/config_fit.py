@@ -91,6 +91,12 @@ class FitSection(Section):
         "shares before "
         "the first period are parameters.",
     )
+    state: Literal["fitted", "observed"] = Field(
+        default="fitted",
+        description="Where every period begins: fitted: at the modelled shares of the period before, so that "
+        "whole trajectories are fitted; observed: at the observed ones, so that one-step-ahead prediction "
+        "errors are.",
+    )
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
     max_evaluations: Integer = Field(
         default=1000, ge=1, description="Evaluations of the model allowed to lmfit per refined start."

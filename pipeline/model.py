@@ -221,7 +221,7 @@ class MarketModel:
         return tuple(names), matrix
 
 
-def market_data(market: MarketArrays, initial: str, reference_sales: float) -> MarketData:
+def market_data(market: MarketArrays, initial: str, reference_sales: float, restart: int = 0) -> MarketData:
     """Arrange a market for the kernels.
 
     Parameters
@@ -231,6 +231,8 @@ def market_data(market: MarketArrays, initial: str, reference_sales: float) -> M
         ``observed`` or ``estimated``: state before the first fitted period.
     reference_sales : float
         Scale of the market, currency per period.
+    restart : int
+        Periods before this one begin at the observed shares of the period before.
     """
     return MarketData(
         efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
@@ -240,6 +242,7 @@ def market_data(market: MarketArrays, initial: str, reference_sales: float) -> M
         duration=np.ascontiguousarray(market.duration),
         reference_sales=float(reference_sales),
         first=1 if initial == "observed" else 0,
+        restart=restart,
     )
 
 
@@ -289,7 +292,8 @@ def build_model(
     market, inputs = with_terms(variant, market, efforts)
     response = compose_response(variant, market, inputs, curves)
     quantities = model_quantities(variant, response, market, inputs, fit, reference_sales)
-    data = market_data(market, fit.initial, reference_sales)
+    restart = len(market.times) if fit.state == "observed" else 0
+    data = market_data(market, fit.initial, reference_sales, restart)
     return MarketModel(variant, response, quantities, data, RESIDUAL_KIND[fit.residual], efforts)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.residual import ILR, MarketData
+from kernels.residual import MarketData
 from kernels.simplex import helmert_basis
 
 Vector = NDArray[np.float64]
@@ -55,7 +55,7 @@ class ResidualSpace:
         return np.einsum("...sk,snk->...sn", self.by_period(rows), self.basis)
 
     def to_rows(self, firms: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turn deviations of firms (..., S, N) into rows (..., R): log-ratios need not sum to zero."""
+        """Turn deviations of firms (..., S, N) into rows (..., R); they need not sum to zero."""
         rows = np.einsum("...sn,snk->...sk", firms, self.basis)
         return rows[..., self.row >= 0]
 
@@ -65,15 +65,13 @@ class ResidualSpace:
         return np.sum(product**2, axis=(1, 2))
 
 
-def residual_space(data: MarketData, kind: int) -> ResidualSpace:
+def residual_space(data: MarketData) -> ResidualSpace:
     """Lay out the residual rows of a market.
 
     Parameters
     ----------
     data : MarketData
         One market.
-    kind : int
-        `kernels.residual.ILR` or `PLAIN`.
     """
     active = np.asarray(data.active[data.first :])
     n_periods, n_firms = active.shape
@@ -83,8 +81,7 @@ def residual_space(data: MarketData, kind: int) -> ResidualSpace:
     for period, present in enumerate(active):
         firms = np.flatnonzero(present)
         count = max(firms.size - 1, 0)
-        own = helmert_basis(firms.size).T if kind == ILR else np.eye(firms.size, count)
-        basis[period, firms, :count] = own
+        basis[period, firms, :count] = helmert_basis(firms.size).T
         row[period, :count] = np.arange(position, position + count)
         position += count
     elapsed = np.cumsum(np.asarray(data.duration, dtype=np.float64))[data.first :]

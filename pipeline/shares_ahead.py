@@ -58,7 +58,8 @@ def modelled_shares(model: MarketModel, theta: Vector, market: MarketArrays, ini
     ValueError
         An effort is outside the domain of its curve.
     """
-    data = market_data(model.prepared(market), initial, model.data.reference_sales)
+    fitted = model.data
+    data = market_data(model.prepared(market), initial, fitted.reference_sales, fitted.restart)
     model.response.check(data.efforts, data.active)
     return model.shares(theta, data)
 

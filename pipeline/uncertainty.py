@@ -129,7 +129,7 @@ class _Fit:
         # Not how far it went: what moves nothing but by rounding may have drifted anywhere.
         extent = (model.high - model.low)[inner]
         self.covariance: Covariance = covariance_of(jacobian, variance, extent)
-        self.space: ResidualSpace = residual_space(model.data, model.kind)
+        self.space: ResidualSpace = residual_space(model.data)
         self.residual, self.jacobian = residual[: self.space.n_rows], jacobian[:, : self.space.n_rows]
         spanned = self.covariance.basis.T @ jacobian
         self.serial: SerialCorrelation = measure_serial_correlation(

@@ -192,6 +192,7 @@ def _first_shares_anew(model: MarketModel, errors: Matrix) -> MarketData:
         # A stack of markets has one scale for each.
         reference_sales=np.full(count, data.reference_sales),  # type: ignore[arg-type]
         first=data.first,
+        restart=data.restart,
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from kernels import residual as rs
 from kernels.response import compose
 from kernels.shares import simulate_shares
-from kernels.simplex import ilr
+from kernels.simplex import helmert_basis, ilr
 
 FORMS = {"investment": rs.INVESTMENT, "proportional": rs.PROPORTIONAL, "scaled": rs.SCALED}
 GAMMA = {"investment": 0.0, "proportional": 1.0, "scaled": 0.6}
@@ -20,7 +20,7 @@ GAMMA = {"investment": 0.0, "proportional": 1.0, "scaled": 0.6}
 class Problem:
     """A market with two efforts (Hill and linear) and firm effects, all of whose parameters are free."""
 
-    def __init__(self, form, kind=rs.ILR, estimated=False, changing=False, seed=0, n=4, n_times=7):
+    def __init__(self, form, kind=rs.ILR, estimated=False, changing=False, restart=0, seed=0, n=4, n_times=7):
         rng = np.random.default_rng(seed)
         self.form, self.kind = FORMS[form], kind
         active = np.ones((n_times, n), dtype=bool)
@@ -32,7 +32,7 @@ class Problem:
         share[~active] = np.nan
         self.data = rs.MarketData(
             efforts, active, share, rng.uniform(80, 120, n_times), rng.choice([1.0, 2.0], n_times), 100.0,
-            0 if estimated else 1,
+            0 if estimated else 1, restart,
         )  # fmt: skip
         self.response = compose(["hill", "linear"], efforts=efforts, active=active, effects="constant")
         natural = {"beta": 0.3, "h": 0.5, "n": 1.5}
@@ -104,13 +104,40 @@ def test_rows_are_coordinates_of_simulated_shares(case):
         if problem.kind == rs.ILR:
             expected.append(ilr(model[there]) - ilr(observed[there]))
         else:
-            expected.append((model - observed)[there][:-1])
+            expected.append(helmert_basis(there.sum()) @ (model - observed)[there])
     np.testing.assert_allclose(residual, np.concatenate(expected), atol=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_jacobian_against_differences(case):
-    problem = Problem(*case)
+def test_rows_of_periods_that_restart_are_those_of_one_period_from_the_observed_shares(case):
+    problem = Problem(*case, restart=5)
+    status, residual, _ = problem.evaluate()
+    assert status == rs.OK
+    data, rows = problem.data, []
+    for t in range(data.first, 7):
+        one = Problem(*case)
+        if t == 0:
+            one.data = cut(data, 0, 1)._replace(first=0)
+        elif t < 5:
+            one.data = cut(data, t - 1, t + 1)
+        else:  # from the last restart on, the modelled shares lead on
+            one.data = cut(data, 3, t + 1)
+        one.target = rs.observed_target(one.data, one.kind)
+        present = data.active[t].sum()
+        rows.append(one.evaluate()[1][-(present - 1) :])
+    np.testing.assert_allclose(residual, np.concatenate(rows), atol=1e-12)
+
+
+def cut(data, start, stop):
+    """Periods of a market, from the observed shares of the first one on."""
+    part = {name: getattr(data, name)[start:stop] for name in ("active", "share", "total_sales", "duration")}
+    return data._replace(efforts=data.efforts[:, start:stop].copy(), first=1, restart=0, **part)
+
+
+@pytest.mark.parametrize("restart", [0, 5])
+@pytest.mark.parametrize("case", CASES)
+def test_jacobian_against_differences(case, restart):
+    problem = Problem(*case, restart=restart)
     jacobian = problem.evaluate()[2]
     for p in np.flatnonzero(problem.free):
         step = 1e-3 * max(abs(problem.theta[p]), 0.1)

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from kernels.simplex import (
     close,
-    contrast_row,
     helmert_basis,
     helmert_factors,
     helmert_full_rows,
     helmert_row,
     ilr,
     ilr_inverse,
+    share_tangent,
 )
 
 
@@ -59,14 +59,15 @@ def test_rows_skip_absent_firms():
     assert np.isnan(out[[0, 3]]).all()
 
 
-def test_contrast_row_differentiates_shares():
+def test_share_tangent_differentiates_shares():
     share = np.array([0.2, 0.0, 0.5, 0.3])
     present = np.array([True, False, True, True])
     x = np.array([1.0, 9.0, -2.0, 0.5])
-    out = np.full(2, np.nan)
-    contrast_row(present, share, x, out, 0)
+    out = np.full(4, np.nan)
+    share_tangent(present, share, x, out)
     mean = 0.2 * 1.0 - 0.5 * 2.0 + 0.3 * 0.5
-    np.testing.assert_allclose(out, [0.2 * (1.0 - mean), 0.5 * (-2.0 - mean)], rtol=1e-14)
+    expected = [0.2 * (1.0 - mean), np.nan, 0.5 * (-2.0 - mean), 0.3 * (0.5 - mean)]
+    np.testing.assert_allclose(out, expected, rtol=1e-14)
 
 
 def test_closure_ignores_missing_firms():

@@ -15,6 +15,7 @@ from pipeline.metrics import METRICS
 from pipeline.panel_market import MarketArrays
 from pipeline.schema import STATISTIC_NAMES, Status
 from pipeline.seeds import fit_seed
+from pipeline.shares_ahead import OneStep
 from pipeline.validation import FUTURES, GIVEN
 
 EFFORTS = ("price", "feature")
@@ -207,3 +208,30 @@ def test_initial_shares_can_be_estimated():
     found = dict(zip(record.names, record.value, strict=True))
     assert found["initial.A"] == pytest.approx(np.log(0.4 / 0.1), rel=1e-5)
     assert found["price"] == pytest.approx(-1.1, rel=1e-6)
+
+
+@pytest.mark.parametrize("form", ["investment", "scaled", "proportional"])
+def test_periods_that_begin_at_observed_shares_are_fitted_one_step_ahead(form):
+    f_of = saturating if form == "proportional" else exp_linear
+    rng = np.random.default_rng(4)
+    market = market_of(form, f_of, times=60)
+    seen = market.share * np.exp(0.05 * rng.normal(size=market.share.shape))
+    market = replace(market, share=seen / seen.sum(axis=1, keepdims=True))
+    link = "identity" if form == "proportional" else "exp"
+    variant = variant_of(form, ("linear", "linear"), link=link)
+    record = calibrate(variant, market, n_train=50, state="observed", residual="share")
+    assert record.status.usable
+    step = OneStep(record.model, record.theta, market)
+    periods = np.arange(1, 51)
+    np.testing.assert_allclose(record.share[1:51], step(market.share[:50], periods), atol=1e-12)
+    np.testing.assert_allclose(record.share[50:], step.walk(50), atol=1e-12)
+    # Nothing else forecasts the next period as well.
+    whole = calibrate(variant, market, n_train=50, state="fitted", residual="share")
+    one, other = (
+        np.sum(
+            (OneStep(found.model, found.theta, market)(market.share[:49], periods[:-1]) - market.share[1:50])
+            ** 2
+        )
+        for found in (record, whole)
+    )
+    assert one < other * (1.0 - 1e-4)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kernels.residual import ILR, MarketData
+from kernels.residual import MarketData
 from pipeline.residual_space import residual_space
 from pipeline.serial_correlation import correlation_matrix, measure_serial_correlation
 
@@ -15,7 +15,7 @@ def space():
     active = np.ones((PERIODS, FIRMS), dtype=np.bool_)
     share = np.full(active.shape, 1.0 / FIRMS)
     ones = np.ones(PERIODS)
-    return residual_space(MarketData(np.zeros((1, *active.shape)), active, share, ones, ones, 1.0, 0), ILR)
+    return residual_space(MarketData(np.zeros((1, *active.shape)), active, share, ones, ones, 1.0, 0))
 
 
 def draw(space, rng, rho):
@@ -70,7 +70,6 @@ def test_too_little_to_measure(space):
         MarketData(
             np.zeros((1, 3, 2)), np.ones((3, 2), bool), np.full((3, 2), 0.5), np.ones(3), np.ones(3), 1.0, 0
         ),
-        ILR,
     )
     assert np.isnan(measure_serial_correlation(short, np.ones(3), np.empty((0, 3))).coefficient)
     perfect = measure_serial_correlation(space, np.zeros(space.n_rows), np.empty((0, space.n_rows)))

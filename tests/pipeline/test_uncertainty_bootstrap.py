@@ -60,7 +60,7 @@ def test_errors_are_centred_and_made_larger(markets):
     model = build_model(
         markets.variant("investment"), market, markets.efforts, FitSection(initial="estimated"), {}
     )
-    space = residual_space(model.data, model.kind)
+    space = residual_space(model.data)
     error = np.random.default_rng(2).normal(1.0, 1.0, space.n_rows)
     pool = error_pool(space, error, SerialCorrelation(0.0, 4.0, 50.0, False), np.random.default_rng(0))
     np.testing.assert_allclose(pool.mean(axis=0)[:2], 0.0, atol=1e-12)
@@ -86,7 +86,7 @@ def test_replicates_spread_as_the_covariance_says(markets, scheme, initial):
     )
     theta = model.fit_many(model.start[np.newaxis], max_evaluations=300).value[0]
     residual, jacobian = model.residual(theta), model.jacobian(theta)
-    space = residual_space(model.data, model.kind)
+    space = residual_space(model.data)
     basis = np.linalg.qr(jacobian.T)[0].T
     serial = measure_serial_correlation(space, residual, basis)
     arguments = {"count": 300, "scheme": scheme, "block": "auto"}

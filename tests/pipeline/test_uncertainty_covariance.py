@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kernels.residual import ILR, MarketData
+from kernels.residual import MarketData
 from pipeline.covariance import covariance_of
 from pipeline.residual_space import residual_space
 from pipeline.serial_correlation import SerialCorrelation, correlation_matrix
@@ -17,7 +17,7 @@ def problem():
     active = np.ones((PERIODS, FIRMS), dtype=np.bool_)
     ones = np.ones(PERIODS)
     data = MarketData(np.zeros((1, *active.shape)), active, np.full(active.shape, 1 / 3), ones, ones, 1.0, 0)
-    space = residual_space(data, ILR)
+    space = residual_space(data)
     rng = np.random.default_rng(0)
     jacobian = rng.normal(size=(2, space.n_rows)) * np.array([[1.0], [100.0]])
     return space, jacobian, rng.normal(size=space.n_rows)
