@@ -9,8 +9,8 @@ ahead. Efforts of the periods forecast are given; nothing else after an origin i
 """
 
 import argparse
+import functools
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.baselines import predict_shares
 from pipeline.calibrate import calibrate_market
 from pipeline.config import load_study
-from pipeline.model import build_model, first_periods
+from pipeline.model import first_periods
 from pipeline.panel_market import iterate_markets
 from pipeline.run import open_study_panel, run_study
 from pipeline.seeds import fit_seed
@@ -48,36 +48,47 @@ def orange_juice():
 
 def cars():
     """Errors from rolling origins on the makers that are there in all years."""
-    study = load_study(CONFIGS / "us_autos_shrunk.yaml")
+    print("cars: RMSE of share over 9 makers, 1 / 3 / 5 years ahead, origins from 1983")
+    for name in ("us_autos_step", "us_autos_shrunk"):
+        study = load_study(CONFIGS / f"{name}.yaml")
+        market, efforts = _makers_of_all_years(study)
+        if name == "us_autos_step":
+            for baseline in ("last", "mean", "attraction"):
+                print(f"  {baseline:36}", *_roll(market, functools.partial(_baseline, baseline)))
+        for variant in study.variants():
+            predict = _Model(study, variant, market, efforts)
+            print(f"  {name}: {variant.name:20}", *_roll(market, predict))
+
+
+def _makers_of_all_years(study):
     panel = open_study_panel(study)
     data = panel.load(list(panel.markets))
     whole = np.isfinite(data["sales"].values).all(axis=(0, 2))
     market = next(iterate_markets(data.isel(firm=np.flatnonzero(whole))))
-    efforts = tuple(map(str, data["effort"].values))
-    print("cars: RMSE of share over 9 makers, 1 / 3 / 5 years ahead, origins from 1983")
-    for name in ("last", "mean", "attraction"):
-        print(f"  {name:28}", *_roll(market, lambda seen, origin, name=name: _baseline(name, seen, origin)))
-    for variant in study.variants():
-        fits = {}
-
-        def predict(seen, origin, variant=variant, fits=fits):
-            if origin not in fits:
-                fits[origin] = _fit(study, variant, market, efforts, origin)
-            return forecast_shares(*fits[origin], seen, origin, study.fit.initial, "observed")
-
-        print(f"  {variant.name:28}", *_roll(market, predict))
+    return market, tuple(map(str, data["effort"].values))
 
 
-def _fit(study, variant, market, efforts, origin):
-    seed = fit_seed(study.seed, variant.name, market.market)
-    record = calibrate_market(variant, market, efforts, study.fit, seed, n_train=origin)
-    model = build_model(variant, first_periods(market, origin), efforts, study.fit, {})
-    return model, record.value[: len(model.names)]
+class _Model:
+    """Forecasts of a model, calibrated once for each origin on the years before it."""
+
+    def __init__(self, study, variant, market, efforts):
+        self.study, self.variant, self.market, self.efforts = study, variant, market, efforts
+        self.fits = {}
+
+    def __call__(self, seen, origin):
+        if origin not in self.fits:
+            self.fits[origin] = self._fit(origin)
+        return forecast_shares(*self.fits[origin], seen, origin, self.study.fit.initial, "observed")
+
+    def _fit(self, origin):
+        fit, variant, efforts = self.study.fit, self.variant, self.efforts
+        seed = fit_seed(self.study.seed, variant.name, self.market.market)
+        record = calibrate_market(variant, self.market, efforts, fit, seed, n_train=origin)
+        return record.model, record.theta
 
 
 def _baseline(name, market, origin):
-    # The constant in place of maker effects is no input of a yardstick that has constants of its own.
-    return predict_shares(name, replace(market, efforts=market.efforts[1:]), origin)[origin:]
+    return predict_shares(name, market, origin)[origin:]
 
 
 def _roll(market, predict):
