@@ -7,7 +7,7 @@ from typing import NoReturn
 import typer
 
 from pipeline.cli_ahead import forecast, game, plan
-from pipeline.cli_store import export, query, runs, show
+from pipeline.cli_store import export, query, report, runs, show
 from pipeline.cli_study import check, run, schema
 from pipeline.errors import BeedError, ExitCode
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _command in (run, check, schema, runs, query, show, export, forecast, plan, game):
+for _command in (run, check, schema, runs, query, show, report, export, forecast, plan, game):
     app.command()(_command)
 
 

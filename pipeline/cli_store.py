@@ -1,4 +1,4 @@
-"""Commands about stores: runs, query, show, export. Everything heavy is imported when its command runs."""
+"""Commands about stores: runs, query, show, report, export. Heavy imports wait for their command."""
 
 import sys
 from pathlib import Path
@@ -89,6 +89,27 @@ def show(
     from pipeline.display_tables import make_console, show_summary
 
     show_summary(make_console(), results.summary())
+
+
+def report(
+    store: StorePath,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The page to write: .html.")],
+    market: Markets = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model to draw; by default the best by AICc over all markets.")
+    ] = None,
+    limit: Annotated[
+        int,
+        typer.Option("--markets", min=1, help="Markets to draw at most, from the best to the worst fitted."),
+    ] = 3,
+    sweep: SweepName = None,
+) -> None:
+    """Write a sweep as one HTML page that opens offline: models, f, shares, validation, what is not known."""
+    from pipeline.query import open_store
+    from pipeline.report import write_report
+
+    page = write_report(open_store(store, sweep=sweep), out, markets=market, model=model, limit=limit)
+    print(f"Written to {page}.")
 
 
 def export(

@@ -87,7 +87,7 @@ def draw_market(trajectory: "xr.Dataset", curves: Sequence["ResponseCurve"]) -> 
     Returns
     -------
     matplotlib.figure.Figure
-        One panel a firm (the largest twelve), then one an effort.
+        One panel a firm (the largest twelve), then one an effort; no curves: firms alone.
     """
     firms = _largest(trajectory)
     rows = -(-len(firms) // _COLUMNS), -(-len(curves) // _COLUMNS)
@@ -102,6 +102,16 @@ def draw_market(trajectory: "xr.Dataset", curves: Sequence["ResponseCurve"]) -> 
     for place, curve in enumerate(curves):
         row, column = divmod(place, _COLUMNS)
         _draw_curve(figure.add_subplot(grid[rows[0] + row, column]), curve)
+    return figure
+
+
+def draw_curves(curves: Sequence["ResponseCurve"]) -> Figure:
+    """Draw a market function alone: one panel an effort, with the 95 % band."""
+    rows = -(-len(curves) // _COLUMNS)
+    figure = Figure(figsize=(12.0, 0.2 + 2.4 * rows), layout="constrained")
+    grid = GridSpec(rows, _COLUMNS, figure=figure)
+    for place, curve in enumerate(curves):
+        _draw_curve(figure.add_subplot(grid[divmod(place, _COLUMNS)]), curve)
     return figure
 
 

@@ -17,7 +17,7 @@ from pipeline.errors import ExitCode, PlanError
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-COMMANDS = {"run", "check", "schema", "runs", "query", "show", "export", "forecast", "plan", "game"}
+COMMANDS = {"run", "check", "schema", "runs", "query", "show", "report", "export", "forecast", "plan", "game"}
 
 STUDY = """
 study: small
