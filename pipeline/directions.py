@@ -7,6 +7,7 @@ Source: Belsley, Kuh & Welsch (1980), Regression Diagnostics, ch. 3: condition i
 dependencies that spoil single estimates.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,8 @@ WEAK = 1.0 / 30.0
 
 # Parameters with less than this part of the largest loading are left out of the sentence.
 _TAKES_PART = {True: 1e-3, False: 0.2}
+# Parameters that a sentence names one by one.
+_NAMED = 4
 # How near to a sum, difference, product or ratio a combination must be to be called one.
 _NEAR = {True: 1e-3, False: 0.1}
 
@@ -96,12 +99,21 @@ def describe_direction(
     known = bool(np.all(sensitivity[part] > 0.0))
     natural = loading[part] / sensitivity[part] if known else np.full(part.size, np.nan)
     what = _determined(own, natural, value[part], _NEAR[blind])
-    together = f"{', '.join(own[:-1])} and {own[-1]}"
+    together = _listed(own)
     if blind:
         return f"{together} move together: only {what} determined"
     return (
         f"{together} nearly move together: the data tell {what.removesuffix(' are').removesuffix(' is')} best"
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Join names by commas; where there are many, count those of one kind, such as the firms' constants."""
+    kinds = Counter(name.partition(".")[0] for name in names)
+    many = {kind for kind, count in kinds.items() if len(names) > _NAMED and count > 2}
+    found = [name.partition(".")[0] if name.partition(".")[0] in many else name for name in names]
+    items = [f"{kinds[item]} of {item}.*" if item in many else item for item in dict.fromkeys(found)]
+    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else items[0]
 
 
 def _determined(names: Sequence[str], step: Vector, value: Vector, near: float) -> str:

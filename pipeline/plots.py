@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SUFFIXES = (".png", ".svg")
 _COLUMNS = 4
 _MOST_FIRMS = 12
+# A ratio that grows by more than this is drawn on a logarithmic scale.
+_DECADES = 20.0
 _OBSERVED: dict[str, Any] = {
     "color": "0.35",
     "marker": ".",
@@ -157,5 +159,7 @@ def _draw_curve(axes: "Axes", curve: "ResponseCurve") -> None:
     axes.fill_between(curve.level, curve.low, curve.high, color="C0", alpha=0.2, linewidth=0)
     axes.plot(curve.level, curve.value, **_FITTED)
     axes.set_xlabel(curve.effort if curve.unit in ("", "1") else f"{curve.effort} [{curve.unit}]", fontsize=8)
-    axes.set_ylabel("f", fontsize=8)
+    axes.set_ylabel(curve.measure, fontsize=8)
+    if curve.measure == "f / f(median)" and curve.value.max() > _DECADES * curve.value.min():
+        axes.set_yscale("log")
     axes.tick_params(labelsize=7)

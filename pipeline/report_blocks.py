@@ -1,6 +1,6 @@
 """What a report is made of: sections of paragraphs, lists, tables, pictures; the template shows each kind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -63,7 +63,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table; ``numeric`` columns stand to the right, ``more`` is said below it."""
+    """A table; ``numeric`` columns stand to the right, ``more`` is said below it; ``folded``: it opens."""
 
     kind: ClassVar[str] = "grid"
     title: str
@@ -71,6 +71,7 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[bool, ...]
     more: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,11 @@ class Section:
 
 
 def grid(
-    title: str, table: "Table", *, rows: int = 20, drop: Sequence[str] = (), all_of_them: str = ""
+    title: str, table: "Table", *, rows: int = 20, all_of_them: str = "", folded: bool = False
 ) -> tuple[Block, ...]:
     """Show the first rows of a table, and say how many there are; nothing when it is empty.
+
+    Columns in which nothing is known are left out.
 
     Parameters
     ----------
@@ -107,22 +110,24 @@ def grid(
         What to show.
     rows
         Rows at most.
-    drop
-        Columns left out, beside those in which nothing is known.
     all_of_them
         What gives all rows, when there are more.
+    folded
+        Show the title alone until a reader opens it.
     """
     if not len(table):
         return ()
-    kept = [name for name in table.columns if name not in drop and not _nothing(table[name])]
+    kept = [name for name in table.columns if not _nothing(table[name])]
     headings = tuple(heading(name) for name in kept)
     # Labels of markets may be numbers, and are names all the same.
     numeric = tuple(table[name].dtype.kind in "biuf" and name not in _LABELS for name in kept)
     part = table.take(slice(rows))
-    cells = tuple(zip(*([cell(value) for value in part[name].tolist()] for name in kept), strict=True))
+    cells = tuple(
+        zip(*([_write(name, value) for value in part[name].tolist()] for name in kept), strict=True)
+    )
     left = len(table) - rows
     more = f"… and {left} more row{'s' if left > 1 else ''}" + (f": {all_of_them}" if all_of_them else "")
-    return (Grid(title, headings, cells, numeric, f"{more}." if left > 0 else ""),)
+    return (Grid(title, headings, cells, numeric, f"{more}." if left > 0 else "", folded),)
 
 
 def heading(name: str) -> str:
@@ -143,6 +148,13 @@ def cell(value: Any) -> str:
             return "∞" if value > 0.0 else "-∞"
         return f"{value:,.0f}" if 1e4 <= abs(value) < 1e6 else f"{value:.4g}"
     return str(value)
+
+
+def _write(name: str, value: Any) -> str:
+    """Write a value of a column; of probabilities and weights, four places are enough."""
+    if isinstance(value, float) and (name == "p" or name.startswith(("weight", "stacking"))):
+        return "<0.0001" if 0.0 < value < 1e-4 else cell(round(value, 4))
+    return cell(value)
 
 
 def _nothing(column: np.ndarray) -> bool:

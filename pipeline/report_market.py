@@ -17,6 +17,7 @@ from pipeline.response_curves import response_curves
 if TYPE_CHECKING:
     from pipeline.query import ResultStore
     from pipeline.query_summary import Summary
+    from pipeline.response_curves import ResponseCurve
 
 _PANELS = 8
 _Z95 = 1.959963984540054
@@ -31,18 +32,20 @@ def market_function(results: "ResultStore", shown: Shown) -> Section:
     blocks: list[Block] = [_which(shown)]
     for number, (market, why) in enumerate(shown.markets):
         try:
-            curves = response_curves(results, market, str(shown.model))
+            curves = _curves(results, market, str(shown.model))
         except QueryError as error:
             blocks.append(Text(f"Market {market}: {error}", "warning"))
             continue
         names = ", ".join(curve.effort for curve in curves)
         label = f"The market function of market {market} against {names}, with 95 % bands"
-        caption = f"Market {market} ({why}): f against one effort, the others at their medians."
+        what = f"Market {market} ({why}): {curves[0].measure} against one effort"
+        caption = f"{what}, the others at their medians."
         blocks.append(Picture(inline_svg(draw_curves(curves), label, f"f{number}"), caption))
     text = (
         "f is effective investment per unit of sales and period; only differences between firms move shares. "
         "A curve is drawn over the range of the effort that was seen; a band that is missing means that the "
-        "data do not determine a parameter that matters for it."
+        "data do not determine a parameter that matters for it. Where they do not determine the level of f, "
+        "it is drawn against its value at the median of the effort."
     )
     return Section("function", "The market function f", (*blocks, Text(text, "note")))
 
@@ -69,15 +72,16 @@ def parameters(results: "ResultStore", summary: "Summary", shown: Shown) -> Sect
     method, ends = _intervals(results, model)
     truth = {row[1]: float(row[2]) for row in summary.recovered.rows() if row[0] == model}
     names = _sorted_names(table)
-    free = [name for name in names if not _fixed(table, name)]
+    free = _drawn_names(table, names)
     found = [_estimates(table, name, ends, truth.get(name, np.nan)) for name in free[:_PANELS]]
     blocks: list[Block] = []
-    if found:
+    if found and shown.usable > 1:
         text = f"Estimates in all markets, sorted, with 95 % intervals ({method})"
         caption = f"{text}." + (" The upright line is the truth of the simulation." if truth else "")
-        caption += f" The first {_PANELS} of {len(free)} free parameters." if len(free) > _PANELS else ""
+        caption += f" The first {_PANELS} of {len(free)} parameters." if len(free) > _PANELS else ""
         blocks.append(Picture(inline_svg(draw_estimates(found), text, "estimates"), caption))
-    blocks += grid("Over the markets", _over_markets(table, names, ends), rows=40)
+    if shown.usable > 1:
+        blocks += grid("Over the markets", _over_markets(table, names, ends), rows=40)
     for market, why in shown.markets:
         blocks += grid(f"Market {market} ({why})", _of_market(results, summary, model, market), rows=40)
     blocks.append(
@@ -86,6 +90,14 @@ def parameters(results: "ResultStore", summary: "Summary", shown: Shown) -> Sect
         )
     )
     return Section("parameters", "Parameters and intervals", tuple(blocks))
+
+
+def _curves(results: "ResultStore", market: object, model: str) -> tuple["ResponseCurve", ...]:
+    """Give f where its level is known, else what it is against that at the median."""
+    curves = response_curves(results, market, model)
+    if all(curve.has_level for curve in curves):
+        return curves
+    return response_curves(results, market, model, relative=True)
 
 
 def _which(shown: Shown) -> Text:
@@ -112,9 +124,13 @@ def _sorted_names(table: Table) -> list[str]:
     return sorted(names, key=lambda name: str(name).startswith(_OF_FIRMS))
 
 
-def _fixed(table: Table, name: str) -> bool:
-    own = table.take(table["param"] == name)
-    return bool(np.isnan(own["stderr"]).all() and np.ptp(own["value"]) == 0.0)
+def _drawn_names(table: Table, names: list[str]) -> list[str]:
+    """Leave out what is known of no market, fixed or undetermined, and firms' own where there is more."""
+    known = {
+        name for name, error in zip(table["param"].tolist(), table["stderr"], strict=True) if error >= 0.0
+    }
+    shared = [name for name in names if name in known and not name.startswith(_OF_FIRMS)]
+    return shared or [name for name in names if name in known]
 
 
 def _estimates(table: Table, name: str, ends: Table, truth: float) -> Estimates:

@@ -57,7 +57,8 @@ def best_models(summary: "Summary") -> Section:
         ),
         Text(
             "AIC, AICc and BIC weigh fit against the number of parameters: smaller is better, and a "
-            "difference of 10 is decisive. γ < 1: firms of different strength coexist; γ > 1: who is ahead pulls away.",
+            "difference of 10 is decisive. γ < 1: firms of different strength coexist; γ > 1: who is ahead "
+            "pulls away.",
             "note",
         ),
     )
@@ -93,10 +94,9 @@ def validation(results: "ResultStore", summary: "Summary") -> Section:
         )
         blocks.append(Picture(svg, "Errors by periods ahead: the three best models and all baselines."))
         for title, table in lines:
-            blocks += grid(f"Rmse by periods ahead of rolling origins: {title.lower()}", table)
-    blocks += grid(
-        "All measures of error (means over markets; smaller is better)", summary.validation, rows=60
-    )
+            blocks += grid(f"Rmse by periods ahead of rolling origins: {title.lower()}", table, folded=True)
+    title = "All measures of error (means over markets; smaller is better)"
+    blocks += grid(title, summary.validation, rows=100, folded=True)
     names = [name for name in METRICS if name in summary.validation.columns]
     blocks.append(Text(" ".join(f"{name}: {METRICS[name].long_name}." for name in names), "note"))
     return Section("validation", "Validation against baselines", tuple(blocks))
@@ -190,14 +190,14 @@ def _verdicts(case: Table) -> Table:
 
 def _how_tested(test: str) -> str:
     over = (
-        "p-values and intervals come from resampling the markets in pairs; better and worse count the markets "
-        "in which Diebold and Mariano's test over time says so at 5 %."
+        "p-values come from resampling the markets in pairs; better and worse count the markets in which "
+        "Diebold and Mariano's test over time says so at 5 %."
         if test == "markets"
         else "p-values are those of Diebold and Mariano's test over time; with few forecasts they are rough."
     )
     return (
-        f"{over} The one a contender is held against is the best baseline of these very forecasts, and the best "
-        "of many models is also the luckiest: a choice that must hold should be made on earlier periods."
+        f"{over} The one a contender is held against is the best baseline of these very forecasts, and the "
+        "best of many models is also the luckiest: a choice that must hold should be made on earlier periods."
     )
 
 

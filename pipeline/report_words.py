@@ -70,9 +70,9 @@ def verdict(difference: float, error: float, p: float, against: str) -> str:
 
 
 def percentage(part: int, of: int, what: str = "markets") -> str:
-    """Write ``3 of 8 markets``, or ``the market`` of a single one."""
-    if of == 1 and what == "markets":
-        return "the market" if part else "no market"
+    """Write ``3 of 8 markets``, or ``the only market``."""
+    if part == of == 1:
+        return f"the only {what.removesuffix('s')}"
     return f"{'all' if part == of else part} {'' if part == of else 'of '}{of} {what}"
 
 

@@ -47,6 +47,14 @@ def test_one_parameter_and_many():
     assert some == "a and c nearly move together: the data tell their sum best"
 
 
+def test_many_parameters_of_one_kind_are_counted():
+    names = ("place", *(f"constant.firm {number}" for number in range(5)), "deal")
+    said = describe_direction(names, np.ones(7) / np.sqrt(7), np.ones(7), np.arange(7.0), 0.0)
+    assert said == "place, 5 of constant.* and deal move together: only their differences are determined"
+    alone = describe_direction(names[1:6], np.ones(5) / np.sqrt(5), np.ones(5), np.arange(5.0), 0.0)
+    assert alone.startswith("5 of constant.* move together")
+
+
 def test_null_directions_are_told_apart():
     rng = np.random.default_rng(0)
     base = rng.normal(size=(4, 60))

@@ -74,6 +74,54 @@ def test_bands_agree_with_draws_from_the_covariance(results):
     np.testing.assert_allclose((curve.high - curve.low) / 2, expected, rtol=0.05)
 
 
+def test_relative_curves_are_one_at_the_median_and_sure_there(results):
+    market = results.panel().market.values[0]
+    for curve, level in zip(
+        response_curves(results, market, "investment-mixed", relative=True),
+        response_curves(results, market, "investment-mixed"),
+        strict=True,
+    ):
+        assert (curve.measure, level.measure) == ("f / f(median)", "f")
+        np.testing.assert_allclose(curve.value / curve.value[0], level.value / level.value[0], rtol=1e-12)
+        seen = results.panel()["efforts"].isel(market=0).sel(effort=curve.effort)
+        assert np.interp(np.median(seen), curve.level, curve.value) == pytest.approx(1.0, abs=1e-3)
+        nearest = np.argmin(np.abs(curve.level - np.median(seen)))
+        assert np.argmin(np.log(curve.high / curve.low)) == nearest
+        assert curve.high[-1] / curve.low[-1] < (level.high[-1] / level.low[-1]) * 1.5
+
+
+FAST = STUDY.replace(
+    "{discount: linear, place: michaelis_menten}\n    parameters: {discount: 2.0, place: 0.3, place.h: 0.05,",
+    "mnl\n    parameters: {discount: 8.0, place: 6.0,",
+).replace(
+    "form: investment\n  response: {name: mixed, discount: linear, place: michaelis_menten}\n"
+    "  firm_effects: none",
+    "form: [investment, proportional]\n  response: [mnl, linear]\n  firm_effects: free",
+)
+
+
+def test_a_level_that_is_unknown_does_not_hide_the_course(tmp_path):
+    # Without inertia in the data the constants of exp(...) are seen up to a common term.
+    (tmp_path / "study.yaml").write_text(FAST.replace("jump_price: 50_000_000", "jump_price: 50_000"))
+    study = load_study(tmp_path / "study.yaml")
+    run_study(study)
+    results = open_store(study.store_location)
+    market = results.panel().market.values[0]
+    assert not any(curve.has_level for curve in response_curves(results, market, "investment-mnl"))
+    for model, measure in (("investment-mnl", "f / f(median)"), ("proportional-linear", "f - f(median)")):
+        for curve in response_curves(results, market, model, relative=True):
+            assert curve.measure == measure
+            assert np.all(np.isfinite(curve.low)), (model, curve.effort)
+            assert np.all(curve.low <= curve.value)
+    fit = results.fits("investment-mnl").isel(market=0, window=0).load()
+    discount = response_curves(results, market, "investment-mnl", relative=True)[0]
+    span = discount.level[-1] - discount.level[0]
+    value, error = (fit[name].sel(param="discount").item() for name in ("value", "stderr"))
+    assert np.log(discount.value[-1] / discount.value[0]) == pytest.approx(value * span, rel=1e-6)
+    ends = np.log(discount.high / discount.low)[[0, -1]]
+    assert ends.sum() == pytest.approx(2 * 1.96 * error * span, rel=1e-3)
+
+
 def test_the_plot_is_drawn_from_a_real_run(results, tmp_path: Path):
     out = plot_market(results, tmp_path / "shops.svg")
     assert "discount" in out.read_text()
