@@ -164,8 +164,9 @@ def _recovered(summary: "Summary") -> tuple[Block, ...]:
 def _directions(table: Table) -> Bullets:
     rows = list(table.rows())
     said = [
-        f"`{row[0]}`: {row[1]} (in {percentage(row[2], row[3], 'fits')}, for example market {row[4]})."
-        for row in rows[:_SENTENCES]
+        f"`{model}`: {what} (in {percentage(fits, of, 'fits')}"
+        + (f", for example market {example})." if of > 1 else ").")
+        for model, what, fits, of, example, *_ in rows[:_SENTENCES]
     ]
     if len(rows) > _SENTENCES:
         said.append(f"… and {len(rows) - _SENTENCES} more: `beed show STORE`.")
