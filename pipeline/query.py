@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.query_format import Table
     from pipeline.query_summary import Summary
     from pipeline.query_tables import SweepTables
+    from pipeline.response_curves import ResponseCurve
 
 __all__ = ["ResultStore", "open_store"]
 
@@ -264,6 +265,78 @@ class ResultStore:
         from pipeline.query_summary import summarise
 
         return summarise(self)
+
+    def curves(self, market: Any, model: str, *, relative: bool = False) -> "tuple[ResponseCurve, ...]":
+        """Evaluate the calibrated f of a model in a market, one curve with its 95 % band for each effort.
+
+        With ``relative``, against its value at the median of the effort: see
+        `pipeline.response_curves.response_curves`.
+
+        Raises
+        ------
+        QueryError
+            The sweep has no such model, or this market has no usable fit of it.
+        """
+        from pipeline.response_curves import response_curves
+
+        return response_curves(self, market, model, relative=relative)
+
+    def compare(
+        self,
+        kind: str = "holdout",
+        *,
+        future: str = "given",
+        metric: str = "rmse",
+        step: int | None = None,
+        against: str | None = None,
+    ) -> "Table":
+        """Hold the forecasts of all models and baselines against one of them, over all markets.
+
+        Parameters
+        ----------
+        kind
+            ``holdout``, or ``rolling`` for rolling origins.
+        future
+            Efforts and market total ahead: ``given`` as they were, or the last ones ``carried`` forward.
+        metric
+            A key of `pipeline.metrics.METRICS`: rmse, mae, log_score, crps, ...
+        step
+            Only so many periods ahead; all together when None.
+        against
+            The one they are held against; the best baseline when None.
+
+        Returns
+        -------
+        Table
+            See `pipeline.query_validation.compare`.
+
+        Raises
+        ------
+        QueryError
+            Something that the sweep does not have.
+        """
+        from pipeline.query_validation import compare, read_losses
+
+        return compare(read_losses(self.tables, kind, future, metric), step=step, against=against)
+
+    def duel(
+        self,
+        model: str,
+        against: str,
+        kind: str = "holdout",
+        *,
+        future: str = "given",
+        metric: str = "rmse",
+        step: int | None = None,
+    ) -> "Table":
+        """Hold the forecasts of one contender against those of another, market by market.
+
+        Takes what `compare` takes; see `pipeline.query_validation.duel`.
+        """
+        from pipeline.query_validation import duel, read_losses
+
+        losses = read_losses(self.tables, kind, future, metric)
+        return duel(losses, self.tables.labels("market"), model, against, step=step)
 
     def export(self, out: str | Path, style: str = "zarr") -> Path:
         """Write the sweep and its data as ``zarr``, ``netcdf`` or ``parquet``; see `query_export.export`."""

@@ -5,12 +5,17 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.errors import QueryError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Rows that a notebook shows.
+_SHOWN = 60
 FORMATS = ("table", "csv", "json", "parquet")
 
 
@@ -38,6 +43,24 @@ class Table:
     def take(self, index: np.ndarray | slice) -> "Table":
         """Select rows."""
         return Table({name: column[index] for name, column in self.columns.items()})
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Turn it into a data frame."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.columns))
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from html import escape
+
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(_cell(value))}</td>" for value in row) + "</tr>"
+            for row in self.take(slice(_SHOWN)).rows()
+        )
+        more = f"<p>{len(self)} rows, the first {_SHOWN} shown</p>" if len(self) > _SHOWN else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
     def sorted(self, key: str) -> "Table":
         """Sort by a column, descending when the name starts with a dash; missing values go last.

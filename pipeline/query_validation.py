@@ -152,9 +152,7 @@ def compare(losses: Losses, *, step: int | None = None, against: str | None = No
     QueryError
         No such contender or step.
     """
-    if step is not None and not 1 <= step <= losses.error.shape[-1]:
-        raise QueryError(f"Got {step} periods ahead; forecasts reach from 1 to {losses.error.shape[-1]}.")
-    errors = losses.by_market(step)
+    errors = losses.by_market(_checked_step(losses, step))
     mean = average(errors, 0)
     if np.isnan(mean).all():
         return Table.from_rows(_COLUMNS, [])
@@ -192,13 +190,66 @@ def compare(losses: Losses, *, step: int | None = None, against: str | None = No
     return Table.from_rows(_COLUMNS, rows)
 
 
+def duel(
+    losses: Losses, markets: NDArray[Any], model: str, against: str, *, step: int | None = None
+) -> Table:
+    """Hold one contender against another in each market.
+
+    Parameters
+    ----------
+    losses : Losses
+        From `read_losses`.
+    markets : (market,) array
+        Labels.
+    model, against : str
+        Models or baselines.
+    step : int, optional
+        Only this many periods ahead; by default all together.
+
+    Returns
+    -------
+    Table
+        One row a market: error of both, their difference (negative: ``model`` is better), and the p-value of
+        Diebold and Mariano over time, with the number of losses that it rests on.
+
+    Raises
+    ------
+    QueryError
+        No such contender or step.
+    """
+    errors = losses.by_market(_checked_step(losses, step))
+    one, other = _place(losses, model), _place(losses, against)
+    series, horizon = losses.series(step)
+    tests = [diebold_mariano(own[one] - own[other], horizon) for own in series]
+    return Table(
+        {
+            "market": markets,
+            model: errors[:, one],
+            against: errors[:, other],
+            "difference": errors[:, one] - errors[:, other],
+            "p": np.array([test.p for test in tests]),
+            "n": np.array([test.n for test in tests]),
+        }
+    )
+
+
+def _checked_step(losses: Losses, step: int | None) -> int | None:
+    if step is not None and not 1 <= step <= losses.error.shape[-1]:
+        raise QueryError(f"Got {step} periods ahead; forecasts reach from 1 to {losses.error.shape[-1]}.")
+    return step
+
+
+def _place(losses: Losses, name: str) -> int:
+    if name not in losses.contenders:
+        known = ", ".join(losses.contenders)
+        raise QueryError(f"No model and no baseline is called {name!r}; there are {known}.")
+    return losses.contenders.index(name)
+
+
 def _reference(losses: Losses, mean: NDArray[np.float64], against: str | None) -> int:
     """Place of the contender to hold others against: the one named, else the best baseline, else the best."""
     if against is not None:
-        if against not in losses.contenders:
-            known = ", ".join(losses.contenders)
-            raise QueryError(f"No model and no baseline is called {against!r}; there are {known}.")
-        return losses.contenders.index(against)
+        return _place(losses, against)
     ranked = np.where(np.isnan(mean), np.inf, mean)
     baseline = np.isin(losses.contenders, losses.baselines)
     if np.isfinite(ranked[baseline]).any():

@@ -11,6 +11,7 @@ import xarray as xr
 import pipeline
 from pipeline import open_store
 from pipeline.errors import QueryError, StoreNotFoundError
+from pipeline.query_format import Table
 from pipeline.store import write_chunk
 
 MODEL = "investment-mnl"
@@ -21,8 +22,7 @@ def results(filled):
     return open_store(filled.path)
 
 
-def test_the_public_names_are_these():
-    assert pipeline.__all__ == ["ResultStore", "open_store"]
+def test_other_names_are_not_there():
     with pytest.raises(AttributeError, match="nothing"):
         _ = pipeline.nothing
 
@@ -154,6 +154,27 @@ def test_the_summary_compares_on_held_out_periods(results):
     assert (best["against"], best["wins"], best["markets"], best["test"]) == ("last", 7, 7, "markets")
     assert best["difference"] == best["low"] == best["high"] == pytest.approx(-0.5)
     assert best["p"] < 0.001
+
+
+def test_contenders_are_compared_from_the_store(results):
+    table = results.compare()
+    assert table["against"].tolist() == ["last"] * 3
+    duel = results.duel("investment-mnl", "last")
+    assert duel["market"].tolist() == results.tables.labels("market").tolist()
+    np.testing.assert_allclose(duel["difference"], -0.5)
+
+
+def test_tables_show_themselves_in_a_notebook(results):
+    table = results.select(sort="aic")
+    frame = table.to_pandas()
+    assert list(frame.columns) == list(table.columns)
+    assert len(frame) == len(table)
+    page = table.take(slice(2))._repr_html_()
+    assert page.count("<tr>") == 3
+    assert "<td>scaled-hill</td>" in page
+    many = Table({"name": np.array(["<b>"] * 99, object)})._repr_html_()
+    assert "&lt;b&gt;" in many
+    assert "99 rows, the first 60 shown" in many
 
 
 def test_the_summary_of_an_empty_sweep_is_empty(tiny):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import QueryError
-from pipeline.query_validation import Losses, by_horizon, compare
+from pipeline.query_validation import Losses, by_horizon, compare, duel
 
 CONTENDERS = ("good", "poor", "last", "mean")
 
@@ -113,3 +113,21 @@ def test_what_is_not_there_is_said():
     with pytest.raises(QueryError, match="Got 7 periods ahead; forecasts reach from 1 to 3"):
         compare(losses, step=7)
     assert len(compare(losses_of(np.full((3, 2, 4, 1), np.nan)))) == 0
+
+
+def test_a_duel_has_one_row_a_market():
+    error = made_up(markets=4, windows=12)
+    error[3] = error[3, :, :1]  # in the last market all are alike
+    table = duel(losses_of(error), np.array(["a", "b", "c", "d"], object), "good", "last", step=1)
+    assert list(table.columns) == ["market", "good", "last", "difference", "p", "n"]
+    assert table["market"].tolist() == ["a", "b", "c", "d"]
+    np.testing.assert_allclose(table["difference"], table["good"] - table["last"])
+    assert (table["difference"][:3] < -0.5).all()
+    assert (table["p"][:3] < 0.001).all()
+    assert table["difference"][3] == 0.0
+    assert not table["p"][3] < 0.05
+    assert table["n"].tolist() == [12] * 4
+    for wrong in ({"model": "nobody"}, {"against": "nobody"}, {"step": 4}):
+        settings = {"model": "good", "against": "last"} | wrong
+        with pytest.raises(QueryError, match=r"nobody|4 periods ahead"):
+            duel(losses_of(error), np.arange(4), **settings)
