@@ -1,12 +1,12 @@
 """The coordinator's side of one sweep: what is left to do, forks out, forks merged and committed."""
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import icechunk
 import zarr
+from zarr.core.sync import sync
 
 from pipeline.errors import StoreConflictError, StoreError
 from pipeline.schema import SweepState, group_path, sweep_path
@@ -68,7 +68,8 @@ class Sweep:
         array = zarr.open_array(session.store, path=path, mode="r")
         if row is not None:
             row //= array.chunks[2]
-        done = asyncio.run(_chunks(session, f"/{path}", row))
+        # Not asyncio.run: in a notebook a loop runs in this thread already.
+        done = sync(_chunks(session, f"/{path}", row))
         length, chunk = array.shape[0], array.chunks[0]
         starts = (start for start in range(0, length, chunk) if start // chunk not in done)
         return tuple(slice(start, min(start + chunk, length)) for start in starts)

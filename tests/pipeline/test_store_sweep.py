@@ -1,5 +1,6 @@
 """Coordinators: what is committed stays, nobody overwrites anybody, sweeps come to an end."""
 
+import asyncio
 import os
 import resource
 import signal
@@ -85,6 +86,13 @@ def test_a_commit_waits_for_the_lock(tiny):
         assert len(tiny.sweep.pending(MODEL)) == 3
     committing.join(20)
     assert len(tiny.sweep.pending(MODEL)) == 2
+
+
+def test_work_is_found_where_a_loop_runs_already(tiny):
+    async def notebook():
+        return tiny.sweep.pending(MODEL)
+
+    assert asyncio.run(notebook()) == tiny.sweep.pending(MODEL) == (slice(0, 3), slice(3, 6), slice(6, 7))
 
 
 def test_changes_are_applied_again_when_others_were_faster(tiny):
