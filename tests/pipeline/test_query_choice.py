@@ -1,5 +1,7 @@
 """Choice of model, regimes and comparisons as tables, from a real sweep and from one of known content."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,32 +11,7 @@ from pipeline.query_choice import POOLED, akaike, pooled_choice, regime_counts, 
 from pipeline.query_validation import compare, read_losses
 from pipeline.run import run_study
 
-STUDY = """
-study: choice
-simulate:
-  markets: 6
-  firms: 3
-  periods: 40
-  start: 2024-01-01
-  frequency: week
-  currency: euro
-  total_sales: 1000.0
-  variation: 0.05
-  invested: 0.2
-  campaign: 4
-  spread: 0.5
-  efforts: {promotion: {part: 0.6}, place: {part: 0.4}}
-  truth:
-    response: linear
-    firm_effects: none
-    parameters: {promotion: 1.0, place: 0.5, jump_price: 200.0, returns_to_scale: 0.0}
-  noise: 0.02
-models: {form: [investment, proportional], response: linear, firm_effects: none, numeraire: promotion}
-fit: {starts: 4}
-validation: {holdout: 0.2, origins: 3, horizon: 3, baselines: [last, mean, wiener]}
-cluster: {kind: serial}
-store: runs
-"""
+STUDY = (Path(__file__).parent / "studies" / "two_forms.yaml").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,32 +17,11 @@ from pipeline.report_choice import choose
 from pipeline.report_words import verdict
 from pipeline.run import run_study
 
-STUDY = """
-study: report
-simulate:
-  markets: 6
-  firms: [north, "south & <b>sons</b>", west]
-  periods: 40
-  start: 2024-01-01
-  frequency: week
-  currency: euro
-  total_sales: 1000.0
-  variation: 0.05
-  invested: 0.2
-  campaign: 4
-  spread: 0.5
-  efforts: {promotion: {part: 0.6}, place: {part: 0.4}}
-  truth:
-    response: linear
-    firm_effects: none
-    parameters: {promotion: 1.0, place: 0.5, jump_price: 200.0, returns_to_scale: 0.0}
-  noise: 0.02
-models: {form: [investment, proportional], response: linear, firm_effects: none, numeraire: promotion}
-fit: {starts: 4}
-validation: {holdout: 0.2, origins: 3, horizon: 3, baselines: [last, mean, wiener]}
-cluster: {kind: serial}
-store: runs
-"""
+STUDY = (
+    (Path(__file__).parent / "studies" / "two_forms.yaml")
+    .read_text()
+    .replace("firms: 3", 'firms: [north, "south & <b>sons</b>", west]')
+)
 # Attributes by which a page can load something, or lead somewhere.
 _LINKS = {
     "src",
