@@ -11,8 +11,9 @@ from markupsafe import Markup, escape
 from pipeline.errors import QueryError, StoreError
 from pipeline.report_blocks import Section, Text
 from pipeline.report_choice import choose
+from pipeline.report_drift import drift
 from pipeline.report_market import fitted_shares, market_function, parameters
-from pipeline.report_sections import best_models, drift, identifiability, origin, overview, validation
+from pipeline.report_sections import best_models, identifiability, origin, overview, validation
 
 if TYPE_CHECKING:
     from pipeline.query import ResultStore
@@ -105,7 +106,7 @@ def _sections(
     if shown.model is not None:
         found.append(parameters(results, summary, shown))
     found.append(identifiability(summary))
-    moved = drift(results)
+    moved = drift(results, shown.model)
     return [*found, *([moved] if moved is not None else []), origin(results)]
 
 

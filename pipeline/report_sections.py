@@ -124,14 +124,6 @@ def identifiability(summary: "Summary") -> Section:
     return Section("identifiability", "What the data do not tell", tuple(blocks))
 
 
-def drift(results: "ResultStore") -> Section | None:
-    """Show how estimates moved from vintage to vintage; None for a store without vintages."""
-    tables = results.tables
-    build = (tables.builders | tables.derived).get("drift")
-    table = build() if build is not None else Table({})
-    return Section("drift", "Drift", grid("From vintage to vintage", table, rows=60)) if len(table) else None
-
-
 def origin(results: "ResultStore") -> Section:
     """Say where the numbers come from, so that they can be had again."""
     info = results.sweep

@@ -182,12 +182,28 @@ def test_an_unfinished_sweep_has_a_page(tiny):
 
 
 def test_vintages_bring_a_section_on_drift(results, monkeypatch):
-    moved = Table.from_rows(("market", "param", "old", "new"), [(1, "place", 0.5, 0.6)])
+    names = ("market", "model", "param", "since", "old", "new", "change", "exceeded", "forecast_rmse")
+    names += ("best_before", "best_now", "best_changed", "drifted")
+    model, day = "investment-linear", "2024-09-30"
+    rest = ("a", "a", False)
+    moved = Table.from_rows(
+        names,
+        [
+            (1, model, "place", day, 0.5, 0.6, 0.7, False, 0.01, *rest, False),
+            (2, model, "place", day, 0.5, 0.1, -4.2, True, 0.02, "a", "b", True, True),
+            (3, model, "place", day, float("nan"), 0.1, float("nan"), False, 0.03, *rest, False),
+            (3, "proportional-linear", "place", day, 9.25, 9.5, 0.1, False, 0.03, *rest, False),
+        ],
+    )
     derived = type(results.tables).derived.fget
     monkeypatch.setattr(
         type(results.tables), "derived", property(lambda self: derived(self) | {"drift": lambda: moved})
     )
-    assert "place" in Page(render_report(results, limit=1)).words["drift"]
+    words = " ".join(Page(render_report(results, limit=1)).words["drift"].split())
+    assert "Since the vintage of 2024-09-30, 1 of 3 markets drifted" in words
+    assert "9.25" not in words, "another model"
+    assert words.index("-4.2") < words.index("0.7"), "what moved most comes first"
+    assert "0.02" in words
 
 
 @pytest.mark.parametrize(
