@@ -34,8 +34,8 @@ def drift(results: "ResultStore", model: str | None) -> Section | None:
     count = len(first)
     blocks: list[Block] = [
         Text(
-            f"Since the vintage of {own['since'][0]}, {percentage(drifted, count)} drifted beyond the thresholds "
-            f"of the study, and {percentage(changed, count)} had another best model."
+            f"Since the vintage of {own['since'][0]}, {percentage(drifted, count)} drifted beyond the "
+            f"thresholds of the study, and {percentage(changed, count)} had another best model."
         )
     ]
     size = np.nan_to_num(np.abs(own["change"]), nan=-1.0)
