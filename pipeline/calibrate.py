@@ -23,6 +23,7 @@ from pipeline.screen import n_effective, screen
 from pipeline.shrinkage import choose_factor
 from pipeline.starts import distinct, sample_starts
 from pipeline.uncertainty import Uncertainty, assess_uncertainty
+from pipeline.warm_start import insert_known
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -88,6 +89,7 @@ def calibrate_market(
     n_train: int | None = None,
     uncertainty: UncertaintySection | None = None,
     population: Mapping[str, Belief] | None = None,
+    warm: Mapping[str, float] | None = None,
 ) -> FitRecord:
     """Calibrate a variant on the first ``n_train`` periods of a market.
 
@@ -109,6 +111,8 @@ def calibrate_market(
         Intervals and replicates; by default the cheap ones.
     population : mapping of str to (mean, standard deviation), optional
         What all markets together say of the parameters: priors of a pooled model, in place of the study's.
+    warm : mapping of str to float, optional
+        Earlier estimates: one of the starting points.
 
     Returns
     -------
@@ -135,6 +139,8 @@ def calibrate_market(
         factor = choose_factor(variant, training, efforts, fit, curves or {})
         prior = prior.scaled(factor)
     starts = sample_starts(model.start, model.low, model.high, model.vary, fit.starts, seed)
+    if warm:
+        insert_known(starts, model, warm)
     screened = screen(model, starts, prior)
     chosen = distinct(screened.value, screened.cost, fit.polish)
     if chosen.size == 0:

@@ -22,6 +22,7 @@ from pipeline.simulate import true_model
 from pipeline.store_population import Populations
 from pipeline.uncertainty import Uncertainty
 from pipeline.validation import FUTURES, Window, n_steps, windows_of
+from pipeline.warm_start import WarmStarts
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -85,7 +86,11 @@ def count_columns(variant: Variant, study: Study, n_firms: int) -> int:
 
 
 def calibrate_chunk(
-    panel: xr.Dataset, variant: Variant, study: Study, populations: Populations | None = None
+    panel: xr.Dataset,
+    variant: Variant,
+    study: Study,
+    populations: Populations | None = None,
+    warm: WarmStarts | None = None,
 ) -> Arrays:
     """Calibrate one model on some markets, over all windows.
 
@@ -97,6 +102,8 @@ def calibrate_chunk(
     study : Study
     populations : mapping, optional
         Priors of a pooled model, by window and parameter.
+    warm : WarmStarts, optional
+        Earlier estimates to start from.
 
     Returns
     -------
@@ -113,16 +120,18 @@ def calibrate_chunk(
         seed = fit_seed(study.seed, variant.name, market.market)
         for place, window in enumerate(windows):
             count = window.n_training(market.times.size)
+            known = {} if warm is None else warm.estimates((position, place), tuple(columns))
             record = calibrate_market(
                 variant,
                 market,
                 efforts,
-                study.fit,
+                warm.fewer(study.fit) if warm is not None and known else study.fit,
                 seed,
                 curves=curves,
                 n_train=count,
                 uncertainty=study.uncertainty,
                 population=None if populations is None else populations[window.name],
+                warm=known,
             )
             _store(arrays, (position, place), record, columns, panel, market)
             ahead = window.n_ahead(market.times.size)

@@ -9,6 +9,7 @@ import typer
 from pipeline.cli_ahead import forecast, game, plan
 from pipeline.cli_store import export, query, report, runs, show
 from pipeline.cli_study import check, run, schema
+from pipeline.cli_time import history, recalibrate, schedule
 from pipeline.errors import BeedError, ExitCode
 
 _EXIT_CODES = {
@@ -30,7 +31,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _command in (run, check, schema, runs, query, show, report, export, forecast, plan, game):
+_STUDIES = (run, check, schema)
+_STORES = (runs, query, show, report, export)
+_AHEAD = (forecast, plan, game)
+_TIME = (recalibrate, history, schedule)
+for _command in (*_STUDIES, *_STORES, *_AHEAD, *_TIME):
     app.command()(_command)
 
 

@@ -17,6 +17,10 @@ StorePath = Annotated[
 SweepName = Annotated[
     str | None, typer.Option("--sweep", help="Name of a sweep or study; by default the newest sweep.")
 ]
+Date = Annotated[
+    str | None,
+    typer.Option("--date", metavar="D", help="What was believed at this date: the newest vintage up to it."),
+]
 Markets = Annotated[list[str] | None, typer.Option("--market", help="Only this market. May be repeated.")]
 Model = Annotated[str | None, typer.Option(help="Only models of this name; * stands for anything.")]
 
@@ -35,7 +39,7 @@ def query(
         str | None,
         typer.Option(
             help="A SELECT over fits, params, starts, trajectories, validation, horizons, replicates, "
-            "intervals, directions, comparison, akaike, stacking, regimes."
+            "intervals, directions, comparison, akaike, stacking, regimes, drift."
         ),
     ] = None,
     market: Markets = None,
@@ -50,6 +54,7 @@ def query(
     limit: Annotated[int | None, typer.Option(min=0, help="Rows at most.")] = None,
     style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
     sweep: SweepName = None,
+    date: Date = None,
 ) -> None:
     """Ask a store for fits, or with --param for parameter values; or anything at all in SQL."""
     from pipeline.query import open_store
@@ -61,7 +66,7 @@ def query(
         raise QueryError(
             f"--sql stands alone; got {', '.join(given)} as well. Say it in SQL: where, order by, limit."
         )
-    results = open_store(store, sweep=sweep)
+    results = open_store(store, sweep=sweep, date=date)
     table = results.sql(sql) if sql is not None else results.select(**conditions)
     print_formatted(table, style)
 
@@ -74,11 +79,12 @@ def show(
     market: Annotated[str | None, typer.Option(help="Market to draw; by default the first.")] = None,
     model: Annotated[str | None, typer.Option(help="Model to draw; by default the best by AIC.")] = None,
     sweep: SweepName = None,
+    date: Date = None,
 ) -> None:
     """Summarise a sweep: best models, what the data cannot tell, failures, bounds, validation; or draw it."""
     from pipeline.query import open_store
 
-    results = open_store(store, sweep=sweep)
+    results = open_store(store, sweep=sweep, date=date)
     if plot is not None:
         from pipeline.plots import plot_market
 
@@ -117,12 +123,13 @@ def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="What to write; must not exist.")],
     style: Annotated[str | None, typer.Option("--format", help="zarr, netcdf or parquet.")] = None,
     sweep: SweepName = None,
+    date: Date = None,
 ) -> None:
     """Write a sweep and its data as plain zarr (folder), netCDF (file .nc) or Parquet (folder of tables)."""
     from pipeline.query import open_store
 
     style = style or {".nc": "netcdf", ".parquet": "parquet"}.get(out.suffix, "zarr")
-    print(f"Written to {open_store(store, sweep=sweep).export(out, style)} ({style}).")
+    print(f"Written to {open_store(store, sweep=sweep, date=date).export(out, style)} ({style}).")
 
 
 def print_formatted(table: "Table", style: str) -> None:

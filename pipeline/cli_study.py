@@ -55,7 +55,8 @@ def check(
 ) -> None:
     """Check a study and its data, and show what running it would do. Nothing is written."""
     from pipeline.display_tables import make_console, show_plan
-    from pipeline.run import open_study_panel, plan_study
+    from pipeline.run import plan_study
+    from pipeline.study_panel import open_study_panel
 
     loaded = load(study, overrides, cluster, workers)
     panel = open_study_panel(loaded)

@@ -5,6 +5,7 @@ from pipeline.config_data import DataSection, EffortSection
 from pipeline.config_fit import FitSection, ValidationSection
 from pipeline.config_load import load_study
 from pipeline.config_models import CurveSection, ModelsSection
+from pipeline.config_recalibration import RecalibrationSection
 from pipeline.config_schema import study_schema
 from pipeline.config_simulate import SimulateSection
 from pipeline.config_study import Study
@@ -20,6 +21,7 @@ __all__ = [
     "FitSection",
     "FrozenMapping",
     "ModelsSection",
+    "RecalibrationSection",
     "ResponseChoice",
     "SimulateSection",
     "Study",

@@ -7,6 +7,7 @@ from pathlib import Path
 from kernels.expression import ExpressionError, parse
 from pipeline.config_check_fit import check_fit
 from pipeline.config_check_models import check_curves, check_models
+from pipeline.config_check_recalibration import check_recalibration
 from pipeline.config_check_simulate import check_simulate
 from pipeline.config_check_uncertainty import check_uncertainty
 from pipeline.config_cluster import KEYS_OF_KIND, ClusterSection
@@ -54,6 +55,7 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
     check_models(study, findings)
     check_fit(study, findings)
     check_uncertainty(study, findings)
+    check_recalibration(study, findings)
     if study.simulate is not None:
         check_simulate(study, study.simulate, findings)
     _check_validation(study.validation, findings)

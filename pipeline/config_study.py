@@ -12,6 +12,7 @@ from pipeline.config_data import DataSection
 from pipeline.config_fit import FitSection, ValidationSection
 from pipeline.config_location import resolve_location
 from pipeline.config_models import CurveSection, ModelsSection
+from pipeline.config_recalibration import RecalibrationSection
 from pipeline.config_simulate import SimulateSection
 from pipeline.config_types import Integer, Label, Section, Table
 from pipeline.config_uncertainty import UncertaintySection
@@ -24,6 +25,7 @@ _NO_NUMBERS: dict[str, Any] = {
     "description": True,
     "store": True,
     "cluster": True,
+    "recalibration": True,
     "data": {"file", "format"},
 }
 
@@ -53,6 +55,9 @@ class Study(Section):
     )
     uncertainty: Annotated[UncertaintySection, BeforeValidator(_nothing_is_empty)] = Field(
         default=UncertaintySection(), description="How far the estimates can be trusted."
+    )
+    recalibration: Annotated[RecalibrationSection, BeforeValidator(_nothing_is_empty)] = Field(
+        default=RecalibrationSection(), description="How the calibration is kept current."
     )
     cluster: Annotated[ClusterSection, BeforeValidator(_nothing_is_empty)] = Field(
         default=ClusterSection(), description="Where the work is done; changes no number."

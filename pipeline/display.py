@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from pipeline.cost import readable_seconds
 from pipeline.plan import Plan
-from pipeline.run import Watcher
+from pipeline.watcher import Watcher
 
 #: Seconds between two plain lines.
 LINE_INTERVAL = 10.0

@@ -14,7 +14,7 @@ from pipeline.plan import Plan
 from pipeline.query_format import Table
 from pipeline.query_summary import Summary
 from pipeline.run import RunReport
-from pipeline.schema import SweepState
+from pipeline.schema import LOGICAL_DATE, SweepState
 from pipeline.store import Store
 
 #: Columns of a table in a file or pipe, where there is no terminal to ask.
@@ -58,6 +58,8 @@ def show_plan(console: Console, study: Study, panel: Any, plan: Plan) -> None:
         "bytes": f"{readable_bytes(plan.bytes)} before compression",
         "time": f"about {seconds} ({where})" if workers else f"about {seconds} of one core ({where})",
     }
+    if "recalibration" in study.model_fields_set:
+        facts["recalibration"] = _recalibration(study)
     print_facts(console, f"Study {study.study}: ready to run", facts)
     models = [
         (model.variant.name, model.columns, readable_seconds(model.seconds_per_fit)) for model in plan.models
@@ -67,6 +69,16 @@ def show_plan(console: Console, study: Study, panel: Any, plan: Plan) -> None:
         console.print(f"Note: {note}", markup=False, highlight=False)
     for warning in plan.warnings:
         console.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False)
+
+
+def _recalibration(study: Study) -> str:
+    """Say how a study is kept current."""
+    asked, limits = study.recalibration, study.recalibration.thresholds
+    drift = [] if limits.change is None else [f"{limits.change:g} standard errors"]
+    drift += [] if limits.forecast is None else [f"forecasts {limits.forecast:g} times worse than fits"]
+    drift += ["another best model"] if limits.best_model else []
+    when = "by hand" if asked.schedule is None else f"on the schedule {asked.schedule!r} (UTC)"
+    return f"{when}, window {asked.window}, drift beyond {' or '.join(drift) or 'nothing'}"
 
 
 def show_report(console: Console, report: RunReport, summary: Summary | None) -> None:
@@ -157,11 +169,24 @@ def show_sweeps(console: Console, store: Store) -> None:
                 info.n_markets,
                 info.study_hash[:8],
                 info.data_hash[:8],
+                info.attributes.get(LOGICAL_DATE, "-"),
             )
         )
-    names = ("sweep", "state", "fits done", "created", "models", "markets", "study hash", "data hash")
+    names = (
+        "sweep",
+        "state",
+        "fits done",
+        "created",
+        "models",
+        "markets",
+        "study hash",
+        "data hash",
+        "vintage",
+    )
     if rows:
-        print_table(console, "", Table.from_rows(names, rows))
+        table = Table.from_rows(names, rows)
+        kept = names if set(table["vintage"].tolist()) != {"-"} else names[:-1]
+        print_table(console, "", Table({name: table[name] for name in kept}), rows=1000)
     else:
         console.print(f"The store at {store.location.url} holds no sweep yet.", markup=False, highlight=False)
 

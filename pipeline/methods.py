@@ -25,7 +25,8 @@ class Methods:
     calibrate
         ``(panel of some markets, variant, study) -> arrays`` for :func:`pipeline.store.write_chunk`.
         Numbers must depend on market and model alone: see :func:`pipeline.seeds.fit_seed`. For a pooled model
-        a fourth argument: its populations by window and parameter, see `pipeline.store_population`.
+        a fourth argument: its populations by window and parameter, see `pipeline.store_population`. When a
+        calibration goes on from an earlier one, ``warm``: a `pipeline.warm_start.WarmStarts`.
     assess
         ``(panel of some markets, baseline, study) -> arrays``, likewise.
     warm

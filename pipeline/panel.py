@@ -11,6 +11,7 @@ import xarray as xr
 
 from pipeline.config_study import Study
 from pipeline.errors import ConfigError, Problem
+from pipeline.logical_date import Span
 from pipeline.panel_cube import cube_blocks
 from pipeline.panel_findings import PanelNote
 from pipeline.panel_ingest import Ingested, ingest
@@ -182,7 +183,7 @@ class PanelSource:
         )
 
 
-def open_panel(study: Study) -> PanelSource:
+def open_panel(study: Study, span: Span | None = None) -> PanelSource:
     """Read and check the data of a study.
 
     The source is read once; what is kept in memory is a part of it, whatever its size. Temporary files as
@@ -192,6 +193,8 @@ def open_panel(study: Study) -> PanelSource:
     ----------
     study : Study
         With a section `data`.
+    span : Span, optional
+        The periods to look at; by default all. Rows of others are passed over, whatever is wrong in them.
 
     Returns
     -------
@@ -212,7 +215,7 @@ def open_panel(study: Study) -> PanelSource:
         )
     data = study.data
     reader = open_reader(data)
-    found = ingest(reader, data, data.location, zero_sales=study.fit.residual == "share")
+    found = ingest(reader, data, data.location, zero_sales=study.fit.residual == "share", span=span)
     return _source(found, data.currency, data.reference_sales)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from kernels.expression import Expression
 from pipeline.config_data import DataSection
+from pipeline.logical_date import Span
 from pipeline.panel_findings import Problems, place
 from pipeline.panel_labels import MISSING, Labels
 from pipeline.panel_numbers import Numbers, to_numbers
@@ -46,6 +47,8 @@ class Encoder:
         Whether sales may be 0.
     single : str
         Label of the only market when no column names it.
+    span : Span or None
+        Rows of other periods are left out, whatever is in them.
     """
 
     data: DataSection
@@ -54,6 +57,7 @@ class Encoder:
     zero_sales: bool
     single: str
     problems: Problems
+    span: Span | None = None
     markets: Labels = field(default_factory=Labels)
     firms: Labels = field(default_factory=Labels)
     times: Labels = field(default_factory=Labels)
@@ -86,6 +90,7 @@ class Encoder:
             keep &= self._in_markets()[rows["market"]]
         keep &= ~self._blank(rows)
         self._read_stamps(rows)
+        keep &= self._in_span()[rows["time"]]
         keep &= self._check_labels(rows, keep)
         self._check_numbers(rows, keep, numbers)
         rows = rows[keep]
@@ -124,6 +129,13 @@ class Encoder:
         wanted = {str(label) for label in self.data.markets or ()}
         # One entry more than there are labels: rows without a market are judged later, not left out silently.
         return np.array([text in wanted for text in self.markets.texts] + [True])
+
+    def _in_span(self) -> np.ndarray:
+        # Labels that cannot be read, and rows without one, are judged later.
+        span = self.span
+        return np.array(
+            [span is None or stamp is None or span.holds(stamp) for stamp in self.stamps] + [True]
+        )
 
     def _blank(self, rows: np.ndarray) -> np.ndarray:
         """Find rows with nothing in them: blank lines of a file."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.config_data import DataSection
+from pipeline.logical_date import Span
 from pipeline.panel_checks import Checker
 from pipeline.panel_effort import Effort
 from pipeline.panel_encode import Encoder, row_dtype
@@ -55,7 +56,9 @@ def run_dtype(efforts: int) -> np.dtype:
     return np.dtype([("firm", np.int32), ("time", np.int32), ("values", np.float64, (1 + efforts,))])
 
 
-def ingest(reader: Reader, data: DataSection, file: str, *, zero_sales: bool) -> Ingested:
+def ingest(
+    reader: Reader, data: DataSection, file: str, *, zero_sales: bool, span: Span | None = None
+) -> Ingested:
     """Read a source once, check all of it, and keep its rows market by market in a temporary file.
 
     Parameters
@@ -68,6 +71,8 @@ def ingest(reader: Reader, data: DataSection, file: str, *, zero_sales: bool) ->
         What problems say they are in.
     zero_sales : bool
         Whether sales may be 0.
+    span : Span, optional
+        The periods to look at; by default all.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def ingest(reader: Reader, data: DataSection, file: str, *, zero_sales: bool) ->
     selection = row_filter(data, reader.columns, problems)
     problems.raise_if_any()
     columns = tuple(dict.fromkeys([data.sales, *(column for effort in efforts for column in effort.columns)]))
-    encoder = Encoder(data, columns, selection, zero_sales, "all", problems)
+    encoder = Encoder(data, columns, selection, zero_sales, "all", problems, span)
     with Buckets(row_dtype(len(columns))) as buckets:
         for chunk in reader.chunks(encoder.needed, problems):
             buckets.append(encoder.encode(chunk))
@@ -116,6 +121,7 @@ def _build_axis(encoder: Encoder, data: DataSection) -> TimeAxis | None:
     if not stamps:
         if not encoder.problems:
             hint = "Check data.filter and data.markets." if data.filter or data.markets else ""
+            hint = "There are rows of other periods only." if encoder.stamps and encoder.span else hint
             encoder.problems.add("an empty panel", "", "no rows", "one row per market, firm and period", hint)
         return None
     try:

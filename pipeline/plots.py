@@ -62,17 +62,36 @@ def plot_market(
     """
     from pipeline.response_curves import response_curves
 
-    target = Path(out)
-    if target.suffix.lower() not in _SUFFIXES:
-        raise QueryError(f"Got the file {target}; expected a name that ends in {' or '.join(_SUFFIXES)}.")
+    target = _picture(out)
     label, chosen = _choose(results, market, model)
     trajectory = results.trajectories(chosen).isel(window=0).sel(market=label).load()
     figure = draw_market(trajectory, response_curves(results, label, chosen))
     figure.suptitle(f"{results.sweep.study}: market {label}, model {chosen}")
+    return save_figure(figure, target)
+
+
+def save_figure(figure: Figure, out: str | Path) -> Path:
+    """Write a figure as ``.png`` or ``.svg``.
+
+    Raises
+    ------
+    QueryError
+        Another kind of file.
+    StoreError
+        The file cannot be written.
+    """
+    target = _picture(out)
     try:
         figure.savefig(target, dpi=130)
     except OSError as error:
         raise StoreError(f"The plot {target} could not be written: {error.strerror}.") from error
+    return target
+
+
+def _picture(out: str | Path) -> Path:
+    target = Path(out)
+    if target.suffix.lower() not in _SUFFIXES:
+        raise QueryError(f"Got the file {target}; expected a name that ends in {' or '.join(_SUFFIXES)}.")
     return target
 
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import StoreNotFoundError
+from pipeline.errors import QueryError, StoreNotFoundError
+from pipeline.logical_date import LogicalDate
 from pipeline.schema import group_path, panel_path, sweep_path
 from pipeline.store import Store
 from pipeline.store_read import SweepInfo, open_dataset, read_sweeps
+from pipeline.vintages import as_of, current, sweep_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,7 +22,12 @@ __all__ = ["ResultStore", "open_store"]
 
 
 def open_store(
-    path: str | Path, *, sweep: str | None = None, snapshot: str | None = None, tag: str | None = None
+    path: str | Path,
+    *,
+    sweep: str | None = None,
+    snapshot: str | None = None,
+    tag: str | None = None,
+    date: Any = None,
 ) -> "ResultStore":
     """Open a store for questions.
 
@@ -29,14 +36,18 @@ def open_store(
     path
         A directory, or ``s3://bucket/prefix``.
     sweep
-        Name of a sweep or of a study; the newest sweep that fits, the newest of all when None.
+        Name of a sweep or of a study; the newest sweep that fits, the newest of all when None. Of vintages
+        (see `beed recalibrate`) it is the one of the latest date.
     snapshot, tag
         An earlier state of the store; the newest when both are None.
+    date
+        What was believed at a date, ``"2026-03-31"``: the newest vintage (of the study named by ``sweep``)
+        that is not later.
 
     Raises
     ------
     StoreNotFoundError
-        No such store, sweep, snapshot or tag.
+        No such store, sweep, snapshot or tag, or no vintage up to the date.
     StoreFormatError
         Not a store that this version reads.
 
@@ -46,7 +57,14 @@ def open_store(
     >>> fits = open_store("runs/orange_juice").fits("investment-mnl")  # doctest: +SKIP
     >>> fits.value.sel(market=5, param="discount")  # doctest: +SKIP
     """
-    return ResultStore(Store.open(path), sweep=sweep, snapshot=snapshot, tag=tag)
+    store = Store.open(path)
+    if date is None:
+        return ResultStore(store, sweep=sweep, snapshot=snapshot, tag=tag)
+    if snapshot is not None or tag is not None:
+        raise QueryError("A date stands for a snapshot of its own; give it without snapshot and tag.")
+    vintage = as_of(store.tags(), LogicalDate.parse(str(date)), sweep, store.location.url)
+    found = sweep_of(read_sweeps(store.session(tag=vintage.tag)), vintage)
+    return ResultStore(store, sweep=found.name, tag=vintage.tag)
 
 
 class ResultStore:
@@ -346,10 +364,12 @@ class ResultStore:
 
     def _choose(self, wanted: str | None) -> SweepInfo | None:
         if wanted is None:
-            return self.sweeps[-1] if self.sweeps else None
-        for info in reversed(self.sweeps):
-            if wanted in (info.name, info.study):
+            return current(self.sweeps)
+        for info in self.sweeps:
+            if info.name == wanted:
                 return info
+        if own := [info for info in self.sweeps if info.study == wanted]:
+            return current(own)
         known = ", ".join(info.name for info in self.sweeps) or "none"
         raise StoreNotFoundError(
             f"The store at {self._store.location.url} has no sweep {wanted}; its sweeps are: {known}."

@@ -27,10 +27,15 @@ class SweepTables:
         A read-only session.
     info
         The sweep.
+
+    Attributes
+    ----------
+    session, info
+        As given.
     """
 
     def __init__(self, session: icechunk.Session, info: SweepInfo) -> None:
-        self._session = session
+        self.session = session
         self.info = info
         self._labels: dict[str, np.ndarray] = {}
 
@@ -53,9 +58,11 @@ class SweepTables:
     def derived(self) -> dict[str, Callable[..., Table]]:
         """All tables of what follows from what is stored, by name."""
         from pipeline.query_choice import akaike, regimes, stacking
+        from pipeline.query_drift import drift_table
         from pipeline.query_validation import comparisons
 
         return {
+            "drift": lambda: drift_table(self),
             "comparison": lambda: comparisons(self),
             "akaike": lambda: akaike(self),
             "stacking": lambda: stacking(self),
@@ -65,12 +72,12 @@ class SweepTables:
     def labels(self, axis: str) -> np.ndarray:
         """Labels of an axis of the sweep, text as objects."""
         if axis not in self._labels:
-            self._labels[axis] = _objects(read_labels(self._session, f"{sweep_path(self.info.name)}/{axis}"))
+            self._labels[axis] = _objects(read_labels(self.session, f"{sweep_path(self.info.name)}/{axis}"))
         return self._labels[axis]
 
     def arrays(self, model: str) -> dict[str, zarr.Array]:
         """Open the arrays of the fits of a model."""
-        return open_arrays(self._session, group_path(self.info.name, "fits", model))
+        return open_arrays(self.session, group_path(self.info.name, "fits", model))
 
     def params_of(self, model: str) -> np.ndarray:
         """Names of the parameters of a model."""
@@ -78,7 +85,7 @@ class SweepTables:
 
     def form_of(self, model: str) -> str:
         """Form of a model: investment, scaled or proportional; empty when it is not known."""
-        attributes = open_attributes(self._session, group_path(self.info.name, "fits", model))
+        attributes = open_attributes(self.session, group_path(self.info.name, "fits", model))
         return _described(attributes)["form"]
 
     def is_truth(self, model: str) -> bool:
@@ -124,7 +131,7 @@ class SweepTables:
 
     def validation_arrays(self) -> dict[str, zarr.Array]:
         """Open the arrays of errors: ``error`` and ``step_error``; empty when the study asked for none."""
-        return open_arrays(self._session, group_path(self.info.name, "validation", ""))
+        return open_arrays(self.session, group_path(self.info.name, "validation", ""))
 
     def _errors(
         self, name: str, dims: tuple[str, ...], models: Sequence[str] | None, markets: Selection
@@ -142,7 +149,7 @@ class SweepTables:
         return {"market": self.labels("market")[markets], "window": self.labels("window")}
 
     def _params_of(self, model: str, name: str) -> np.ndarray:
-        return _objects(read_labels(self._session, f"{group_path(self.info.name, 'fits', model)}/{name}"))
+        return _objects(read_labels(self.session, f"{group_path(self.info.name, 'fits', model)}/{name}"))
 
     def _fits(self, model: str, markets: Selection) -> Table:
         arrays = self.arrays(model)
@@ -151,7 +158,7 @@ class SweepTables:
         axes = self._cells(markets)
         table = _long(axes, {"code": status})
         done = table["code"] != Status.PENDING
-        attributes = open_attributes(self._session, group_path(self.info.name, "fits", model))
+        attributes = open_attributes(self.session, group_path(self.info.name, "fits", model))
         columns = _constants(len(table), model=model, **_described(attributes))
         columns |= {axis: table[axis] for axis in axes}
         columns["status"] = status_names(table["code"])
@@ -231,9 +238,9 @@ class SweepTables:
         return _with_model(model, Table(dict(table.columns) | {"sentence": np.array(sentences, object)}))
 
     def _trajectories(self, model: str, markets: Selection) -> Table:
-        arrays = open_arrays(self._session, group_path(self.info.name, "trajectories", model))
+        arrays = open_arrays(self.session, group_path(self.info.name, "trajectories", model))
         share = _read(arrays["share"], markets)
-        panel = open_arrays(self._session, panel_path(self.info.data_hash))
+        panel = open_arrays(self.session, panel_path(self.info.data_hash))
         sales = np.broadcast_to(_read(panel["sales"], markets)[:, None], share.shape)
         with np.errstate(invalid="ignore"):
             total = np.nansum(sales, axis=2, keepdims=True)

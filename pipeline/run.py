@@ -4,13 +4,13 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.commit import Committer
-from pipeline.config import Study
+from pipeline.config import ClusterSection, Study
 from pipeline.cost import WORKER_BYTES, refuse_disk, refuse_memory
 from pipeline.errors import BeedError, ClusterError
 from pipeline.executors import Hooks, Outcome, count_workers, execute
@@ -18,32 +18,16 @@ from pipeline.interrupt import stop_on_signals
 from pipeline.methods import Methods, default_methods
 from pipeline.plan import BLOCK_BYTES, Plan, Task, plan
 from pipeline.pooling import population_of_fits
-from pipeline.schema import Status, SweepState, sweep_name
+from pipeline.schema import CONTENT_HASH, Status, SweepState, sweep_name
 from pipeline.store import Store, Sweep, write_chunk
-from pipeline.work import Job, Work, crashed_arrays
+from pipeline.study_panel import open_study_panel
+from pipeline.watcher import Watcher
+from pipeline.work import Earlier, Job, Work, crashed_arrays
 from pipeline.worker import call_by_name
 
 #: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
 FAILURES_IN_A_ROW = 5
-
-
-class Watcher:
-    """Hears how the run goes; this one ignores it. Methods are called from the coordinator's thread."""
-
-    def stage(self, text: str) -> None:
-        """Hear that something that takes a while begins: a piece of a sentence."""
-
-    def note(self, text: str) -> None:
-        """Hear something worth a line: a sentence."""
-
-    def planned(self, plan: Plan, kept: int) -> None:
-        """Hear that the work is known, and that `kept` fits of it are in the store already."""
-
-    def progress(self, done: int, failed: int, workers: int) -> None:
-        """Hear how many fits of this run are done, how many of these failed, and how many threads work."""
-
-    def ended(self) -> None:
-        """Hear that no more progress will come."""
+_HERE = ClusterSection(kind="serial")
 
 
 @dataclass(frozen=True)
@@ -75,22 +59,6 @@ class RunReport:
     failures: dict[Status, int] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
     seconds: float = 0.0
-
-
-def open_study_panel(study: Study) -> Any:
-    """Open the panel of a study, from data or simulated.
-
-    Returns
-    -------
-    pipeline.panel.PanelSource
-    """
-    if study.simulate is None:
-        from pipeline.panel import open_panel
-
-        return open_panel(study)
-    from pipeline.simulate import simulated_panel
-
-    return simulated_panel(study)
 
 
 def plan_study(
@@ -149,14 +117,52 @@ def run_study(
     StoreError, ClusterError
         What was committed before stays; run again to resume.
     """
-    start = time.monotonic()
     watcher = watcher or Watcher()
     watcher.stage("Reading the data")
     panel = open_study_panel(study)
-    name = sweep_name(study.study, study.content_hash, panel.content_hash)
+    return run_panel(study, panel, study_text=study_text, watcher=watcher, methods=methods, stop=stop)
+
+
+def run_panel(
+    study: Study,
+    panel: Any,
+    *,
+    name: str | None = None,
+    study_text: str = "",
+    watcher: Watcher | None = None,
+    methods: Methods | None = None,
+    stop: threading.Event | None = None,
+    earlier: Earlier | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    before_end: Callable[[Sweep], None] | None = None,
+) -> RunReport:
+    """Run a study on a panel that is open already; see `run_study`.
+
+    Parameters
+    ----------
+    study, panel
+        What is asked, and the data.
+    name
+        Of the sweep; by default that of this study on these data.
+    study_text, watcher, methods, stop
+        As for `run_study`.
+    earlier
+        A finished sweep that gives starting values, and the fits of markets that have not changed.
+    attributes
+        Further plain facts about the sweep, kept from its beginning.
+    before_end
+        Called with the complete sweep before it is marked as done.
+
+    Returns
+    -------
+    RunReport
+    """
+    start = time.monotonic()
+    watcher = watcher or Watcher()
+    name = name or sweep_name(study.study, study.content_hash, panel.content_hash)
     location = study.store_location
     chunk = _existing_chunk(location, name)
-    planned = plan_study(study, panel, methods=methods, chunk=chunk, check=chunk is None)
+    planned = replace(plan_study(study, panel, methods=methods, chunk=chunk, check=chunk is None), sweep=name)
     if chunk is None:
         _refuse_too_large(study, planned)
     for warning in planned.warnings:
@@ -171,9 +177,12 @@ def run_study(
         study_hash=study.content_hash,
         data_hash=panel.content_hash,
         layout=layout,
+        name=name,
+        attributes=attributes,
     )
     with sweep.hold():
-        report = _Run(study, planned, sweep, watcher, stop or threading.Event()).go(methods)
+        run = _Run(study, planned, sweep, watcher, stop or threading.Event(), earlier, before_end)
+        report = run.go(methods)
     return replace(report, store=location, seconds=time.monotonic() - start)
 
 
@@ -181,9 +190,18 @@ class _Run:
     """One attempt at what is left of a sweep."""
 
     def __init__(
-        self, study: Study, planned: Plan, sweep: Sweep, watcher: Watcher, stop: threading.Event
+        self,
+        study: Study,
+        planned: Plan,
+        sweep: Sweep,
+        watcher: Watcher,
+        stop: threading.Event,
+        earlier: Earlier | None,
+        before_end: Callable[[Sweep], None] | None,
     ) -> None:
         self.study, self.plan, self.sweep, self.watcher, self.stop = study, planned, sweep, watcher, stop
+        self.earlier, self.before_end = earlier, before_end
+        self.pooled = {one.name: one.pooled_from for one in study.variants() if one.pooled_from is not None}
         self.committer = Committer(sweep)
         self.counts: Counter[int] = Counter()
         self.unfinished: list[str] = []
@@ -215,7 +233,7 @@ class _Run:
 
     def _execute_stages(self, tasks: tuple[Task, ...], methods: Methods) -> bool:
         """Do what needs nothing but data first; pooled models need the fits of all markets."""
-        pooled = {one.name: one.pooled_from for one in self.study.variants() if one.pooled_from is not None}
+        pooled = self.pooled
         first = tuple(task for task in tasks if task.model not in pooled)
         second = tuple(task for task in tasks if task.model in pooled)
         if first and not self._execute(first, methods):
@@ -231,13 +249,25 @@ class _Run:
         return self._execute(second, methods)
 
     def _execute(self, tasks: tuple[Task, ...], methods: Methods) -> bool:
-        if methods.warm is not None and self.study.cluster.kind == "local":
+        """Do some tasks; what only copies an earlier sweep needs no workers."""
+        copies = tuple(
+            task
+            for task in tasks
+            if self.earlier is not None and not self.earlier.to_fit(task, task.model in self.pooled).any()
+        )
+        fits = tuple(task for task in tasks if task not in copies)
+        if copies and not self._execute_on(_HERE, copies, methods):
+            return False
+        return not fits or self._execute_on(self.study.cluster, fits, methods)
+
+    def _execute_on(self, cluster: ClusterSection, tasks: tuple[Task, ...], methods: Methods) -> bool:
+        if methods.warm is not None and cluster.kind == "local":
             # Before the workers start: on a fresh computer every one of them would compile the same code.
             self.watcher.stage("Loading compiled code (compiling it, the first time)")
             call_by_name(methods.warm)
         hooks = Hooks(on_outcome=self._on_outcome, on_tick=self._on_tick, stop=self.stop, warm=methods.warm)
         with stop_on_signals(self.stop):
-            return execute(self._jobs(tasks), Work(self.study, methods), self.study.cluster, hooks)
+            return execute(self._jobs(tasks), Work(self.study, methods, self.earlier), cluster, hooks)
 
     def _jobs(self, tasks: tuple[Task, ...]) -> Iterator[Job]:
         for task in tasks:
@@ -293,6 +323,8 @@ class _Run:
         if self.sweep.info.state != SweepState.DONE:
             self.watcher.stage("Compacting the small tables")
             self.sweep.compact()
+            if self.before_end is not None:
+                self.before_end(self.sweep)
             self.sweep.set_state(SweepState.DONE)
         return SweepState.DONE
 
@@ -329,7 +361,8 @@ def _blocks(study: Study, panel: Any, planned: Plan) -> Iterator[Any]:
         attributes["truth"] = simulated_truth(study)
     chunk = planned.layout.chunk
     for block in panel.blocks(max(BLOCK_BYTES // max(planned.size.bytes * chunk, 1), 1) * chunk):
-        yield block.assign_attrs(attributes)
+        hashes = [panel.market_hashes[market] for market in block["market"].values.tolist()]
+        yield block.assign_attrs(attributes).assign_coords({CONTENT_HASH: ("market", hashes)})
 
 
 def _refuse_too_large(study: Study, planned: Plan) -> None:

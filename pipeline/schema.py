@@ -4,7 +4,7 @@
 
     /                                     attributes: format, format_version
     /panels/<data hash>                   the data calibrated on: sales (market, firm, time),
-                                          efforts (market, firm, effort, time), ...
+                                          efforts (market, firm, effort, time), content_hash (market), ...
     /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, interval_method,
                                           level, side, direction, firm, time, stat, model,
                                           future, step, metric;
@@ -14,6 +14,8 @@
     /sweeps/<study>-<hash8>/trajectories/<model>  share
     /sweeps/<study>-<hash8>/validation            error
     /sweeps/<study>-<hash8>/forecasts/<scenario>-<hash8>   see `pipeline.schema_forecast`
+    /sweeps/<study>-<date>-<hash8>                a vintage, published under the tag <study>@<date>
+    /sweeps/<study>-<date>-<hash8>/drift/<model>  against the vintage before: see `pipeline.schema_drift`
     /sweeps/<study>-<hash8>/population/<model>    of pooled models: mean, spread (window, param)
 
 Coordinates shared by the groups of a sweep live once, on the sweep; ``xarray.open_datatree`` inherits them.
@@ -49,11 +51,14 @@ from pipeline.schema_catalogue import (
 )
 
 __all__ = [
+    "CONTENT_HASH",
     "COORDINATE_ATTRIBUTES",
     "FORMAT",
     "FORMAT_VERSION",
+    "LOGICAL_DATE",
     "READABLE_VERSIONS",
     "SIDES",
+    "SINCE",
     "STATISTICS",
     "STATISTIC_NAMES",
     "VARIABLE",
@@ -78,6 +83,10 @@ __all__ = [
 FORMAT = "beed result store"
 FORMAT_VERSION = 1
 READABLE_VERSIONS = frozenset({1})
+CONTENT_HASH = "content_hash"
+"""Coordinate of a panel along its markets: SHA-256 of the data of each."""
+LOGICAL_DATE, SINCE = "logical_date", "since"
+"""Attributes of sweeps that are vintages: the date they were made for, and the date of the one before."""
 
 
 @dataclass(frozen=True, slots=True)

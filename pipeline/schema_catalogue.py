@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-Group = Literal["fits", "trajectories", "validation", "forecasts"]
+Group = Literal["fits", "trajectories", "validation", "forecasts", "drift"]
 
 
 class Status(IntEnum):

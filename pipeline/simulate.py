@@ -24,6 +24,7 @@ from pipeline.config_parameters import (
     firm_parameter,
 )
 from pipeline.config_variants import true_variant
+from pipeline.logical_date import Span
 from pipeline.panel import PanelSource, panel_of_blocks
 
 Floats = NDArray[np.float64]
@@ -75,11 +76,19 @@ def simulate_markets(study: Study, markets: range) -> xr.Dataset:
     return _dataset(simulate, 1 + np.arange(markets.start, markets.stop), sales, efforts)
 
 
-def simulated_panel(study: Study, size: int = 64) -> PanelSource:
-    """Simulate all markets of a study into a checked panel; memory holds `size` of them."""
+def simulated_panel(study: Study, size: int = 64, span: Span | None = None) -> PanelSource:
+    """Simulate all markets of a study into a checked panel; memory holds `size` of them.
+
+    With a span it has those periods only, as they are in the whole.
+    """
     simulate = _section(study)
+    blocks = simulate_blocks(study, size)
+    if span is not None:
+        blocks = (
+            block.isel(time=[span.holds_label(one) for one in block["time"].values]) for block in blocks
+        )
     return panel_of_blocks(
-        simulate_blocks(study, size),
+        blocks,
         currency=simulate.currency,
         reference_sales=simulate.total_sales,
         name=f"the simulated panel of {study.study}",

@@ -130,6 +130,8 @@ class Store:
         data_hash: str,
         layout: SweepLayout,
         study_json: str = "",
+        name: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
     ) -> Sweep:
         """Open the sweep of this study on this data, making its empty arrays the first time.
 
@@ -143,6 +145,10 @@ class Store:
             Axes and models.
         study_json
             The study as it was understood, overrides included: from it readers build the models again.
+        name
+            Of its group; by default it follows from study and data.
+        attributes
+            Further plain JSON facts about it.
 
         Raises
         ------
@@ -151,22 +157,20 @@ class Store:
         StoreConflictError
             The sweep exists with other axes, though its hashes are the same.
         """
-        name = sweep_name(study, study_hash, data_hash)
-        attributes = _sweep_attributes(study, study_text, study_hash, data_hash, layout)
-        attributes["study_json"] = study_json
+        name = name or sweep_name(study, study_hash, data_hash)
+        given = _sweep_attributes(study, study_text, study_hash, data_hash, layout)
+        given |= {"study_json": study_json, **(attributes or {})}
 
         def create(session: icechunk.Session) -> None:
             if name in {info.name for info in read_sweeps(session)}:
-                _check_same(read_sweep(session, name), attributes)
+                _check_same(read_sweep(session, name), given)
                 return
             if not _exists(session, panel_path(data_hash)):
                 raise StoreError(
                     f"The panel {data_hash} is not in the store at {self.location.url}; "
                     "write it before the sweep."
                 )
-            group = zarr.create_group(
-                session.store, path=sweep_path(name), zarr_format=3, attributes=attributes
-            )
+            group = zarr.create_group(session.store, path=sweep_path(name), zarr_format=3, attributes=given)
             create_sweep_arrays(group, layout)
 
         transact(self.location, self._repository, create, f"{name}: created")

@@ -10,11 +10,13 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import BusyError, StoreError
 
 _REFS = "beed.lock"
+_RECALIBRATION = "beed-recalibration.lock"
 
 
 @contextmanager
@@ -46,20 +48,43 @@ def sweep_held(root: Path | None, sweep: str) -> Iterator[None]:
     BusyError
         Another process holds it; the sentence says which.
     """
+    with _held(root, f"beed-{sweep}.lock", f"The sweep {sweep}"):
+        yield
+
+
+@contextmanager
+def recalibration_held(root: Path | None) -> Iterator[None]:
+    """Be the only one who recalibrates into a store; makes its directory.
+
+    Raises
+    ------
+    BusyError
+        Another process does; the sentence says which, and since when.
+    """
+    if root is not None:
+        root.mkdir(parents=True, exist_ok=True)
+    with _held(root, _RECALIBRATION, f"The store at {root}"):
+        yield
+
+
+@contextmanager
+def _held(root: Path | None, name: str, what: str) -> Iterator[None]:
     if root is None:
         yield
         return
-    path = root / f"beed-{sweep}.lock"
+    path = root / name
     descriptor = _open(path)
     try:
         if not _flock(descriptor, wait=False):
             holder = path.read_text(encoding="utf-8").strip() or "another process"
             raise BusyError(
-                f"The sweep {sweep} is being worked on by {holder}; wait for it to end, "
+                f"{what} is being worked on by {holder}; wait for it to end, "
                 "or stop it and run again: what it has finished is kept."
             )
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        text = f"process {os.getpid()} on {socket.gethostname()} since {now}"
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        os.pwrite(descriptor, text.encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import icechunk
 import zarr
@@ -10,11 +10,15 @@ from zarr.core.sync import sync
 
 from pipeline.errors import StoreConflictError, StoreError
 from pipeline.schema import SweepState, group_path, sweep_path
+from pipeline.store_drift import write_drift
 from pipeline.store_location import BRANCH, Location
 from pipeline.store_lock import refs_locked, sweep_held
 from pipeline.store_population import Populations, has_population, write_population
 from pipeline.store_read import SweepInfo, open_dataset, read_sweep
 from pipeline.store_write import Fork, Written
+
+if TYPE_CHECKING:
+    from pipeline.drift import Drift
 
 
 class Sweep:
@@ -103,6 +107,15 @@ class Sweep:
         # Workers read it through their forks, so these have to be of the new snapshot.
         self._template = None
         return snapshot
+
+    def write_drift(self, drift: "Drift") -> str:
+        """Write how far this vintage is from the one before, once; returns the snapshot."""
+        return transact(
+            self._location,
+            self._repository,
+            lambda session: write_drift(session, self.name, drift),
+            f"{self.name}: drift since {drift.since}",
+        )
 
     def merge_and_commit(
         self, forks: Iterable[Fork], metadata: Mapping[str, Any] | None = None

@@ -85,7 +85,7 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
         disk is full.
     """
     region = Written(model, markets.start, markets.stop)
-    targets = _targets(fork, model)
+    targets = model_arrays(fork, model)
     _check_names(model, set(targets), set(arrays))
     for name, target in targets.items():
         _check_region(name, target, markets)
@@ -103,7 +103,7 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
     return fork
 
 
-def _targets(fork: Fork, model: str) -> dict[str, zarr.Array]:
+def model_arrays(fork: Fork, model: str) -> dict[str, zarr.Array]:
     """Find the arrays of the sweep that hold results of this model."""
     if model not in fork.rows:
         known = ", ".join(fork.rows)

@@ -20,11 +20,12 @@ from pipeline.calibrate import calibrate_market
 from pipeline.config import load_study
 from pipeline.model import first_periods
 from pipeline.panel_market import iterate_markets
-from pipeline.run import open_study_panel, run_study
+from pipeline.run import run_study
 from pipeline.seeds import fit_seed
 from pipeline.shares_ahead import forecast_shares
 from pipeline.store import Store
 from pipeline.store_read import open_dataset
+from pipeline.study_panel import open_study_panel
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 HORIZONS = (1, 3, 5)

@@ -29,7 +29,7 @@ def columns(variant, study, firms):
     return 2
 
 
-def calibrate(panel, variant, study):
+def calibrate(panel, variant, study, warm=None):
     """Take SLOW_SECONDS a market; leave a trace of every market in the folder SLOW_TRACE."""
     markets = panel["market"].to_numpy().tolist()
     trace = os.environ.get("SLOW_TRACE")
@@ -97,7 +97,7 @@ def main():
     # The real command line with other methods: tests of kills do not wait for compilers.
     pipeline.run.default_methods = lambda: METHODS
     pipeline.plan.LARGEST_CHUNK = int(os.environ.get("SLOW_CHUNK", pipeline.plan.LARGEST_CHUNK))
-    beed(["run", *sys.argv[1:]])
+    beed([os.environ.get("SLOW_COMMAND", "run"), *sys.argv[1:]])
 
 
 if __name__ == "__main__":

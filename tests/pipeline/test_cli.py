@@ -18,6 +18,7 @@ from pipeline.errors import ExitCode, PlanError
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 COMMANDS = {"run", "check", "schema", "runs", "query", "show", "report", "export", "forecast", "plan", "game"}
+COMMANDS |= {"recalibrate", "history", "schedule"}
 
 STUDY = """
 study: small

@@ -11,9 +11,10 @@ import pytest
 from pipeline.commit import Committer
 from pipeline.config import load_study
 from pipeline.errors import BusyError, ClusterError, PlanError, StoreError
-from pipeline.run import Watcher, run_study
+from pipeline.run import run_study
 from pipeline.schema import Status, SweepState
 from pipeline.store import Store
+from pipeline.watcher import Watcher
 
 HERE = Path(__file__).parent
 

@@ -82,3 +82,24 @@ def test_coordinators_on_s3_that_did_the_same_task_agree(bucket, make_tiny, monk
     assert other.merge_and_commit([late])
     assert other.pending(MODEL) == (slice(3, 6), slice(6, 7))
     np.testing.assert_array_equal(fits(tiny)["value"][:3, 0, 0], [2.0, 5.0, 8.0])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_vintages_on_s3(bucket, tmp_path, monkeypatch):
+    """Nobody can be locked out of an object store; who publishes second finds it done."""
+    import growing
+    import slow_market
+
+    from pipeline import open_store
+    from pipeline.config import load_study
+    from pipeline.logical_date import LogicalDate
+    from pipeline.recalibrate import recalibrate
+
+    path = growing.write(tmp_path, growing.rows(6, markets=(1, 2)))
+    study = load_study(path, [f"store={bucket}"])
+    dates = [LogicalDate.parse(growing.week(number)) for number in (4, 5)]
+    for date in dates:
+        assert recalibrate(study, date, methods=slow_market.METHODS).outcome == "published"
+    assert open_store(bucket, date=dates[0].key).panel()["time"].size == 5
+    monkeypatch.setattr("pipeline.recalibrate._published", lambda *given: None)
+    assert recalibrate(study, dates[1], methods=slow_market.METHODS).outcome == "done"
