@@ -90,7 +90,7 @@ class SweepTables:
 
     def is_truth(self, model: str) -> bool:
         """Whether simulated data were made by this very model, so that its estimates have a truth."""
-        attributes = open_attributes(self._session, group_path(self.info.name, "fits", model))
+        attributes = open_attributes(self.session, group_path(self.info.name, "fits", model))
         return bool(attributes.get("is_truth", False))
 
     def fits(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
