@@ -171,6 +171,9 @@ def test_the_command_line_says_it_and_leaves_with_its_own_code(tmp_path, capsys)
     assert [row["market"] for row in json.loads(out)] == [1]
     assert beed(capsys, "query", store, "--date", growing.week(2))[0] == ExitCode.STORE
     assert beed(capsys, "show", store, "--date", SECOND)[0] == 0
+    assert THIRD in beed(capsys, "runs", store)[1]
+    out = " ".join(beed(capsys, "check", path)[1].split())
+    assert "on the schedule '0 6 * * 1' (UTC), window expanding, drift beyond 3 standard errors" in out
 
 
 def test_history_of_a_market(store):
