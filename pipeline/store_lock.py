@@ -9,7 +9,7 @@ by themselves.
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,7 +62,8 @@ def recalibration_held(root: Path | None) -> Iterator[None]:
         Another process does; the sentence says which, and since when.
     """
     if root is not None:
-        root.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # said in a sentence when the lock cannot be made in it
+            root.mkdir(parents=True, exist_ok=True)
     with _held(root, _RECALIBRATION, f"The store at {root}"):
         yield
 
