@@ -289,13 +289,16 @@ def test_pooled_models_follow_any_change(tmp_path):
 
 
 @pytest.mark.cluster
-def test_workers_give_the_same_numbers(tmp_path):
-    growing.write(tmp_path, growing.rows(22, markets=(1, 2, 3, 4)))
-    found = {}
-    for cluster in ("{kind: serial}", "{kind: local, workers: 2}"):
-        overrides = (f"cluster={cluster}", f"store={tmp_path}/{len(found)}", "models.form=investment")
-        make(tmp_path, growing.week(20), *overrides)
-        report = make(tmp_path, growing.week(21), *overrides)
-        found[cluster] = open_store(report.store).fits("investment-mnl")["value"].load()
-    serial, local = found.values()
-    np.testing.assert_array_equal(serial, local)
+def test_workers_go_on_from_the_vintage_before(tmp_path, slow, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    found = growing.rows(12, markets=(1, 2, 3, 4))
+    growing.write(tmp_path, found)
+    make(tmp_path, growing.week(11), methods=slow.METHODS)
+    fitted(tmp_path)
+    found[0]["sales"] *= 1.1
+    growing.write(tmp_path, found)
+    cluster = "cluster={kind: local, workers: 2}"
+    report = make(tmp_path, growing.week(12), cluster, methods=slow.METHODS)
+    assert (report.outcome, fitted(tmp_path)) == ("published", [1])
+    old, new = (values(report.store, growing.week(number)) for number in (11, 12))
+    assert old["value"].identical(new["value"])
