@@ -109,12 +109,14 @@ def report(
         typer.Option("--markets", min=1, help="Markets to draw at most, from the best to the worst fitted."),
     ] = 3,
     sweep: SweepName = None,
+    date: Date = None,
 ) -> None:
     """Write a sweep as one HTML page that opens offline: models, f, shares, validation, what is not known."""
     from pipeline.query import open_store
     from pipeline.report import write_report
 
-    page = write_report(open_store(store, sweep=sweep), out, markets=market, model=model, limit=limit)
+    results = open_store(store, sweep=sweep, date=date)
+    page = write_report(results, out, markets=market, model=model, limit=limit)
     print(f"Written to {page}.")
 
 
