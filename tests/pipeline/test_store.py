@@ -74,7 +74,7 @@ def test_a_panel_comes_back_as_it_was(tiny):
         np.testing.assert_array_equal(panel[name].values, from_fork[name].values)
     assert panel["sales"].attrs == {"units": "$ / week", "long_name": "sales"}
     assert panel["time"].values[1] == np.datetime64("2024-01-08")
-    assert panel.attrs["truth"]["model"] == MODEL
+    assert panel.attrs["truth"] == {"discount": 10.0, "deal": 11.0}
     assert np.isnan(panel["sales"].values[:, 3, :2]).all()
     assert (panel["sales"].values[:, :3] >= 1.0).all()
 
