@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pipeline.planning import flight_plan
     from pipeline.planning_equation import held_share, investment_against, required_investment
     from pipeline.query import ResultStore, open_store
+    from pipeline.recalibrate import recalibrate_study
     from pipeline.report import write_report
     from pipeline.run import run_study
 
@@ -22,6 +23,7 @@ __all__ = [
     "investment_against",
     "load_study",
     "open_store",
+    "recalibrate_study",
     "required_investment",
     "run_study",
     "write_report",
@@ -37,6 +39,7 @@ _HOMES = {
     "investment_against": "planning_equation",
     "load_study": "config",
     "open_store": "query",
+    "recalibrate_study": "recalibrate",
     "required_investment": "planning_equation",
     "run_study": "run",
     "write_report": "report",

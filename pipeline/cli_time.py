@@ -33,7 +33,7 @@ def recalibrate(
     from pipeline.display_tables import make_console
     from pipeline.display_time import show_recalibration
     from pipeline.logical_date import LogicalDate
-    from pipeline.recalibrate import recalibrate as make
+    from pipeline.recalibrate import recalibrate_study as make
 
     loaded = load(study, overrides, cluster, workers)
     console = make_console()

@@ -62,9 +62,9 @@ class RecalibrationReport:
     drift: Drift | None = None
 
 
-def recalibrate(
+def recalibrate_study(
     study: Study,
-    date: LogicalDate | None = None,
+    date: LogicalDate | str | int | None = None,
     *,
     study_text: str = "",
     accept: bool = False,
@@ -79,8 +79,8 @@ def recalibrate(
     study
         What is asked; its section `recalibration` says on which periods.
     date
-        What the calibration is for: periods labelled later are not looked at. By default today (UTC), or the
-        last period where periods are numbers.
+        What the calibration is for, e.g. ``"2026-03-31"``: periods labelled later are not looked at. By
+        default today (UTC), or the last period where periods are numbers.
     study_text
         The study's file, kept in the store.
     accept
@@ -100,6 +100,8 @@ def recalibrate(
         Someone else recalibrates into this store.
     """
     watcher = watcher or Watcher()
+    if date is not None and not isinstance(date, LogicalDate):
+        date = LogicalDate.parse(str(date))
     location = Location.parse(study.store_location)
     with ExitStack() as held:
         store = _open(location)

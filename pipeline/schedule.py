@@ -22,7 +22,7 @@ from pipeline.errors import BeedError, BusyError, PlanError, StoreNotFoundError
 from pipeline.interrupt import stop_on_signals
 from pipeline.logical_date import LogicalDate
 from pipeline.methods import Methods
-from pipeline.recalibrate import RecalibrationReport, recalibrate
+from pipeline.recalibrate import RecalibrationReport, recalibrate_study
 from pipeline.schedule_log import JsonLog, LogWatcher
 from pipeline.schedule_units import schedule_of
 from pipeline.schema import LOGICAL_DATE, Status
@@ -147,7 +147,7 @@ class Scheduler:
         """Make one vintage; False when the store is somebody else's, and later dates must wait too."""
         log = self._log.bound(study=entry.name, date=date.key)
         try:
-            report = recalibrate(
+            report = recalibrate_study(
                 study,
                 date,
                 study_text=text,

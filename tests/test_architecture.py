@@ -77,8 +77,8 @@ def test_public_names():
     assert callable(kernels.simulate_shares)
     assert pipeline.__all__ == [
         *("BeedError", "PlanSettings", "ResultStore", "Study", "flight_plan", "held_share"),
-        *("investment_against", "load_study", "open_store", "required_investment", "run_study"),
-        "write_report",
+        *("investment_against", "load_study", "open_store", "recalibrate_study"),
+        *("required_investment", "run_study", "write_report"),
     ]
     assert all(callable(getattr(pipeline, name)) for name in pipeline.__all__)
     with pytest.raises(AttributeError, match="no attribute"):

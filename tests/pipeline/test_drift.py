@@ -14,7 +14,7 @@ from pipeline.errors import ExitCode, QueryError
 from pipeline.logical_date import LogicalDate
 from pipeline.plots_history import plot_history
 from pipeline.query_history import history
-from pipeline.recalibrate import recalibrate
+from pipeline.recalibrate import recalibrate_study
 from pipeline.store import Store
 
 WEEKS = 30
@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drift")
     path = growing.write(folder, shifted(growing.rows(WEEKS + 4), SECOND))
     study = load_study(path)
-    return folder, [recalibrate(study, LogicalDate.parse(date)) for date in (FIRST, SECOND, THIRD)]
+    return folder, [recalibrate_study(study, LogicalDate.parse(date)) for date in (FIRST, SECOND, THIRD)]
 
 
 @pytest.fixture
@@ -126,13 +126,13 @@ def test_thresholds_decide(tmp_path):
     path = growing.write(tmp_path, shifted(growing.rows(WEEKS + 4), SECOND))
     overrides = ["models.form=investment", "recalibration.thresholds={change: null, forecast: null}"]
     study = load_study(path, overrides)
-    recalibrate(study, LogicalDate.parse(SECOND))
-    assert recalibrate(study, LogicalDate.parse(THIRD)).drift.alarm is False
+    recalibrate_study(study, LogicalDate.parse(SECOND))
+    assert recalibrate_study(study, LogicalDate.parse(THIRD)).drift.alarm is False
     few = load_study(
         path, ["models.form=investment", "recalibration.thresholds.markets=0.5", f"store={tmp_path}/b"]
     )
-    recalibrate(few, LogicalDate.parse(SECOND))
-    drift = recalibrate(few, LogicalDate.parse(THIRD)).drift
+    recalibrate_study(few, LogicalDate.parse(SECOND))
+    drift = recalibrate_study(few, LogicalDate.parse(THIRD)).drift
     assert (drift.drifted.sum(), drift.alarm) == (1, False)
 
 
@@ -140,8 +140,8 @@ def test_a_firm_that_enters_does_not_stop_the_report(tmp_path):
     rows = growing.rows(WEEKS)
     rows += [row for row in growing.rows(WEEKS + 2, firms=("A", "B", "C", "D")) if row["week"] >= SECOND]
     study = load_study(growing.write(tmp_path, rows), ["models.form=investment"])
-    recalibrate(study, LogicalDate.parse(FIRST))
-    drift = recalibrate(study, LogicalDate.parse(growing.week(WEEKS + 1))).drift
+    recalibrate_study(study, LogicalDate.parse(FIRST))
+    drift = recalibrate_study(study, LogicalDate.parse(growing.week(WEEKS + 1))).drift
     assert np.isfinite(drift.models["investment-mnl"].forecast_rmse).all()
     names = open_store(study.store_location).tables.params_of("investment-mnl").tolist()
     assert np.isnan(drift.models["investment-mnl"].change[:, names.index("constant.D")]).all()

@@ -13,7 +13,7 @@ from pipeline import open_store
 from pipeline.config import load_study
 from pipeline.errors import BusyError, DataError, ExitCode, StoreNotFoundError
 from pipeline.logical_date import LogicalDate
-from pipeline.recalibrate import recalibrate
+from pipeline.recalibrate import recalibrate_study
 from pipeline.run import run_study
 from pipeline.schema import SweepState
 from pipeline.store import Store
@@ -38,7 +38,7 @@ def slow(monkeypatch, tmp_path):
 def make(folder, date, *overrides, methods=None, **options):
     study = load_study(folder / "study.yaml", overrides)
     when = None if date is None else LogicalDate.parse(date)
-    return recalibrate(study, when, methods=methods, **options)
+    return recalibrate_study(study, when, methods=methods, **options)
 
 
 def fitted(folder):

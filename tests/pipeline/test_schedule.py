@@ -112,9 +112,9 @@ def test_missed_dates_are_made_up_for_in_order_and_refusals_do_not_stop_it(tmp_p
 
     rows = growing.rows(12)
     path = growing.write(tmp_path, [row for row in rows if row["week"] != growing.week(10)])
-    from pipeline.recalibrate import recalibrate
+    from pipeline.recalibrate import recalibrate_study
 
-    recalibrate(load_study(path), LogicalDate.parse(growing.week(8)), methods=slow_market.METHODS)
+    recalibrate_study(load_study(path), LogicalDate.parse(growing.week(8)), methods=slow_market.METHODS)
 
     class Clock(dt.datetime):
         @classmethod

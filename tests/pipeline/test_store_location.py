@@ -93,13 +93,13 @@ def test_vintages_on_s3(bucket, tmp_path, monkeypatch):
     from pipeline import open_store
     from pipeline.config import load_study
     from pipeline.logical_date import LogicalDate
-    from pipeline.recalibrate import recalibrate
+    from pipeline.recalibrate import recalibrate_study
 
     path = growing.write(tmp_path, growing.rows(6, markets=(1, 2)))
     study = load_study(path, [f"store={bucket}"])
     dates = [LogicalDate.parse(growing.week(number)) for number in (4, 5)]
     for date in dates:
-        assert recalibrate(study, date, methods=slow_market.METHODS).outcome == "published"
+        assert recalibrate_study(study, date, methods=slow_market.METHODS).outcome == "published"
     assert open_store(bucket, date=dates[0].key).panel()["time"].size == 5
     monkeypatch.setattr("pipeline.recalibrate._published", lambda *given: None)
-    assert recalibrate(study, dates[1], methods=slow_market.METHODS).outcome == "done"
+    assert recalibrate_study(study, dates[1], methods=slow_market.METHODS).outcome == "done"
