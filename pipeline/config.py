@@ -3,6 +3,7 @@
 from pipeline.config_cluster import ClusterSection
 from pipeline.config_data import DataSection, EffortSection
 from pipeline.config_fit import FitSection, ValidationSection
+from pipeline.config_ledger import LedgerSection
 from pipeline.config_load import load_study
 from pipeline.config_models import CurveSection, ModelsSection
 from pipeline.config_recalibration import RecalibrationSection
@@ -20,6 +21,7 @@ __all__ = [
     "EffortSection",
     "FitSection",
     "FrozenMapping",
+    "LedgerSection",
     "ModelsSection",
     "RecalibrationSection",
     "ResponseChoice",

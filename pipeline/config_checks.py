@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kernels.expression import ExpressionError, parse
 from pipeline.config_check_fit import check_fit
+from pipeline.config_check_ledger import check_exists, check_ledger
 from pipeline.config_check_models import check_curves, check_models
 from pipeline.config_check_recalibration import check_recalibration
 from pipeline.config_check_simulate import check_simulate
@@ -14,10 +15,11 @@ from pipeline.config_cluster import KEYS_OF_KIND, ClusterSection
 from pipeline.config_data import EFFORT_FUNCTIONS, EXTENSIONS, DataSection
 from pipeline.config_findings import Findings
 from pipeline.config_fit import ValidationSection
+from pipeline.config_ledger import LedgerSection
 from pipeline.config_location import is_url
 from pipeline.config_models import CARRY_OVER_KEYS, RESPONSE_KEYS
 from pipeline.config_parameters import RESERVED
-from pipeline.config_problems import nearest, one_of
+from pipeline.config_problems import one_of
 from pipeline.config_study import Study
 from pipeline.config_yaml import Document
 from pipeline.config_yaml import Path as KeyPath
@@ -85,13 +87,16 @@ def _check_effort_names(study: Study, findings: Findings) -> None:
             findings.add(location, f"the effort {name!r}", f"another name: studies use {name!r} themselves")
 
 
-def _check_data(data: DataSection, findings: Findings) -> None:
-    _check_file(data, findings)
+def _check_data(data: DataSection | LedgerSection, findings: Findings) -> None:
     for name, effort in data.efforts.items():
         if effort.formula is not None:
             _check_formula(("data", "efforts", name, "formula"), effort.formula, findings)
     if data.filter is not None:
         _check_formula(("data", "filter"), data.filter, findings)
+    if isinstance(data, LedgerSection):
+        check_ledger(data, findings)
+        return
+    _check_file(data, findings)
     roles = {"market": data.market, "firm": data.firm, "time": data.time, "sales": data.sales}
     seen: dict[str, str] = {}
     for role, column in roles.items():
@@ -106,13 +111,8 @@ def _check_file(data: DataSection, findings: Findings) -> None:
     if data.format is None and not data.file.lower().endswith(tuple(EXTENSIONS)):
         expected = f"a file that ends in {one_of(EXTENSIONS)}, or the key format"
         findings.add(("data", "file"), repr(data.file), expected)
-    if is_url(data.file):
-        return
-    path = Path(data.location)
-    if not path.exists():
-        beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-        hint = nearest(path.name, beside) or ("" if beside else f"There is no folder {path.parent}.")
-        findings.add(("data", "file"), f"{data.file!r}, which does not exist", f"a file at {path}", hint)
+    if not is_url(data.file):
+        check_exists("file", data.file, data.location, findings)
 
 
 def _check_formula(location: tuple[int | str, ...], text: str, findings: Findings) -> None:

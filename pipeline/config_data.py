@@ -85,7 +85,31 @@ Efforts = Annotated[
 ]
 
 
-class DataSection(Section):
+class PanelSection(Section):
+    """What data say about the panel that is made of them, wherever they come from."""
+
+    efforts: Efforts = Field(min_length=1, description="The inputs of f: name, and column or formula.")
+    markets: OneOrMany[Integer | str] | None = Field(
+        default=None, description="Use these markets only; by default all of them."
+    )
+    filter: str | None = Field(
+        default=None, description="Use these rows only: a formula over columns, e.g. `week >= 60`."
+    )
+    reference_sales: Number | None = Field(
+        default=None,
+        gt=0,
+        description="X_ref, the fixed scale of a market in the unit of the sales per period; by default each "
+        "market's mean total sales.",
+    )
+
+    _folder: str = PrivateAttr(default="")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the folder of the study file, which relative paths refer to."""
+        self._folder = (context or {}).get("folder", "")
+
+
+class DataSection(PanelSection):
     """A tidy table (a row per market, firm and period) or labelled dataset, and what its columns mean."""
 
     file: str = Field(
@@ -107,25 +131,6 @@ class DataSection(Section):
     )
     sales: str = Field(description="Column of the firm's sales in the period.")
     currency: str = Field(default="currency", description="Unit of the sales.")
-    efforts: Efforts = Field(min_length=1, description="The inputs of f: name, and column or formula.")
-    markets: OneOrMany[Integer | str] | None = Field(
-        default=None, description="Use these markets only; by default all of them."
-    )
-    filter: str | None = Field(
-        default=None, description="Use these rows only: a formula over columns, e.g. `week >= 60`."
-    )
-    reference_sales: Number | None = Field(
-        default=None,
-        gt=0,
-        description="X_ref, the fixed scale of a market in the unit of the sales per period; by default each "
-        "market's mean total sales.",
-    )
-
-    _folder: str = PrivateAttr(default="")
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Remember the folder of the study file, which relative paths refer to."""
-        self._folder = (context or {}).get("folder", "")
 
     @property
     def location(self) -> str:

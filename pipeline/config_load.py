@@ -3,21 +3,21 @@
 import copy
 from collections import Counter
 from collections.abc import Collection, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from pipeline.config_checks import check_study
+from pipeline.config_document import read_document
+from pipeline.config_ledger_efforts import complete_ledger
 from pipeline.config_overrides import OVERRIDE_ORIGIN, apply_overrides
 from pipeline.config_problems import describe, translate
 from pipeline.config_study import Study
-from pipeline.config_yaml import Document, dotted, read_yaml
+from pipeline.config_yaml import Document, dotted
 from pipeline.config_yaml import Path as KeyPath
 from pipeline.errors import ConfigError, Problem
 
-_LARGEST_FILE = 1_000_000
 _ROUNDS = 12
 
 
@@ -46,48 +46,13 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     if document.content is None and document.problems:
         raise ConfigError(f"Study {path}", document.problems)
     overridden = apply_overrides(document, overrides)
-    study, found = _validate(document, str(Path(path).resolve().parent))
-    found = [*document.problems, *(_of_override(problem, overridden) for problem in found)]
+    folder = str(Path(path).resolve().parent)
+    of_accounts = complete_ledger(document, folder)
+    study, found = _validate(document, folder)
+    found = [*document.problems, *of_accounts, *(_of_override(problem, overridden) for problem in found)]
     if found or study is None:
         raise ConfigError(f"Study {path}", sorted(found, key=_place))
     return study
-
-
-def read_document(path: Path, what: str) -> Document:
-    """Read a YAML file; whatever is wrong with it becomes a problem of the document.
-
-    Parameters
-    ----------
-    path
-        The file.
-    what
-        What it should be, for messages: ``a study``.
-    """
-    document = Document(str(path))
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            size = f"{path.stat().st_size:,} bytes"
-            document.problems.append(Problem(str(path), None, "", size, f"{what}, which is a page of text"))
-            return document
-        document = read_yaml(path.read_text(encoding="utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        got = f"the byte 0x{error.object[error.start]:02X} at position {error.start}"
-        document.problems.append(Problem(str(path), None, "", got, "text in UTF-8"))
-    except OSError as error:
-        document.problems.append(_missing_file(path, error, what))
-    if document.content is None and not document.problems:
-        document.problems.append(
-            Problem(str(path), None, "", "an empty file", what, "See configs/ for examples.")
-        )
-    return document
-
-
-def _missing_file(path: Path, error: OSError, what: str) -> Problem:
-    got = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error).lower()
-    beside = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-    close = get_close_matches(path.name, beside, n=1)
-    hint = f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
-    return Problem(str(path), None, "", got, f"{what} in YAML", hint)
 
 
 def _validate(document: Document, folder: str) -> tuple[Study | None, list[Problem]]:

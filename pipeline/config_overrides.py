@@ -17,7 +17,7 @@ _TABLES_OF_PARAMETERS = (
     ("simulate", "truth", "parameters"),
 )
 # Paths typed on the command line mean what they mean to the shell, not a place beside the study file.
-_LOCATIONS = (("store",), ("data", "file"))
+_LOCATIONS = (("store",), ("data", "file"), ("data", "ledger"), ("data", "accounts"))
 OVERRIDE_ORIGIN = "--set"
 
 

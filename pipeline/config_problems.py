@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 from pydantic_core import ErrorDetails
 
 from pipeline.config_study import Study
@@ -180,10 +180,19 @@ def section_at(location: tuple[int | str, ...], root: type[BaseModel] = Study) -
             annotation = section.model_fields[str(part)].annotation
         elif section is not None and get_origin(annotation) is None and annotation is section:
             return None
-        # Otherwise the part is a name in a table or a number in a list: same annotation, one level down.
+        # Otherwise the part tells one section of several, or is a name in a table or a number in a list: same
+        # annotation, one level down.
         elif section is not None:
-            annotation = section
+            annotation = _tagged(annotation, part) or section
     return _section_in(annotation)
+
+
+def _tagged(annotation: Any, tag: int | str) -> Any:
+    """Find the member of a union of sections that has a tag."""
+    if get_origin(annotation) is Annotated and Tag(str(tag)) in annotation.__metadata__:
+        return get_args(annotation)[0]
+    found = (_tagged(argument, tag) for argument in get_args(annotation))
+    return next((member for member in found if member is not None), None)
 
 
 def _section_in(annotation: Any) -> type[BaseModel] | None:

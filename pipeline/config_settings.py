@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config_load import read_document
+from pipeline.config_document import read_document
 from pipeline.config_overrides import apply_overrides
 from pipeline.config_problems import describe, translate
 from pipeline.config_types import Section

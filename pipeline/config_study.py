@@ -5,11 +5,12 @@ import json
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Field, PrivateAttr
+from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag
 
 from pipeline.config_cluster import ClusterSection
 from pipeline.config_data import DataSection
 from pipeline.config_fit import FitSection, ValidationSection
+from pipeline.config_ledger import LedgerSection
 from pipeline.config_location import resolve_location
 from pipeline.config_models import CurveSection, ModelsSection
 from pipeline.config_recalibration import RecalibrationSection
@@ -26,7 +27,7 @@ _NO_NUMBERS: dict[str, Any] = {
     "store": True,
     "cluster": True,
     "recalibration": True,
-    "data": {"file", "format"},
+    "data": {"file", "format", "ledger", "accounts"},
 }
 
 
@@ -34,12 +35,26 @@ def _nothing_is_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _source_of(value: Any) -> str:
+    """Tell a table from a ledger by its keys."""
+    ledger = "ledger" in value if isinstance(value, dict) else isinstance(value, LedgerSection)
+    return "of_ledger" if ledger else "of_table"
+
+
+DataSource = Annotated[
+    Annotated[DataSection, Tag("of_table")] | Annotated[LedgerSection, Tag("of_ledger")],
+    Discriminator(_source_of),
+]
+
+
 class Study(Section):
     """One study: the data, the models calibrated on them, how, where, and the store of the answers."""
 
     study: Label = Field(description="Name of the study; names its sweeps in the store.")
     description: str = Field(default="", description="A sentence on what the study is for.")
-    data: DataSection | None = Field(default=None, description="The panel to calibrate on.")
+    data: DataSource | None = Field(
+        default=None, description="The panel to calibrate on: a table, or the postings of a ledger."
+    )
     simulate: SimulateSection | None = Field(
         default=None, description="A made-up panel with a known truth, in place of data."
     )

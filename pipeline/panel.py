@@ -16,7 +16,7 @@ from pipeline.panel_cube import cube_blocks
 from pipeline.panel_findings import PanelNote
 from pipeline.panel_ingest import Ingested, ingest
 from pipeline.panel_market import MarketArrays, iterate_markets, market_arrays
-from pipeline.panel_source import open_reader
+from pipeline.panel_source import open_source
 
 __all__ = [
     "MarketArrays",
@@ -213,9 +213,9 @@ def open_panel(study: Study, span: Span | None = None) -> PanelSource:
         raise ConfigError(
             "the study", [Problem("", None, "data", "a study that simulates its data", "a section data")]
         )
-    data = study.data
-    reader = open_reader(data)
-    found = ingest(reader, data, data.location, zero_sales=study.fit.residual == "share", span=span)
+    reader, data = open_source(study.data)
+    location, zeros = study.data.location, study.fit.residual == "share"
+    found = ingest(reader, data, location, zero_sales=zeros, span=span)
     return _source(found, data.currency, data.reference_sales)
 
 

@@ -10,7 +10,7 @@ from pipeline.config_data import DataSection
 from pipeline.logical_date import Span
 from pipeline.panel_findings import Problems, place
 from pipeline.panel_labels import MISSING, Labels
-from pipeline.panel_numbers import Numbers, to_numbers
+from pipeline.panel_numbers import Numbers, number_hint, to_numbers
 from pipeline.panel_table import Chunk
 from pipeline.panel_time import EXPECTED, Stamp, parse_label
 
@@ -226,10 +226,7 @@ class Encoder:
         )
 
     def _text(self, name: str, where: str, got: str, row: int | None) -> None:
-        decimal = got.count(",") == 1 and got.replace(",", "", 1).lstrip("+-").isdigit()
-        hint = (
-            "Write the decimal point as a point." if decimal else "Write numbers without units or separators."
-        )
+        hint = number_hint(got)
         self.problems.add("text in numbers", where, repr(got), "a number", hint, column=name, row=row)
 
     def where(self, row: np.void, column: str | None = None) -> str:

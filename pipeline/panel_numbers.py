@@ -59,3 +59,9 @@ def _from_text(column: pa.Array) -> Numbers:
 
 def _floats(column: pa.Array) -> np.ndarray:
     return np.array(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def number_hint(text: str) -> str:
+    """Say how to write a number so that it is read as one."""
+    decimal = text.count(",") == 1 and text.replace(",", "", 1).lstrip("+-").isdigit()
+    return "Write the decimal point as a point." if decimal else "Write numbers without units or separators."

@@ -6,11 +6,15 @@ from pathlib import Path
 
 from kernels.expression import Expression, ExpressionError, parse
 from pipeline.config_data import DataSection
+from pipeline.config_ledger import LedgerSection
+from pipeline.config_ledger_efforts import load_accounts
 from pipeline.config_location import is_url
+from pipeline.ledger_accounts import chart_of
 from pipeline.panel_cube import open_cube
 from pipeline.panel_effort import Effort, build_effort
 from pipeline.panel_files import locate
 from pipeline.panel_findings import Problems
+from pipeline.panel_ledger import read_ledger
 from pipeline.panel_table import CsvReader, ExcelReader, ParquetReader, Reader, refusal
 
 _EXTENSIONS = {
@@ -22,8 +26,33 @@ _EXTENSIONS = {
 }
 
 
-def open_reader(data: DataSection) -> Reader:
-    """Open the source of a study, reading no rows yet.
+def open_source(data: DataSection | LedgerSection) -> tuple[Reader, DataSection]:
+    """Open the source of a study; postings are read and summed, of other sources no rows are read yet.
+
+    Returns
+    -------
+    reader : Reader
+        The rows.
+    data : DataSection
+        Which of their columns are what.
+
+    Raises
+    ------
+    ConfigError
+        When the accounts file is wrong.
+    DataError
+        When the source does not exist, cannot be opened or is of an unknown format; with everything that is
+        wrong with postings.
+    """
+    if not isinstance(data, LedgerSection):
+        return open_reader(data), data
+    accounts = load_accounts(data.accounts_location)
+    ledger = read_ledger(open_reader(data), data, chart_of(accounts), accounts.currency)
+    return ledger, data.table(ledger.currency)
+
+
+def open_reader(data: DataSection | LedgerSection) -> Reader:
+    """Open the file of a study, reading no rows yet.
 
     Raises
     ------
@@ -41,7 +70,8 @@ def open_reader(data: DataSection) -> Reader:
                 return ParquetReader.open(location)
             case "excel":
                 return ExcelReader.open(location)
-        return open_cube(location, format_, data)
+        if isinstance(data, DataSection):
+            return open_cube(location, format_, data)
     except ImportError as error:
         scheme = location.partition("://")[0]
         hint = "Install the fsspec file system for it, or copy the file to this machine."
@@ -50,6 +80,7 @@ def open_reader(data: DataSection) -> Reader:
         if error.__class__.__module__ == "pipeline.errors":
             raise
         raise refusal(location, f"{type(error).__name__}: {error}", "a file that can be read") from None
+    raise refusal(location, f"postings in {format_}", "CSV, Parquet or Excel", "Make a table of them.")
 
 
 def _format_of(location: str) -> str:

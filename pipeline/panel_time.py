@@ -141,6 +141,19 @@ def build_axis(stamps: Sequence[Stamp], frequency: str | None = None) -> TimeAxi
     return _axis(days, grid, unit, step, regular)
 
 
+def periods_of_days(days: np.ndarray, unit: str) -> np.ndarray:
+    """Give the numbers of the weeks (from Monday), months, quarters or years of days from 1970-01-01."""
+    return (days + _WEEK_OF_DAY) // 7 if unit == "week" else _calendar_months(days) // _MONTHS[unit]
+
+
+def first_days(periods: np.ndarray, unit: str) -> np.ndarray:
+    """Give the first days, counted from 1970-01-01, of periods that `periods_of_days` has numbered."""
+    if unit == "week":
+        return periods * 7 - _WEEK_OF_DAY
+    months = (periods * _MONTHS[unit]).astype("datetime64[M]")
+    return months.astype("datetime64[D]").astype(np.int64)
+
+
 def _axis(labels: np.ndarray, grid: np.ndarray, unit: str, step: int, regular: bool = True) -> TimeAxis:
     numbers, position = np.unique(grid, return_inverse=True)
     times = np.empty(numbers.size, dtype=labels.dtype)
