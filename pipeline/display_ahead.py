@@ -13,6 +13,8 @@ from pipeline.query_format import Table
 
 #: Markets of a forecast that are shown; the store holds all.
 _MARKETS = 3
+#: A share above the one that was asked for, and not by rounding.
+_MORE = 1e-8
 
 
 def forecast_table(made: Forecast) -> Table:
@@ -24,12 +26,12 @@ def forecast_table(made: Forecast) -> Table:
     for one in made.markets:
         for t, time in enumerate(made.times):
             for i, firm in enumerate(one.firms.tolist()):
-                row: list[Any] = [one.market, time, firm]
+                row: list[Any] = [one.market, _label(time), firm]
                 row += [float(one.share[t, i]), float(one.sales[t, i]), float(one.expense[t, i])]
                 row += [float(band[t, i]) for band in one.share_quantile]
                 row += [float(band[t, i]) for band in one.sales_quantile]
                 rows.append(row)
-    return _dated(Table.from_rows(names, rows))
+    return Table.from_rows(names, rows)
 
 
 def show_forecast(console: Console, made: Forecast, store: str, name: str) -> None:
@@ -58,7 +60,9 @@ def _end_table(made: Forecast, one: MarketForecast) -> Table:
     }
     for level, band in zip(levels, one.share_quantile, strict=True):
         columns[f"share {level:.0%}"] = band[-1]
-    return Table(columns)
+    # Firms with a plan first, then the largest.
+    planned = np.array([str(firm) in made.scenario.firms for firm in one.firms.tolist()])
+    return Table(columns).take(np.lexsort((-one.share[-1], ~planned)))
 
 
 def plan_table(found: FlightPlan) -> Table:
@@ -74,7 +78,7 @@ def show_plan_of_firm(console: Console, found: FlightPlan) -> None:
         "answer": _answer(found),
         "money": f"{found.plan.expenses.sum():.4g} on the way, {found.plan.expenses.mean():.4g} per period",
         "holding": f"{found.start:.4g} costs {hold.expenses.mean():.4g} per period"
-        + ("" if not hold.binding else f" and ends at {hold.reached:.4g}: {_binding(hold)}"),
+        + _held(hold, found.start),
     }
     if found.budget_share is not None:
         facts["budget"] = f"holds a share of {found.budget_share:.4g}"
@@ -85,9 +89,19 @@ def show_plan_of_firm(console: Console, found: FlightPlan) -> None:
 
 
 def _answer(found: FlightPlan) -> str:
+    if found.feasible and found.plan.reached - found.target > _MORE:
+        return f"{found.plan.reached:.4g} comes with the least there is to spend"
     if found.feasible:
         return f"reached, on the {found.path} path"
     return f"not reachable: the nearest share is {found.plan.reached:.4g}; {_binding(found.plan)}"
+
+
+def _held(hold: Solution, start: float) -> str:
+    if hold.binding:
+        return f" and ends at {hold.reached:.4g}: {_binding(hold)}"
+    if hold.reached - start > _MORE:
+        return f", the least there is to spend, and ends at {hold.reached:.4g}"
+    return ""
 
 
 def _binding(solution: Solution) -> str:
@@ -138,13 +152,12 @@ def show_game(console: Console, found: Game) -> None:
         "payoff": found.outcome.payoff,
         "gain_alone": found.gain,
     }
+    print_table(console, f"Market {found.market}, model {found.model}: at present", Table(columns))
+    moves: dict[str, np.ndarray] = {"firm": columns["firm"]}
     for row, lever in enumerate(found.levers):
-        columns[lever] = found.present[row]
-        columns[f"{lever}, best"] = found.answers[row]
-    title = (
-        f"Market {found.market}, model {found.model}: at present, and the best response of each firm alone"
-    )
-    print_table(console, title, Table(columns))
+        pairs = zip(found.present[row], found.answers[row], strict=True)
+        moves[lever] = np.array([f"{now:.4g} → {best:.4g}" for now, best in pairs], dtype=object)
+    print_table(console, "The best response of each firm alone: what it does, and would do", Table(moves))
     for number, one in enumerate(found.equilibria, 1):
         print_table(console, _equilibrium_title(found, one, number), _equilibrium(found, one))
     if not any(one.converged for one in found.equilibria):

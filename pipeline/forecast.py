@@ -280,7 +280,8 @@ def _with_noise(
     noise = spread * rng.standard_normal(shares.shape)
     if market.residual == "ilr":
         # White noise in isometric log-ratio coordinates is white noise in logarithms, closed again.
-        moved = np.log(shares) + noise
+        # A share may be nothing at all, where the largest f takes the market.
+        moved = np.log(np.maximum(shares, np.finfo(float).tiny)) + noise
         moved = np.exp(moved - moved.max(axis=2, keepdims=True))
     else:
         moved = np.maximum(shares + noise, 0.0) + np.finfo(float).tiny

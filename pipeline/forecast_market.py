@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from kernels.catalogue import Domain
 from kernels.residual import ILR
 from kernels.workspace import ResponseSpec
+from pipeline.config_terms import Term, response_terms
 from pipeline.errors import QueryError
 from pipeline.forecast_time import future_labels, gap_before
 from pipeline.model import MarketModel
 from pipeline.panel_market import MarketArrays, market_arrays
 from pipeline.stored_fit import rebuild_model, stored_estimates
+from pipeline.terms import terms_among
 
 if TYPE_CHECKING:
     from pipeline.query import ResultStore
@@ -66,6 +68,9 @@ class FutureMarket:
         What one period is.
     residual : str
         What was fitted: ``ilr`` or ``share``.
+    terms : tuple of Term
+        Further inputs of f: past efforts, coefficients of single firms, what rivals do. Their inputs follow
+        those of the efforts in `spec`.
     """
 
     market: Any
@@ -94,6 +99,12 @@ class FutureMarket:
     period: np.ndarray
     frequency: str
     residual: str
+    terms: tuple[Term, ...] = ()
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether an effort acts in later periods or on the f of rivals, other than by carry-over."""
+        return any(term.lag or term.rival is not None for term in self.terms)
 
     @property
     def horizon(self) -> int:
@@ -151,12 +162,6 @@ def future_market(
     arrays = market_arrays(panel, market)
     efforts = tuple(map(str, panel["effort"].values))
     problem = rebuild_model(results, model, arrays, efforts)
-    if len(problem.response.efforts) > len(efforts):
-        raise QueryError(
-            f"The model {model} has terms of past, own or rivals' efforts; forecasts and plans are made with "
-            "models whose f depends on the firm's own efforts of the period. Choose one without lag, own and "
-            "cross."
-        )
     theta, covariance = stored_estimates(results, arrays.market, model, problem)
     present = arrays.active[-1]
     if present.sum() < 2:
@@ -172,8 +177,9 @@ def future_market(
         efforts=efforts,
         kinds=_labels(panel, "kind", "index"),
         units=_labels(panel, "unit", "1"),
-        curves=problem.response.curves,
-        domains=problem.response.domains,
+        curves=problem.response.curves[: len(efforts)],
+        domains=problem.response.domains[: len(efforts)],
+        terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
         spec=_restricted(problem, present),
         names=problem.names,
         theta=theta,

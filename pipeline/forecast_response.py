@@ -9,6 +9,7 @@ from kernels.pareto import rank_efforts
 from kernels.response import ResponseError, check_efforts
 from kernels.workspace import refresh
 from pipeline.forecast_market import FutureMarket
+from pipeline.terms import GONE, term_inputs
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +30,7 @@ class ResponseAhead:
         spec = market.spec
         self._market = market
         self._theta = np.ascontiguousarray(theta)
-        self._shape = (len(market.efforts), market.horizon, market.firms.size)
+        self._shape = (len(market.efforts) + len(market.terms), market.horizon, market.firms.size)
         # Ranking and carry-over are done here, so the kernel sees efforts of single periods.
         self._spec = spec._replace(carry=np.full_like(spec.carry, NONE), ranked=np.empty(0, dtype=np.int64))
         self._work = make_workspace(self._spec, *self._shape[1:])
@@ -38,7 +39,8 @@ class ResponseAhead:
         self._no_gradient = np.empty((0, *self._shape[1:]))
         self.carries = bool((spec.carry != NONE).any())
         if self.carries:
-            self._past = self._carry(self._rank(market.history)[0], np.zeros(self._shape))
+            past = self._with_terms(market.history, market.active)
+            self._past = self._carry(self._rank(past)[0], np.zeros(self._shape))
             self.weight = self._impulses()
 
     def evaluate(self, efforts: Floats) -> Floats:
@@ -66,9 +68,10 @@ class ResponseAhead:
         return self._checked(status, value)
 
     def slope(self, efforts: Floats) -> tuple[Floats, Floats]:
-        """Return f, and its derivative in the carried efforts of the same period, shape (K, H, N).
+        """Return f, and its derivative in the firm's own carried efforts of the same period, (K, H, N).
 
         Where nothing carries over, that is the derivative in the efforts themselves; otherwise see `spread`.
+        Terms of past and rivals' efforts are not in it.
         """
         carried, rank = self._carried(efforts)
         value, slope = np.empty(self._shape[1:]), np.empty(self._shape)
@@ -83,13 +86,15 @@ class ResponseAhead:
             value,
             slope,
         )
-        return self._checked(status, value), slope if self.carries else slope * rank
+        if not self.carries:
+            slope = slope * rank
+        return self._checked(status, value), self._own_slope(slope)
 
     def spread(self, efforts: Floats) -> Floats:
         """Return the derivative of carried efforts of period t in efforts of period s, shape (K, t, s, N)."""
-        rank = self._rank(efforts)[1]
+        rank = self._rank(self._ahead(efforts))[1][: len(efforts)]
         if self.carries:
-            return self.weight * rank[:, np.newaxis]
+            return self.weight[: len(efforts)] * rank[:, np.newaxis]
         return np.eye(self._shape[1])[np.newaxis, :, :, np.newaxis] * np.ones_like(rank)[:, np.newaxis]
 
     def _checked(self, status: int, value: Floats) -> Floats:
@@ -97,10 +102,34 @@ class ResponseAhead:
             raise ResponseError(f"f of the model {self._market.model} is not finite in a period to come.")
         return value
 
+    def _own_slope(self, slope: Floats) -> Floats:
+        """Add the slopes in terms that are the firm's own efforts of the period to those of the efforts."""
+        names, total = self._market.efforts, slope[: len(self._market.efforts)].copy()
+        for place, term in enumerate(self._market.terms, len(names)):
+            if not term.lag and term.rival is None and term.firm is not None and term.firm != GONE:
+                total[names.index(term.effort), :, term.firm] += slope[place, :, term.firm]
+        return total
+
+    def _with_terms(self, efforts: Floats, active: NDArray[np.bool_]) -> Floats:
+        """Append the inputs of terms, (K + terms, T, N), to efforts of all periods (K, T, N)."""
+        market = self._market
+        if not market.terms:
+            return efforts
+        inputs = term_inputs(market.terms, efforts, active, market.efforts)
+        return np.concatenate([efforts, np.where(active, inputs, 0.0)])
+
+    def _ahead(self, efforts: Floats) -> Floats:
+        """Append the inputs of terms to efforts of the periods to come (K, H, N); lags reach back."""
+        market = self._market
+        if not market.terms:
+            return efforts
+        whole = np.concatenate([market.history, efforts], axis=1)
+        return self._with_terms(whole, np.concatenate([market.active, self._present]))[:, -self._shape[1] :]
+
     def _carried(self, efforts: Floats) -> tuple[Floats, Floats]:
         market = self._market
         check_efforts(market.curves, market.domains, market.efforts, efforts, None)
-        ranked, rank = self._rank(efforts)
+        ranked, rank = self._rank(self._ahead(efforts))
         if not self.carries:
             return ranked, rank
         return self._past + np.einsum("ktsn,ksn->ktn", self.weight, ranked), rank
@@ -130,7 +159,7 @@ class ResponseAhead:
         """Weights (K, t, s, N) of an effort of period s in the carried effort of period t."""
         n_efforts, horizon, n_firms = self._shape
         weight = np.zeros((n_efforts, horizon, horizon, n_firms))
-        nothing = np.zeros_like(self._market.history)
+        nothing = np.zeros((n_efforts, *self._market.history.shape[1:]))
         for s in range(horizon):
             impulse = np.zeros(self._shape)
             impulse[:, s] = 1.0

@@ -16,9 +16,9 @@ from pipeline.forecast_response import ResponseAhead
 from pipeline.forecast_total import market_total
 from pipeline.game_payoff import Outcome, Table
 from pipeline.game_response import best_response
-from pipeline.planning import best_model, one_market
 from pipeline.planning_budget import steady_market
 from pipeline.planning_levers import make_levers
+from pipeline.planning_model import best_model, one_market
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:

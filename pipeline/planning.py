@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config_planning import PathKind, PlanSettings
-from pipeline.errors import PlanError, QueryError
-from pipeline.forecast_draws import draw_parameters, model_weights, stored_replicates
+from pipeline.errors import PlanError
+from pipeline.forecast_draws import draw_parameters, stored_replicates
 from pipeline.forecast_efforts import EffortPlan, held_efforts
 from pipeline.forecast_market import FutureMarket, future_market
 from pipeline.forecast_path import Ahead, ForecastError, simulate_ahead
@@ -21,8 +21,8 @@ from pipeline.planning_budget import share_of_budget, steady_market
 from pipeline.planning_cheapest import cheapest_course, refuse_many
 from pipeline.planning_course import Course
 from pipeline.planning_levers import Levers, make_levers
+from pipeline.planning_model import best_model, can_plan, one_market
 from pipeline.planning_path import follow_path, wanted_path
-from pipeline.query_tables import select_markets, select_models
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 # are; the plan is brought to the target exactly afterwards, rivals reacting.
 _ROUNDS = 12
 _AGREE = 1e-6
+_ROUNDING = 1e-11
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ class FlightPlan:
 
     @property
     def feasible(self) -> bool:
-        """Whether the target is reached within the bounds."""
+        """Whether the target is reached, or more, within the bounds."""
         return not self.plan.binding
 
 
@@ -141,36 +142,13 @@ def flight_plan(results: "ResultStore", settings: PlanSettings) -> FlightPlan:
         The market has no course under these efforts.
     """
     label = one_market(results, settings.market)
-    model = best_model(results, label, settings.model)
+    model = best_model(results, label, settings.model, can_plan)
     panel = results.panel()
     frequency = str(panel["time"].attrs.get("frequency", "1"))
     horizon = periods_until(panel["time"].values, frequency, settings.by)
     market = future_market(results, label, model, horizon, settings.start)
     total = market_total(settings.total_sales, market)
     return plan_market(market, settings, total, stored_replicates(results, market))
-
-
-def one_market(results: "ResultStore", wanted: Any) -> Any:
-    """Give the label of the market asked for; the only one when none is.
-
-    Raises
-    ------
-    QueryError
-        No such market, or none named although there are several.
-    """
-    labels = results.tables.labels("market").tolist()
-    if wanted is None and len(labels) > 1:
-        shown = ", ".join(str(label) for label in labels[:8]) + (", ..." if len(labels) > 8 else "")
-        raise QueryError(f"This sweep has {len(labels)} markets; say which one with --market: {shown}.")
-    chosen = results.tables.labels("market")[
-        select_markets(results.tables, None if wanted is None else [wanted])
-    ].tolist()
-    return chosen[0]
-
-
-def best_model(results: "ResultStore", market: Any, pattern: str | None) -> str:
-    """Give the model of a market with the smallest AICc, among those that match a pattern."""
-    return model_weights(results, market, select_models(results.sweep, pattern), "best")[0].model
 
 
 def plan_market(
@@ -187,6 +165,9 @@ def plan_market(
     target = start if settings.target is None else settings.target
     plan = pilot.solve(target, settings.path)
     hold = plan if target == start else pilot.solve(start, "linear")
+    hold = pilot.idle(start) or hold
+    if target >= start and settings.path == "cheapest":
+        plan = pilot.idle(target) or plan
     share = None if settings.budget is None else pilot.share_of_budget(settings.budget)
     return FlightPlan(
         market=market.market,
@@ -251,8 +232,26 @@ class _Pilot:
             if change.max() <= _AGREE * np.abs(following.efforts).max():
                 break
         worst, best = course.extremes()
-        own = between(self.end, target, own, worst, best)
+        own = between(self.end, target, self._snapped(own), worst, best)
         return self._solution(own, target, worst, best)
+
+    def _snapped(self, own: Floats) -> Floats:
+        """Take efforts that are at a bound but for rounding to the bound."""
+        low, high = self.levers.low, self.levers.high
+        near = _ROUNDING * (high - low)
+        return np.where(own - low <= near, low, np.where(high - own <= near, high, own))
+
+    def idle(self, target: float) -> Solution | None:
+        """Spend as little as the bounds allow, if that brings the share to the target or beyond at its end.
+
+        Along the way the share stays at the present one or the target, whichever is less.
+        """
+        own = self.levers.low
+        found = self.simulate(own).share[:, self.levers.firm]
+        floor = min(target, float(self.market.share[self.levers.firm]))
+        if found[-1] < target or found.min() < floor:
+            return None
+        return replace(self._solution(own, float(found[-1]), own, own), binding=())
 
     def _course(self, own: Floats) -> Course:
         """Hold the rivals' efforts at their answer to ``own``."""

@@ -24,6 +24,7 @@ def steady_market(market: FutureMarket) -> FutureMarket:
     return replace(
         market,
         spec=spec._replace(carry=np.full_like(spec.carry, NONE)),
+        terms=tuple(replace(term, lag=0) for term in market.terms),
         times=market.times[:1],
         duration=np.ones(1),
         period=market.period[:1],

@@ -1,5 +1,6 @@
 """Further linear terms of a response as inputs of the kernels: each is one more effort, its curve linear."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,9 @@ from pipeline.config_terms import Term, response_terms
 from pipeline.panel_market import MarketArrays
 
 Matrix = NDArray[np.float64]
+
+GONE = -1
+"""In place of a firm that has left its market: what it does counts for nothing."""
 
 
 def with_terms(
@@ -33,21 +37,49 @@ def with_terms(
     terms = response_terms(variant.response, [str(firm) for firm in market.firms.tolist()])
     if not terms:
         return market, efforts
-    inputs = np.stack([_input(term, market, market.efforts[efforts.index(term.effort)]) for term in terms])
+    inputs = term_inputs(terms, market.efforts, market.active, efforts)
     extended = replace(market, efforts=np.ascontiguousarray(np.concatenate([market.efforts, inputs])))
     return extended, (*efforts, *(term.name for term in terms))
 
 
-def _input(term: Term, market: MarketArrays, effort: Matrix) -> Matrix:
-    """Input of one term, shape (T, N); nan for absent firms, as efforts are."""
-    used = _lagged(effort, market.active, term.lag) if term.lag else effort
-    if term.rival is not None:
+def terms_among(terms: Sequence[Term], present: NDArray[np.bool_]) -> tuple[Term, ...]:
+    """Renumber the firms of terms when only some are left; those of firms that are gone stay, as `GONE`."""
+    number = np.where(present, np.cumsum(present) - 1, GONE).tolist()
+
+    def among(firm: int | None) -> int | None:
+        return None if firm is None else int(number[firm])
+
+    return tuple(replace(term, firm=among(term.firm), rival=among(term.rival)) for term in terms)
+
+
+def term_inputs(
+    terms: Sequence[Term], efforts: Matrix, active: NDArray[np.bool_], names: Sequence[str]
+) -> Matrix:
+    """Give the inputs of terms, shape (terms, T, N); nan for absent firms, as efforts are.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+    efforts : (K, T, N) array
+        All periods: lags reach back to the first one.
+    active : (T, N) array of bool
+    names : sequence of str
+        Of the K efforts.
+    """
+    return np.stack([_input(term, active, efforts[list(names).index(term.effort)]) for term in terms])
+
+
+def _input(term: Term, active: NDArray[np.bool_], effort: Matrix) -> Matrix:
+    used = _lagged(effort, active, term.lag) if term.lag else effort
+    if term.rival == GONE:
+        used = np.zeros_like(effort)
+    elif term.rival is not None:
         # A rival that is not there does nothing.
-        seen = market.active[:, term.rival]
+        seen = active[:, term.rival]
         used = np.repeat(np.where(seen, used[:, term.rival], 0.0)[:, np.newaxis], effort.shape[1], axis=1)
     if term.firm is not None:
         used = used * (np.arange(effort.shape[1]) == term.firm)
-    return np.where(market.active, used, np.nan)
+    return np.where(active, used, np.nan)
 
 
 def _lagged(effort: Matrix, active: NDArray[np.bool_], lag: int) -> Matrix:
