@@ -23,6 +23,9 @@ Market = Annotated[str | None, typer.Option(help="The market; needed when there 
 Model = Annotated[
     str | None, typer.Option(help="The model, * stands for anything; by default the best by AICc.")
 ]
+Plot = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="Draw it, too: a .png or .svg file.")
+]
 Bound = Annotated[
     list[str] | None,
     typer.Option("--bound", metavar="EFFORT=LOW:HIGH", help="What may be done with an effort. Repeatable."),
@@ -41,6 +44,7 @@ def forecast(
     store: StorePath,
     scenario: Annotated[Path, typer.Option("--scenario", metavar="FILE", help="The scenario: a YAML file.")],
     overrides: Overrides = None,
+    plot: Plot = None,
     style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
     sweep: SweepName = None,
 ) -> None:
@@ -58,6 +62,10 @@ def forecast(
     results = open_store(store, sweep=sweep)
     made = make_forecast(results, settings)
     name = store_forecast(results, made)
+    if plot is not None:
+        from pipeline.plots_ahead import plot_forecast
+
+        plot_forecast(results, made, plot)
     if style == "table":
         show_forecast(make_console(), made, store, name)
     else:
@@ -84,6 +92,7 @@ def plan(
     ] = None,
     settings: Settings = None,
     overrides: Overrides = None,
+    plot: Plot = None,
     style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
     sweep: SweepName = None,
 ) -> None:
@@ -101,7 +110,12 @@ def plan(
     chosen = load_settings(
         PlanSettings, settings, given=_present(given), overrides=overrides or (), what="flight plan"
     )
-    found = flight_plan(open_store(store, sweep=sweep), chosen)
+    results = open_store(store, sweep=sweep)
+    found = flight_plan(results, chosen)
+    if plot is not None:
+        from pipeline.plots_ahead import plot_plan
+
+        plot_plan(results, found, plot)
     if style == "table":
         show_plan_of_firm(make_console(), found)
     else:

@@ -62,7 +62,7 @@ def plot_market(
     """
     from pipeline.response_curves import response_curves
 
-    target = _picture(out)
+    target = plot_file(out)
     label, chosen = _choose(results, market, model)
     trajectory = results.trajectories(chosen).isel(window=0).sel(market=label).load()
     figure = draw_market(trajectory, response_curves(results, label, chosen))
@@ -70,28 +70,32 @@ def plot_market(
     return save_figure(figure, target)
 
 
-def save_figure(figure: Figure, out: str | Path) -> Path:
-    """Write a figure as ``.png`` or ``.svg``.
+def plot_file(out: str | Path) -> Path:
+    """Give the path of a picture.
 
     Raises
     ------
     QueryError
-        Another kind of file.
-    StoreError
-        The file cannot be written.
+        Another kind of file than can be drawn.
     """
-    target = _picture(out)
+    target = Path(out)
+    if target.suffix.lower() not in _SUFFIXES:
+        raise QueryError(f"Got the file {target}; expected a name that ends in {' or '.join(_SUFFIXES)}.")
+    return target
+
+
+def save_figure(figure: Figure, target: Path) -> Path:
+    """Write a picture.
+
+    Raises
+    ------
+    StoreError
+        It cannot be written.
+    """
     try:
         figure.savefig(target, dpi=130)
     except OSError as error:
         raise StoreError(f"The plot {target} could not be written: {error.strerror}.") from error
-    return target
-
-
-def _picture(out: str | Path) -> Path:
-    target = Path(out)
-    if target.suffix.lower() not in _SUFFIXES:
-        raise QueryError(f"Got the file {target}; expected a name that ends in {' or '.join(_SUFFIXES)}.")
     return target
 
 

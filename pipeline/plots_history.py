@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from pipeline.errors import QueryError
 from pipeline.logical_date import LogicalDate
-from pipeline.plots import save_figure
+from pipeline.plots import plot_file, save_figure
 from pipeline.query_choice import POOLED
 from pipeline.query_format import Table
 
@@ -41,7 +41,7 @@ def plot_history(table: Table, out: str | Path) -> Path:
     StoreError
         The file cannot be written.
     """
-    return save_figure(draw_history(table), out)
+    return save_figure(draw_history(table), plot_file(out))
 
 
 def draw_history(table: Table) -> Figure:
