@@ -15,7 +15,7 @@ from pipeline.forecast_efforts import plan_efforts
 from pipeline.forecast_market import FutureMarket, future_market
 from pipeline.forecast_path import Ahead, ForecastError, simulate_ahead
 from pipeline.forecast_total import TotalForecast, market_total
-from pipeline.query_tables import select_markets, select_models
+from pipeline.query_select import select_markets, select_models
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:

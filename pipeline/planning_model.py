@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import Variant
 from pipeline.errors import QueryError
 from pipeline.forecast_draws import model_weights
-from pipeline.query_tables import select_markets, select_models
+from pipeline.query_select import select_markets, select_models
 from pipeline.stored_fit import stored_study
 
 if TYPE_CHECKING:

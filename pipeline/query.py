@@ -274,7 +274,7 @@ class ResultStore:
         QueryError
             A market, model, parameter, window or column that the sweep does not have.
         """
-        from pipeline.query_tables import query_table
+        from pipeline.query_select import query_table
 
         return query_table(self.tables, **conditions)
 

@@ -11,7 +11,8 @@ from pipeline.errors import QueryError
 from pipeline.estimates import Estimates
 from pipeline.query_choice import POOLED
 from pipeline.query_format import Table
-from pipeline.query_tables import SweepTables, select_markets, select_models
+from pipeline.query_select import select_markets, select_models
+from pipeline.query_tables import SweepTables
 from pipeline.store import Store
 from pipeline.store_read import read_sweeps
 from pipeline.vintages import Vintage, sweep_of, vintages_of

@@ -35,9 +35,8 @@ def query_sql(tables: SweepTables, sql: str) -> Table:
     ----------
     tables
         Tables that may be named: fits, params, starts, trajectories, validation, horizons, replicates,
-        intervals, directions, and what follows from them: comparison, akaike, stacking,
-        regimes, drift. Only those
-        named are built.
+        intervals, directions, and what follows from them: comparison, akaike, stacking, regimes, drift,
+        forecasts, forecast_bands. Only those named are built.
     sql
         One statement.
 

@@ -1,20 +1,18 @@
 """The result arrays of a sweep as flat tables: one row a fit, a parameter, a start, a share, an error."""
 
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 import icechunk
 import numpy as np
 import zarr
 
-from pipeline.errors import QueryError
 from pipeline.query_format import Table
 from pipeline.schema import STATISTIC_NAMES, Status, group_path, panel_path, sweep_path
 from pipeline.store_read import SweepInfo, open_arrays, open_attributes, read_labels
 
 Selection = np.ndarray | slice
-_ALL = slice(None)
+ALL_MARKETS = slice(None)
 _STATUS_NAMES = {int(status): status.name.lower() for status in Status}
 
 
@@ -59,6 +57,7 @@ class SweepTables:
         """All tables of what follows from what is stored, by name."""
         from pipeline.query_choice import akaike, regimes, stacking
         from pipeline.query_drift import drift_table
+        from pipeline.query_forecasts import forecast_bands, forecasts
         from pipeline.query_validation import comparisons
 
         return {
@@ -67,6 +66,8 @@ class SweepTables:
             "akaike": lambda: akaike(self),
             "stacking": lambda: stacking(self),
             "regimes": lambda: regimes(self),
+            "forecasts": lambda: forecasts(self),
+            "forecast_bands": lambda: forecast_bands(self),
         }
 
     def labels(self, axis: str) -> np.ndarray:
@@ -93,39 +94,39 @@ class SweepTables:
         attributes = open_attributes(self.session, group_path(self.info.name, "fits", model))
         return bool(attributes.get("is_truth", False))
 
-    def fits(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+    def fits(self, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
         """One row for every finished fit: model, form, response, market, window, status, the statistics."""
         return _stack([self._fits(model, markets) for model in models or self.info.models])
 
-    def params(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+    def params(self, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
         """One row for every parameter of every usable fit: value, stderr, at_bound, unit."""
         return _stack([self._params(model, markets) for model in models or self.info.models])
 
-    def starts(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+    def starts(self, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
         """One row for every start of every fit, with the cost it reached."""
         return _stack([self._starts(model, markets) for model in models or self.info.models])
 
-    def replicates(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+    def replicates(self, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
         """One row for every parameter of every bootstrap replicate."""
         return _stack([self._replicates(model, markets) for model in models or self.info.models])
 
-    def intervals(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+    def intervals(self, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
         """One row for every interval of every parameter: method, level, lower and upper end."""
         return _stack([self._intervals(model, markets) for model in models or self.info.models])
 
-    def directions(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+    def directions(self, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
         """One row for every direction that the data see badly: its strength, and what it means in words."""
         return _stack([self._directions(model, markets) for model in models or self.info.models])
 
-    def trajectories(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+    def trajectories(self, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
         """One row for every firm and period of every fit: share as calibrated, observed share and sales."""
         return _stack([self._trajectories(model, markets) for model in models or self.info.models])
 
-    def validation(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+    def validation(self, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
         """One row for every error of forecasts: model or baseline, market, window, future, metric."""
         return self._errors("error", ("model", "future", "metric"), models, markets)
 
-    def horizons(self, models: Sequence[str] | None = None, markets: Selection = _ALL) -> Table:
+    def horizons(self, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
         """One row for every error of one period ahead: as `validation`, with the step."""
         return self._errors("step_error", ("model", "future", "step", "metric"), models, markets)
 
@@ -254,113 +255,11 @@ class SweepTables:
         return _with_model(model, _long(axes, values, keep="share"))
 
 
-def select_markets(tables: SweepTables, wanted: Sequence[Any] | None) -> Selection:
-    """Find markets by their labels, given as they are or as text.
-
-    Raises
-    ------
-    QueryError
-        A market that the sweep does not have.
-    """
-    if not wanted:
-        return _ALL
-    places = {str(label): place for place, label in enumerate(tables.labels("market").tolist())}
-    unknown = [str(label) for label in wanted if str(label) not in places]
-    if unknown:
-        raise QueryError(
-            f"The sweep {tables.info.name} has no market {', '.join(unknown)}; it has {len(places)}, "
-            f"e.g. {', '.join(list(places)[:3])}."
-        )
-    return np.array(sorted({places[str(label)] for label in wanted}))
-
-
-def select_models(info: SweepInfo, pattern: str | None) -> tuple[str, ...]:
-    """Find models by a pattern with ``*``, ``?`` and ``[...]``.
-
-    Raises
-    ------
-    QueryError
-        Nothing matches.
-    """
-    found = tuple(model for model in info.models if _matches(model, pattern or "*"))
-    if not found:
-        raise QueryError(f"No model matches {pattern!r}; the sweep {info.name} has {', '.join(info.models)}.")
-    return found
-
-
-def query_table(
-    tables: SweepTables,
-    *,
-    market: Sequence[Any] | None = None,
-    model: str | None = None,
-    param: str | None = None,
-    window: str | None = None,
-    sort: str | None = None,
-    limit: int | None = None,
-) -> Table:
-    """Select fits, or the values of parameters when one is named; reads only the chunks needed.
-
-    Parameters
-    ----------
-    tables
-        Of the sweep asked.
-    market
-        Labels of markets; all when None.
-    model, param
-        Patterns (``investment-*``, ``discount*``). With a parameter there is one row for each of its values,
-        with the status and the information criteria of its fit; without, one row for each fit.
-    window
-        Name of the periods calibrated on.
-    sort
-        A column, descending with a leading dash.
-    limit
-        Rows at most.
-
-    Raises
-    ------
-    QueryError
-        Something that the sweep does not have.
-    """
-    models = select_models(tables.info, model)
-    markets = select_markets(tables, market)
-    table = tables.fits(models, markets)
-    if param is not None:
-        table = _select_params(tables.params(models, markets), table, param)
-    if window is not None:
-        if window not in tables.labels("window"):
-            known = ", ".join(map(str, tables.labels("window")))
-            raise QueryError(f"The sweep {tables.info.name} has no window {window!r}; it has {known}.")
-        table = table.take(table["window"] == window)
-    if sort is not None:
-        table = table.sorted(sort)
-    return table if limit is None else table.take(slice(max(limit, 0)))
-
-
 def status_names(codes: np.ndarray) -> np.ndarray:
     """Turn status codes into names, as objects; codes of newer versions into ``status_<code>``."""
     unique, places = np.unique(codes, return_inverse=True)
     names = [_STATUS_NAMES.get(int(code), f"status_{code}") for code in unique]
     return np.array(names, dtype=object)[places] if names else np.array([], dtype=object)
-
-
-def _select_params(params: Table, fits: Table, pattern: str) -> Table:
-    known = sorted(set(params["param"].tolist()))
-    matching = {name for name in known if _matches(name, pattern)}
-    if known and not matching:
-        raise QueryError(f"No parameter matches {pattern!r}; these models have {', '.join(known)}.")
-    params = params.take(np.array([name in matching for name in params["param"]], dtype=bool))
-    keys = zip(fits["model"], fits["market"].tolist(), fits["window"], strict=True)
-    places = {key: place for place, key in enumerate(keys)}
-    rows = zip(params["model"], params["market"].tolist(), params["window"], strict=True)
-    found = np.array([places[row] for row in rows], dtype=np.intp)
-    return Table(
-        {**params.columns, **{name: fits[name][found] for name in ("status", "aic", "aicc", "bic", "rmse")}}
-    )
-
-
-def _matches(name: str, pattern: str) -> bool:
-    # Names may hold brackets, which mean something else in a pattern.
-    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _read(array: zarr.Array, markets: Selection) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import QueryError
-from pipeline.query_tables import select_markets, select_models
+from pipeline.query_select import select_markets, select_models
 from pipeline.schema import Status
 
 if TYPE_CHECKING:

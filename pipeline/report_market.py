@@ -9,7 +9,7 @@ from pipeline.plots import draw_curves, draw_market
 from pipeline.plots_report import Estimates, draw_estimates
 from pipeline.plots_svg import inline_svg
 from pipeline.query_format import Table
-from pipeline.query_tables import select_markets
+from pipeline.query_select import select_markets
 from pipeline.report_blocks import Block, Picture, Section, Text, grid
 from pipeline.report_choice import Shown
 from pipeline.response_curves import response_curves
