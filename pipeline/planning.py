@@ -232,7 +232,7 @@ class _Pilot:
             if change.max() <= _AGREE * np.abs(following.efforts).max():
                 break
         worst, best = course.extremes()
-        own = between(self.end, target, self._snapped(own), worst, best)
+        own = self._snapped(between(self.end, target, own, worst, best))
         return self._solution(own, target, worst, best)
 
     def _snapped(self, own: Floats) -> Floats:

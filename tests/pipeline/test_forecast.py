@@ -10,12 +10,15 @@ import pytest
 
 from kernels.response import compose
 from kernels.shares import simulate_shares
+from pipeline import forecast as forecast_module
+from pipeline import open_store
 from pipeline.config_scenario import RivalsSection, Scenario, TotalSection
 from pipeline.config_settings import load_settings
 from pipeline.errors import ConfigError, QueryError
 from pipeline.forecast import forecast
 from pipeline.forecast_draws import Member, draw_parameters, share_out
 from pipeline.forecast_efforts import held_efforts, plan_efforts
+from pipeline.forecast_market import future_market
 from pipeline.forecast_path import ForecastError, simulate_ahead
 from pipeline.forecast_reaction import fit_rule
 from pipeline.forecast_response import ResponseAhead
@@ -334,6 +337,29 @@ firms:
   Z: {place: {add: 0.1, factor: 2}}
 rivals: {kind: watch}
 """
+
+
+def test_stored_forecasts_are_tables(shops):
+    made = forecast(shops, scenario(scenario="tables", uncertainty={"draws": 20}))
+    name = store_forecast(shops, made)
+    fresh = open_store(shops.store.location.url)
+    one = made.markets[0]
+    where = f"where forecast = '{name}' and market = '{one.market}' and firm = 'B' order by time"
+    rows = fresh.sql(f"select time, share, sales from forecasts {where}")
+    np.testing.assert_array_equal(rows["share"], one.share[:, 1])
+    np.testing.assert_array_equal(rows["time"].astype("datetime64[s]"), made.times)
+    bands = fresh.sql(f"select share from forecast_bands where quantile = 0.95 and {where[6:]}")
+    np.testing.assert_array_equal(bands["share"], one.share_quantile[-1][:, 1])
+
+
+def test_noise_upon_a_share_of_nothing(shops):
+    """Where the largest f takes the market, the shares of the others are 0, and stay so without a warning."""
+    market = future_market(shops, 1, shops.models[0], 3)
+    shares = np.zeros((2, 3, 4))
+    shares[..., 0] = 1.0
+    noisy = forecast_module._with_noise(shops, market, shares, np.random.default_rng(1))
+    np.testing.assert_allclose(noisy.sum(axis=2), 1.0)
+    assert noisy[..., 1:].max() < 1e-200
 
 
 def test_every_problem_of_a_scenario_is_reported_with_its_line(shops, tmp_path):

@@ -245,3 +245,25 @@ def test_too_many_unknowns_are_refused_before_work(plain):
     market = plain.plain_market([0.3, 0.7], [[0.1, 0.2]], kinds=["amount"], horizon=700)
     with pytest.raises(PlanError, match="700 unknowns"):
         plan(plain, market, target=0.35, bounds={"e0": [0, 1]})
+
+
+def test_a_share_that_comes_by_itself_is_held_by_the_least_there_is_to_spend(plain):
+    """Far above its share already, the firm need not pay for losing what it would gain."""
+    market = plain.plain_market([0.3, 0.7], [[0.2, 0.1], [0.1, 0.1]], horizon=6)
+    bounds = {"e0": [0.2, 0.4], "e1": [0.0, 0.4]}
+    hold = plan(plain, market, bounds=bounds).hold
+    np.testing.assert_array_equal(hold.own, [[0.2] * 6, [0.0] * 6])
+    assert not hold.binding
+    assert hold.reached > 0.3
+    found = plan(plain, market, target=0.31, bounds=bounds)
+    assert found.feasible
+    np.testing.assert_array_equal(found.plan.own, hold.own)
+    # A path that is asked for is followed, whatever it costs.
+    along = plan(plain, market, target=0.31, bounds=bounds | {"e0": [0.0, 0.4]}, path="linear")
+    assert along.plan.reached == pytest.approx(0.31, abs=1e-8)
+
+
+def test_efforts_at_a_bound_are_at_it(plain):
+    market = plain.plain_market([0.3, 0.7], [[0.2, 0.1], [0.1, 0.1]], beta=[1.0, 0.2], horizon=4)
+    own = plan(plain, market, target=0.4, bounds={"e0": [0, 0.5], "e1": [0, 0.5]}).plan.own
+    assert not ((own > 0) & (own < 1e-10)).any()
