@@ -15,6 +15,8 @@ from pipeline.query_format import Table
 _MARKETS = 3
 #: A share above the one that was asked for, and not by rounding.
 _MORE = 1e-8
+#: The difference of two investments is right to this part of them.
+_ROUNDING = 1e-12
 
 
 def forecast_table(made: Forecast) -> Table:
@@ -116,12 +118,16 @@ def _course(found: FlightPlan, solution: Solution) -> Table:
         "share": solution.course.share[:, place],
         "investment": solution.investment.own,
         "holding": solution.investment.holding,
-        "moving": solution.investment.moving,
+        "moving": _without_rounding(solution.investment.moving, solution.investment.own),
         "expenses": solution.expenses,
     }
     for effort, name in enumerate(found.efforts):
         columns[name] = solution.course.efforts[effort, :, place]
     return Table(columns)
+
+
+def _without_rounding(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(part) < _ROUNDING * np.abs(whole), 0.0, part)
 
 
 def game_table(found: Game) -> Table:

@@ -106,8 +106,9 @@ class ResponseAhead:
         """Add the slopes in terms that are the firm's own efforts of the period to those of the efforts."""
         names, total = self._market.efforts, slope[: len(self._market.efforts)].copy()
         for place, term in enumerate(self._market.terms, len(names)):
-            if not term.lag and term.rival is None and term.firm is not None and term.firm != GONE:
-                total[names.index(term.effort), :, term.firm] += slope[place, :, term.firm]
+            if not term.lag and term.rival is None and term.firm != GONE:
+                own = slice(None) if term.firm is None else term.firm
+                total[names.index(term.effort), :, own] += slope[place, :, own]
         return total
 
     def _with_terms(self, efforts: Floats, active: NDArray[np.bool_]) -> Floats:

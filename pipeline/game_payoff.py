@@ -122,6 +122,11 @@ class Table:
                 money += efforts[place] * self.market.reference_sales
         return money
 
+    @property
+    def has_gradient(self) -> bool:
+        """Whether `gradient` gives it: in the long run, where efforts act on the firm's own f alone."""
+        return self.steady and not self.market.reaches_out
+
     def gradient(self, strategies: Floats, firm: int) -> tuple[float, Floats]:
         """Payoff of one firm in the long run, and its derivative (L,) in the firm's own strategy.
 

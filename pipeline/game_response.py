@@ -80,7 +80,7 @@ def best_response(
     for place in dict.fromkeys([0, *order[:_SEARCHES].tolist()]):
         if losses[place] >= _REFUSED:
             continue
-        jacobian = slope if table.steady else "3-point"
+        jacobian = slope if table.has_gradient else "3-point"
         found = minimize(
             loss, points[place], jac=jacobian, bounds=bounds, method="L-BFGS-B", options=_OPTIONS
         )

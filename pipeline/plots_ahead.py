@@ -144,6 +144,7 @@ def draw_plan(found: "FlightPlan", past: MarketArrays) -> Figure:
     money.step(found.times, found.plan.expenses, where="mid", color="C0")
     money.step(found.times, found.hold.expenses, where="mid", color="C1", linestyle="--")
     money.set_title("expenses per period", fontsize=9)
+    money.set_ylim(bottom=min(0.0, money.get_ylim()[0]))
     for axes, effort in zip(panels[2:], levers, strict=False):
         axes.plot(times, past.efforts[effort, seen, own], **_SEEN)
         axes.step(found.times, found.plan.course.efforts[effort, :, found.place], where="mid", color="C0")
@@ -157,5 +158,4 @@ def draw_plan(found: "FlightPlan", past: MarketArrays) -> Figure:
 def _tidy(axes: "Axes") -> None:
     axes.tick_params(labelsize=7)
     axes.tick_params(axis="x", rotation=30)
-    if axes.get_ylim()[0] > 0.0:
-        axes.set_ylim(bottom=0.0)
+    axes.locator_params(axis="y", nbins=5)

@@ -13,9 +13,11 @@ from pipeline.config_planning import PlanSettings
 from pipeline.errors import QueryError
 from pipeline.forecast_market import future_market
 from pipeline.forecast_response import ResponseAhead
-from pipeline.game import play
+from pipeline.game import lay_table
+from pipeline.game_response import best_response
 from pipeline.panel_market import market_arrays
 from pipeline.planning import flight_plan
+from pipeline.planning_budget import steady_market
 from pipeline.stored_fit import rebuild_model
 
 HERE = Path(__file__).parent
@@ -119,7 +121,25 @@ def test_plans_leave_out_models_whose_efforts_act_on_others(shops):
 
 
 def test_games_are_played_with_terms_too(shops):
+    """The best response is one: nothing near it pays more."""
     settings = GameSettings(model="investment-all", players=["A"], starts=1, rounds=3)
-    found = play(shops, settings)
-    assert np.isfinite(found.outcome.payoff).all()
-    assert found.gain[0] >= 0.0
+    market = future_market(shops, 1, "investment-all", 1)
+    table, low, high, present = lay_table(market, settings, np.array([5e7]))
+    assert not table.has_gradient, "what it does acts on rivals"
+    answer = best_response(table, present, 0, low, high)
+    assert answer.payoff >= table.outcome(present).payoff[0]
+    for step in np.eye(len(low)) * (high - low)[:, None] * 0.02:
+        for sign in (-1, 1):
+            near = present.copy()
+            near[:, 0] = np.clip(answer.strategy + sign * step, low, high)
+            assert table.outcome(near).payoff[0] <= answer.payoff * (1 + 1e-9) + 1e-6
+
+
+def test_lags_are_the_present_in_the_long_run(shops):
+    market = steady_market(future_market(shops, 1, "investment-all", 1))
+    twice = replace(market, history=market.history * 2.0)
+    efforts = np.full((2, 1, 4), 0.05)
+    np.testing.assert_array_equal(
+        ResponseAhead(market, market.theta).evaluate(efforts),
+        ResponseAhead(twice, market.theta).evaluate(efforts),
+    )
