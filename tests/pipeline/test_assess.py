@@ -1,5 +1,7 @@
 """Forecasts of calibrated models: what they may know, where they start, and how far they spread."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -83,12 +85,7 @@ def test_who_enters_later_keeps_the_efforts_it_enters_with():
     market = market_of()
     active = market.active.copy()
     active[:32, 2] = False
-    late = carry_forward(
-        MarketArrays(
-            *[*(getattr(market, name) for name in market.__dataclass_fields__ if name != "active"), active]
-        ),
-        30,
-    )
+    late = carry_forward(replace(market, active=active), 30)
     assert np.isnan(late.efforts[:, 31, 2]).all()
     np.testing.assert_array_equal(late.efforts[:, 36, 2], market.efforts[:, 32, 2])
 

@@ -139,8 +139,7 @@ def test_workers_read_the_same_population(report, folder):
         )
 
 
-def test_a_pooled_model_is_queried_and_drawn_but_not_forecast(report):
-    from pipeline.errors import QueryError
+def test_a_pooled_model_is_queried_drawn_and_forecast(report):
     from pipeline.forecast_market import future_market
     from pipeline.query import open_store
     from pipeline.response_curves import response_curves
@@ -151,8 +150,11 @@ def test_a_pooled_model_is_queried_and_drawn_but_not_forecast(report):
     (curve,) = response_curves(results, 3, "investment-own-pooled", points=5)
     assert curve.effort == "price"
     assert (np.diff(curve.value) < 0.0).all()
-    with pytest.raises(QueryError, match="without lag, own and cross"):
-        future_market(results, 3, "investment-own-pooled", 2)
+    ahead = future_market(results, 3, "investment-own-pooled", 2)
+    fits = results.fits("investment-own-pooled").value.sel(market=3, window="all")
+    at = dict(zip(ahead.names, ahead.theta.tolist(), strict=True))
+    assert at["price"] == fits.sel(param="price").item()
+    assert len(ahead.times) == 2
 
 
 def fake_fits(value, stderr, names, factor=np.nan):
