@@ -78,10 +78,13 @@ def residual_space(data: MarketData) -> ResidualSpace:
     basis = np.zeros((n_periods, n_firms, max(n_firms - 1, 0)))
     row = np.full((n_periods, max(n_firms - 1, 0)), -1, dtype=np.int64)
     position = 0
+    # Most periods have the same number of firms.
+    bases = {size: helmert_basis(size).T for size in set(active.sum(axis=1).tolist()) if size}
     for period, present in enumerate(active):
         firms = np.flatnonzero(present)
         count = max(firms.size - 1, 0)
-        basis[period, firms, :count] = helmert_basis(firms.size).T
+        if count:
+            basis[period, firms, :count] = bases[firms.size]
         row[period, :count] = np.arange(position, position + count)
         position += count
     elapsed = np.cumsum(np.asarray(data.duration, dtype=np.float64))[data.first :]

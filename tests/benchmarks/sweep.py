@@ -74,10 +74,10 @@ def _run(folder, n_markets, form, cluster):
     return end - start, end - work, inside
 
 
-def sweep(n_markets=2000):
+def sweep(n_markets=5000, forms=("investment", "scaled", "proportional")):
     """Print calibrations a second of whole sweeps, the gain of a second worker, and the overhead."""
     print(f"sweeps of {n_markets} markets, {N_STARTS} starts each; seconds of wall time")
-    for form in ("investment", "scaled", "proportional"):
+    for form in forms:
         with tempfile.TemporaryDirectory() as folder:
             _run(folder, 8, form, {"kind": "local", "workers": 2})  # compiles, and warms the disk
             found = {
