@@ -12,6 +12,7 @@ from kernels.catalogue import Curve
 from kernels.response import ResponseError
 from pipeline.adjustment import adjustment_rate
 from pipeline.config import FitSection, UncertaintySection, Variant
+from pipeline.config_parameters import JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.covariance import correlation_of
 from pipeline.model import MarketModel, build_model, first_periods, market_data
 from pipeline.panel_market import MarketArrays
@@ -237,13 +238,12 @@ def _adjustment_rate(model: MarketModel, theta: Vector, share: Matrix, fitted: s
     data = model.data
     response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
     values = dict(zip(model.names, theta.tolist(), strict=True))
-    scale = {"investment": 0.0, "proportional": 1.0}
     rate = adjustment_rate(
         response[fitted],
         share,
         data.total_sales[fitted],
-        jump_price=values["jump_price"],
-        returns_to_scale=scale.get(model.variant.form, values["returns_to_scale"]),
+        jump_price=values[JUMP_PRICE],
+        returns_to_scale=values[RETURNS_TO_SCALE],
         reference_sales=float(data.reference_sales),
     )
     return float(np.average(rate, weights=data.duration[fitted]))

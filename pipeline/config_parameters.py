@@ -10,6 +10,8 @@ from pipeline.config_variants import Variant
 
 JUMP_PRICE = "jump_price"
 RETURNS_TO_SCALE = "returns_to_scale"
+FIXED_RETURNS: Mapping[str, float] = {"investment": 0.0, "proportional": 1.0}
+"""γ of the forms that fix it; the others estimate it."""
 CONSTANT = "constant"
 """The constant term of f; with firm effects followed by the firm: ``constant.Acme``."""
 INITIAL = "initial"

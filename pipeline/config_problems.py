@@ -88,16 +88,6 @@ def path_in(content: Any, location: tuple[int | str, ...]) -> Path:
     return tuple(path)
 
 
-def value_at(content: Any, path: Path) -> Any:
-    """Look up a path; None when there is nothing."""
-    for part in path:
-        try:
-            content = content[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return content
-
-
 def translate(
     errors: Iterable[ErrorDetails], document: Document, root: type[BaseModel] = Study
 ) -> dict[Path, Problem]:

@@ -4,11 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.query_tables import SweepTables
-from pipeline.schema import Status
+from pipeline.schema import is_usable
 
 Floats = NDArray[np.float64]
 
-_USABLE = [int(code) for code in Status if code.usable]
 _STATISTICS = ("aicc", "rmse")
 
 
@@ -37,7 +36,7 @@ class Estimates:
         """Give value and stderr (market, param), aicc and rmse (market,); nan where a fit is not usable."""
         if model not in self._read:
             arrays = self.tables.arrays(model)
-            usable = np.isin(np.asarray(arrays["status"][:, 0]), _USABLE)
+            usable = is_usable(arrays["status"][:, 0])
             names = [str(name) for name in self.tables.labels("stat")]
             packed = np.asarray(arrays["statistic"][:, 0])
             found = {name: np.asarray(arrays[name][:, 0]) for name in ("value", "stderr")}

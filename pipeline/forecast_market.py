@@ -13,8 +13,8 @@ from pipeline.config_terms import Term, response_terms
 from pipeline.errors import QueryError
 from pipeline.forecast_time import future_labels, gap_before
 from pipeline.model import MarketModel
-from pipeline.panel_market import MarketArrays, market_arrays
-from pipeline.stored_fit import rebuild_model, stored_estimates
+from pipeline.panel_market import MarketArrays
+from pipeline.stored_fit import read_fit
 from pipeline.terms import terms_among
 
 if TYPE_CHECKING:
@@ -158,11 +158,8 @@ def future_market(
     QueryError
         No such model, no usable fit, or fewer than two firms left.
     """
-    panel = results.panel()
-    arrays = market_arrays(panel, market)
-    efforts = tuple(map(str, panel["effort"].values))
-    problem = rebuild_model(results, model, arrays, efforts)
-    theta, covariance = stored_estimates(results, arrays.market, model, problem)
+    fit = read_fit(results, market, model)
+    panel, arrays, efforts, problem = fit.panel, fit.arrays, fit.efforts, fit.problem
     present = arrays.active[-1]
     if present.sum() < 2:
         raise QueryError(f"Market {market} has fewer than two firms in its last period: nothing can move.")
@@ -182,10 +179,10 @@ def future_market(
         terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
         spec=_restricted(problem, present),
         names=problem.names,
-        theta=theta,
+        theta=fit.theta,
         lower=problem.lower,
         upper=problem.upper,
-        covariance=covariance,
+        covariance=fit.covariance,
         reference_sales=problem.data.reference_sales,
         history=np.ascontiguousarray(np.where(arrays.active, arrays.efforts, 0.0)[..., present]),
         active=np.ascontiguousarray(arrays.active[:, present]),

@@ -10,6 +10,7 @@ from pipeline.config import FitSection, Variant
 from pipeline.config_catalogue import SHARED_NAMES
 from pipeline.config_parameters import (
     CONSTANT,
+    FIXED_RETURNS,
     INITIAL,
     JUMP_PRICE,
     RETURNS_TO_SCALE,
@@ -117,11 +118,7 @@ def _jump_price(variant: Variant, reference_sales: float) -> Quantity:
 
 def _returns_to_scale(variant: Variant) -> Quantity:
     gamma = Quantity(RETURNS_TO_SCALE, "1", 0.0, _LARGEST_RETURNS, 0.5, 0.05, 1.2, True)
-    return (
-        gamma
-        if variant.form == "scaled"
-        else gamma.held({"investment": 0.0, "proportional": 1.0}[variant.form])
-    )
+    return gamma.held(FIXED_RETURNS[variant.form]) if variant.form in FIXED_RETURNS else gamma
 
 
 def _initial_shares(market: MarketArrays) -> list[Quantity]:

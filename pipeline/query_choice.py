@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.adjustment import half_life
+from pipeline.config_parameters import FIXED_RETURNS, RETURNS_TO_SCALE
 from pipeline.metrics import average
 from pipeline.model_choice import akaike_weights, regime, stacking_weights
 from pipeline.query_format import Table
 from pipeline.query_validation import kinds, read_losses
-from pipeline.schema import Status
+from pipeline.schema import is_usable
 from pipeline.validation import GIVEN, ROLLING
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ _LEVEL = 0.95
 _Z95 = 1.959963984540054
 # Methods of intervals, those first whose coverage suffers least from correlated errors.
 _TRUST = ("autoregressive", "bootstrap", "mcmc", "hac", "profile", "covariance")
-_ASSUMED = {"investment": 0.0, "proportional": 1.0}
-_RETURNS = "returns_to_scale"
 
 
 def akaike(tables: "SweepTables") -> Table:
@@ -182,7 +181,7 @@ def _first_window(tables: "SweepTables") -> dict[str, NDArray[np.float64]]:
     for model in tables.info.models:
         arrays = tables.arrays(model)
         packed.append(np.asarray(arrays["statistic"][:, 0]))
-        usable.append(np.isin(arrays["status"][:, 0], [int(code) for code in Status if code.usable]))
+        usable.append(is_usable(arrays["status"][:, 0]))
     values = np.where(np.stack(usable)[..., None], np.stack(packed), np.nan)
     wanted = (*CRITERIA, "adjustment_rate")
     missing = np.full(values.shape[:2], np.nan)
@@ -196,9 +195,9 @@ def _returns_to_scale(
     form = tables.form_of(model)
     names = [str(name) for name in tables.params_of(model)]
     missing = np.full(len(tables.labels("market")), np.nan)
-    if form in _ASSUMED or _RETURNS not in names:
-        return np.full(missing.size, _ASSUMED.get(form, np.nan)), missing, missing, True
-    arrays, place = tables.arrays(model), names.index(_RETURNS)
+    if form in FIXED_RETURNS or RETURNS_TO_SCALE not in names:
+        return np.full(missing.size, FIXED_RETURNS.get(form, np.nan)), missing, missing, True
+    arrays, place = tables.arrays(model), names.index(RETURNS_TO_SCALE)
     gamma = np.asarray(arrays["value"][:, 0, place])
     if "interval" in arrays:
         methods = [str(name) for name in tables.labels("interval_method")]

@@ -12,7 +12,7 @@ from pipeline.query_format import Table
 from pipeline.query_tables import SweepTables, status_names
 from pipeline.query_trust import summarise_correlation, summarise_directions
 from pipeline.query_validation import all_metrics, by_horizon, comparisons, kinds, read_losses
-from pipeline.schema import Status, panel_path
+from pipeline.schema import Status, is_usable, panel_path
 from pipeline.store_read import SweepInfo
 from pipeline.validation import ROLLING
 
@@ -115,7 +115,7 @@ class _Cubes:
         names = [str(name) for name in tables.labels("stat")]
         arrays = [tables.arrays(model) for model in self.info.models]
         self.status = np.stack([np.asarray(array["status"][...]) for array in arrays])
-        self.usable = np.isin(self.status[:, :, 0], [int(code) for code in Status if code.usable])
+        self.usable = is_usable(self.status[:, :, 0])
         packed = np.stack([np.asarray(array["statistic"][:, 0]) for array in arrays])
         packed = np.where(self.usable[..., None], packed, np.nan)
         self.statistic = {name: packed[..., place] for place, name in enumerate(names)}

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.errors import QueryError
 from pipeline.query_select import select_markets, select_models
-from pipeline.schema import Status
+from pipeline.schema import is_usable
 
 if TYPE_CHECKING:
     from pipeline.query import ResultStore
@@ -67,7 +67,7 @@ def choose(
     if chosen is None:
         return Shown(None, (), 0)
     fits = results.fits(chosen).isel(window=0)
-    usable = np.isin(fits["status"].values, [int(code) for code in Status if code.usable])
+    usable = is_usable(fits["status"].values)
     if markets:
         places = [place for place in _places(results, markets) if usable[place]]
         return Shown(chosen, tuple((labels[place], "as asked") for place in places), int(usable.sum()))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.model import MarketModel
-from pipeline.panel_market import MarketArrays, market_arrays
-from pipeline.stored_fit import rebuild_model, stored_estimates
+from pipeline.panel_market import MarketArrays
+from pipeline.stored_fit import StoredFit, read_fit
 
 if TYPE_CHECKING:
     from pipeline.query import ResultStore
@@ -81,29 +81,24 @@ def response_curves(
     QueryError
         The sweep has no such model, or this market has no usable fit of it.
     """
-    panel = results.panel()
-    arrays = market_arrays(panel, market)
-    efforts = tuple(map(str, panel["effort"].values))
-    problem = rebuild_model(results, model, arrays, efforts)
-    theta, covariance = stored_estimates(results, market, model, problem)
-    units = dict(zip(efforts, map(str, panel["unit"].values), strict=True)) if "unit" in panel else {}
+    fit = read_fit(results, market, model)
+    labelled = "unit" in fit.panel
+    units = dict(zip(fit.efforts, map(str, fit.panel["unit"].values), strict=True)) if labelled else {}
     return tuple(
-        _curve(problem, arrays, place, name, units.get(name, "1"), theta, covariance, points, relative)
-        for place, name in enumerate(efforts)
+        _curve(fit, place, name, units.get(name, "1"), points, relative)
+        for place, name in enumerate(fit.efforts)
     )
 
 
 def _curve(
-    problem: MarketModel,
-    arrays: MarketArrays,
+    fit: StoredFit,
     place: int,
     name: str,
     unit: str,
-    theta: np.ndarray,
-    covariance: np.ndarray,
     points: int,
     relative: bool,
 ) -> ResponseCurve:
+    problem, arrays, theta, covariance = fit.problem, fit.arrays, fit.theta, fit.covariance
     seen = arrays.efforts[:, arrays.active]
     level = np.linspace(seen[place].min(), seen[place].max(), points)
     wanted = np.append(level, np.median(seen[place])) if relative else level

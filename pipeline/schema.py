@@ -47,6 +47,7 @@ from pipeline.schema_catalogue import (
     Status,
     SweepState,
     Variable,
+    is_usable,
     pack_statistics,
 )
 
@@ -73,6 +74,7 @@ __all__ = [
     "Variable",
     "chunk_shape",
     "group_path",
+    "is_usable",
     "layout_bytes",
     "pack_statistics",
     "panel_path",

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 Group = Literal["fits", "trajectories", "validation", "forecasts", "drift"]
 
@@ -36,6 +37,11 @@ class Status(IntEnum):
     def usable(self) -> bool:
         """Whether parameter values are stored for this fit."""
         return self in (Status.CONVERGED, Status.EVALUATIONS_EXHAUSTED)
+
+
+def is_usable(codes: Any) -> NDArray[np.bool_]:
+    """Tell of every status code of an array (or array of a store) whether it is that of a usable fit."""
+    return np.isin(np.asarray(codes), [int(status) for status in Status if status.usable])
 
 
 _SENTENCES = {

@@ -13,6 +13,7 @@ Matrix = NDArray[np.float64]
 # Correlations at which the expected one is computed; between them it is nearly straight. Beyond the last one,
 # errors are hardly to be told from a trend, and the variance that the fit took out of them is a guess.
 _GRID = np.array([-0.9, -0.6, -0.3, 0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.88, 0.95])
+_WHITE = int(np.flatnonzero(_GRID == 0.0)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,7 @@ def measure_serial_correlation(
     last = int(np.argmax(ratio)) + 1
     coefficient = float(np.interp(found, ratio[:last], _GRID[:last]))
     _, kept = _expected(space, overlap, taken, coefficient)
-    white = _expected(space, overlap, taken, 0.0)
-    significant = abs(found - white[0] / white[1]) > 1.96 / np.sqrt(max(degrees, 1.0))
+    significant = abs(found - ratio[_WHITE]) > 1.96 / np.sqrt(max(degrees, 1.0))
     factor = (1.0 - coefficient**2) / (1.0 + coefficient**2)
     return SerialCorrelation(coefficient, square / max(kept, 1e-12), max(degrees * factor, 1.0), significant)
 

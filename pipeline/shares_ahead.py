@@ -13,8 +13,6 @@ from pipeline.panel_market import MarketArrays
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-_GAMMA = {"investment": 0.0, "proportional": 1.0}
-
 
 def forecast_shares(
     model: MarketModel, theta: Vector, market: MarketArrays, origin: int, initial: str, state: str
@@ -90,7 +88,7 @@ class OneStep:
         values = dict(zip(model.names, theta.tolist(), strict=True))
         self.settings: dict[str, Any] = {
             "jump_price": values[JUMP_PRICE],
-            "returns_to_scale": _GAMMA.get(model.variant.form, values[RETURNS_TO_SCALE]),
+            "returns_to_scale": values[RETURNS_TO_SCALE],
             "reference_sales": float(model.data.reference_sales),
         }
 

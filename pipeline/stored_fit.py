@@ -1,5 +1,6 @@
 """A calibrated model read back from a store: composed again from the study, with the stored estimates."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,9 +9,11 @@ from pipeline.config import Study
 from pipeline.config_catalogue import own_curves
 from pipeline.errors import QueryError
 from pipeline.model import MarketModel, build_model
-from pipeline.panel_market import MarketArrays
+from pipeline.panel_market import MarketArrays, market_arrays
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from pipeline.query import ResultStore
 
 
@@ -44,6 +47,49 @@ def rebuild_model(
     if model not in variants:
         raise QueryError(f"The study of the sweep {results.sweep.name} has no model {model}.")
     return build_model(variants[model], arrays, efforts, study.fit, own_curves(study.curves))
+
+
+@dataclass(frozen=True, eq=False)
+class StoredFit:
+    """The fit of a model to all periods of one market, as stored, and what it was made from.
+
+    Attributes
+    ----------
+    panel : Dataset
+        Of the sweep, lazy.
+    arrays : MarketArrays
+    efforts : tuple of str
+        Names along the effort axis.
+    problem : MarketModel
+        Of P parameters.
+    theta : (P,) array
+    covariance : (P, P) array
+        See `stored_estimates`.
+    """
+
+    panel: "xr.Dataset"
+    arrays: MarketArrays
+    efforts: tuple[str, ...]
+    problem: MarketModel
+    theta: np.ndarray
+    covariance: np.ndarray
+
+
+def read_fit(results: "ResultStore", market: Any, model: str) -> StoredFit:
+    """Read the fit of a model to all periods of a market, ready to be evaluated.
+
+    Raises
+    ------
+    QueryError
+        The sweep has no such model, or this market has no usable fit of it.
+    """
+    panel = results.panel()
+    arrays = market_arrays(panel, market)
+    efforts = tuple(map(str, panel["effort"].values))
+    problem = rebuild_model(results, model, arrays, efforts)
+    return StoredFit(
+        panel, arrays, efforts, problem, *stored_estimates(results, arrays.market, model, problem)
+    )
 
 
 def stored_estimates(
