@@ -18,11 +18,11 @@ from pipeline.model import MarketModel, build_model, first_periods, market_data
 from pipeline.panel_market import MarketArrays
 from pipeline.priors import Belief, prior_of
 from pipeline.refine import Refined, RefineSettings, refine
-from pipeline.schema import Status
 from pipeline.scores import fit_rmse
 from pipeline.screen import n_effective, screen
 from pipeline.shrinkage import choose_factor
 from pipeline.starts import distinct, sample_starts
+from pipeline.status import Status
 from pipeline.uncertainty import Uncertainty, assess_uncertainty
 from pipeline.warm_start import insert_known
 

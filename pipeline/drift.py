@@ -84,6 +84,19 @@ class Drift:
     alarm: bool
     thresholds: ThresholdsSection
 
+    def market_arrays(self) -> dict[str, np.ndarray]:
+        """Arrays over the markets alone, by the names that the store knows."""
+        return {"best_before": self.best_before, "best_now": self.best_now, "drifted": self.drifted}
+
+    def model_arrays(self) -> dict[str, dict[str, np.ndarray]]:
+        """Arrays of each model, by the names that the store knows."""
+        return {model: vars(found) for model, found in self.models.items()}
+
+    def attributes(self) -> dict[str, Any]:
+        """Plain facts to store beside the arrays."""
+        thresholds = self.thresholds.model_dump(mode="json")
+        return {"since": self.since, "alarm": self.alarm, "thresholds": thresholds}
+
 
 def compute_drift(since: str, old: "ResultStore", new: "ResultStore", thresholds: ThresholdsSection) -> Drift:
     """Compare two vintages, the fits to all periods.

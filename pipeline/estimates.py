@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.query_tables import SweepTables
-from pipeline.schema import is_usable
+from pipeline.status import is_usable
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import QueryError
 from pipeline.forecast_market import FutureMarket
-from pipeline.schema import Status
+from pipeline.status import Status
 
 if TYPE_CHECKING:
     from pipeline.query import ResultStore

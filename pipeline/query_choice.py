@@ -11,7 +11,7 @@ from pipeline.metrics import average
 from pipeline.model_choice import akaike_weights, regime, stacking_weights
 from pipeline.query_format import Table
 from pipeline.query_validation import kinds, read_losses
-from pipeline.schema import is_usable
+from pipeline.status import is_usable
 from pipeline.validation import GIVEN, ROLLING
 
 if TYPE_CHECKING:

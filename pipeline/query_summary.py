@@ -12,7 +12,8 @@ from pipeline.query_format import Table
 from pipeline.query_tables import SweepTables, status_names
 from pipeline.query_trust import summarise_correlation, summarise_directions
 from pipeline.query_validation import all_metrics, by_horizon, comparisons, kinds, read_losses
-from pipeline.schema import Status, is_usable, panel_path
+from pipeline.schema import panel_path
+from pipeline.status import Status, is_usable
 from pipeline.store_read import SweepInfo
 from pipeline.validation import ROLLING
 

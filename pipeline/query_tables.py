@@ -8,7 +8,8 @@ import numpy as np
 import zarr
 
 from pipeline.query_format import Table
-from pipeline.schema import STATISTIC_NAMES, Status, group_path, panel_path, sweep_path
+from pipeline.schema import STATISTIC_NAMES, group_path, panel_path, sweep_path
+from pipeline.status import Status
 from pipeline.store_read import SweepInfo, open_arrays, open_attributes, read_labels
 
 Selection = np.ndarray | slice

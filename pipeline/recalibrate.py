@@ -17,7 +17,8 @@ from pipeline.methods import Methods
 from pipeline.panel_findings import Problems
 from pipeline.query import ResultStore
 from pipeline.run import RunReport, run_panel
-from pipeline.schema import CONTENT_HASH, LOGICAL_DATE, SINCE, Status, SweepState, group_path, sweep_name
+from pipeline.schema import CONTENT_HASH, LOGICAL_DATE, SINCE, SweepState, group_path, sweep_name
+from pipeline.status import Status
 from pipeline.store import Location, Store, Sweep
 from pipeline.store_lock import recalibration_held
 from pipeline.store_read import SweepInfo, open_arrays, read_sweeps
@@ -155,7 +156,8 @@ def _publish(
             store = Store.open(study.store_location)
             old, new = (ResultStore(store, sweep=one) for one in (before.info.name, sweep.name))
             drift.append(compute_drift(since, old, new, study.recalibration.thresholds))
-            sweep.write_drift(drift[0])
+            found = drift[0]
+            sweep.write_drift(found.market_arrays(), found.model_arrays(), found.attributes())
 
     run = run_panel(
         study,

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.errors import QueryError
 from pipeline.query_select import select_markets, select_models
-from pipeline.schema import is_usable
+from pipeline.status import is_usable
 
 if TYPE_CHECKING:
     from pipeline.query import ResultStore

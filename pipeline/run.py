@@ -18,7 +18,8 @@ from pipeline.interrupt import stop_on_signals
 from pipeline.methods import Methods, default_methods
 from pipeline.plan import BLOCK_BYTES, Plan, Task, plan
 from pipeline.pooling import population_of_fits
-from pipeline.schema import CONTENT_HASH, Status, SweepState, sweep_name
+from pipeline.schema import CONTENT_HASH, SweepState, sweep_name
+from pipeline.status import Status
 from pipeline.store import Store, Sweep, write_chunk
 from pipeline.study_panel import open_study_panel
 from pipeline.watcher import Watcher

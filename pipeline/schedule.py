@@ -25,7 +25,8 @@ from pipeline.methods import Methods
 from pipeline.recalibrate import RecalibrationReport, recalibrate_study
 from pipeline.schedule_log import JsonLog, LogWatcher
 from pipeline.schedule_units import schedule_of
-from pipeline.schema import LOGICAL_DATE, Status
+from pipeline.schema import LOGICAL_DATE
+from pipeline.status import Status
 from pipeline.store import Store
 from pipeline.vintages import is_vintage, vintages_of
 

@@ -1,6 +1,7 @@
 """Drift beside the fits of a vintage: written whole, once, before the vintage is published."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
 import icechunk
 import numpy as np
@@ -9,14 +10,31 @@ import zarr
 from pipeline.schema_drift import DRIFT_VARIABLES, MARKET_VARIABLES, drift_path
 from pipeline.store_layout import create_array, write_coordinate
 
-if TYPE_CHECKING:
-    from pipeline.drift import Drift
-
 _CHUNK_BYTES = 4_000_000
 
 
-def write_drift(session: icechunk.Session, sweep: str, drift: "Drift") -> None:
-    """Write what has drifted into a writable session; nothing when it is there already."""
+def write_drift(
+    session: icechunk.Session,
+    sweep: str,
+    markets: Mapping[str, np.ndarray],
+    models: Mapping[str, Mapping[str, np.ndarray]],
+    attributes: Mapping[str, Any],
+) -> None:
+    """Write what has drifted into a writable session; nothing when it is there already.
+
+    Parameters
+    ----------
+    session
+        Writable.
+    sweep
+        The vintage.
+    markets
+        By the names in `pipeline.schema_drift.MARKET_VARIABLES`, each of shape (L,).
+    models
+        For each model, by the names in `pipeline.schema_drift.DRIFT_VARIABLES`.
+    attributes
+        Plain JSON values.
+    """
     path = drift_path(sweep)
     try:
         zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
@@ -24,21 +42,16 @@ def write_drift(session: icechunk.Session, sweep: str, drift: "Drift") -> None:
         pass
     else:
         return
-    attributes = {
-        "since": drift.since,
-        "alarm": drift.alarm,
-        "thresholds": drift.thresholds.model_dump(mode="json"),
-    }
-    group = zarr.create_group(session.store, path=path, zarr_format=3, attributes=attributes)
+    group = zarr.create_group(session.store, path=path, zarr_format=3, attributes=dict(attributes))
     for variable in MARKET_VARIABLES:
-        values = np.asarray(getattr(drift, variable.name))
+        values = np.asarray(markets[variable.name])
         described = {"long_name": variable.long_name, "units": variable.units}
         labels = values.astype(np.int8) if values.dtype.kind == "b" else values
         write_coordinate(group, variable.name, variable.dims, labels, described)
-    for model, found in drift.models.items():
+    for model, arrays in models.items():
         own = zarr.create_group(session.store, path=drift_path(sweep, model), zarr_format=3)
         for variable in DRIFT_VARIABLES:
-            values = np.ascontiguousarray(getattr(found, variable.name), dtype=variable.dtype)
+            values = np.ascontiguousarray(arrays[variable.name], dtype=variable.dtype)
             rows = max(_CHUNK_BYTES // max(values[:1].nbytes, 1), 1)
             chunks = (min(rows, max(len(values), 1)), *(max(size, 1) for size in values.shape[1:]))
             create_array(own, variable, values.shape, chunks)[...] = values

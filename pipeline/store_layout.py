@@ -13,11 +13,11 @@ from pipeline.schema import (
     STATISTICS,
     Group,
     ModelLayout,
-    Status,
     SweepLayout,
     Variable,
     chunk_shape,
 )
+from pipeline.status import Status
 
 
 def create_sweep_arrays(group: zarr.Group, layout: SweepLayout) -> None:

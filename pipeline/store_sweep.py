@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import icechunk
+import numpy as np
 import zarr
 from zarr.core.sync import sync
 
@@ -16,9 +17,6 @@ from pipeline.store_lock import refs_locked, sweep_held
 from pipeline.store_population import Populations, has_population, write_population
 from pipeline.store_read import SweepInfo, open_dataset, read_sweep
 from pipeline.store_write import Fork, Written
-
-if TYPE_CHECKING:
-    from pipeline.drift import Drift
 
 
 class Sweep:
@@ -108,13 +106,21 @@ class Sweep:
         self._template = None
         return snapshot
 
-    def write_drift(self, drift: "Drift") -> str:
-        """Write how far this vintage is from the one before, once; returns the snapshot."""
+    def write_drift(
+        self,
+        markets: Mapping[str, np.ndarray],
+        models: Mapping[str, Mapping[str, np.ndarray]],
+        attributes: Mapping[str, Any],
+    ) -> str:
+        """Write how far this vintage is from the one before, once; returns the snapshot.
+
+        Takes what `pipeline.store_drift.write_drift` takes.
+        """
         return transact(
             self._location,
             self._repository,
-            lambda session: write_drift(session, self.name, drift),
-            f"{self.name}: drift since {drift.since}",
+            lambda session: write_drift(session, self.name, markets, models, attributes),
+            f"{self.name}: drift since {attributes['since']}",
         )
 
     def merge_and_commit(

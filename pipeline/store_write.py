@@ -9,7 +9,8 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.schema import VARIABLE, Group, Status, group_path
+from pipeline.schema import VARIABLE, Group, group_path
+from pipeline.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +153,5 @@ def _check_array(name: str, target: zarr.Array, markets: slice, values: np.ndarr
         if unknown or np.any(values == Status.PENDING):
             raise StoreError(
                 f"Got status codes {unknown or [0]}; a finished fit has a code of "
-                "pipeline.schema.Status other than 0."
+                "pipeline.status.Status other than 0."
             )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pipeline.config import Study, Variant
 from pipeline.methods import Arrays, Methods
 from pipeline.plan import Task
-from pipeline.schema import Group, Status, SweepLayout
+from pipeline.schema import Group, SweepLayout
+from pipeline.status import Status
 from pipeline.store import Fork, open_panel, write_chunk
 from pipeline.store_carry import read_carried
 from pipeline.store_population import read_population

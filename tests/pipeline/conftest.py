@@ -12,7 +12,8 @@ import xarray as xr
 from kernels.shares import simulate_shares
 from pipeline.config import FrozenMapping, ResponseChoice, Variant
 from pipeline.panel_market import MarketArrays
-from pipeline.schema import ModelLayout, ParameterLabel, Status, SweepLayout, pack_statistics
+from pipeline.schema import ModelLayout, ParameterLabel, SweepLayout, pack_statistics
+from pipeline.status import Status
 from pipeline.store import Store, Sweep, write_chunk
 
 DATA_HASH = "d41d8cd9"

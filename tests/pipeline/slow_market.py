@@ -14,8 +14,9 @@ import numpy as np
 from pipeline.directions import N_DIRECTIONS
 from pipeline.methods import Methods
 from pipeline.metrics import METRICS
-from pipeline.schema import STATISTIC_NAMES, ModelLayout, ParameterLabel, Status
+from pipeline.schema import STATISTIC_NAMES, ModelLayout, ParameterLabel
 from pipeline.seeds import fit_seed
+from pipeline.status import Status
 from pipeline.validation import FUTURES, n_steps, windows_of
 
 COUNTS = {"param": 2, "stat": len(STATISTIC_NAMES)}

@@ -13,9 +13,10 @@ from pipeline.config_types import FrozenMapping
 from pipeline.config_variants import ResponseChoice
 from pipeline.metrics import METRICS
 from pipeline.panel_market import MarketArrays
-from pipeline.schema import STATISTIC_NAMES, Status
+from pipeline.schema import STATISTIC_NAMES
 from pipeline.seeds import fit_seed
 from pipeline.shares_ahead import OneStep
+from pipeline.status import Status
 from pipeline.validation import FUTURES, GIVEN
 
 EFFORTS = ("price", "feature")

@@ -22,7 +22,8 @@ from pipeline.cli_study import choose_cluster
 from pipeline.config import load_study
 from pipeline.errors import ClusterError, ExitCode
 from pipeline.run import run_study
-from pipeline.schema import Status, SweepState
+from pipeline.schema import SweepState
+from pipeline.status import Status
 from pipeline.store import Store
 
 HERE = Path(__file__).parent

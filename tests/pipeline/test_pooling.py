@@ -9,7 +9,8 @@ from kernels.shares import simulate_shares
 from pipeline.config import load_study
 from pipeline.pooling import population_of_fits
 from pipeline.run import run_study
-from pipeline.schema import STATISTIC_NAMES, Status, SweepState
+from pipeline.schema import STATISTIC_NAMES, SweepState
+from pipeline.status import Status
 from pipeline.store import Store
 
 MARKETS, WEEKS, BRANDS = 10, 20, ("A", "B", "C")

@@ -220,7 +220,7 @@ def test_who_is_at_it_is_said(tmp_path, slow):
 
 
 def test_crashed_fits_are_not_taken_over(tmp_path, slow, monkeypatch):
-    from pipeline.schema import Status
+    from pipeline.status import Status
 
     growing.write(tmp_path, growing.rows(12))
     plain = slow.results

@@ -12,7 +12,8 @@ from pipeline.commit import Committer
 from pipeline.config import load_study
 from pipeline.errors import BusyError, ClusterError, PlanError, StoreError
 from pipeline.run import run_study
-from pipeline.schema import Status, SweepState
+from pipeline.schema import SweepState
+from pipeline.status import Status
 from pipeline.store import Store
 from pipeline.watcher import Watcher
 

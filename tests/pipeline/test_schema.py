@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline import schema
-from pipeline.schema import STATISTIC_NAMES, VARIABLES, Status, chunk_shape, pack_statistics, sweep_name
+from pipeline.schema import STATISTIC_NAMES, VARIABLES, chunk_shape, pack_statistics, sweep_name
+from pipeline.status import Status
 
 
 def test_every_status_has_a_sentence():
