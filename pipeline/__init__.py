@@ -1,18 +1,45 @@
-"""From one YAML study to calibrated markets in a store that can be asked."""
+"""From one YAML study to calibrated markets in a store that can be asked.
 
-from typing import TYPE_CHECKING, Any
+The rooms, in the order that data flow through them::
+
+    config -> panel -> models -> validation -> fitting -> sweep (on executors) -> store -> results
+           -> forecasting -> planning -> games, vintages -> reporting -> cli
+
+A room imports only from those before it (the table stands in ``pyproject.toml``).
+"""
+
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
-    from pipeline.config import Study, load_study
-    from pipeline.config_planning import PlanSettings
+    from pipeline.config.load import load_study
+    from pipeline.config.sections.planning import PlanSettings
+    from pipeline.config.study import Study
     from pipeline.errors import BeedError
-    from pipeline.planning import flight_plan
-    from pipeline.planning_equation import held_share, investment_against, required_investment
-    from pipeline.query import ResultStore, open_store
-    from pipeline.recalibrate import recalibrate_study
-    from pipeline.report import write_report
-    from pipeline.run import run_study
+    from pipeline.planning.equation import held_share, investment_against, required_investment
+    from pipeline.planning.flight import flight_plan
+    from pipeline.reporting.page import write_report
+    from pipeline.results.results import ResultStore, open_store
+    from pipeline.sweep.coordinator import run_study
+    from pipeline.vintages.recalibrate import recalibrate_study
 
+# The libraries behind a store take most of a second to import; `beed --help` must not wait for them.
+__getattr__, __dir__, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "config.load": ["load_study"],
+        "config.sections.planning": ["PlanSettings"],
+        "config.study": ["Study"],
+        "errors": ["BeedError"],
+        "planning.equation": ["held_share", "investment_against", "required_investment"],
+        "planning.flight": ["flight_plan"],
+        "reporting.page": ["write_report"],
+        "results.results": ["ResultStore", "open_store"],
+        "sweep.coordinator": ["run_study"],
+        "vintages.recalibrate": ["recalibrate_study"],
+    },
+)
 __all__ = [
     "BeedError",
     "PlanSettings",
@@ -28,28 +55,3 @@ __all__ = [
     "run_study",
     "write_report",
 ]
-
-_HOMES = {
-    "BeedError": "errors",
-    "PlanSettings": "config_planning",
-    "ResultStore": "query",
-    "Study": "config",
-    "flight_plan": "planning",
-    "held_share": "planning_equation",
-    "investment_against": "planning_equation",
-    "load_study": "config",
-    "open_store": "query",
-    "recalibrate_study": "recalibrate",
-    "required_investment": "planning_equation",
-    "run_study": "run",
-    "write_report": "report",
-}
-
-
-def __getattr__(name: str) -> Any:
-    # The libraries behind a store take most of a second to import; `beed --help` must not wait for them.
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(f"pipeline.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.baselines import predict_shares
-from pipeline.calibrate import calibrate_market
-from pipeline.config import load_study
-from pipeline.model import first_periods
-from pipeline.panel_market import iterate_markets
-from pipeline.run import run_study
+from pipeline.config.load import load_study
+from pipeline.fitting.calibrate import calibrate_market
+from pipeline.models.market_model import first_periods
+from pipeline.models.one_step import forecast_shares
+from pipeline.panel.market import iterate_markets
+from pipeline.panel.open import open_study_panel
 from pipeline.seeds import fit_seed
-from pipeline.shares_ahead import forecast_shares
-from pipeline.store import Store
-from pipeline.store_read import open_dataset
-from pipeline.study_panel import open_study_panel
+from pipeline.store.read import open_dataset
+from pipeline.store.store import Store
+from pipeline.sweep.coordinator import run_study
+from pipeline.validation.baselines import predict_shares
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 HORIZONS = (1, 3, 5)

@@ -6,7 +6,7 @@ import numpy as np
 from problems import FORMS, random_markets
 from references import fit_lmfit
 
-from kernels.batch import fit_batch
+from kernels.least_squares.batch import fit_batch
 
 _TIGHT = {
     "leastsq": {"ftol": 1e-13, "xtol": 1e-13},

@@ -18,10 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kernels.shares import simulate_shares
-from pipeline.calibrate import calibrate_market
-from pipeline.config import FitSection, FrozenMapping, ResponseChoice, UncertaintySection, Variant
-from pipeline.panel_market import MarketArrays
+from kernels.motion.shares import simulate_shares
+from pipeline.config.sections.fit import FitSection
+from pipeline.config.sections.types import FrozenMapping
+from pipeline.config.sections.uncertainty import UncertaintySection
+from pipeline.config.variants import ResponseChoice, Variant
+from pipeline.fitting.calibrate import calibrate_market
+from pipeline.panel.market import MarketArrays
 
 FORMS = {"investment": 0.0, "scaled": 0.6, "proportional": 1.0}
 NOISES = ("white", "ar1", "heteroscedastic")

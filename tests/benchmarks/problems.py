@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from kernels.batch_inputs import one_market
-from kernels.residual import (
+from kernels.least_squares.batch_inputs import one_market
+from kernels.least_squares.residual import (
     MarketData,
     make_market_workspace,
     prepare_market,
     simulate_market,
 )
-from kernels.response import compose
-from kernels.trajectory import INVESTMENT, PROPORTIONAL, SCALED
+from kernels.motion.trajectory import INVESTMENT, PROPORTIONAL, SCALED
+from kernels.response.response import compose
 
 FORMS = {"investment": (INVESTMENT, 0.0), "scaled": (SCALED, 0.5), "proportional": (PROPORTIONAL, 1.0)}
 """gamma_form and returns_to_scale of each form."""

@@ -29,7 +29,7 @@ def measure_memory(n_markets):
     """Print the peak resident size, in MiB, of a process that fits ``n_markets`` different markets."""
     from problems import random_markets
 
-    from kernels.batch import fit_batch
+    from kernels.least_squares.batch import fit_batch
 
     markets = random_markets("proportional", n_markets)
     positional, named = markets.batch_arguments()
@@ -51,7 +51,7 @@ def measure_first_call():
     start = time.process_time()
     from problems import random_markets
 
-    from kernels.batch import fit_batch
+    from kernels.least_squares.batch import fit_batch
 
     imported = time.process_time()
     markets = random_markets("proportional", 1)

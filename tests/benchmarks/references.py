@@ -5,8 +5,8 @@ import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.optimize import least_squares
 
-from kernels.batch_inputs import one_market
-from kernels.residual import (
+from kernels.least_squares.batch_inputs import one_market
+from kernels.least_squares.residual import (
     ILR,
     make_market_workspace,
     n_rows,

@@ -7,10 +7,9 @@ from problems import FORMS, random_markets
 from references import Residual, diffrax_fitter, fit_lmfit, fit_solve_ivp
 from timing import best_of, timed
 
-from kernels.batch import fit_batch
-from kernels.batch_inputs import one_market
-from kernels.jit import jit
-from kernels.residual import (
+from kernels.least_squares.batch import fit_batch
+from kernels.least_squares.batch_inputs import one_market
+from kernels.least_squares.residual import (
     ILR,
     make_market_workspace,
     n_observations,
@@ -18,6 +17,7 @@ from kernels.residual import (
     prepare_market,
     residual_jacobian,
 )
+from kernels.numeric.jit import jit
 
 _CALLS = 200
 _FEW = 20

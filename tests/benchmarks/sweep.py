@@ -13,8 +13,8 @@ import numpy as np
 import yaml
 
 from pipeline import open_store
-from pipeline.config import load_study
-from pipeline.run import Watcher, run_study
+from pipeline.config.load import load_study
+from pipeline.sweep.coordinator import Watcher, run_study
 
 N_STARTS = 8
 _EFFORTS = ("product", "discount", "promotion", "place")

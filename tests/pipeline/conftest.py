@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from kernels.shares import simulate_shares
-from pipeline.config import FrozenMapping, ResponseChoice, Variant
-from pipeline.panel_market import MarketArrays
-from pipeline.schema import ModelLayout, ParameterLabel, SweepLayout, pack_statistics
+from kernels.motion.shares import simulate_shares
+from pipeline.config.sections.types import FrozenMapping
+from pipeline.config.variants import ResponseChoice, Variant
+from pipeline.panel.market import MarketArrays
 from pipeline.status import Status
-from pipeline.store import Store, Sweep, write_chunk
+from pipeline.store.format.layout import ModelLayout, ParameterLabel, SweepLayout, pack_statistics
+from pipeline.store.store import Store, Sweep, write_chunk
 
 DATA_HASH = "d41d8cd9"
 MARKETS = np.array([2, 5, 8, 12, 14, 18, 21])

@@ -1,0 +1,1 @@
+"""Formulas as data: parsed, differentiated, lowered to programs that one interpreter runs."""

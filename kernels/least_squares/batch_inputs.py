@@ -1,0 +1,262 @@
+"""Checks of what a batch of fits is given, so that compiled code can trust every shape, index and number."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kernels.least_squares.market import ILR, PLAIN, MarketData, observed_target, write_target
+from kernels.motion.trajectory import INVESTMENT, SCALED
+from kernels.numeric.jit import jit
+from kernels.numeric.simplex import helmert_factors
+
+_MARKET_SHAPES = {
+    "efforts": "(market, effort, time, firm)",
+    "active": "(market, time, firm)",
+    "share": "(market, time, firm)",
+    "total_sales": "(market, time)",
+    "duration": "(market, time)",
+    "reference_sales": "(market,)",
+}
+
+
+class Batch(NamedTuple):
+    """Checked arrays of a batch; bounds and priors of one row hold for all problems."""
+
+    markets: MarketData
+    """D markets, every array with a leading axis."""
+    data_index: NDArray[np.int64]
+    """(B,) market of each problem."""
+    targets: NDArray[np.float64]
+    """(S, R) rows to compare with, padded to the longest."""
+    target_index: NDArray[np.int64]
+    """(B,) row of ``targets`` of each problem."""
+    column: NDArray[np.int64]
+    """(P,) column of the Jacobian, -1 for fixed parameters."""
+    lower: NDArray[np.float64]
+    """(1 or B, P)"""
+    upper: NDArray[np.float64]
+    """(1 or B, P)"""
+    prior_mean: NDArray[np.float64]
+    """(1 or B, P)"""
+    prior_weight: NDArray[np.float64]
+    """(1 or B, P)"""
+
+
+@jit
+def one_market(markets, index):
+    """One market out of a stack; its arrays are views."""
+    return MarketData(
+        markets.efforts[index],
+        markets.active[index],
+        markets.share[index],
+        markets.total_sales[index],
+        markets.duration[index],
+        markets.reference_sales[index],
+        markets.first,
+        markets.restart,
+    )
+
+
+def check_starts(starts: ArrayLike) -> NDArray[np.float64]:
+    """Copy the starts to a contiguous (B, P) array of finite numbers."""
+    value = np.array(starts, dtype=np.float64, order="C")
+    if value.ndim != 2 or value.shape[0] == 0:
+        raise ValueError(
+            f"starts has shape {value.shape}, expected (problem, parameter): one row of starting values, "
+            "fixed parameters included, for each problem."
+        )
+    bad = np.argwhere(~np.isfinite(value))
+    if bad.size:
+        problem, parameter = bad[0]
+        raise ValueError(
+            f"The start of problem {problem} is {value[problem, parameter]} for parameter {parameter}; "
+            "every starting value and every fixed value must be finite."
+        )
+    return value
+
+
+def check_markets(markets: MarketData) -> MarketData:
+    """Give every array of the markets its leading axis and type, without copying what has them."""
+    single = np.ndim(markets.active) == 2
+    stacked: dict[str, Any] = {}
+    for name in _MARKET_SHAPES:
+        dtype = np.bool_ if name == "active" else np.float64
+        array = np.asarray(getattr(markets, name), dtype=dtype)
+        stacked[name] = _plain(array[np.newaxis] if single else array)
+    sizes: dict[str, int] = {}
+    for name, axes in _MARKET_SHAPES.items():
+        names = axes.strip("(,)").split(", ")
+        shape = stacked[name].shape
+        if len(shape) != len(names) or any(
+            sizes.setdefault(axis, size) != size for axis, size in zip(names, shape, strict=True)
+        ):
+            raise ValueError(
+                f"{name} of the markets has shape {shape}, expected {axes}"
+                f"{' without the market axis' if single else ''} with sizes {sizes}; "
+                "give all arrays of a stack of markets the same leading axis."
+            )
+    return MarketData(**stacked, first=int(markets.first), restart=int(markets.restart))
+
+
+def check_vary(vary: ArrayLike, value: NDArray[np.float64], markets: MarketData, gamma_form: int) -> NDArray:
+    """Column of the Jacobian of each parameter, -1 for those that are fixed."""
+    n_parameters = value.shape[1]
+    free = np.asarray(vary, dtype=np.bool_)
+    if free.shape != (n_parameters,):
+        raise ValueError(
+            f"vary has shape {free.shape}, expected ({n_parameters},): one flag for each parameter of starts."
+        )
+    n_initial = markets.active.shape[2] - 1 if markets.first == 0 else 0
+    returns_to_scale = n_parameters - 1 - n_initial
+    if returns_to_scale < 1:
+        raise ValueError(
+            f"starts has {n_parameters} parameters, expected those of the response, then jump_price, "
+            f"returns_to_scale{f' and {n_initial} initial log-ratios' if n_initial else ''}."
+        )
+    if free[returns_to_scale] and gamma_form != SCALED:
+        form = "investment (0)" if gamma_form == INVESTMENT else "proportional (1)"
+        raise ValueError(
+            f"returns_to_scale (parameter {returns_to_scale}) is free, but the {form} form fixes it; "
+            "fix it in vary, or fit the scaled form."
+        )
+    return np.where(free, np.cumsum(free) - 1, -1).astype(np.int64)
+
+
+def check_index(index: ArrayLike, name: str, n_problems: int, limit: int) -> NDArray[np.int64]:
+    """Copy an index of each problem to int64 after checking its range."""
+    given = np.asarray(index)
+    if given.shape != (n_problems,) or not np.issubdtype(given.dtype, np.integer):
+        raise ValueError(
+            f"{name} has shape {given.shape} and type {given.dtype}, expected {n_problems} integers: "
+            "one for each problem."
+        )
+    if given.min() < 0 or given.max() >= limit:
+        raise ValueError(
+            f"{name} runs from {given.min()} to {given.max()}, expected indices from 0 to {limit - 1}: "
+            f"there are {limit} to choose from."
+        )
+    return np.ascontiguousarray(given, dtype=np.int64)
+
+
+def check_data_index(data_index: ArrayLike | None, n_problems: int, n_markets: int) -> NDArray[np.int64]:
+    """Market of each problem; by default the only one, or problem b on market b."""
+    if data_index is not None:
+        return check_index(data_index, "data_index", n_problems, n_markets)
+    if n_markets not in (1, n_problems):
+        raise ValueError(
+            f"There are {n_problems} problems and {n_markets} markets; "
+            "give data_index, the market of each problem."
+        )
+    return np.zeros(n_problems, np.int64) if n_markets == 1 else np.arange(n_problems)
+
+
+def check_targets(
+    targets: ArrayLike | None,
+    target_index: ArrayLike | None,
+    data_index: NDArray[np.int64],
+    markets: MarketData,
+    kind: int,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Rows to compare with, and the row of each problem; by default the observed shares of its market."""
+    if kind not in (ILR, PLAIN):
+        raise ValueError(
+            f"kind is {kind}, expected ILR ({ILR}) or PLAIN ({PLAIN}) of `kernels.least_squares.residual`."
+        )
+    n_problems = data_index.size
+    n_observed = count_observations(markets)
+    if targets is None:
+        if target_index is not None:
+            raise ValueError("target_index was given without targets; give both, or neither.")
+        used = np.unique(data_index)
+        observed = np.zeros((used.size, int(n_observed[used].max())))
+        unusable = _write_targets(markets, used, kind, observed)
+        if unusable >= 0:
+            observed_target(one_market(markets, unusable), kind)
+        return observed, np.searchsorted(used, data_index)
+    given = _plain(np.asarray(targets, dtype=np.float64))
+    longest = int(n_observed[data_index].max())
+    if given.ndim != 2 or given.shape[1] < longest:
+        raise ValueError(
+            f"targets has shape {given.shape}, expected (target, observation) "
+            f"with at least {longest} observations."
+        )
+    if target_index is None and given.shape[0] != n_problems:
+        raise ValueError(
+            f"There are {n_problems} problems and {given.shape[0]} targets; "
+            "give target_index, the target of each problem."
+        )
+    rows: ArrayLike = np.arange(n_problems) if target_index is None else target_index
+    return given, check_index(rows, "target_index", n_problems, given.shape[0])
+
+
+@jit
+def _write_targets(markets, used, kind, targets):
+    """Fill a row of ``targets`` for each market used, as `observed_target` does for one.
+
+    Returns the first market with a share that cannot be compared with, which `observed_target` will explain,
+    or -1. (Calling it for thousands of markets takes as long as their fits.)
+    """
+    n_firms = markets.active.shape[2]
+    factors, coordinates = helmert_factors(n_firms), np.zeros(n_firms)
+    for row, market in enumerate(used):
+        if not write_target(one_market(markets, market), kind, factors, coordinates, targets[row]):
+            return market
+    return -1
+
+
+def count_observations(markets: MarketData) -> NDArray[np.int64]:
+    """(D,) rows that compare shares in each market."""
+    present = markets.active[:, markets.first :].sum(axis=2)
+    return np.maximum(present - 1, 0).sum(axis=1)
+
+
+def check_bounds(
+    lower: ArrayLike, upper: ArrayLike, value: NDArray[np.float64], column: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bounds of one row or one row a problem, around every start of a free parameter."""
+    low, high = _common_rows(lower, "lower", upper, "upper", value.shape)
+    free = column >= 0
+    # Written so that a nan in a bound is caught too.
+    outside = ~((low <= value) & (value <= high)) & free
+    if np.any(outside):
+        problem, parameter = np.argwhere(outside)[0]
+        bounds = [b[problem if b.shape[0] > 1 else 0, parameter] for b in (low, high)]
+        raise ValueError(
+            f"The start of problem {problem} is {value[problem, parameter]:g} for parameter {parameter}, "
+            f"outside its bounds from {bounds[0]:g} to {bounds[1]:g}; move it inside or widen the bounds."
+        )
+    return low, high
+
+
+def check_priors(
+    mean: ArrayLike, weight: ArrayLike, shape: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Finite means and finite weights >= 0 of Gaussian priors, of one row or one row a problem."""
+    means, weights = _common_rows(mean, "prior_mean", weight, "prior_weight", shape)
+    if not (np.all(np.isfinite(means)) and np.all(np.isfinite(weights)) and np.all(weights >= 0.0)):
+        raise ValueError("A prior needs a finite mean and a finite weight of at least 0 (0 means no prior).")
+    return means, weights
+
+
+def _common_rows(
+    first: ArrayLike, first_name: str, second: ArrayLike, second_name: str, shape: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bring two arrays to (1, P), or to (B, P) when either differs between problems."""
+    arrays = []
+    for array, name in ((first, first_name), (second, second_name)):
+        given = np.atleast_2d(np.asarray(array, dtype=np.float64))
+        if given.ndim != 2 or given.shape[0] not in (1, shape[0]) or given.shape[1] not in (1, shape[1]):
+            raise ValueError(
+                f"{name} has shape {np.shape(array)}, expected one number, ({shape[1]},) or {shape}: "
+                "one for each parameter, or one for each problem and parameter."
+            )
+        arrays.append(given)
+    rows = max(array.shape[0] for array in arrays)
+    low, high = (np.array(np.broadcast_to(array, (rows, shape[1])), order="C") for array in arrays)
+    return low, high
+
+
+def _plain(array: NDArray) -> NDArray:
+    """Copy an array unless it is contiguous and writable: any other kind would compile the kernels again."""
+    return np.require(array, requirements=["C", "W"])

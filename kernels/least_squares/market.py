@@ -1,0 +1,191 @@
+"""What is known about one market, the scratch arrays to model it, and its observed coordinates."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.motion.bernoulli_work import BernoulliWork, make_bernoulli_work
+from kernels.motion.membership import mark_changes
+from kernels.motion.trajectory import Course, Slopes
+from kernels.numeric.jit import jit
+from kernels.numeric.simplex import helmert_factors, helmert_row
+from kernels.response.workspace import Workspace, make_workspace, prepare
+
+ILR = 0
+"""Rows are isometric log-ratio coordinates (Helmert basis) of the shares."""
+PLAIN = 1
+"""Rows are coordinates of the shares in the same orthonormal basis: their squares add up to those of all
+shares, whatever the order of the firms."""
+
+
+class MarketData(NamedTuple):
+    """What is known about one market; everything but parameters.
+
+    Stacks of markets carry a leading axis on each array; a kernel sees one slice.
+    """
+
+    efforts: NDArray[np.float64]
+    """(effort, time, firm) inputs of the response."""
+    active: NDArray[np.bool_]
+    """(time, firm) whether the firm is in the market in that period."""
+    share: NDArray[np.float64]
+    """(time, firm) observed shares, summing to 1 over active firms; a firm that enters starts at the share of
+    its first period. Values of absent firms are not read."""
+    total_sales: NDArray[np.float64]
+    """(time,) sales of the market, currency per period."""
+    duration: NDArray[np.float64]
+    """(time,) lengths of the periods, in periods."""
+    reference_sales: float
+    """Fixed scale of the market, currency per period."""
+    first: int
+    """First fitted period: 1 when the state after period 0 is the observation, 0 when it is estimated."""
+    restart: int = 0
+    """Periods before this one begin at the observed shares of the period before, not at the modelled ones."""
+
+
+class MarketWorkspace(NamedTuple):
+    """Scratch arrays of one thread for markets of one shape; see `make_market_workspace`."""
+
+    response: Workspace
+    """Workspace of the response."""
+    scaled: BernoulliWork
+    """Workspace of the general form."""
+    course: Course
+    """What moves the shares: response, time scale, membership."""
+    slopes: Slopes
+    """Derivatives common to all firms."""
+    tangent: NDArray[np.float64]
+    """(column, time, firm) derivative of the response, then of ln share."""
+    x: NDArray[np.float64]
+    """(column, firm) derivative of ln share at the state."""
+    state: NDArray[np.float64]
+    """(2, firm) share and ln share of the state."""
+    path: NDArray[np.float64]
+    """(2, time, firm) share and ln share at the ends of periods."""
+    gain: NDArray[np.float64]
+    """(time, firm) coefficients of the investment form."""
+    rates: NDArray[np.float64]
+    """(4, time) rates of the investment form."""
+    log_ratio: NDArray[np.float64]
+    """(time,) ln(total_sales / reference_sales)."""
+    helmert: NDArray[np.float64]
+    """(2, firm) factors of the Helmert basis."""
+    whole: NDArray[np.bool_]
+    """(1,) whether every firm is there in every fitted period."""
+
+
+@jit
+def n_observations(data):
+    """Count the rows that compare shares: active firms less one, over fitted periods."""
+    count = 0
+    n_times, n_firms = data.active.shape
+    for t in range(data.first, n_times):
+        present = 0
+        for i in range(n_firms):
+            present += data.active[t, i]
+        count += max(present - 1, 0)
+    return count
+
+
+@jit
+def n_rows(data, column, prior_weight):
+    """Count all rows of the residual: `n_observations` and one for every free parameter with a prior."""
+    count = n_observations(data)
+    for p in range(column.size):
+        if column[p] >= 0 and prior_weight[p] > 0.0:
+            count += 1
+    return count
+
+
+@jit
+def make_market_workspace(spec, data, n_columns):
+    """Allocate the scratch arrays for markets of the shape of ``data`` and ``n_columns`` free parameters.
+
+    Callable from Python and from kernels. Follow it by ``prepare_market(spec, data, work)``, and repeat that
+    call, which only writes into ``work``, whenever ``data`` changes.
+    """
+    n_times, n = data.active.shape
+    course = Course(
+        np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)), np.zeros((n_times, n)),
+        np.zeros(n_times), np.zeros(n_times, dtype=np.bool_), data.first, data.restart,
+    )  # fmt: skip
+    return MarketWorkspace(
+        make_workspace(spec, n_times, n),
+        make_bernoulli_work(n),
+        course,
+        Slopes(np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)),
+        np.zeros((n_columns, n_times, n)),
+        np.zeros((n_columns, n)),
+        np.zeros((2, n)),
+        np.zeros((2, n_times, n)),
+        np.zeros((n_times, n)),
+        np.zeros((4, n_times)),
+        np.zeros(n_times),
+        helmert_factors(n),
+        np.zeros(1, dtype=np.bool_),
+    )
+
+
+@jit
+def prepare_market(spec, data, work):
+    """Compute what depends on the data only (logs of efforts, spline bases), into ``work``.
+
+    ``data.first`` and ``data.restart`` must be those ``work`` was made for.
+    """
+    prepare(spec, data.efforts, data.active, data.duration, work.response)
+    mark_changes(data.active, data.first, work.course.changed)
+    work.course.active[:, :] = data.active
+    work.course.entry[:, :] = data.share
+    work.whole[0] = True
+    for t in range(data.first, data.total_sales.size):
+        for i in range(data.active.shape[1]):
+            work.whole[0] = work.whole[0] and data.active[t, i]
+    for t in range(data.total_sales.size):
+        work.log_ratio[t] = np.log(data.total_sales[t] / data.reference_sales)
+
+
+def observed_target(data: MarketData, kind: int) -> NDArray[np.float64]:
+    """Coordinates of the observed shares, in row order, shape ``(n_observations(data),)``.
+
+    Raises
+    ------
+    ValueError
+        If an active firm's share is missing or negative, or is 0 with ``kind=ILR``.
+    """
+    share = np.where(data.active, data.share, 1.0)
+    bad = ~(share > 0) if kind == ILR else ~(share >= 0)
+    bad[: data.first] = False
+    if bad.any():
+        t, i = (int(k) for k in np.argwhere(bad)[0])
+        wanted = "positive, or the residual plain share differences" if kind == ILR else "at least 0"
+        raise ValueError(
+            f"The observed share of firm {i} in period {t} is {data.share[t, i]}; expected it to be {wanted}."
+        )
+    target = np.empty(n_observations(data))
+    write_target(data, kind, helmert_factors(share.shape[1]), np.empty(share.shape[1]), target)
+    return target
+
+
+@jit
+def write_target(data, kind, factors, coordinates, target):
+    """Write what `observed_target` gives into ``target``; tell whether all shares could be compared with.
+
+    ``factors`` are `helmert_factors` of the firms, ``coordinates`` (firm,) is scratch.
+    """
+    position = 0
+    for t in range(data.first, data.share.shape[0]):
+        present = data.active[t]
+        rows = -1
+        for i in range(present.size):
+            share = data.share[t, i]
+            if not present[i]:
+                continue
+            if not (share > 0.0 or (kind == PLAIN and share == 0.0)):
+                return False
+            coordinates[i] = math.log(share) if kind == ILR else share
+            rows += 1
+        helmert_row(factors, present, coordinates, target, position)
+        position += max(rows, 0)
+    return True

@@ -1,0 +1,307 @@
+"""Residuals of a market model against observed shares, and their Jacobian, in one pass over time.
+
+Row order: for each period from ``first`` on, one row per active firm but one (in the order of firms); then
+one row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model -
+target.
+
+Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, and, when the initial
+state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of period 0
+(entries of firms absent in period 0 are not used; if firm N is absent, fix one entry of a firm that is
+there).
+"""
+
+import numpy as np
+
+from kernels.least_squares.market import (
+    ILR,
+    PLAIN,
+    MarketData,
+    MarketWorkspace,
+    make_market_workspace,
+    n_observations,
+    n_rows,
+    observed_target,
+    prepare_market,
+)
+from kernels.motion.bernoulli_work import LOG, SHARE
+from kernels.motion.trajectory import (
+    INVESTMENT,
+    PROPORTIONAL,
+    SCALED,
+    follow_investment,
+    follow_proportional,
+    follow_scaled,
+    investment_coefficients,
+    investment_tangent,
+    proportional_tangent,
+    time_scale,
+)
+from kernels.numeric.elementary import LOG_OF_ZERO, exp, log
+from kernels.numeric.jit import jit
+from kernels.numeric.simplex import helmert_full_rows, helmert_row, share_tangent
+from kernels.response.evaluate import evaluate
+
+__all__ = [
+    "ILR",
+    "INVESTMENT",
+    "PLAIN",
+    "PROPORTIONAL",
+    "SCALED",
+    "STATUS",
+    "MarketData",
+    "MarketWorkspace",
+    "make_market_workspace",
+    "n_observations",
+    "n_rows",
+    "observed_target",
+    "prepare_market",
+    "residual_jacobian",
+    "simulate_market",
+]
+
+OK = 0
+NON_FINITE_RESPONSE = 1
+NEGATIVE_RESPONSE = 2
+BAD_PARAMETER = 3
+NO_CONVERGENCE = 4
+NON_FINITE_RESIDUAL = 5
+STATUS = {
+    OK: "The residuals were computed.",
+    NON_FINITE_RESPONSE: "The response or its gradient is not finite for a firm that is present.",
+    NEGATIVE_RESPONSE: "The response is negative, which only returns_to_scale = 1 allows.",
+    BAD_PARAMETER: "jump_price must be positive, returns_to_scale at least 0, and both finite.",
+    NO_CONVERGENCE: "The general form was not resolved: the point needs too many steps a period.",
+    NON_FINITE_RESIDUAL: "A residual is not finite: a modelled share vanished or a target is missing.",
+}
+"""What each status code of this module means, as a sentence."""
+
+# Markets near observed ones take one or two steps a period; a fit that strays so far off that it needs this
+# many on average learns more from a refusal than from the wait.
+_STEPS_A_PERIOD = 32
+
+
+@jit
+def residual_jacobian(
+    spec, data, target, prior_mean, prior_weight, gamma_form, kind, theta, column, work, residual, jacobian
+):
+    """Write the residuals of a market model and their Jacobian.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+        The response, of R parameters.
+    data : MarketData
+        One market.
+    target : (n_observations,) array
+        From `observed_target`, or a replicate of it.
+    prior_mean, prior_weight : (P,) arrays
+        Row ``weight * (theta - mean)`` for each free parameter with ``weight > 0``.
+    gamma_form : int
+        `INVESTMENT`, `PROPORTIONAL` (``theta[R + 1]`` is then not read) or `SCALED`.
+    kind : int
+        `ILR` or `PLAIN`.
+    theta : (P,) array
+        Natural parameter values, P = R + 2, or R + 1 + N with an estimated initial state (``data.first ==
+        0``).
+    column : (P,) int64 array
+        Jacobian column of each parameter, -1 when it is fixed.
+    work : MarketWorkspace
+        Scratch, made for as many columns as ``jacobian`` has, prepared for ``data``.
+    residual : (n_rows,) array, output
+    jacobian : (C, n_rows) array, output
+        Derivative of residual r by column c at ``jacobian[c, r]``; C = 0 (and ``column`` all -1) asks for the
+        residuals alone.
+
+    Returns
+    -------
+    int
+        A key of `STATUS`; outputs are complete only when it is 0.
+    """
+    status = _follow(spec, data, gamma_form, theta, column, work, kind == PLAIN)
+    if status != OK:
+        return status
+    tangent, x = work.tangent, work.x
+    end = _write_rows(
+        kind,
+        work.whole[0],
+        data.first,
+        target,
+        work.helmert,
+        data.active,
+        work.path,
+        tangent,
+        work.state[0],
+        residual,
+        jacobian,
+    )
+    _write_prior(prior_mean, prior_weight, theta, column, end, residual, jacobian)
+    total = 0.0
+    for r in range(residual.size):
+        total += 0.0 * residual[r]
+    # What is not finite in a tangent stays so in all later periods.
+    last = tangent.shape[1] - 1
+    for c in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            total += 0.0 * tangent[c, last, i]
+    return OK if total == 0.0 else NON_FINITE_RESIDUAL
+
+
+@jit
+def simulate_market(spec, data, gamma_form, theta, column, work, share):
+    """Write the modelled shares at the end of every period, ``share (time, firm)``; NaN where absent.
+
+    Arguments as in `residual_jacobian`; ``column`` is all -1 unless ``work`` was made for its columns.
+    Periods before ``data.first`` hold the observed shares. Returns a key of `STATUS`.
+    """
+    # Not the constant True: the compiler would make a second copy of everything below for it.
+    want_share = share.size > 0
+    status = _follow(spec, data, gamma_form, theta, column, work, want_share)
+    for t in range(share.shape[0]):
+        for i in range(share.shape[1]):
+            value = work.path[0, t, i] if t >= data.first else data.share[t, i]
+            share[t, i] = value if data.active[t, i] else np.nan
+    return status
+
+
+# Functions below take the arrays they read instead of the records: each array of a record that is passed on
+# costs two atomic reference counts, and a workspace has fifty.
+
+
+@jit
+def _start(first, active, observed, n_response, theta, column, state, path, x):
+    """Set the state at the start of the first fitted period, and its derivatives."""
+    n = state.shape[1]
+    total = 0.0
+    for i in range(n):
+        ratio = exp(theta[n_response + 2 + i]) if first == 0 and i < n - 1 else 1.0
+        start = ratio if first == 0 else observed[0, i]
+        state[0, i] = start if active[0, i] else 0.0
+        total += state[0, i]
+    for i in range(n):
+        state[0, i] /= total
+        state[1, i] = log(state[0, i]) if active[0, i] else LOG_OF_ZERO
+        path[0, 0, i] = state[0, i]
+    x[:, :] = 0.0
+    if first == 1 or x.shape[0] == 0:
+        return
+    for j in range(n - 1):
+        c = column[n_response + 2 + j]
+        if c >= 0 and active[0, j]:
+            for i in range(n):
+                x[c, i] = (1.0 if i == j else 0.0) - state[0, j] if active[0, i] else 0.0
+
+
+@jit
+def _set_slopes(jump_price, n_response, with_gamma, column, log_jump, gamma, tangent):
+    """Clear the tangents of columns the response does not write, and set the common derivatives."""
+    log_jump[:] = 0.0
+    gamma[:] = 0.0
+    for p in range(n_response, column.size):
+        if column[p] >= 0:
+            tangent[column[p], :, :] = 0.0
+    if column[n_response] >= 0:
+        log_jump[column[n_response]] = -1.0 / jump_price
+    if with_gamma and column[n_response + 1] >= 0:
+        gamma[column[n_response + 1]] = 1.0
+
+
+@jit
+def _clean_response(first, f):
+    """Replace the nan of absent firms by 0; return whether nothing is negative from ``first`` on."""
+    flat = f.reshape(f.size)
+    negative = 0
+    for e in range(first * f.shape[1], flat.size):
+        value = flat[e]
+        flat[e] = value if value == value else 0.0
+        negative += 1 if value < 0.0 else 0
+    return negative == 0
+
+
+@jit
+def _follow(spec, data, gamma_form, theta, column, work, want_share):
+    """Evaluate the response and follow the shares and their tangents; return a key of `STATUS`."""
+    n_response = spec.n_parameters
+    jump_price = theta[n_response]
+    gamma = theta[n_response + 1] if gamma_form == SCALED else float(gamma_form)
+    if not (0.0 < jump_price < np.inf and 0.0 <= gamma < np.inf):
+        return BAD_PARAMETER
+    course, slopes, tangent, x, path = work.course, work.slopes, work.tangent, work.x, work.path
+    if evaluate(
+        spec, data.efforts, data.active, data.duration, work.response, theta, column, course.f, tangent
+    ):
+        return NON_FINITE_RESPONSE
+    if not _clean_response(data.first, course.f) and gamma_form != PROPORTIONAL:
+        return NEGATIVE_RESPONSE
+    time_scale(data.duration, work.log_ratio, data.reference_sales / jump_price, gamma, course.tau)
+    _start(data.first, data.active, data.share, n_response, theta, column, work.state, path, x)
+    _set_slopes(jump_price, n_response, gamma_form == SCALED, column, slopes.log_jump, slopes.gamma, tangent)
+    state, log_state, share, log_share = work.state[0], work.state[1], path[0], path[1]
+    no_mean = share[:0]
+    if gamma_form == INVESTMENT:
+        follow_investment(course, state, share, no_mean, work.rates)
+        if x.shape[0] > 0:
+            investment_coefficients(course, share, work.rates, work.gain)
+            investment_tangent(course, share, work.rates, work.gain, x, tangent, slopes)
+        if not want_share:
+            _take_logs(data.first, share, log_share)
+        return OK
+    if gamma_form == PROPORTIONAL:
+        follow_proportional(course, state, log_state, share, log_share, no_mean, want_share)
+        proportional_tangent(course, share, x, tangent, slopes)
+        return OK
+    work.scaled.firm[SHARE, :] = state
+    work.scaled.firm[LOG, :] = log_state
+    steps = _STEPS_A_PERIOD * share.shape[0]
+    solved = follow_scaled(
+        course, gamma, work.log_ratio, share, log_share, no_mean, x, tangent, slopes, work.scaled, steps
+    )
+    return OK if solved else NO_CONVERGENCE
+
+
+@jit
+def _take_logs(first, share, log_share):
+    """Fill ``log_share (time, firm)`` from ``first`` on."""
+    shares, logs = share.reshape(share.size), log_share.reshape(share.size)
+    for e in range(first * share.shape[1], shares.size):
+        logs[e] = log(shares[e])
+
+
+@jit
+def _write_rows(kind, whole, first, target, helmert, active, path, tangent, slope, residual, jacobian):
+    """Write the rows that compare shares; return their count. ``slope (firm,)`` is scratch."""
+    n_columns = jacobian.shape[0]
+    if kind == ILR and whole:
+        helmert_full_rows(helmert, path[1, first:], residual, 0)
+        for c in range(n_columns):
+            helmert_full_rows(helmert, tangent[c, first:], jacobian[c], 0)
+    else:
+        position = 0
+        for t in range(first, active.shape[0]):
+            present = active[t]
+            helmert_row(helmert, present, path[1 if kind == ILR else 0, t], residual, position)
+            for c in range(n_columns):
+                if kind == ILR:
+                    helmert_row(helmert, present, tangent[c, t], jacobian[c], position)
+                else:
+                    share_tangent(present, path[0, t], tangent[c, t], slope)
+                    helmert_row(helmert, present, slope, jacobian[c], position)
+            rows = -1
+            for i in range(present.size):
+                rows += present[i]
+            position += max(rows, 0)
+    for r in range(target.size):
+        residual[r] -= target[r]
+    return target.size
+
+
+@jit
+def _write_prior(prior_mean, prior_weight, theta, column, start, residual, jacobian):
+    """Write the rows of the priors, from ``start`` on."""
+    r = start
+    for p in range(column.size):
+        if column[p] >= 0 and prior_weight[p] > 0.0:
+            residual[r] = prior_weight[p] * (theta[p] - prior_mean[p])
+            for c in range(jacobian.shape[0]):
+                jacobian[c, r] = 0.0
+            jacobian[column[p], r] = prior_weight[p]
+            r += 1

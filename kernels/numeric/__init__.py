@@ -1,0 +1,1 @@
+"""What all kernels stand on: the compiler, elementary functions, coordinates of the simplex."""

@@ -1,0 +1,54 @@
+"""The one place where compilation is configured."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numba
+import numba.core.config
+
+from kernels.numeric.cache_folder import machine_code_folder
+
+# contract: fused multiply-add is one rounding instead of two; reassoc: sums may be split over vector lanes.
+# Neither assumes anything about nan or inf, so guards such as `x != x` keep their meaning.
+_FASTMATH = {"contract", "reassoc"}
+# Its settings are made from the environment when numba starts, so no type checker sees them.
+_SETTINGS: Any = numba.core.config
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function on first call, keep the machine code on disk, and release the GIL while it runs.
+
+    With the environment variable ``NUMBA_DISABLE_JIT=1`` the function stays plain Python: the same numbers
+    up to rounding, slowly, but open to a debugger and to coverage.
+    """
+    with _machine_code_kept():
+        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)(function)
+
+
+def jit_inline(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function into each of its callers: for steps of an inner loop that take several arrays.
+
+    A call costs two atomic reference counts an array, and hides from the optimiser what the arrays hold.
+    """
+    return numba.njit(inline="always", nogil=True, error_model="numpy", fastmath=_FASTMATH)(function)
+
+
+@contextmanager
+def _machine_code_kept() -> Iterator[None]:
+    """Point the cache of functions decorated inside to our folder; leave a choice of the user alone."""
+    folder = machine_code_folder()
+    if _SETTINGS.CACHE_DIR or folder is None:
+        yield
+        return
+    _SETTINGS.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        _SETTINGS.CACHE_DIR = ""
+
+
+def jit_enabled() -> bool:
+    """Tell whether kernels are compiled in this process."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")

@@ -1,0 +1,256 @@
+"""Commands about what is to come: forecast, plan, game. Heavy imports wait for their command."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.stores import StorePath, SweepName
+from pipeline.errors import PlanError
+
+Settings = Annotated[
+    Path | None,
+    typer.Option("--settings", metavar="FILE", help="YAML file with the settings; options go before it."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a key of the settings, e.g. rivals.kind=rule; repeatable."
+    ),
+]
+Market = Annotated[str | None, typer.Option(help="The market; needed when there are several.")]
+Model = Annotated[
+    str | None, typer.Option(help="The model, * stands for anything; by default the best by AICc.")
+]
+Plot = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE", help="Draw it, too: a .png or .svg file.")
+]
+Bound = Annotated[
+    list[str] | None,
+    typer.Option("--bound", metavar="EFFORT=LOW:HIGH", help="What may be done with an effort. Repeatable."),
+]
+Price = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price",
+        metavar="EFFORT=MONEY",
+        help="Currency per period for one unit of an effort of kind index. Repeatable.",
+    ),
+]
+
+
+def forecast(
+    store: StorePath,
+    scenario: Annotated[Path, typer.Option("--scenario", metavar="FILE", help="The scenario: a YAML file.")],
+    overrides: Overrides = None,
+    plot: Plot = None,
+    style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    sweep: SweepName = None,
+) -> None:
+    """Forecast shares and sales under a scenario; the bands are stored beside the fits."""
+    from pipeline.cli.stores import print_formatted
+    from pipeline.config.sections.scenario import Scenario
+    from pipeline.config.settings import load_settings
+    from pipeline.forecasting.bands import forecast as make_forecast
+    from pipeline.forecasting.save import store_forecast
+    from pipeline.reporting.console.ahead import forecast_table, show_forecast
+    from pipeline.reporting.console.tables import make_console
+    from pipeline.results.results import open_store
+
+    settings = load_settings(Scenario, scenario, overrides=overrides or (), what="scenario")
+    results = open_store(store, sweep=sweep)
+    made = make_forecast(results, settings)
+    name = store_forecast(results, made)
+    if plot is not None:
+        from pipeline.reporting.plots.ahead import plot_forecast
+
+        plot_forecast(results, made, plot)
+    if style == "table":
+        show_forecast(make_console(), made, store, name)
+    else:
+        print_formatted(forecast_table(made), style)
+
+
+def plan(
+    store: StorePath,
+    firm: Annotated[str | None, typer.Option(help="The firm that plans.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="'share=0.20 by=2027-06'",
+            help="The share wanted and when: a date, week, month, quarter, year, or +N periods; else hold.",
+        ),
+    ] = None,
+    market: Market = None,
+    model: Model = None,
+    path: Annotated[str | None, typer.Option(help="cheapest, linear or logistic.")] = None,
+    bound: Bound = None,
+    price: Price = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Currency per period: tell which share it can hold.")
+    ] = None,
+    settings: Settings = None,
+    overrides: Overrides = None,
+    plot: Plot = None,
+    style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    sweep: SweepName = None,
+) -> None:
+    """Plan a way to a share: the investment and efforts it takes, and what holding the present one costs."""
+    from pipeline.cli.stores import print_formatted
+    from pipeline.config.sections.planning import PlanSettings
+    from pipeline.config.settings import load_settings
+    from pipeline.planning.flight import flight_plan
+    from pipeline.reporting.console.ahead import plan_table, show_plan_of_firm
+    from pipeline.reporting.console.tables import make_console
+    from pipeline.results.results import open_store
+
+    given: dict[str, Any] = {"firm": firm, "market": market, "model": model, "path": path, "budget": budget}
+    given |= parse_target(target) | {"bounds": parse_bounds(bound), "prices": parse_prices(price)}
+    chosen = load_settings(
+        PlanSettings, settings, given=_present(given), overrides=overrides or (), what="flight plan"
+    )
+    results = open_store(store, sweep=sweep)
+    found = flight_plan(results, chosen)
+    if plot is not None:
+        from pipeline.reporting.plots.ahead import plot_plan
+
+        plot_plan(results, found, plot)
+    if style == "table":
+        show_plan_of_firm(make_console(), found)
+    else:
+        print_formatted(plan_table(found), style)
+
+
+def game(
+    store: StorePath,
+    market: Market = None,
+    model: Model = None,
+    margin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[FIRM=]MARGIN", help="Part of sales that is earned; by firm, when repeated."),
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="budgets or efforts.")] = None,
+    horizon: Annotated[str | None, typer.Option(help="Periods that count, or steady.")] = None,
+    bound: Bound = None,
+    price: Price = None,
+    settings: Settings = None,
+    overrides: Overrides = None,
+    style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    sweep: SweepName = None,
+) -> None:
+    """Play the market: what each firm gains by its best response, and steady equilibria of all firms."""
+    from pipeline.cli.stores import print_formatted
+    from pipeline.config.sections.game import GameSettings
+    from pipeline.config.settings import load_settings
+    from pipeline.games.game import play
+    from pipeline.reporting.console.ahead import game_table, show_game
+    from pipeline.reporting.console.tables import make_console
+    from pipeline.results.results import open_store
+
+    periods: Any = int(horizon) if horizon is not None and horizon.isdigit() else horizon
+    given: dict[str, Any] = {"market": market, "model": model, "strategy": strategy, "horizon": periods}
+    given |= {"margin": parse_margins(margin), "bounds": parse_bounds(bound), "prices": parse_prices(price)}
+    chosen = load_settings(
+        GameSettings, settings, given=_present(given), overrides=overrides or (), what="game"
+    )
+    found = play(open_store(store, sweep=sweep), chosen)
+    if style == "table":
+        show_game(make_console(), found)
+    else:
+        print_formatted(game_table(found), style)
+
+
+def parse_target(text: str | None) -> dict[str, Any]:
+    """Read ``share=0.20 by=2027-06``; either part may be missing.
+
+    Raises
+    ------
+    PlanError
+        It says something else.
+    """
+    found: dict[str, Any] = {}
+    for part in re.split(r"[\s,]+", text.strip()) if text else ():
+        key, equals, value = part.partition("=")
+        if key == "share" and equals:
+            percent = value.endswith("%")
+            share = _number(value.removesuffix("%"), "--target", "share=0.20 or share=20%")
+            found["target"] = share / 100 if percent else share
+        elif key == "by" and value:
+            found["by"] = value
+        else:
+            raise PlanError(f"Got --target {text!r}; expected 'share=0.20 by=2027-06' (at {part!r}).")
+    return found
+
+
+def parse_bounds(texts: list[str] | None) -> dict[str, list[float | None]]:
+    """Read ``effort=low:high`` each; a side left empty is open.
+
+    Raises
+    ------
+    PlanError
+        It says something else.
+    """
+    found: dict[str, list[float | None]] = {}
+    for text in texts or ():
+        effort, equals, span = text.partition("=")
+        low, colon, high = span.partition(":")
+        if not (effort and equals and colon):
+            raise PlanError(f"Got --bound {text!r}; expected EFFORT=LOW:HIGH, e.g. discount=0:0.1.")
+        found[effort] = [
+            _number(side, "--bound", "EFFORT=LOW:HIGH, e.g. discount=0:0.1") if side else None
+            for side in (low, high)
+        ]
+    return found
+
+
+def parse_prices(texts: list[str] | None) -> dict[str, float]:
+    """Read ``effort=money`` each.
+
+    Raises
+    ------
+    PlanError
+        It says something else.
+    """
+    found = {}
+    for text in texts or ():
+        effort, equals, money = text.partition("=")
+        if not (effort and equals):
+            raise PlanError(f"Got --price {text!r}; expected EFFORT=MONEY, e.g. feature=1000.")
+        found[effort] = _number(money, "--price", "EFFORT=MONEY, e.g. feature=1000")
+    return found
+
+
+def parse_margins(texts: list[str] | None) -> float | dict[str, float] | None:
+    """Read one margin for all firms, or ``firm=margin`` for each.
+
+    Raises
+    ------
+    PlanError
+        It says something else.
+    """
+    expected = "one number, or FIRM=MARGIN for each firm"
+    if not texts:
+        return None
+    if len(texts) == 1 and "=" not in texts[0]:
+        return _number(texts[0], "--margin", expected)
+    found = {}
+    for text in texts:
+        firm, _, value = text.rpartition("=")
+        found[firm] = _number(value, "--margin", expected) if firm else _refuse("--margin", text, expected)
+    return found
+
+
+def _number(text: str, option: str, expected: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return _refuse(option, text, expected)
+
+
+def _refuse(option: str, text: str, expected: str) -> float:
+    raise PlanError(f"Got {text!r} in {option}; expected {expected}.")
+
+
+def _present(given: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if value is not None and value != {}}

@@ -1,0 +1,151 @@
+"""Commands about stores: runs, query, show, report, export. Heavy imports wait for their command."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.errors import QueryError
+
+if TYPE_CHECKING:
+    from pipeline.results.tables.frame import Table
+
+StorePath = Annotated[
+    str, typer.Argument(metavar="STORE", help="The store: a folder, or s3://bucket/prefix.")
+]
+SweepName = Annotated[
+    str | None, typer.Option("--sweep", help="Name of a sweep or study; by default the newest sweep.")
+]
+Date = Annotated[
+    str | None,
+    typer.Option("--date", metavar="D", help="What was believed at this date: the newest vintage up to it."),
+]
+Markets = Annotated[list[str] | None, typer.Option("--market", help="Only this market. May be repeated.")]
+Model = Annotated[str | None, typer.Option(help="Only models of this name; * stands for anything.")]
+
+
+def runs(store: StorePath) -> None:
+    """List the sweeps of a store: state, progress, when it was made, hashes."""
+    from pipeline.reporting.console.tables import make_console, show_sweeps
+    from pipeline.store.store import Store
+
+    show_sweeps(make_console(), Store.open(store))
+
+
+def query(
+    store: StorePath,
+    sql: Annotated[
+        str | None,
+        typer.Option(
+            help="A SELECT over fits, params, starts, trajectories, validation, horizons, replicates, "
+            "intervals, directions, comparison, akaike, stacking, regimes, drift."
+        ),
+    ] = None,
+    market: Markets = None,
+    model: Model = None,
+    param: Annotated[
+        str | None, typer.Option(help="Values of this parameter; * stands for anything.")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="Only fits to these periods: all, holdout, rolling-1, ...")
+    ] = None,
+    sort: Annotated[str | None, typer.Option(help="Sort by this column; -column for descending.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="Rows at most.")] = None,
+    style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    sweep: SweepName = None,
+    date: Date = None,
+) -> None:
+    """Ask a store for fits, or with --param for parameter values; or anything at all in SQL."""
+    from pipeline.results.results import open_store
+
+    conditions: dict[str, Any] = {"market": market, "model": model, "param": param, "window": window}
+    conditions |= {"sort": sort, "limit": limit}
+    given = [f"--{name}" for name, value in conditions.items() if value is not None]
+    if sql is not None and given:
+        raise QueryError(
+            f"--sql stands alone; got {', '.join(given)} as well. Say it in SQL: where, order by, limit."
+        )
+    results = open_store(store, sweep=sweep, date=date)
+    table = results.sql(sql) if sql is not None else results.select(**conditions)
+    print_formatted(table, style)
+
+
+def show(
+    store: StorePath,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw observed and fitted shares and the curves of f: .png or .svg.")
+    ] = None,
+    market: Annotated[str | None, typer.Option(help="Market to draw; by default the first.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model to draw; by default the best by AIC.")] = None,
+    sweep: SweepName = None,
+    date: Date = None,
+) -> None:
+    """Summarise a sweep: best models, what the data cannot tell, failures, bounds, validation; or draw it."""
+    from pipeline.results.results import open_store
+
+    results = open_store(store, sweep=sweep, date=date)
+    if plot is not None:
+        from pipeline.reporting.plots.market import plot_market
+
+        print(f"Drawn into {plot_market(results, plot, market=market, model=model)}.")
+        return
+    if market is not None or model is not None:
+        raise QueryError("--market and --model say what to draw, with --plot FILE; 'beed query' lists fits.")
+    from pipeline.reporting.console.tables import make_console, show_summary
+
+    show_summary(make_console(), results.summary())
+
+
+def report(
+    store: StorePath,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The page to write: .html.")],
+    market: Markets = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model to draw; by default the best by AICc over all markets.")
+    ] = None,
+    limit: Annotated[
+        int,
+        typer.Option("--markets", min=1, help="Markets to draw at most, from the best to the worst fitted."),
+    ] = 3,
+    sweep: SweepName = None,
+    date: Date = None,
+) -> None:
+    """Write a sweep as one HTML page that opens offline: models, f, shares, validation, what is not known."""
+    from pipeline.reporting.page import write_report
+    from pipeline.results.results import open_store
+
+    results = open_store(store, sweep=sweep, date=date)
+    page = write_report(results, out, markets=market, model=model, limit=limit)
+    print(f"Written to {page}.")
+
+
+def export(
+    store: StorePath,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="What to write; must not exist.")],
+    style: Annotated[str | None, typer.Option("--format", help="zarr, netcdf or parquet.")] = None,
+    sweep: SweepName = None,
+    date: Date = None,
+) -> None:
+    """Write a sweep and its data as plain zarr (folder), netCDF (file .nc) or Parquet (folder of tables)."""
+    from pipeline.results.results import open_store
+
+    style = style or {".nc": "netcdf", ".parquet": "parquet"}.get(out.suffix, "zarr")
+    print(f"Written to {open_store(store, sweep=sweep, date=date).export(out, style)} ({style}).")
+
+
+def print_formatted(table: "Table", style: str) -> None:
+    """Write a table to the standard output: aligned text, CSV, JSON, or the bytes of Parquet.
+
+    Raises
+    ------
+    QueryError
+        An unknown style.
+    """
+    from pipeline.results.tables.frame import format_table
+
+    text = format_table(table, style)
+    if isinstance(text, bytes):
+        sys.stdout.buffer.write(text)
+    else:
+        print(text.removesuffix("\n"))

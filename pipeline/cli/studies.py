@@ -1,0 +1,126 @@
+"""Commands about studies: run, check, schema. Everything heavy is imported when its command runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.errors import ExitCode, PlanError
+
+if TYPE_CHECKING:
+    from pipeline.config.study import Study
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study: a YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a key of the study, e.g. fit.starts=64; repeatable."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND|ADDRESS",
+        help="Where to work: serial, local, slurm, or a scheduler: tcp://host:8786, tls://...",
+    ),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Worker processes (local; by default one a core) or jobs (slurm).")
+]
+
+
+def run(
+    study: StudyFile, overrides: Overrides = None, cluster: Cluster = None, workers: Workers = None
+) -> None:
+    """Run a study, going on where an earlier run left off. Running it twice does nothing the second time."""
+    from pipeline.reporting.console.progress import choose_watcher
+    from pipeline.reporting.console.tables import make_console, show_report
+    from pipeline.results.results import open_store
+    from pipeline.store.format.layout import SweepState
+    from pipeline.sweep.coordinator import run_study
+
+    loaded = load(study, overrides, cluster, workers)
+    console = make_console()
+    report = run_study(loaded, study_text=study_text(study, overrides), watcher=choose_watcher(console))
+    summary = open_store(report.store, sweep=report.sweep).summary() if report.done else None
+    show_report(console, report, summary)
+    if report.unfinished:
+        raise typer.Exit(ExitCode.FAILURE)
+    if report.state != SweepState.DONE:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def check(
+    study: StudyFile, overrides: Overrides = None, cluster: Cluster = None, workers: Workers = None
+) -> None:
+    """Check a study and its data, and show what running it would do. Nothing is written."""
+    from pipeline.panel.open import open_study_panel
+    from pipeline.reporting.console.tables import make_console, show_plan
+    from pipeline.sweep.coordinator import plan_study
+
+    loaded = load(study, overrides, cluster, workers)
+    panel = open_study_panel(loaded)
+    show_plan(make_console(), loaded, panel, plan_study(loaded, panel))
+
+
+def schema() -> None:
+    """Print the JSON schema of studies, for editors that complete and check YAML."""
+    import json
+
+    from pipeline.config.study import Study
+
+    print(json.dumps(Study.model_json_schema(), indent=2))
+
+
+def load(study: Path, overrides: list[str] | None, cluster: str | None, workers: int | None) -> "Study":
+    """Load a study with everything that the command line changes in it."""
+    from pipeline.config.load import load_study
+
+    loaded = load_study(study, overrides or ())
+    if cluster is None and workers is None:
+        return loaded
+    return loaded.model_copy(update={"cluster": choose_cluster(loaded.cluster, cluster, workers)})
+
+
+def choose_cluster(section: Any, cluster: str | None, workers: int | None) -> Any:
+    """Make the `cluster` section that the command line asks for.
+
+    Parameters
+    ----------
+    section
+        The study's own; what it says for the kind that is wanted stays.
+    cluster
+        A kind, or the address of a scheduler.
+    workers
+        How many.
+
+    Raises
+    ------
+    PlanError
+        There is no such kind, or it has no number of workers.
+    """
+    kind = cluster if cluster is not None else section.kind
+    content = section.model_dump(exclude_unset=True) if kind == section.kind else {}
+    content["kind"] = kind
+    if "://" in kind:
+        content = {"kind": "address", "address": kind}
+        if kind.startswith("tls://") and section.tls is not None:
+            content["tls"] = section.tls.model_dump()
+    if workers is not None:
+        content["workers"] = workers
+    hint = "" if workers is None else " Only local and slurm clusters have a number of workers."
+    try:
+        if workers is not None and content["kind"] not in ("local", "slurm"):
+            raise ValueError(hint)
+        return type(section).model_validate(content)
+    except ValueError as error:  # pydantic's own error is one
+        raise PlanError(
+            f"--cluster {kind} is not possible; expected serial, local, slurm with its settings in the "
+            f"study, or an address such as tcp://host:8786.{hint}"
+        ) from error
+
+
+def study_text(study: Path, overrides: list[str] | None) -> str:
+    """Give the study's file as it goes into the store, with the overrides on top as comments."""
+    lines = [f"# --set {override}\n" for override in overrides or ()]
+    return "".join(lines) + study.read_text(encoding="utf-8")

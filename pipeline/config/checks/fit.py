@@ -1,0 +1,108 @@
+"""Checks of the section `fit`: unknown parameters, values outside bounds, options of other methods."""
+
+import re
+from collections.abc import Mapping
+
+from kernels.formula.expression import ExpressionError, parse
+from pipeline.config.parameters import CONSTANT, INITIAL, undotted, variant_parameters
+from pipeline.config.study import Study
+from pipeline.config.yaml.findings import Findings
+from pipeline.config.yaml.messages import nearest, one_of
+
+
+def check_fit(study: Study, findings: Findings) -> None:
+    """Check the section `fit` on its own and against the models."""
+    fit = study.fit
+    if fit.loss != "linear" and fit.method != "least_squares":
+        expected = "loss: linear, or method: least_squares, the only one with robust losses"
+        findings.add(("fit", "loss"), f"the loss {fit.loss!r} with method {fit.method}", expected)
+    if fit.polish > fit.starts:
+        findings.add(("fit", "polish"), f"{fit.polish} of {fit.starts} starts", "polish <= starts")
+    for name, (low, high) in fit.bounds.items():
+        if low is not None and high is not None and low >= high:
+            hint = f"To hold it at {low:g}, put it under fit.fixed." if low == high else ""
+            findings.add(("fit", "bounds", name), f"[{low:g}, {high:g}]", "[smaller, larger]", hint)
+    for name, value in fit.fixed.items():
+        low, high = fit.bounds.get(name, (None, None))
+        if (low is not None and value < low) or (high is not None and value > high):
+            bounds = f"[{'' if low is None else f'{low:g}'}, {'' if high is None else f'{high:g}'}]"
+            findings.add(("fit", "fixed", name), f"{value:g}", f"a value within fit.bounds {bounds}")
+    for name in fit.expr:
+        if name in fit.fixed:
+            findings.add(("fit", "expr", name), "a parameter that fit.fixed holds too", "one of the two")
+    if fit.shrinkage is not None and not fit.priors:
+        expected = "fit.priors beside shrinkage: the standard deviations that its factors multiply"
+        findings.add(("fit", "shrinkage"), "no priors", expected)
+    if findings.clean("models", "curves"):
+        # What parameters there are follows from the models, so these must be right first.
+        _check_names(study, findings)
+
+
+def _check_names(study: Study, findings: Findings) -> None:
+    known = known_parameters(study)
+    tables: Mapping[str, Mapping[str, object]] = {
+        "fixed": study.fit.fixed,
+        "bounds": study.fit.bounds,
+        "expr": study.fit.expr,
+        "priors": study.fit.priors,
+    }
+    # Beliefs may be about a whole family: price.own stands for price.own.Acme and all others.
+    families = tuple(f"{name}.{kind}" for name in known for kind in ("own", "cross"))
+    for table, entries in tables.items():
+        for name in entries:
+            if not _is_known(name, known) and not (table == "priors" and name in families):
+                got = f"the parameter {name!r}, which no model of the study has"
+                findings.add(("fit", table, name), got, one_of(known), nearest(name, known))
+    uses = {name: _check_expr(name, text, known, findings) for name, text in study.fit.expr.items()}
+    _check_circles(uses, findings)
+
+
+def known_parameters(study: Study) -> tuple[str, ...]:
+    """Name the parameters of all models of a study, as far as they are known without the data."""
+    names: dict[str, None] = {}
+    for variant in study.variants():
+        own = variant_parameters(variant, study.curves, None)
+        # γ is a number of the form unless it is estimated.
+        names |= dict.fromkeys(own if variant.form == "scaled" else own[:-1])
+    return tuple(names)
+
+
+def _is_known(name: str, known: tuple[str, ...]) -> bool:
+    # What carries a firm's name is known by its first part; the firms come with the data.
+    return (
+        name in known
+        or re.fullmatch(rf"({CONSTANT}|{INITIAL})(\..+)?", name) is not None
+        or any(re.match(rf"{re.escape(one)}\.(own|cross)\..", name) for one in known)
+    )
+
+
+def _check_expr(name: str, text: str, known: tuple[str, ...], findings: Findings) -> tuple[str, ...]:
+    """Check one expression; give the parameters that it uses."""
+    location = ("fit", "expr", name)
+    plain, dotted = undotted(text)
+    try:
+        used = parse(plain).names
+    except ExpressionError as error:
+        findings.add(location, f"{text!r}: {error.reason}", "a formula over other parameters")
+        return ()
+    others = tuple(dotted.get(other, other) for other in used)
+    for other in others:
+        if not _is_known(other, known):
+            findings.add(location, f"the unknown parameter {other!r}", one_of(known), nearest(other, known))
+    return others
+
+
+def _check_circles(uses: Mapping[str, tuple[str, ...]], findings: Findings) -> None:
+    for name in uses:
+        reached: set[str] = set()
+        ahead = list(uses[name])
+        while ahead:
+            other = ahead.pop()
+            if other not in reached:
+                reached.add(other)
+                ahead += uses.get(other, ())
+        if name in reached:
+            got = f"an expression for {name!r} that leads back to {name!r}"
+            findings.add(
+                ("fit", "expr", name), got, "parameters that do not follow from each other in a circle"
+            )

@@ -1,0 +1,83 @@
+"""What the parameters of models are called: by effort, by firm, and those of the market."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from pipeline.config.catalogue import carry_over_parameters, curve_parameters, shared_parameters
+from pipeline.config.sections.models import CurveSection
+from pipeline.config.terms import lag_terms, response_terms
+from pipeline.config.variants import Variant
+
+JUMP_PRICE = "jump_price"
+RETURNS_TO_SCALE = "returns_to_scale"
+FIXED_RETURNS: Mapping[str, float] = {"investment": 0.0, "proportional": 1.0}
+"""γ of the forms that fix it; the others estimate it."""
+CONSTANT = "constant"
+"""The constant term of f; with firm effects followed by the firm: ``constant.Acme``."""
+INITIAL = "initial"
+"""Log-ratio of a firm's share before the first period, where it is estimated: ``initial.Acme``."""
+RESERVED = frozenset({JUMP_PRICE, RETURNS_TO_SCALE, CONSTANT, INITIAL})
+
+_DOTTED = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+)")
+
+
+def effort_parameter(effort: str, parameter: str) -> str:
+    """Name a parameter of an effort's curve or carry-over; ``beta`` carries the effort's own name."""
+    return effort if parameter == "beta" else f"{effort}.{parameter}"
+
+
+def firm_parameter(firm: str | None) -> str:
+    """Name the constant of a firm, or (None) that of all firms."""
+    return CONSTANT if firm is None else f"{CONSTANT}.{firm}"
+
+
+def variant_parameters(
+    variant: Variant, curves: Mapping[str, CurveSection], firms: Iterable[str] | None
+) -> tuple[str, ...]:
+    """Name the parameters of a model, as far as they are known without the data.
+
+    Parameters
+    ----------
+    variant
+        The model.
+    curves
+        The curves of the study's own.
+    firms
+        The firms; None when they are not known, then what carries a firm's name is left out.
+
+    Returns
+    -------
+    tuple of str
+        Parameters of f, then M and γ.
+    """
+    names: dict[str, None] = {}
+    for effort, curve in variant.response.curves.items():
+        own = (*curve_parameters(curve, curves), *carry_over_parameters(variant.carry_over[effort]))
+        names |= dict.fromkeys(effort_parameter(effort, name) for name in own)
+        names |= dict.fromkeys(shared_parameters(curve))
+    known = lag_terms(variant.response) if firms is None else response_terms(variant.response, tuple(firms))
+    names |= dict.fromkeys(term.name for term in known)
+    if variant.firm_effects == "constant":
+        names[CONSTANT] = None
+    elif variant.firm_effects != "none" and firms is not None:
+        names |= dict.fromkeys(firm_parameter(firm) for firm in firms)
+    return (*names, JUMP_PRICE, RETURNS_TO_SCALE)
+
+
+def undotted(text: str) -> tuple[str, dict[str, str]]:
+    """Write dotted names as plain ones, so that a formula over parameters can be parsed.
+
+    Returns
+    -------
+    str
+        The text with ``price.h`` as ``price__h``.
+    dict
+        The dotted name of each plain one.
+    """
+    found: dict[str, str] = {}
+
+    def plain(match: re.Match[str]) -> str:
+        found[match[1].replace(".", "__")] = match[1]
+        return match[1].replace(".", "__")
+
+    return _DOTTED.sub(plain, text), found

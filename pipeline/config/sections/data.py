@@ -1,0 +1,138 @@
+"""The section `data` of a study: where the panel is read from, and which columns are what."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from pipeline.config.sections.location import resolve_location
+from pipeline.config.sections.types import Integer, Name, Number, OneOrMany, Section, Table
+
+EffortKind = Literal["ratio", "amount", "index"]
+Frequency = Literal["integer", "day", "week", "month", "quarter", "year"]
+Format = Literal["csv", "parquet", "excel", "netcdf", "zarr"]
+
+EXTENSIONS: dict[str, Format] = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "excel",
+    ".nc": "netcdf",
+    ".zarr": "zarr",
+}
+"""The format that a file's name tells."""
+
+EFFORT_FUNCTIONS: dict[str, int | tuple[int, int]] = {"market_mean": 1, "firm_mean": 1, "lag": (1, 2)}
+"""Functions that formulas of efforts have besides the usual ones, with their numbers of arguments."""
+
+
+class EffortSection(Section):
+    """One input u of the market function f: a column of the data, or a formula over its columns."""
+
+    column: str | None = Field(
+        default=None,
+        description="Column that holds the effort; without column and formula, the effort's own name.",
+    )
+    formula: str | None = Field(
+        default=None,
+        description="Formula over columns, e.g. `log(market_mean(price) / price)`; besides the usual "
+        "functions "
+        "`market_mean(x)` (over the firms of a market in a period), `firm_mean(x)` (over the periods of "
+        "a firm) "
+        "and `lag(x)` (the firm's previous period).",
+    )
+    kind: EffortKind = Field(
+        default="index",
+        description="ratio: expense over the firm's own sales, E/X; amount: expense over the market's "
+        "reference "
+        "sales, E/X_ref; index: any other number (a flag, a log price, a turnover).",
+    )
+    unit: str = Field(default="1", description="Unit shown in tables and plots.")
+    description: str = Field(default="", description="A few words for tables and plots.")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.column is not None and self.formula is not None:
+            raise ValueError("both column and formula|one of the two: an effort is a column or a formula")
+        return self
+
+
+def _spell_out_efforts(value: Any) -> Any:
+    """Write every effort as a mapping; it may be a column's name, or nothing when it has that name."""
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        value = dict.fromkeys(value)
+    if not isinstance(value, dict):
+        return value
+    return {name: _spell_out_effort(name, effort) for name, effort in value.items()}
+
+
+def _spell_out_effort(name: Any, effort: Any) -> Any:
+    if effort is None or isinstance(effort, str):
+        return {"column": effort or name}
+    if isinstance(effort, dict) and effort.keys().isdisjoint({"column", "formula"}):
+        return {"column": name, **effort}
+    return effort
+
+
+Efforts = Annotated[
+    Table[EffortSection],
+    BeforeValidator(
+        _spell_out_efforts, json_schema_input_type=dict[Name, EffortSection | str | None] | list[Name]
+    ),
+]
+
+
+class PanelSection(Section):
+    """What data say about the panel that is made of them, wherever they come from."""
+
+    efforts: Efforts = Field(min_length=1, description="The inputs of f: name, and column or formula.")
+    markets: OneOrMany[Integer | str] | None = Field(
+        default=None, description="Use these markets only; by default all of them."
+    )
+    filter: str | None = Field(
+        default=None, description="Use these rows only: a formula over columns, e.g. `week >= 60`."
+    )
+    reference_sales: Number | None = Field(
+        default=None,
+        gt=0,
+        description="X_ref, the fixed scale of a market in the unit of the sales per period; by default each "
+        "market's mean total sales.",
+    )
+
+    _folder: str = PrivateAttr(default="")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the folder of the study file, which relative paths refer to."""
+        self._folder = (context or {}).get("folder", "")
+
+
+class DataSection(PanelSection):
+    """A tidy table (a row per market, firm and period) or labelled dataset, and what its columns mean."""
+
+    file: str = Field(
+        description="Path, relative to the study file, or URL (s3://, https://, ...) of a CSV, Parquet "
+        "or Excel "
+        "table or of a netCDF or zarr dataset."
+    )
+    format: Format | None = Field(
+        default=None, description="Format of the file; by default from its extension."
+    )
+    market: str | None = Field(
+        default=None, description="Column that names the market; without it the whole table is one market."
+    )
+    firm: str = Field(description="Column that names the firm.")
+    time: str = Field(description="Column that gives the period: whole numbers or ISO dates.")
+    frequency: Frequency | None = Field(
+        default=None,
+        description="What one period is; by default found from the time column. A gap is one longer period.",
+    )
+    sales: str = Field(description="Column of the firm's sales in the period.")
+    currency: str = Field(default="currency", description="Unit of the sales.")
+
+    @property
+    def location(self) -> str:
+        """Path or URL of the file, relative paths taken from the study file's folder."""
+        return resolve_location(self.file, self._folder)

@@ -1,0 +1,1 @@
+"""What a study on accounting postings says: columns, accounts, coefficients, efforts."""

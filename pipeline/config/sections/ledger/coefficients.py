@@ -1,0 +1,137 @@
+"""Coefficients of accounting by their standard formulas, and the columns of the table of a ledger."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from kernels.formula.expression import Expression, parse
+from pipeline.config.sections.ledger.chart import COST_OF_SALES, PRODUCTION, Chart
+from pipeline.config.sections.ledger.postings import COMPANY, MARKET, PERIOD
+
+DAYS, AGE = "days", "age"
+EXPENSES, COSTS = "expenses", "costs"
+BEFORE, OPENING, MEAN = "_before", "_opening", "_mean"
+"""Endings: a flow in the period before; a balance at the period's start, and its mean of start and end."""
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A coefficient, by a formula over the sums of a period.
+
+    Attributes
+    ----------
+    name, unit : str
+    formula : str
+        Over flows, balances, ``days`` (of the period) and names with the endings above.
+    description : str
+        A few words.
+    """
+
+    name: str
+    formula: str
+    unit: str
+    description: str
+
+    @cached_property
+    def expression(self) -> Expression:
+        """The formula, read."""
+        return parse(self.formula)
+
+
+def _turnover(flow: str, balance: str) -> Iterator[Coefficient]:
+    mean = f"{balance}{MEAN}"
+    words = f"on the mean of {balance} at the start and the end"
+    yield Coefficient(
+        f"{balance}_turnover", f"{flow} / {mean}", "1 / period", f"turnover of {balance}, {words}"
+    )
+    yield Coefficient(f"{balance}_days", f"{DAYS} * {mean} / {flow}", "days", f"days of {balance}, {words}")
+
+
+COEFFICIENTS: dict[str, Coefficient] = {
+    one.name: one
+    for one in (
+        Coefficient("gross_margin", f"(sales - {COST_OF_SALES}) / sales", "1", "gross margin"),
+        Coefficient("operating_margin", f"(sales - {COSTS}) / sales", "1", "operating margin"),
+        Coefficient("cost_ratio", f"{COSTS} / sales", "1", "cost of sales and expenses over sales"),
+        *_turnover("sales", "receivables"),
+        *_turnover(COST_OF_SALES, "payables"),
+        *_turnover(COST_OF_SALES, "stocks"),
+        Coefficient("sales_growth", f"sales / sales{BEFORE} - 1", "1 / period", "growth rate of sales"),
+        Coefficient(
+            "production_growth",
+            f"{PRODUCTION} / {PRODUCTION}{BEFORE} - 1",
+            "1 / period",
+            "growth rate of production",
+        ),
+        Coefficient("stocks_growth", f"stocks / stocks{OPENING} - 1", "1 / period", "growth rate of stocks"),
+    )
+}
+"""The catalogue, by name."""
+
+
+def table_columns(chart: Chart, *, market: bool) -> tuple[str, ...]:
+    """Name the columns of the table of a ledger with these accounts: labels, sums, coefficients.
+
+    Parameters
+    ----------
+    chart : Chart
+        The accounts.
+    market : bool
+        Whether postings tell their market.
+    """
+    sums = _sums(chart)
+    possible = [one.name for one in COEFFICIENTS.values() if set(one.expression.names) <= set(sums)]
+    return (*((MARKET,) if market else ()), COMPANY, PERIOD, *sums, *possible)
+
+
+def missing_groups(name: str, chart: Chart) -> tuple[str, ...]:
+    """Say which groups of accounts a coefficient lacks; nothing for other names."""
+    if name not in COEFFICIENTS:
+        return ()
+    sums = _sums(chart)
+    lacking = [part for part in COEFFICIENTS[name].expression.names if part not in sums]
+    return tuple(
+        dict.fromkeys(part.removesuffix(BEFORE).removesuffix(MEAN).removesuffix(OPENING) for part in lacking)
+    )
+
+
+def needs_period_before(name: str) -> bool:
+    """Tell whether a column has no value in a company's first period."""
+    names = COEFFICIENTS[name].expression.names if name in COEFFICIENTS else (name,)
+    return any(part.endswith(BEFORE) for part in names)
+
+
+def _sums(chart: Chart) -> tuple[str, ...]:
+    """Name what is summed, and what follows from it by adding and subtracting."""
+    flows = list(chart.named("flow"))
+    balances = chart.named("balance")
+    if chart.expenses:
+        flows.append(EXPENSES)
+    if chart.expenses or COST_OF_SALES in flows:
+        flows.append(COSTS)
+    if PRODUCTION not in flows and COST_OF_SALES in flows and "stocks" in balances:
+        flows.append(PRODUCTION)
+    return (
+        *flows,
+        *(f"{name}{BEFORE}" for name in flows),
+        *balances,
+        *(f"{name}{ending}" for name in balances for ending in (OPENING, MEAN)),
+        DAYS,
+        AGE,
+    )
+
+
+def compute_coefficient(name: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Give a coefficient of the catalogue, shape (rows,); nan or infinite where it has no value.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    sums : mapping of str to (rows,) array
+        The columns that its formula uses.
+    """
+    expression = COEFFICIENTS[name].expression
+    return np.asarray(expression.evaluate({part: sums[part] for part in expression.names}), dtype=np.float64)

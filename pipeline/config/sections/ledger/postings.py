@@ -1,0 +1,89 @@
+"""The section `data` of a study on accounting postings: which columns are what, and how long a period is."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.sections.data import DataSection, Efforts, PanelSection
+from pipeline.config.sections.location import resolve_location
+from pipeline.config.sections.types import Section
+
+LedgerFormat = Literal["csv", "parquet", "excel"]
+LedgerFrequency = Literal["week", "month", "quarter", "year"]
+
+LEDGER_EXTENSIONS = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq", ".xlsx")
+"""Endings of the files that postings are read from."""
+MARKET, COMPANY, PERIOD, SALES = "market", "company", "period", "sales"
+"""Columns of the table that postings are summed to."""
+
+
+class PostingColumns(Section):
+    """Columns of the postings: a row is one posting, a debit or a credit of one account."""
+
+    company: str = Field(default="company", description="Column that names the company.")
+    date: str = Field(default="date", description="Column of the date, ISO: 2026-03-31.")
+    account: str = Field(default="account", description="Column of the account's code.")
+    debit: str = Field(default="debit", description="Column of the amount debited; 0 or empty for a credit.")
+    credit: str = Field(
+        default="credit", description="Column of the amount credited; 0 or empty for a debit."
+    )
+    entry: str | None = Field(
+        default=None,
+        description="Column that tells which postings are one entry, where debits equal credits; by default "
+        "`entry` where there is one, else the postings of a company on a day are one.",
+    )
+    currency: str | None = Field(
+        default=None,
+        description="Column of the currency, the same in all rows; by default `currency` where there is one.",
+    )
+    market: str | None = Field(
+        default=None, description="Column that names the market; without it all postings are of one market."
+    )
+
+
+class LedgerSection(PanelSection):
+    """Accounting postings of the companies of a market, and the accounts they are booked on."""
+
+    ledger: str = Field(
+        description="Path, relative to the study file, or URL of the postings: CSV, Parquet or Excel."
+    )
+    format: LedgerFormat | None = Field(
+        default=None, description="Format of the postings; by default from the file's extension."
+    )
+    accounts: str = Field(
+        description="Path of a YAML file that says which accounts are sales, expenses, stocks and so on."
+    )
+    columns: PostingColumns = Field(default=PostingColumns(), description="Columns of the postings.")
+    frequency: LedgerFrequency = Field(default="month", description="What postings are summed over.")
+    efforts: Efforts = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="The inputs of f: an expense by its name (its part of sales, σ = E/X), a coefficient "
+        "such as gross_margin or stocks_days, or a formula over them. By default all expenses.",
+    )
+
+    @property
+    def location(self) -> str:
+        """Path or URL of the postings, relative paths taken from the study file's folder."""
+        return resolve_location(self.ledger, self._folder)
+
+    @property
+    def accounts_location(self) -> str:
+        """Path of the accounts file, relative paths taken from the study file's folder."""
+        return resolve_location(self.accounts, self._folder)
+
+    def table(self, currency: str) -> DataSection:
+        """Give what the table that the postings are summed to is as data: a row per company and period."""
+        return DataSection(
+            file=self.ledger,
+            market=MARKET if self.columns.market is not None else None,
+            firm=COMPANY,
+            time=PERIOD,
+            frequency=self.frequency,
+            sales=SALES,
+            currency=currency,
+            efforts=self.efforts,
+            markets=self.markets,
+            filter=self.filter,
+            reference_sales=self.reference_sales,
+        )

@@ -1,0 +1,206 @@
+"""The sections `models` and `curves` of a study: which models of the market are calibrated."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipeline.config.sections.types import Flag, Integer, Label, Name, Number, OneOrMany, Section, Table
+
+Form = Literal["investment", "scaled", "proportional"]
+Link = Literal["identity", "exp", "ces"]
+FirmEffects = Literal["none", "constant", "free", "zero-sum"]
+CarryOver = Literal["none", "geometric", "delayed", "weibull"]
+Order = Literal["all", "leading"]
+Lags = Annotated[Integer, Field(ge=1, le=52)]
+
+# In a response written as {effort: curve} these keys say something about the response itself.
+RESPONSE_KEYS = frozenset({"name", "family", "link", "curves", "order", "lag", "own", "cross"})
+CARRY_OVER_KEYS = frozenset({"name", "kind", "efforts"})
+
+
+class CurveParameter(Section):
+    """One parameter of a curve of your own."""
+
+    minimum: Number | None = Field(default=None, description="Smallest value allowed.")
+    maximum: Number | None = Field(default=None, description="Largest value allowed.")
+    start: Number | None = Field(default=None, description="Starting value; by default inside the bounds.")
+    low: Number | None = Field(default=None, description="Further starts are drawn from here ...")
+    high: Number | None = Field(
+        default=None, description="... to here; by default between the bounds, or around the start."
+    )
+    unit: str = Field(default="1", description="Unit shown in tables.")
+
+
+class CurveSection(Section):
+    """A curve g(u) of your own, used in `models.response` by its name."""
+
+    formula: str = Field(
+        min_length=1, description="Formula of the effort `u` and the parameters, e.g. `beta * log1p(u / h)`."
+    )
+    parameters: Table[CurveParameter] = Field(
+        min_length=1,
+        description="The parameters in the formula. The first is the main coefficient and carries the "
+        "effort's own name in the results (`price`), others follow it (`price.h`).",
+    )
+    domain: Literal["real", "nonnegative", "positive"] = Field(
+        default="real", description="Efforts that the formula is defined for."
+    )
+
+
+class ResponseSection(Section):
+    """The market function f: one family for all efforts, or a curve for each."""
+
+    name: Label | None = Field(default=None, description="Name in the model's name; by default the family.")
+    family: str | None = Field(
+        default=None,
+        description="Family for all efforts: a curve (linear, hill, ...), mnl, mci, ces or pareto.",
+    )
+    curves: Table[str] | None = Field(default=None, description="A curve for each effort.")
+    link: Literal["identity", "exp"] | None = Field(
+        default=None,
+        description="identity: f = b + Σ g(u); exp: f = exp(b + Σ g(u)); only with curves for each effort.",
+    )
+    order: Order | OneOrMany[Name] | None = Field(
+        default=None,
+        description="Ranking of the efforts under pareto: their names, the most effective first; `all` "
+        "orders, or "
+        "`leading`: one model for each effort in the lead. By default the order of the data section.",
+    )
+    lag: Table[Lags] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Further linear terms of past efforts, e.g. `{price: 2}` adds `price.lag1` and "
+        "`price.lag2`; a negative coefficient after a promotion is stockpiling.",
+    )
+    own: OneOrMany[str] = Field(
+        default=(),
+        description="Efforts, or lags of them, whose coefficient may differ by firm: `price` adds "
+        "`price.own.<firm>`, what a firm's coefficient has beyond the common one. Needs a prior.",
+    )
+    cross: OneOrMany[str] = Field(
+        default=(),
+        description="Efforts, or lags of them, that reach each rival in its own way: `price` adds "
+        "`price.cross.<firm>.<rival>`, what the rival's effort does to f of the firm. Needs a prior.",
+    )
+
+    @model_validator(mode="after")
+    def _family_or_curves(self) -> Self:
+        if (self.family is None) == (self.curves is None):
+            got = "neither family nor curves" if self.family is None else "both family and curves"
+            raise ValueError(f"{got}|a family for all efforts, or a curve for each of them")
+        if self.link is not None and self.curves is None:
+            raise ValueError(
+                "a link beside a family|link only with a curve for each effort: a family has its own"
+            )
+        if self.order is not None and self.family != "pareto":
+            raise ValueError(f"an order under {self.family or 'curves'}|order only under the family pareto")
+        if self.family in ("pareto", "ces") and (self.lag or self.own or self.cross):
+            raise ValueError(f"lag, own or cross under {self.family}|these only where efforts add up")
+        return self
+
+
+class CarryOverSection(Section):
+    """How long efforts last: one kind for all of them, or a kind for each."""
+
+    name: Label | None = Field(default=None, description="Name in the model's name; by default the kind.")
+    kind: CarryOver = Field(default="none", description="Kind for the efforts that are not listed.")
+    efforts: Table[CarryOver] = Field(
+        default_factory=dict, validate_default=True, description="A kind for each effort listed."
+    )
+
+
+def _spell_out_response(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"family": value}
+    if not isinstance(value, dict) or "curves" in value or "family" in value:
+        return value
+    own = {key: item for key, item in value.items() if key in RESPONSE_KEYS}
+    curves = {key: item for key, item in value.items() if key not in RESPONSE_KEYS}
+    return own | ({"curves": curves} if curves else {})
+
+
+def _spell_out_carry_over(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"kind": value}
+    if not isinstance(value, dict) or "efforts" in value:
+        return value
+    own = {key: item for key, item in value.items() if key in CARRY_OVER_KEYS}
+    return own | {"efforts": {key: item for key, item in value.items() if key not in CARRY_OVER_KEYS}}
+
+
+def _spell_out_effects(value: Any) -> Any:
+    return {True: "free", False: "constant"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _spell_out_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+Response = Annotated[
+    ResponseSection,
+    BeforeValidator(_spell_out_response, json_schema_input_type=str | ResponseSection | dict[Name, str]),
+]
+CarryOvers = Annotated[
+    CarryOverSection,
+    BeforeValidator(
+        _spell_out_carry_over, json_schema_input_type=CarryOver | CarryOverSection | dict[Name, CarryOver]
+    ),
+]
+Effects = Annotated[
+    FirmEffects, BeforeValidator(_spell_out_effects, json_schema_input_type=FirmEffects | Flag)
+]
+
+
+class ExcludeSection(Section):
+    """Models not wanted: those that agree with every key given here."""
+
+    form: OneOrMany[Form] | None = Field(default=None, description="Form, or several.")
+    response: OneOrMany[str] | None = Field(default=None, description="Name of a response, or several.")
+    firm_effects: OneOrMany[Effects] | None = Field(default=None, description="Firm effects, or several.")
+    carry_over: OneOrMany[str] | None = Field(default=None, description="Name of a carry-over, or several.")
+    numeraire: OneOrMany[str | None] | None = Field(default=None, description="Numeraire, or several.")
+
+
+class ModelsSection(Section):
+    """The models calibrated on every market: every list is an axis, and all combinations are made."""
+
+    form: OneOrMany[Form] = Field(
+        default=("investment",),
+        min_length=1,
+        description="investment: γ = 0; scaled: γ is estimated; proportional: γ = 1.",
+    )
+    response: OneOrMany[Response] = Field(
+        min_length=1,
+        description="The market function f: a family (linear, power, log, exponential, hill, mnl, mci, "
+        "...), or a "
+        "curve for each effort, e.g. `{price: linear, promotion: hill, link: exp}`.",
+    )
+    firm_effects: OneOrMany[Effects] = Field(
+        default=("free",),
+        min_length=1,
+        description="true: a constant for each firm (summing to zero where only differences matter); "
+        "false: one "
+        "constant for all firms where it matters; or none, constant, free, zero-sum.",
+    )
+    carry_over: OneOrMany[CarryOvers] = Field(
+        default=(CarryOverSection(),),
+        min_length=1,
+        description="none, geometric, delayed or weibull for all efforts, or a kind for each: `{feature: "
+        "geometric}`.",
+    )
+    numeraire: OneOrMany[str | None] = Field(
+        default=(None,),
+        min_length=1,
+        description="Effort whose coefficient is 1, so that M comes out in currency; by default M is "
+        "fixed at "
+        "X_ref and f is a rate per period.",
+    )
+    pooling: Flag = Field(
+        default=False,
+        description="true: besides every model the same one again, named `<model>-pooled`, its parameters "
+        "drawn towards their mean over the markets as far as markets resemble each other (empirical Bayes).",
+    )
+    exclude: OneOrMany[ExcludeSection] = Field(
+        default=(),
+        description="Combinations not wanted, e.g. `{form: proportional, response: [hill, tanh]}`.",
+    )

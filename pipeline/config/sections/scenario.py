@@ -1,0 +1,159 @@
+"""A scenario: what firms will do, what the market does, and how uncertain all that is."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from pipeline.config.sections.types import Flag, Integer, Label, Number, OneOrMany, Section, Table
+from pipeline.config.yaml.document import Document
+
+Course = Number | tuple[Number, ...]
+"""One number for all periods, or one for each."""
+RivalKind = Literal["hold", "hold_budget", "match", "rule"]
+TotalModel = Literal["constant", "trend", "seasonal", "logistic", "given"]
+
+
+class EffortChoice(Section):
+    """What one firm does with one effort: exactly one of the keys."""
+
+    value: Course | None = Field(default=None, description="The effort itself, in its own unit.")
+    add: Course | None = Field(
+        default=None, description="A change in the effort's unit, added to what it was last."
+    )
+    factor: Course | None = Field(default=None, description="A factor on what it was last.")
+    budget: Course | None = Field(
+        default=None,
+        description="Money, currency per period; for efforts of kind ratio or amount. A ratio σ = E/X then "
+        "follows from the sales that it brings about.",
+    )
+    last: Integer | None = Field(
+        default=None, ge=1, description="As in the last so many periods, over and over again."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
+            got = ", ".join(sorted(self.model_fields_set)) or "none of the keys"
+            raise ValueError(f"{got}|exactly one of value, add, factor, budget, last")
+        return self
+
+
+def _spell_out(value: Any) -> Any:
+    return {"value": value} if isinstance(value, int | float | list | tuple) else value
+
+
+Choice = Annotated[
+    EffortChoice,
+    BeforeValidator(_spell_out, json_schema_input_type=EffortChoice | float | list[float]),
+]
+
+
+class RivalsSection(Section):
+    """What the firms do that the scenario says nothing about."""
+
+    kind: RivalKind = Field(
+        default="hold",
+        description="hold: their efforts stay; hold_budget: their money stays, where efforts are ratios; "
+        "match: they change each effort as the named firms do on average; rule: they follow the rule that "
+        "their past efforts show: a regression on their own and the others' efforts one period before.",
+    )
+    last: Integer = Field(
+        default=1, ge=1, description="What stays is what they did in the last so many periods, repeated."
+    )
+
+
+class TotalSection(Section):
+    """How the sales of the whole market go on."""
+
+    model: TotalModel = Field(
+        default="constant",
+        description="constant; trend: growth at a constant rate; seasonal: growth and a yearly wave; "
+        "logistic: growth towards a ceiling; given.",
+    )
+    last: Integer | None = Field(
+        default=None, ge=1, description="Fit it to the last so many periods; by default to all."
+    )
+    season: Integer | None = Field(
+        default=None, ge=2, description="Periods of a season; by default those of a year."
+    )
+    harmonics: Integer = Field(default=2, ge=1, le=26, description="Waves of the season.")
+    values: Course | None = Field(
+        default=None, description="With model given: sales of the market, currency per period."
+    )
+
+    @model_validator(mode="after")
+    def _values_when_given(self) -> Self:
+        if (self.model == "given") != (self.values is not None):
+            raise ValueError(f"the model {self.model!r}|values with the model given, and only with it")
+        bad = [value for value in _numbers(self.values) if value <= 0]
+        if bad:
+            raise ValueError(f"total sales of {bad[0]:g}|values > 0")
+        return self
+
+
+def _numbers(course: Course | None) -> tuple[float, ...]:
+    if course is None:
+        return ()
+    return course if isinstance(course, tuple) else (course,)
+
+
+class DrawsSection(Section):
+    """What the bands are made of."""
+
+    draws: Integer = Field(default=200, ge=0, le=100_000, description="Courses drawn; 0: no bands.")
+    parameters: Flag = Field(
+        default=True, description="Draw parameters: from replicates where the store has them."
+    )
+    models: Literal["aicc", "aic", "bic", "equal", "best"] = Field(
+        default="aicc",
+        description="Weights of models: by an information criterion, all equal, or only the best by AICc.",
+    )
+    total_sales: Flag = Field(default=True, description="Draw the coefficients of total sales.")
+    noise: Flag = Field(
+        default=True, description="Add what the models did not explain, to shares and total sales."
+    )
+
+
+class Scenario(Section):
+    """What is forecast, under which plans and assumptions."""
+
+    scenario: Label = Field(description="Name of the scenario; names the forecast in the store.")
+    description: str = Field(default="", description="A sentence on what the scenario is for.")
+    markets: OneOrMany[Integer | str] | None = Field(
+        default=None, description="These markets only; by default all."
+    )
+    models: OneOrMany[str] = Field(
+        default=("*",), min_length=1, description="Models to use; * stands for anything."
+    )
+    horizon: Integer = Field(default=12, ge=1, le=10_000, description="Periods to forecast.")
+    start: Literal["observed", "calibrated"] = Field(
+        default="observed", description="Shares to start from, at the end of the data."
+    )
+    firms: Table[Table[Choice]] = Field(
+        default_factory=dict, validate_default=True, description="Plans: firm, effort, what it does."
+    )
+    rivals: RivalsSection = Field(default=RivalsSection(), description="What the other firms do.")
+    total_sales: TotalSection = Field(default=TotalSection(), description="Sales of the whole market.")
+    uncertainty: DrawsSection = Field(default=DrawsSection(), description="What the bands are made of.")
+    quantiles: tuple[Annotated[Number, Field(gt=0, lt=1)], ...] = Field(
+        default=(0.05, 0.25, 0.5, 0.75, 0.95), min_length=1, description="Quantiles of the bands."
+    )
+    seed: Integer = Field(default=0, ge=0, description="Root of the random numbers.")
+
+    _document: Document | None = PrivateAttr(default=None)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the text, to find the lines of what turns out wrong later."""
+        self._document = (context or {}).get("document")
+
+    @property
+    def document(self) -> Document:
+        """Where the scenario was read from; its own content when it was made in Python."""
+        if self._document is not None:
+            return self._document
+        return Document("", self.model_dump(mode="json", exclude_unset=True))
+
+    def plans(self, firm: Any) -> Mapping[str, EffortChoice]:
+        """Give the choices of a firm by effort; empty for a rival."""
+        return self.firms.get(str(firm), {})

@@ -1,0 +1,62 @@
+"""The section `uncertainty` of a study: intervals of the estimates, and how they are found."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from pipeline.config.sections.types import Integer, Number, OneOrMany, Section
+
+IntervalMethod = Literal["covariance", "hac", "autoregressive", "profile", "bootstrap", "mcmc"]
+Level = Annotated[Number, Field(gt=0.0, lt=1.0)]
+
+
+class McmcSection(Section):
+    """How the posterior is sampled, for the interval method mcmc."""
+
+    steps: Integer = Field(default=1000, ge=10, description="Steps of each walker.")
+    burn: Integer = Field(default=300, ge=0, description="First steps that are thrown away.")
+    walkers: Integer | None = Field(
+        default=None, ge=4, description="Walkers; null: four for each parameter, at least 16."
+    )
+
+
+class UncertaintySection(Section):
+    """How far the estimates can be trusted."""
+
+    intervals: OneOrMany[IntervalMethod] | None = Field(
+        default=None,
+        description="Methods: covariance (white noise), autoregressive (AR(1) errors), hac (Newey-West), "
+        "profile (likelihood), bootstrap (percentiles), mcmc. Default: covariance and autoregressive, and "
+        "bootstrap when there are replicates.",
+    )
+    levels: OneOrMany[Level] = Field(
+        default=(0.95,), min_length=1, description="Coverage probabilities of the intervals: `[0.5, 0.95]`."
+    )
+    bootstrap: Integer = Field(default=0, ge=0, description="Bootstrap replicates per fit; 0: none.")
+    scheme: Literal["autoregressive", "blocks", "residual"] = Field(
+        default="autoregressive",
+        description="How errors of replicates are drawn: as an AR(1), in blocks of periods, or one by one.",
+    )
+    block: Literal["auto"] | Integer = Field(
+        default="auto", description="Periods in a block, for the scheme blocks; auto: from the correlation."
+    )
+    mcmc: Annotated[McmcSection, BeforeValidator(lambda value: {} if value is None else value)] = Field(
+        default=McmcSection(), description="How the posterior is sampled."
+    )
+
+    @property
+    def methods(self) -> tuple[IntervalMethod, ...]:
+        """Methods of the intervals that are stored."""
+        if self.intervals is not None:
+            return self.intervals
+        return ("covariance", "autoregressive", *(("bootstrap",) if self.bootstrap else ()))
+
+    def refits(self, columns: int) -> int:
+        """Count the further fits of a model with that many free parameters, for estimates of time.
+
+        An end of a profile takes about five; six evaluations of a sampler take as long as one.
+        """
+        ends = 2 * columns * len(self.levels) if "profile" in self.methods else 0
+        walkers = self.mcmc.walkers or max(4 * (columns + 1), 16)
+        draws = self.mcmc.steps * walkers if "mcmc" in self.methods else 0
+        return self.bootstrap + 5 * ends + draws // 6

@@ -1,0 +1,236 @@
+"""The models of a sweep: every combination of the axes under `models`, less the excluded ones."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import permutations, product
+from typing import Any
+
+from pipeline.config.catalogue import family_parts
+from pipeline.config.sections.models import (
+    CarryOver,
+    CarryOverSection,
+    ExcludeSection,
+    FirmEffects,
+    Form,
+    Link,
+    ModelsSection,
+    ResponseSection,
+)
+from pipeline.config.sections.simulate import SimulateSection
+from pipeline.config.sections.types import FrozenMapping
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseChoice:
+    """The market function f of one model.
+
+    Attributes
+    ----------
+    name
+        As it appears in the model's name.
+    family
+        The family it was written as; "mixed" when every effort has a curve of its own.
+    link
+        identity: f = b + Σ g(u); exp: f = exp(b + Σ g(u)); ces: f = exp(b) (Σ w u^ρ)^(1/ρ).
+    curves
+        Name of the curve of each effort, all efforts in the order of the study.
+    order
+        Under pareto the efforts by rank, the most effective first; otherwise empty.
+    lag
+        Number of lags of the efforts that have linear terms of the past.
+    own, cross
+        Efforts, or lags of them, with terms for each firm and for each firm and rival.
+    """
+
+    name: str
+    family: str
+    link: Link
+    curves: FrozenMapping[str]
+    order: tuple[str, ...] = ()
+    lag: FrozenMapping[int] = field(default_factory=lambda: FrozenMapping({}))
+    own: tuple[str, ...] = ()
+    cross: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One model of a sweep, every choice made; hashable and picklable.
+
+    Attributes
+    ----------
+    name
+        Unique in the study, e.g. ``investment-mnl``; the model's group in the store.
+    form
+        investment (γ = 0), scaled (γ estimated) or proportional (γ = 1).
+    response
+        The market function f.
+    firm_effects
+        none, constant, free or zero-sum: resolved for the form, e.g. zero-sum where only differences matter.
+    carry_over
+        Kind for each effort, all efforts in the order of the study.
+    numeraire
+        Effort whose coefficient is 1 while M is estimated; None: M is fixed at X_ref x 1 period.
+    pooled_from
+        Name of the model whose fits in all markets give the priors of this one; None: not pooled.
+    """
+
+    name: str
+    form: Form
+    response: ResponseChoice
+    firm_effects: FirmEffects
+    carry_over: FrozenMapping[CarryOver]
+    numeraire: str | None = None
+    pooled_from: str | None = None
+
+
+def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Variant, ...]:
+    """Make every combination of the axes that no `exclude` entry matches.
+
+    Parameters
+    ----------
+    models
+        The section `models` of a study.
+    efforts
+        Names of the efforts, in the order of the study.
+
+    Returns
+    -------
+    tuple of Variant
+        In the order of the axes: the form changes slowest. The name is form-response, followed by firm
+        effects, carry-over and numeraire where that axis has more than one value. Pooled models come after
+        all others.
+    """
+    variants = []
+    for labels, response, carry in _combinations(models, efforts):
+        if any(_matches(entry, labels) for entry in models.exclude):
+            continue
+        variants.append(
+            Variant(
+                name=labels.join(models),
+                form=labels.form,
+                response=response,
+                firm_effects=resolve_effects(labels.firm_effects, labels.form, response.link),
+                carry_over=carry_over_kinds(carry, efforts),
+                numeraire=labels.numeraire,
+            )
+        )
+    if models.pooling:
+        variants += [replace(one, name=f"{one.name}-pooled", pooled_from=one.name) for one in variants]
+    return tuple(variants)
+
+
+def matches_anything(entry: ExcludeSection, models: ModelsSection, efforts: tuple[str, ...]) -> bool:
+    """Tell whether an `exclude` entry agrees with any combination of the axes."""
+    return any(_matches(entry, labels) for labels, _, _ in _combinations(models, efforts))
+
+
+def _combinations(
+    models: ModelsSection, efforts: tuple[str, ...]
+) -> Iterator[tuple["_Labels", ResponseChoice, CarryOverSection]]:
+    responses = [choice for entry in models.response for choice in response_choices(entry, efforts)]
+    for form, response, effects, carry, numeraire in product(
+        models.form, responses, models.firm_effects, models.carry_over, models.numeraire
+    ):
+        yield _Labels(form, response.name, effects, carry_over_name(carry), numeraire), response, carry
+
+
+def response_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> tuple[ResponseChoice, ...]:
+    """Make the market functions that one entry of `models.response` stands for: one, or many under pareto."""
+    terms: dict[str, Any] = {"lag": entry.lag, "own": entry.own, "cross": entry.cross}
+    if entry.curves is not None:
+        link = entry.link or "identity"
+        # An effort left out is reported by the checks; until then it takes no part.
+        curves = {name: entry.curves[name] for name in efforts if name in entry.curves}
+        name = entry.name or ("mixed" if link == "identity" else f"{link}-mixed")
+        return (ResponseChoice(name, "mixed", link, FrozenMapping(curves), **terms),)
+    family = entry.family or ""
+    if family == "pareto":
+        return tuple(_pareto_choices(entry, efforts))
+    own_link, curve = family_parts(family)
+    one = FrozenMapping(dict.fromkeys(efforts, curve))
+    return (ResponseChoice(entry.name or family, family, own_link, one, **terms),)
+
+
+def _pareto_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> Iterator[ResponseChoice]:
+    base = entry.name or "pareto"
+    curves = FrozenMapping(dict.fromkeys(efforts, family_parts("pareto")[1]))
+    if entry.order == "all":
+        for order in permutations(efforts):
+            yield ResponseChoice("-".join((base, *order)), "pareto", "identity", curves, order)
+    elif entry.order == "leading":
+        for leader in efforts:
+            order = (leader, *(name for name in efforts if name != leader))
+            yield ResponseChoice(f"{base}-{leader}", "pareto", "identity", curves, order)
+    else:
+        yield ResponseChoice(base, "pareto", "identity", curves, tuple(entry.order or efforts))
+
+
+def carry_over_name(entry: CarryOverSection) -> str:
+    """Give the name of an entry of `models.carry_over`: its own, or the kinds it uses."""
+    if entry.name is not None:
+        return entry.name
+    parts = [f"{kind}-{effort}" for effort, kind in entry.efforts.items() if kind != "none"]
+    return "-".join(([] if entry.kind == "none" and parts else [entry.kind]) + parts)
+
+
+def true_variant(simulate: SimulateSection) -> Variant:
+    """Give the model that a simulated market lives under, named ``truth``; its form follows from γ."""
+    truth, efforts = simulate.truth, tuple(simulate.efforts)
+    response = response_choices(truth.response, efforts)[0]
+    forms: dict[float, Form] = {0.0: "investment", 1.0: "proportional"}
+    form = forms.get(truth.parameters.get("returns_to_scale", 0.0), "scaled")
+    effects = resolve_effects(truth.firm_effects, form, response.link)
+    return Variant("truth", form, response, effects, carry_over_kinds(truth.carry_over, efforts))
+
+
+def carry_over_kinds(entry: CarryOverSection, efforts: tuple[str, ...]) -> FrozenMapping[CarryOver]:
+    """Give the kind of carry-over of every effort."""
+    return FrozenMapping({name: entry.efforts.get(name, entry.kind) for name in efforts})
+
+
+def resolve_effects(effects: FirmEffects, form: Form, link: Link) -> FirmEffects:
+    """Choose the firm effects that can be identified.
+
+    Under γ = 1 and an additive f only differences of f between firms matter: there the firms' constants sum
+    to zero, and one constant for all firms drops out.
+    """
+    if link == "identity" and form == "proportional":
+        resolved: dict[FirmEffects, FirmEffects] = {"free": "zero-sum", "constant": "none"}
+        return resolved.get(effects, effects)
+    return effects
+
+
+_EFFECT_NAMES: dict[FirmEffects, str] = {
+    "free": "effects",
+    "constant": "common",
+    "zero-sum": "zerosum",
+    "none": "noeffects",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """What a combination is called on each axis; `exclude` is matched against these."""
+
+    form: Form
+    response: str
+    firm_effects: FirmEffects
+    carry_over: str
+    numeraire: str | None
+
+    def join(self, models: ModelsSection) -> str:
+        parts = [self.form, self.response]
+        if len(models.firm_effects) > 1:
+            parts.append(_EFFECT_NAMES[self.firm_effects])
+        if len(models.carry_over) > 1:
+            parts.append(self.carry_over)
+        if len(models.numeraire) > 1:
+            parts.append("gauge" if self.numeraire is None else f"per-{self.numeraire}")
+        return "-".join(parts)
+
+
+def _matches(entry: ExcludeSection, labels: _Labels) -> bool:
+    wanted: Mapping[str, Any] = {key: getattr(entry, key) for key in entry.model_fields_set}
+    return bool(wanted) and all(
+        values is None or getattr(labels, key) in values for key, values in wanted.items()
+    )

@@ -1,0 +1,1 @@
+"""YAML to plain values that remember their lines, and every problem with them as a sentence."""

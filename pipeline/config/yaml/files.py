@@ -1,0 +1,46 @@
+"""YAML files to documents: whatever is wrong with a file is a problem of its document."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from pipeline.config.yaml.document import Document, read_yaml
+from pipeline.errors import Problem
+
+_LARGEST_FILE = 1_000_000
+
+
+def read_document(path: Path, what: str) -> Document:
+    """Read a YAML file; whatever is wrong with it becomes a problem of the document.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What it should be, for messages: ``a study``.
+    """
+    document = Document(str(path))
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            size = f"{path.stat().st_size:,} bytes"
+            document.problems.append(Problem(str(path), None, "", size, f"{what}, which is a page of text"))
+            return document
+        document = read_yaml(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        got = f"the byte 0x{error.object[error.start]:02X} at position {error.start}"
+        document.problems.append(Problem(str(path), None, "", got, "text in UTF-8"))
+    except OSError as error:
+        document.problems.append(_missing_file(path, error, what))
+    if document.content is None and not document.problems:
+        document.problems.append(
+            Problem(str(path), None, "", "an empty file", what, "See configs/ for examples.")
+        )
+    return document
+
+
+def _missing_file(path: Path, error: OSError, what: str) -> Problem:
+    got = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error).lower()
+    beside = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    close = get_close_matches(path.name, beside, n=1)
+    hint = f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
+    return Problem(str(path), None, "", got, f"{what} in YAML", hint)

@@ -1,0 +1,280 @@
+"""One model on one market: starts, screen, refine, and a frozen record of what came out."""
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.response.catalogue import Curve
+from kernels.response.response import ResponseError
+from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
+from pipeline.config.sections.fit import FitSection
+from pipeline.config.sections.uncertainty import UncertaintySection
+from pipeline.config.variants import Variant
+from pipeline.fitting.polish import Refined, RefineSettings, refine
+from pipeline.fitting.screen import n_effective, screen
+from pipeline.fitting.shrinkage import choose_factor
+from pipeline.fitting.starts import distinct, sample_starts
+from pipeline.fitting.uncertainty.assess import Uncertainty, assess_uncertainty
+from pipeline.fitting.uncertainty.covariance import correlation_of
+from pipeline.fitting.warm_start import insert_known
+from pipeline.models.adjustment import adjustment_rate
+from pipeline.models.market_model import MarketModel, build_model, first_periods, market_data
+from pipeline.models.priors import Belief, prior_of
+from pipeline.panel.market import MarketArrays
+from pipeline.status import Status
+from pipeline.validation.scores import fit_rmse
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+# Two starts reached the same optimum when their costs differ by less than this, relative.
+_AGREE = 1e-6
+# A parameter is at a bound when it is this close to it, relative to the size of its sampling box.
+_AT_BOUND = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class FitRecord:
+    """What one calibration came to.
+
+    Attributes
+    ----------
+    status
+        What became of it; when it is not usable the arrays are empty.
+    names
+        What ``value`` holds.
+    value, stderr, at_bound
+        (Q,) estimates; their standard errors (nan where the data do not determine them, or at a bound); and
+        -1 for the lower bound, 1 for the upper bound, 0 between.
+    correlation
+        (Q, Q) of the estimates.
+    statistic
+        By the names in `pipeline.store.format.layout.STATISTIC_NAMES`.
+    start_cost
+        (S,) cost that screening reached from each start.
+    share
+        (T, N) modelled shares over all periods of the market.
+    uncertainty
+        Intervals, replicates and weak directions; None when the fit is not usable.
+    model, theta
+        The least-squares problem that was solved, and all its (P,) parameters; None when not usable.
+    message
+        What the optimiser said.
+    """
+
+    status: Status
+    names: tuple[str, ...] = ()
+    value: Vector = field(default_factory=lambda: np.empty(0))
+    stderr: Vector = field(default_factory=lambda: np.empty(0))
+    at_bound: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8))
+    correlation: Matrix = field(default_factory=lambda: np.empty((0, 0)))
+    statistic: Mapping[str, float] = field(default_factory=dict)
+    start_cost: Vector = field(default_factory=lambda: np.empty(0))
+    share: Matrix = field(default_factory=lambda: np.empty((0, 0)))
+    uncertainty: Uncertainty | None = None
+    model: MarketModel | None = None
+    theta: Vector = field(default_factory=lambda: np.empty(0))
+    message: str = ""
+
+
+def calibrate_market(
+    variant: Variant,
+    market: MarketArrays,
+    efforts: tuple[str, ...],
+    fit: FitSection,
+    seed: np.random.SeedSequence,
+    *,
+    curves: Mapping[str, Curve] | None = None,
+    n_train: int | None = None,
+    uncertainty: UncertaintySection | None = None,
+    population: Mapping[str, Belief] | None = None,
+    warm: Mapping[str, float] | None = None,
+) -> FitRecord:
+    """Calibrate a variant on the first ``n_train`` periods of a market.
+
+    Parameters
+    ----------
+    variant : Variant
+    market : MarketArrays
+    efforts : tuple of str
+        Names along its effort axis.
+    fit : FitSection
+        Method, starts, residual, bounds, ...
+    seed : SeedSequence
+        Of the starting points.
+    curves : mapping, optional
+        The study's own curves.
+    n_train : int, optional
+        Periods to fit; by default all. The others are predicted, given their efforts.
+    uncertainty : UncertaintySection, optional
+        Intervals and replicates; by default the cheap ones.
+    population : mapping of str to (mean, standard deviation), optional
+        What all markets together say of the parameters: priors of a pooled model, in place of the study's.
+    warm : mapping of str to float, optional
+        Earlier estimates: one of the starting points.
+
+    Returns
+    -------
+    FitRecord
+        A fit that cannot be made is a status, never an exception.
+    """
+    began = time.perf_counter()
+    n_times = market.share.shape[0]
+    n_train = n_times if n_train is None else n_train
+    training = first_periods(market, n_train)
+    refusal = _refusal(training, fit)
+    if refusal is not None:
+        return FitRecord(refusal)
+    try:
+        model = build_model(variant, training, efforts, fit, curves or {})
+    except ResponseError:
+        return FitRecord(Status.OUTSIDE_DOMAIN)
+    dependent = [name for name in fit.expr if name in model.names]
+    prior = prior_of(model.names, fit.priors if population is None else population)
+    if model.n_residuals + np.isfinite(prior.spread[model.vary]).sum() <= model.n_free - len(dependent):
+        return FitRecord(Status.TOO_FEW_RESIDUALS)
+    factor = np.nan
+    if fit.shrinkage is not None and population is None and not prior.empty:
+        factor = choose_factor(variant, training, efforts, fit, curves or {})
+        prior = prior.scaled(factor)
+    starts = sample_starts(model.start, model.low, model.high, model.vary, fit.starts, seed)
+    if warm:
+        insert_known(starts, model, warm)
+    screened = screen(model, starts, prior)
+    chosen = distinct(screened.value, screened.cost, fit.polish)
+    if chosen.size == 0:
+        return FitRecord(Status.NO_FINITE_START, start_cost=screened.cost)
+    settings = RefineSettings(
+        fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
+    )
+    refined = _best(model, [refine(model, screened.value[row], settings) for row in chosen])
+    assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
+    record = _record(model, market, refined, screened.cost, fit, dependent, began, assess)
+    if not record.status.usable:
+        return record
+    return replace(record, statistic={**record.statistic, "shrinkage": factor})
+
+
+def _refusal(market: MarketArrays, fit: FitSection) -> Status | None:
+    """Tell why no model can be fitted to these periods, if none can."""
+    if market.share.shape[0] < 2:
+        return Status.TOO_FEW_RESIDUALS
+    fitted = market.active[1:] if fit.initial == "observed" else market.active
+    if not (fitted.sum(axis=1) >= 2).any():
+        return Status.ONE_FIRM
+    if fit.residual == "ilr" and (market.share[market.active] <= 0.0).any():
+        return Status.ZERO_SHARE
+    return None
+
+
+def _cost(model: MarketModel, theta: Vector) -> float:
+    residual = model.residual(theta)
+    return np.inf if residual is None else 0.5 * float(residual @ residual)
+
+
+def _best(model: MarketModel, candidates: list[Refined]) -> Refined:
+    return min(candidates, key=lambda refined: _cost(model, refined.theta))
+
+
+def _record(
+    model: MarketModel,
+    market: MarketArrays,
+    refined: Refined,
+    start_cost: Vector,
+    fit: FitSection,
+    dependent: list[str],
+    began: float,
+    assess: Callable[..., Uncertainty],
+) -> FitRecord:
+    theta = refined.theta
+    residual = model.residual(theta)
+    # What follows the fitted periods goes on from the last observed shares, if that is how periods begin.
+    restart = model.data.restart + 1 if model.data.restart else 0
+    ahead = market_data(model.prepared(market), fit.initial, model.data.reference_sales, restart)
+    share = model.shares(theta, ahead)
+    if residual is None or share is None:
+        return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=refined.message)
+    at_bound = _at_bound(model, theta)
+    names, matrix = model.reported(market.firms)
+    n_free = model.n_free - len(dependent)
+    inner = (at_bound == 0) & model.vary & ~np.isin(model.names, dependent)
+    effective = n_effective(model, theta) - len(dependent)
+    uncertainty = assess(model, theta, inner, matrix, n_effective=effective)
+    n_train = model.data.active.shape[0]
+    fitted = slice(model.data.first, n_train)
+    statistic = (
+        _information(residual[: model.n_residuals], effective)
+        | uncertainty.statistic
+        | {
+            "n_free": float(n_free),
+            "n_effective": effective,
+            "rmse": fit_rmse(share[fitted], market.share[fitted], market.active[fitted]),
+            "adjustment_rate": _adjustment_rate(model, theta, share[fitted], fitted),
+            "nfev": float(refined.evaluations),
+            "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
+            "seconds": time.perf_counter() - began,
+        }
+    )
+    return FitRecord(
+        status=Status.CONVERGED if refined.converged else Status.EVALUATIONS_EXHAUSTED,
+        names=names,
+        value=matrix @ theta,
+        stderr=np.sqrt(np.diag(uncertainty.covariance)),
+        at_bound=np.concatenate([at_bound, np.zeros(len(names) - theta.size, dtype=np.int8)]),
+        correlation=correlation_of(uncertainty.covariance),
+        statistic=statistic,
+        start_cost=start_cost,
+        share=share,
+        uncertainty=uncertainty,
+        model=model,
+        theta=theta,
+        message=refined.message,
+    )
+
+
+def _adjustment_rate(model: MarketModel, theta: Vector, share: Matrix, fitted: slice) -> float:
+    data = model.data
+    response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
+    values = dict(zip(model.names, theta.tolist(), strict=True))
+    rate = adjustment_rate(
+        response[fitted],
+        share,
+        data.total_sales[fitted],
+        jump_price=values[JUMP_PRICE],
+        returns_to_scale=values[RETURNS_TO_SCALE],
+        reference_sales=float(data.reference_sales),
+    )
+    return float(np.average(rate, weights=data.duration[fitted]))
+
+
+def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:
+    """Mark free parameters that stopped at a bound: -1 at the lower, 1 at the upper one."""
+    width = _AT_BOUND * np.maximum(model.high - model.low, np.abs(theta))
+    return np.where(
+        ~model.vary,
+        0,
+        np.where(theta - model.lower <= width, -1, np.where(model.upper - theta <= width, 1, 0)),
+    ).astype(np.int8)
+
+
+def _information(residual: Vector, n_free: float) -> dict[str, float]:
+    """Fit statistics as lmfit defines them for so many (effective) parameters; the log-likelihood beside."""
+    n = residual.size
+    chisqr = float(residual @ residual)
+    # A perfect fit has an infinite likelihood; the smallest positive number keeps the criteria finite.
+    deviance = n * np.log(max(chisqr, np.finfo(float).tiny) / n)
+    aic = deviance + 2 * n_free
+    spare = n - n_free - 1
+    return {
+        "chisqr": chisqr,
+        "redchi": chisqr / (n - n_free) if n > n_free else np.nan,
+        "aic": aic,
+        "aicc": aic + 2 * n_free * (n_free + 1) / spare if spare > 0 else np.nan,
+        "bic": deviance + np.log(n) * n_free,
+        "log_likelihood": -0.5 * (n * (np.log(2 * np.pi) + 1) + deviance),
+        "n_residual": float(n),
+    }

@@ -1,0 +1,1 @@
+"""How far the estimates of one fit can be trusted: one file a method."""

@@ -1,0 +1,261 @@
+"""How far the estimates of one fit can be trusted: weak directions, intervals, bootstrap replicates."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from pipeline.config.sections.uncertainty import UncertaintySection
+from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
+from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of
+from pipeline.fitting.uncertainty.profile import profile_intervals
+from pipeline.fitting.uncertainty.residual_space import ResidualSpace, residual_space
+from pipeline.fitting.uncertainty.robust import autoregressive, newey_west
+from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
+from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS, weak_directions
+from pipeline.models.market_model import MarketModel
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+# Keeps the random numbers of replicates apart from those of starting points.
+_STREAM = 0x0B00
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """What can be said of Q reported parameters of a fit.
+
+    Attributes
+    ----------
+    covariance
+        (Q, Q); nan where a parameter is fixed, undetermined, at a bound or tied to others.
+    interval
+        (M, Q, L, 2) lower and upper ends by method and level; nan where there is none.
+    replicate
+        (B, Q) bootstrap estimates.
+    sensitivity
+        (Q,) norm of the derivatives of the residual; nan for what was not free.
+    strength, direction
+        (D,) and (D, Q): directions that the data see badly, see `weak_directions`.
+    statistic
+        rank, condition, autocorrelation.
+    """
+
+    covariance: Matrix
+    interval: NDArray[np.float64]
+    replicate: Matrix
+    sensitivity: Vector
+    strength: Vector
+    direction: Matrix
+    statistic: dict[str, float]
+
+
+def assess_uncertainty(
+    model: MarketModel,
+    theta: Vector,
+    inner: NDArray[np.bool_],
+    matrix: Matrix,
+    asked: UncertaintySection,
+    seed: np.random.SeedSequence,
+    n_effective: float,
+) -> Uncertainty:
+    """Assess one fit.
+
+    Parameters
+    ----------
+    model : MarketModel
+        Of P parameters.
+    theta : (P,) array
+        Its optimum.
+    inner : (P,) array of bool
+        Parameters that are free, not at a bound, and not tied to others.
+    matrix : (Q, P) array
+        Takes ``theta`` to what is reported.
+    asked : UncertaintySection
+        Methods, levels, replicates.
+    seed : SeedSequence
+        Of the fit.
+    n_effective : float
+        Parameters that the fit used up; those drawn to a prior count in part.
+    """
+    fit = _Fit(model, theta, inner, matrix, asked, seed, n_effective)
+    strength, loading = weak_directions(fit.covariance)
+    direction = np.zeros((strength.size, len(matrix)))
+    direction[:, np.flatnonzero(inner)] = loading
+    sensitivity = np.full(len(matrix), np.nan)
+    sensitivity[np.flatnonzero(inner)] = fit.covariance.sensitivity
+    interval = np.full((len(asked.methods), len(matrix), len(asked.levels), 2), np.nan)
+    for place, method in enumerate(asked.methods):
+        interval[place] = _METHODS[method](fit)
+    return Uncertainty(
+        covariance=fit.reported(fit.covariance.matrix),
+        interval=interval,
+        replicate=fit.replicates,
+        sensitivity=sensitivity,
+        strength=strength[:N_DIRECTIONS],
+        direction=direction,
+        statistic={
+            "rank": float(fit.covariance.rank),
+            "condition": fit.covariance.condition,
+            "autocorrelation": fit.serial.coefficient,
+        },
+    )
+
+
+class _Fit:
+    """One optimum, and what several methods need of it."""
+
+    def __init__(
+        self,
+        model: MarketModel,
+        theta: Vector,
+        inner: NDArray[np.bool_],
+        matrix: Matrix,
+        asked: UncertaintySection,
+        seed: np.random.SeedSequence,
+        n_effective: float,
+    ) -> None:
+        self.model, self.theta, self.inner, self.matrix, self.asked = model, theta, inner, matrix, asked
+        residual = model.residual(theta)
+        assert residual is not None, "a fit has finite residuals at its optimum"
+        jacobian = model.jacobian(theta)[inner[model.vary]]
+        # Rows of priors stand behind those that compare shares: beliefs have no errors to learn from.
+        data = residual[: model.n_residuals]
+        self.degrees = float(data.size - n_effective)
+        variance = float(data @ data) / self.degrees if self.degrees > 0 else np.nan
+        # Not how far it went: what moves nothing but by rounding may have drifted anywhere.
+        extent = (model.high - model.low)[inner]
+        self.covariance: Covariance = covariance_of(jacobian, variance, extent)
+        self.space: ResidualSpace = residual_space(model.data)
+        self.residual, self.jacobian = residual[: self.space.n_rows], jacobian[:, : self.space.n_rows]
+        spanned = self.covariance.basis.T @ jacobian
+        self.serial: SerialCorrelation = measure_serial_correlation(
+            self.space, self.residual, spanned[:, : self.space.n_rows]
+        )
+        self._seeds = np.random.SeedSequence(
+            seed.entropy, spawn_key=(*seed.spawn_key, _STREAM)
+        ).generate_state(2)
+        self.replicates = self._bootstrap()
+
+    def _bootstrap(self) -> Matrix:
+        asked = self.asked
+        if not asked.bootstrap:
+            return np.empty((0, len(self.matrix)))
+        values = bootstrap(
+            self.model,
+            self.theta,
+            self.space,
+            self.serial,
+            count=asked.bootstrap,
+            scheme=asked.scheme,
+            block=asked.block,
+            rng=np.random.default_rng(self._seeds[0]),
+        )
+        return values @ self.matrix.T
+
+    def reported(self, covariance: Matrix) -> Matrix:
+        """Covariance of what is reported, from that of the inner parameters."""
+        full = np.zeros((self.theta.size, self.theta.size))
+        full[np.ix_(self.inner, self.inner)] = covariance
+        unknown = self.model.vary & ~self.inner
+        full[unknown, :] = np.nan
+        full[:, unknown] = np.nan
+        return propagate(full, self.matrix)
+
+    def around(self, covariance: Matrix, degrees: float) -> NDArray[np.float64]:
+        """Intervals of Student's t around the estimates, (Q, L, 2)."""
+        spread = np.sqrt(np.diag(self.reported(covariance)))
+        quantile = stats.t.ppf(0.5 + 0.5 * np.asarray(self.asked.levels), max(degrees, 1.0))
+        half = spread[:, None] * quantile
+        value = (self.matrix @ self.theta)[:, None]
+        return np.stack([value - half, value + half], axis=-1)
+
+
+def propagate(covariance: Matrix, matrix: Matrix) -> Matrix:
+    """Covariance of ``matrix @ theta``; nan for what is fixed, or depends on something undetermined."""
+    unknown = np.isnan(np.diag(covariance))
+    result = matrix @ np.where(np.isnan(covariance), 0.0, covariance) @ matrix.T
+    touched = (matrix[:, unknown] != 0.0).any(axis=1)
+    fixed = np.diag(result) <= 0.0
+    result[touched | fixed, :] = np.nan
+    result[:, touched | fixed] = np.nan
+    return result
+
+
+def _covariance(fit: _Fit) -> NDArray[np.float64]:
+    return fit.around(fit.covariance.matrix, fit.degrees)
+
+
+def _hac(fit: _Fit) -> NDArray[np.float64]:
+    found = newey_west(fit.covariance, fit.space, fit.jacobian, fit.residual)
+    return fit.around(found.matrix, found.degrees)
+
+
+def _autoregressive(fit: _Fit) -> NDArray[np.float64]:
+    found = autoregressive(fit.covariance, fit.space, fit.jacobian, fit.serial)
+    return fit.around(found.matrix, found.degrees)
+
+
+def _own(fit: _Fit, ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Place ends of the parameters themselves; what is put together from several has none."""
+    found = np.full((len(fit.matrix), *ends.shape[1:]), np.nan)
+    found[: len(ends)] = ends
+    return found
+
+
+def _stderr(fit: _Fit) -> Vector:
+    spread = np.full(fit.theta.size, np.nan)
+    spread[fit.inner] = fit.covariance.stderr
+    return spread
+
+
+def _profile(fit: _Fit) -> NDArray[np.float64]:
+    covariance = np.full((fit.theta.size, fit.theta.size), np.nan)
+    covariance[np.ix_(fit.inner, fit.inner)] = fit.covariance.matrix
+    ends = profile_intervals(fit.model, fit.theta, covariance, fit.asked.levels, fit.degrees)
+    return _own(fit, ends)
+
+
+def _percentile(fit: _Fit) -> NDArray[np.float64]:
+    ends = percentile_intervals(fit.replicates, fit.asked.levels)
+    # What never changes is fixed, or undetermined in every replicate.
+    known = np.isfinite(np.diag(fit.reported(fit.covariance.matrix)))
+    free = np.zeros(fit.theta.size, dtype=bool)
+    free[fit.model.vary & ~fit.inner] = True
+    at_bound = (fit.matrix[:, free] != 0.0).any(axis=1)
+    ends[~(known | at_bound)] = np.nan
+    return ends
+
+
+def _mcmc(fit: _Fit) -> NDArray[np.float64]:
+    from pipeline.fitting.uncertainty.mcmc import sample_posterior
+
+    asked = fit.asked.mcmc
+    spread = _stderr(fit)
+    if not np.any(spread > 0.0):
+        return np.full((len(fit.matrix), len(fit.asked.levels), 2), np.nan)
+    posterior = sample_posterior(
+        fit.model,
+        fit.theta,
+        spread,
+        steps=asked.steps,
+        burn=asked.burn,
+        walkers=asked.walkers,
+        seed=int(fit._seeds[1]),
+    )
+    ends = percentile_intervals(posterior.values, fit.asked.levels)
+    ends[~(spread > 0.0)] = np.nan
+    return _own(fit, ends)
+
+
+_METHODS: Mapping[str, Callable[[_Fit], NDArray[np.float64]]] = {
+    "covariance": _covariance,
+    "hac": _hac,
+    "autoregressive": _autoregressive,
+    "profile": _profile,
+    "bootstrap": _percentile,
+    "mcmc": _mcmc,
+}

@@ -1,0 +1,200 @@
+"""Bootstrap: the model fitted again to its own trajectory plus errors drawn from its residuals.
+
+============== =========================================== ======================================
+scheme         errors are drawn                            keeps
+============== =========================================== ======================================
+residual       period by period                            what firms have in common in a period
+blocks         in blocks of successive periods             that, and short-lived correlation
+autoregressive as an AR(1) with innovations drawn so       that, and the correlation measured
+============== =========================================== ======================================
+
+All firms of a period are drawn together. Residuals are centred, and made larger by what the fit took out of
+them. Where the first observed shares are the initial state, each replicate observes them anew, with an error:
+else the intervals would leave out what an error there does to all later periods.
+
+Sources: Künsch (1989), Annals of Statistics 17, 1217 (blocks); Politis & White (2004), Econometric Reviews
+23, 53 (their length); Bühlmann (1997), Bernoulli 3, 123 (autoregressive).
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.least_squares.residual import ILR, MarketData
+from pipeline.fitting.uncertainty.residual_space import ResidualSpace
+from pipeline.fitting.uncertainty.serial import SerialCorrelation
+from pipeline.models.market_model import MarketModel
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Cube = NDArray[np.float64]
+Scheme = Literal["residual", "blocks", "autoregressive"]
+
+_EVALUATIONS = 100
+# Markets copied at once where each replicate has an initial state of its own.
+_BYTES = 32 * 2**20
+# Drawn before the first period, so that an autoregression has forgotten where it began.
+_BURN_IN = 50
+
+
+def bootstrap(
+    model: MarketModel,
+    theta: Vector,
+    space: ResidualSpace,
+    serial: SerialCorrelation,
+    *,
+    count: int,
+    scheme: Scheme,
+    block: int | Literal["auto"],
+    rng: np.random.Generator,
+) -> Matrix:
+    """Fit replicates of a market, each from the optimum.
+
+    Parameters
+    ----------
+    model : MarketModel
+        Of P parameters.
+    theta : (P,) array
+        Its optimum.
+    space : ResidualSpace
+        Layout of its residuals.
+    serial : SerialCorrelation
+        Of its residuals.
+    count : int
+        Replicates.
+    scheme : str
+        A row of the table above.
+    block : int or "auto"
+        Periods in a block.
+    rng : Generator
+
+    Returns
+    -------
+    (count, P) array
+        Estimates; rows of nan where no fit could be made.
+    """
+    residual = model.residual(theta)
+    if residual is None:
+        return np.full((count, theta.size), np.nan)
+    residual = residual[: space.n_rows]
+    fitted = model.target + residual
+    before = model.data.first
+    pool = error_pool(space, -residual, serial, rng)
+    length = block_length(len(pool), serial.coefficient) if block == "auto" else block
+    errors = draw_errors(pool, count, len(pool) + before, scheme, min(length, len(pool)), serial, rng)
+    targets = fitted + space.to_rows(errors[:, before:])
+    values = np.full((count, theta.size), np.nan)
+    step = count if not before else max(_BYTES // max(model.data.efforts.nbytes, 1), 1)
+    for first in range(0, count, step):
+        part = slice(first, min(first + step, count))
+        data = _first_shares_anew(model, errors[part, 0]) if before else None
+        fit = model.fit_many(
+            np.tile(theta, (part.stop - part.start, 1)),
+            data=data,
+            targets=targets[part],
+            max_evaluations=_EVALUATIONS,
+        )
+        values[part] = np.where(np.isfinite(fit.cost)[:, None], fit.value, np.nan)
+    return values
+
+
+def error_pool(
+    space: ResidualSpace, error: Vector, serial: SerialCorrelation, rng: np.random.Generator
+) -> Matrix:
+    """Turn residuals (R,) into errors of firms by period, shape (S, N), to draw from.
+
+    A firm that is absent is given errors of its own from other periods.
+    """
+    firms = space.to_firms(error)
+    pool = firms.copy()
+    for firm in range(firms.shape[1]):
+        there = space.active[:, firm]
+        if there.any():
+            own = firms[there, firm]
+            pool[there, firm] = own - own.mean()
+            pool[~there, firm] = rng.choice(pool[there, firm], int((~there).sum()))
+    square = float(np.mean(space.to_rows(pool) ** 2))
+    wanted = max(serial.variance, 0.0)
+    return pool * np.sqrt(wanted / square) if square > 0.0 else pool
+
+
+def block_length(periods: int, coefficient: float) -> int:
+    """Length of blocks that makes the variance of a mean most accurate, for an AR(1).
+
+    Politis & White (2004), corrected by Patton, Politis & White (2009): (6 ρ²/(1-ρ²)²)^(1/3) n^(1/3).
+    """
+    rho = 0.0 if np.isnan(coefficient) else min(abs(coefficient), 0.97)
+    length = np.cbrt(6.0 * rho**2 / (1.0 - rho**2) ** 2 * periods)
+    return int(np.clip(np.ceil(length), 1, max(periods // 3, 1)))
+
+
+def draw_errors(
+    pool: Matrix,
+    count: int,
+    periods: int,
+    scheme: Scheme,
+    block: int,
+    serial: SerialCorrelation,
+    rng: np.random.Generator,
+) -> Cube:
+    """Draw errors (count, periods, N) from a pool (S, N)."""
+    available = len(pool)
+    if scheme == "residual":
+        return pool[rng.integers(0, available, (count, periods))]
+    if scheme == "blocks":
+        n_blocks = -(-periods // block)
+        begin = rng.integers(0, available - block + 1, (count, n_blocks))
+        place = (begin[:, :, None] + np.arange(block)).reshape(count, -1)[:, :periods]
+        return pool[place]
+    rho = 0.0 if np.isnan(serial.coefficient) else serial.coefficient
+    innovation = pool[1:] - rho * pool[:-1]
+    innovation -= innovation.mean(axis=0)
+    size = np.sqrt(np.mean(pool**2) * (1.0 - rho**2) / max(np.mean(innovation**2), np.finfo(float).tiny))
+    drawn = size * innovation[rng.integers(0, len(innovation), (count, periods + _BURN_IN))]
+    for period in range(1, periods + _BURN_IN):
+        drawn[:, period] += rho * drawn[:, period - 1]
+    return drawn[:, _BURN_IN:]
+
+
+def percentile_intervals(values: Matrix, levels: Sequence[float]) -> Cube:
+    """Find the ends of the middle part of replicates (B, Q), shape (Q, L, 2).
+
+    The quantiles are those of rank p (B + 1), with which an interval covers its level on average; so few
+    replicates that this would lie outside give the smallest and largest. Where fewer than half of the
+    replicates are known, nan.
+    """
+    ends = np.full((values.shape[1], len(levels), 2), np.nan)
+    known = np.isfinite(values)
+    for column in np.flatnonzero(known.sum(axis=0) >= max(0.5 * len(values), 2)):
+        own = values[known[:, column], column]
+        for place, level in enumerate(levels):
+            outside = 0.5 * (1.0 - level)
+            ends[column, place] = np.quantile(own, (outside, 1.0 - outside), method="weibull")
+    return ends
+
+
+def _first_shares_anew(model: MarketModel, errors: Matrix) -> MarketData:
+    """Copy the market for each replicate, its first shares observed with another error (B, N)."""
+    data, count = model.data, len(errors)
+    share = np.tile(data.share, (count, 1, 1))
+    first = share[:, 0] * np.exp(errors) if model.kind == ILR else np.maximum(share[:, 0] + errors, 0.0)
+    first = np.where(data.active[0], first, 0.0)
+    total = first.sum(axis=1, keepdims=True)
+    share[:, 0] = np.where(total > 0.0, first / np.where(total > 0.0, total, 1.0), share[:, 0])
+    return MarketData(
+        efforts=_copies(data.efforts, count),
+        active=_copies(data.active, count),
+        share=share,
+        total_sales=_copies(data.total_sales, count),
+        duration=_copies(data.duration, count),
+        # A stack of markets has one scale for each.
+        reference_sales=np.full(count, data.reference_sales),  # type: ignore[arg-type]
+        first=data.first,
+        restart=data.restart,
+    )
+
+
+def _copies(array: NDArray, count: int) -> NDArray:
+    return np.repeat(array[np.newaxis], count, axis=0)

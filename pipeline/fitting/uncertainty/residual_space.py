@@ -1,0 +1,91 @@
+"""Residuals by period and firm: the rows of a market model's residual on the axes that they come from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.least_squares.residual import MarketData
+from kernels.numeric.simplex import helmert_basis
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Cube = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualSpace:
+    """What takes residual rows to firms and back, period by period.
+
+    Attributes
+    ----------
+    basis
+        (S, N, N - 1) for each of S fitted periods: takes its rows to deviations of the N firms. Columns are
+        orthonormal, so that sums of squares and products are those of the rows.
+    row
+        (S, N - 1) position of each row in the residual, -1 where firms are absent.
+    elapsed
+        (S,) end of each period, in periods.
+    active
+        (S, N) which firms are there.
+    """
+
+    basis: Cube
+    row: NDArray[np.int64]
+    elapsed: Vector
+    active: NDArray[np.bool_]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that compare shares."""
+        return int((self.row >= 0).sum())
+
+    @property
+    def whole(self) -> bool:
+        """Whether every firm is there in every period."""
+        return bool(self.active.all())
+
+    def by_period(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Arrange rows (..., R) as (..., S, N - 1), 0 where there is none."""
+        found: NDArray[np.float64] = np.where(self.row >= 0, rows[..., np.maximum(self.row, 0)], 0.0)
+        return found
+
+    def to_firms(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn rows (..., R) into deviations of firms (..., S, N), 0 for absent ones."""
+        return np.einsum("...sk,snk->...sn", self.by_period(rows), self.basis)
+
+    def to_rows(self, firms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn deviations of firms (..., S, N) into rows (..., R); they need not sum to zero."""
+        rows = np.einsum("...sn,snk->...sk", firms, self.basis)
+        return rows[..., self.row >= 0]
+
+    def overlap(self, step: int) -> Vector:
+        """Sum of squared cosines between the rows of periods ``step`` apart, shape (S - step,)."""
+        product = np.einsum("snk,snl->skl", self.basis[: len(self.basis) - step], self.basis[step:])
+        return np.sum(product**2, axis=(1, 2))
+
+
+def residual_space(data: MarketData) -> ResidualSpace:
+    """Lay out the residual rows of a market.
+
+    Parameters
+    ----------
+    data : MarketData
+        One market.
+    """
+    active = np.asarray(data.active[data.first :])
+    n_periods, n_firms = active.shape
+    basis = np.zeros((n_periods, n_firms, max(n_firms - 1, 0)))
+    row = np.full((n_periods, max(n_firms - 1, 0)), -1, dtype=np.int64)
+    position = 0
+    # Most periods have the same number of firms.
+    bases = {size: helmert_basis(size).T for size in set(active.sum(axis=1).tolist()) if size}
+    for period, present in enumerate(active):
+        firms = np.flatnonzero(present)
+        count = max(firms.size - 1, 0)
+        if count:
+            basis[period, firms, :count] = bases[firms.size]
+        row[period, :count] = np.arange(position, position + count)
+        position += count
+    elapsed = np.cumsum(np.asarray(data.duration, dtype=np.float64))[data.first :]
+    return ResidualSpace(basis, row, elapsed, active)

@@ -1,0 +1,122 @@
+"""What firms without a plan do: hold, match what planners change, or follow the rule that the data show."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.sections.scenario import RivalKind
+from pipeline.forecasting.market import FutureMarket
+
+Floats = NDArray[np.float64]
+
+# A rule of three coefficients wants some more periods than that.
+_FEWEST = 6
+
+
+@dataclass(frozen=True, eq=False)
+class ReactionRule:
+    """Efforts of a firm by what it and the others did one period before, by least squares.
+
+    Attributes
+    ----------
+    coefficient : (3, K, N) array
+        Constant, own effort before, mean effort of the others before.
+    low, high : (K, N) arrays
+        Smallest and largest effort seen: a rule says nothing beyond.
+    explained : (K, N) array
+        Part of the variance explained; nan where an effort never varied or too few periods were seen, then
+        the effort stays as it was.
+    """
+
+    coefficient: Floats
+    low: Floats
+    high: Floats
+    explained: Floats
+
+
+def fit_rule(market: FutureMarket) -> ReactionRule:
+    """Regress the efforts of each firm on its own and the others' efforts one period before."""
+    history, active = market.history, market.active
+    n_efforts, _, n_firms = history.shape
+    coefficient = np.zeros((3, n_efforts, n_firms))
+    explained = np.full((n_efforts, n_firms), np.nan)
+    low, high = np.empty((n_efforts, n_firms)), np.empty((n_efforts, n_firms))
+    others = _mean_of_others(history, active)
+    for firm in range(n_firms):
+        there = active[1:, firm] & active[:-1, firm] & (active[:-1].sum(axis=1) > 1)
+        for effort in range(n_efforts):
+            seen = history[effort, active[:, firm], firm]
+            low[effort, firm], high[effort, firm] = seen.min(), seen.max()
+            own, after = history[effort, :-1, firm][there], history[effort, 1:, firm][there]
+            coefficient[:, effort, firm] = (0.0, 1.0, 0.0)
+            if after.size < _FEWEST or np.ptp(after) == 0.0:
+                continue
+            design = np.column_stack([np.ones(after.size), own, others[effort, :-1, firm][there]])
+            found = np.linalg.lstsq(design, after, rcond=None)[0]
+            coefficient[:, effort, firm] = found
+            explained[effort, firm] = 1.0 - np.var(after - design @ found) / np.var(after)
+    return ReactionRule(coefficient, low, high, explained)
+
+
+def _mean_of_others(efforts: Floats, active: NDArray[np.bool_]) -> Floats:
+    """Mean over the other firms that are there, same shape (K, T, N)."""
+    kept = np.where(active, efforts, 0.0)
+    count = active.sum(axis=1, keepdims=True) - active
+    return np.asarray((kept.sum(axis=2, keepdims=True) - kept) / np.maximum(count, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Reaction:
+    """How unplanned efforts follow from planned ones.
+
+    Attributes
+    ----------
+    kind : str
+        One of `RivalKind`.
+    planned : (K, N) array of bool
+        Efforts that a plan fixes.
+    base : (K, H, N) array
+        What every effort would be without a plan.
+    before : (K, N) array
+        Efforts of the last known period.
+    rule : ReactionRule or None
+    floor : (K,) array
+        Smallest effort that each curve takes.
+    """
+
+    kind: RivalKind
+    planned: NDArray[np.bool_]
+    base: Floats
+    before: Floats
+    rule: ReactionRule | None
+    floor: Floats
+
+    def apply(self, efforts: Floats) -> Floats:
+        """Fill in the unplanned efforts of ``efforts`` (K, H, N), given the planned ones."""
+        if self.kind == "match":
+            return self._match(efforts)
+        if self.kind == "rule":
+            return self._follow(efforts)
+        return efforts
+
+    def _match(self, efforts: Floats) -> Floats:
+        planned = self.planned[:, np.newaxis]
+        count = np.maximum(planned.sum(axis=2, keepdims=True), 1)
+        change = np.where(planned, efforts - self.base, 0.0).sum(axis=2, keepdims=True) / count
+        matched = np.maximum(self.base + change, self.floor[:, np.newaxis, np.newaxis])
+        # Firms with a plan keep to it, and to what they had where it says nothing.
+        return np.where(self.planned.any(axis=0), efforts, matched)
+
+    def _follow(self, efforts: Floats) -> Floats:
+        rule = self.rule
+        assert rule is not None
+        result = np.array(efforts)
+        planner = self.planned.any(axis=0)
+        before, n = self.before, self.before.shape[1]
+        for t in range(efforts.shape[1]):
+            others = (before.sum(axis=1, keepdims=True) - before) / (n - 1)
+            next_ = rule.coefficient[0] + rule.coefficient[1] * before + rule.coefficient[2] * others
+            result[:, t] = np.where(planner, efforts[:, t], np.clip(next_, rule.low, rule.high))
+            before = result[:, t]
+        return result

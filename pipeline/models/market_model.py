@@ -1,0 +1,331 @@
+"""One model on one market: the place where labels meet bare kernels."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.least_squares.batch import BatchFit, fit_batch
+from kernels.least_squares.residual import (
+    ILR,
+    INVESTMENT,
+    OK,
+    PLAIN,
+    PROPORTIONAL,
+    SCALED,
+    MarketData,
+    make_market_workspace,
+    n_observations,
+    observed_target,
+    prepare_market,
+    residual_jacobian,
+    simulate_market,
+)
+from kernels.response.catalogue import Curve
+from kernels.response.response import Response, compose
+from pipeline.config.parameters import CONSTANT
+from pipeline.config.sections.fit import FitSection
+from pipeline.config.terms import response_terms
+from pipeline.config.variants import Variant
+from pipeline.models.quantities import Quantity, model_quantities
+from pipeline.models.terms import with_terms
+from pipeline.panel.market import MarketArrays
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+GAMMA_FORM = {"investment": INVESTMENT, "proportional": PROPORTIONAL, "scaled": SCALED}
+RESIDUAL_KIND = {"ilr": ILR, "share": PLAIN}
+
+
+class MarketModel:
+    """A least-squares problem: one variant on some periods of one market.
+
+    Parameters
+    ----------
+    variant : Variant
+    response : Response
+        Composed for this market.
+    quantities : sequence of Quantity
+        All P parameters in the order of the kernels.
+    data : MarketData
+        Periods to fit.
+    kind : int
+        Residual, `kernels.least_squares.residual.ILR` or `PLAIN`.
+    efforts : tuple of str
+        Names of the efforts of the study, without those of further terms.
+
+    Attributes
+    ----------
+    names : tuple of str
+    lower, upper, start, low, high : (P,) arrays
+    vary : (P,) array of bool
+    column : (P,) array of int64
+        Row of each parameter in the Jacobian, -1 when fixed.
+    n_residuals : int
+        Rows that compare data; those of priors follow them.
+    prior_mean, prior_weight : (P,) arrays
+        See `set_prior`.
+    """
+
+    def __init__(
+        self,
+        variant: Variant,
+        response: Response,
+        quantities: tuple[Quantity, ...],
+        data: MarketData,
+        kind: int,
+        efforts: tuple[str, ...] = (),
+    ) -> None:
+        self.variant, self.response, self.quantities, self.data, self.kind = (
+            variant,
+            response,
+            quantities,
+            data,
+            kind,
+        )
+        self.efforts = efforts
+        self.names = tuple(q.name for q in quantities)
+        self.lower = np.array([q.lower for q in quantities])
+        self.upper = np.array([q.upper for q in quantities])
+        self.start = np.array([q.start for q in quantities])
+        self.low = np.array([q.low for q in quantities])
+        self.high = np.array([q.high for q in quantities])
+        self.vary = np.array([q.vary for q in quantities])
+        self.column = np.where(self.vary, np.cumsum(self.vary) - 1, -1).astype(np.int64)
+        self.gamma_form = GAMMA_FORM[variant.form]
+        self.n_free = int(self.vary.sum())
+        self.n_residuals = int(n_observations(data))
+        self.target = observed_target(data, kind)
+        self._work = make_market_workspace(response.spec, data, self.n_free)
+        prepare_market(response.spec, data, self._work)
+        self._status = OK
+        self.set_prior(np.zeros(len(quantities)), np.zeros(len(quantities)))
+
+    def set_prior(self, mean: Vector, weight: Vector) -> None:
+        """Add rows ``weight (theta - mean)`` for the free parameters with a positive weight; both (P,)."""
+        self.prior_mean = np.ascontiguousarray(mean)
+        self.prior_weight = np.where(self.vary, weight, 0.0)
+        rows = self.n_residuals + int((self.prior_weight > 0.0).sum())
+        self._point: Vector | None = None
+        self._residual = np.empty(rows)
+        self._jacobian = np.empty((self.n_free, rows))
+
+    def residual(self, theta: Vector) -> Vector | None:
+        """Return the residuals, those of priors last, shape (R,); None where there are none."""
+        self._evaluate(theta)
+        return self._residual.copy() if self._status == OK else None
+
+    def jacobian(self, theta: Vector) -> Matrix:
+        """Return the derivatives of the residuals in the free parameters, shape (free, R)."""
+        self._evaluate(theta)
+        return self._jacobian.copy()
+
+    def _evaluate(self, theta: Vector) -> None:
+        if self._point is not None and np.array_equal(theta, self._point):
+            return
+        self._point = theta.copy()
+        self._status = residual_jacobian(
+            self.response.spec,
+            self.data,
+            self.target,
+            self.prior_mean,
+            self.prior_weight,
+            self.gamma_form,
+            self.kind,
+            np.ascontiguousarray(theta),
+            self.column,
+            self._work,
+            self._residual,
+            self._jacobian,
+        )
+
+    def screen(self, starts: Matrix, max_evaluations: int) -> BatchFit:
+        """Fit from many starts at once, shape (S, P)."""
+        return self.fit_many(starts, max_evaluations=max_evaluations)
+
+    def fit_many(
+        self,
+        starts: Matrix,
+        *,
+        max_evaluations: int,
+        data: MarketData | None = None,
+        targets: Matrix | None = None,
+        lower: Matrix | None = None,
+        upper: Matrix | None = None,
+    ) -> BatchFit:
+        """Fit many variations of the problem at once.
+
+        Parameters
+        ----------
+        starts : (B, P) array
+            Starting values of all parameters.
+        max_evaluations : int
+            For each.
+        data : MarketData, optional
+            A market for each, arrays with a leading axis; by default this one for all.
+        targets : (B, R) array, optional
+            What each is compared with; by default the observed shares.
+        lower, upper : (B, P) arrays, optional
+            Bounds of each; a parameter with equal ones is held.
+        """
+        own = np.zeros(len(starts), dtype=np.int64) if targets is None else np.arange(len(starts))
+        return fit_batch(
+            self.response.spec,
+            self.data if data is None else data,
+            starts,
+            self.lower if lower is None else lower,
+            self.upper if upper is None else upper,
+            vary=self.vary,
+            gamma_form=self.gamma_form,
+            kind=self.kind,
+            targets=self.target[np.newaxis] if targets is None else targets,
+            target_index=own,
+            prior_mean=self.prior_mean,
+            prior_weight=self.prior_weight,
+            max_evaluations=max_evaluations,
+        )
+
+    def shares(self, theta: Vector, data: MarketData | None = None) -> Matrix | None:
+        """Simulate shares at the end of every period, shape (T, N); None where the model cannot be evaluated.
+
+        Parameters
+        ----------
+        theta : (P,) array
+            All parameters.
+        data : MarketData, optional
+            Other periods of the same market, made from what `prepared` gives; by default those fitted.
+        """
+        data = self.data if data is None else data
+        work = make_market_workspace(self.response.spec, data, 0)
+        prepare_market(self.response.spec, data, work)
+        share = np.empty(data.active.shape)
+        none = np.full(self.column.size, -1, dtype=np.int64)
+        status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
+        return share if status == OK else None
+
+    def prepared(self, market: MarketArrays) -> MarketArrays:
+        """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
+        return with_terms(self.variant, market, self.efforts)[0]
+
+    def reported(self, firms: NDArray) -> tuple[tuple[str, ...], Matrix]:
+        """Name what is reported, and give the matrix that takes ``theta`` to it.
+
+        Constants that sum to zero are one parameter less than firms: the last one's follows from the others.
+        """
+        matrix, names = np.eye(len(self.names)), list(self.names)
+        if self.variant.firm_effects == "zero-sum":
+            own = np.array([name.startswith(f"{CONSTANT}.") for name in names], dtype=float)
+            matrix = np.vstack([matrix, -own])
+            names.append(f"{CONSTANT}.{firms[-1]}")
+        return tuple(names), matrix
+
+
+def market_data(market: MarketArrays, initial: str, reference_sales: float, restart: int = 0) -> MarketData:
+    """Arrange a market for the kernels.
+
+    Parameters
+    ----------
+    market : MarketArrays
+    initial : str
+        ``observed`` or ``estimated``: state before the first fitted period.
+    reference_sales : float
+        Scale of the market, currency per period.
+    restart : int
+        Periods before this one begin at the observed shares of the period before.
+    """
+    return MarketData(
+        efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
+        active=np.ascontiguousarray(market.active),
+        share=np.ascontiguousarray(np.where(market.active, market.share, 0.0)),
+        total_sales=np.ascontiguousarray(market.total_sales),
+        duration=np.ascontiguousarray(market.duration),
+        reference_sales=float(reference_sales),
+        first=1 if initial == "observed" else 0,
+        restart=restart,
+    )
+
+
+def first_periods(market: MarketArrays, count: int) -> MarketArrays:
+    """Keep the first ``count`` periods of a market, all its firms kept."""
+    return replace(
+        market,
+        times=market.times[:count],
+        share=market.share[:count],
+        total_sales=market.total_sales[:count],
+        duration=market.duration[:count],
+        efforts=market.efforts[:, :count],
+        active=market.active[:count],
+    )
+
+
+def build_model(
+    variant: Variant,
+    market: MarketArrays,
+    efforts: tuple[str, ...],
+    fit: FitSection,
+    curves: Mapping[str, Curve],
+) -> MarketModel:
+    """Compose a variant for the given periods of a market.
+
+    Parameters
+    ----------
+    variant : Variant
+    market : MarketArrays
+        Periods to fit; firms that are in none of them keep the starting values of their constants.
+    efforts : tuple of str
+        Names along the effort axis of the market.
+    fit : FitSection
+        Residual, initial state, fixed parameters and bounds.
+    curves : mapping of str to Curve
+        The study's own curves.
+
+    Raises
+    ------
+    kernels.response.response.DomainError
+        An effort lies outside the domain of its curve.
+    ValueError
+        A share is zero under log-ratios.
+    """
+    given = market.reference_sales
+    reference_sales = float(market.total_sales.mean()) if given is None else given
+    market, inputs = with_terms(variant, market, efforts)
+    response = compose_response(variant, market, inputs, curves)
+    quantities = model_quantities(variant, response, market, inputs, fit, reference_sales)
+    restart = len(market.times) if fit.state == "observed" else 0
+    data = market_data(market, fit.initial, reference_sales, restart)
+    return MarketModel(variant, response, quantities, data, RESIDUAL_KIND[fit.residual], efforts)
+
+
+def compose_response(
+    variant: Variant, market: MarketArrays, efforts: tuple[str, ...], curves: Mapping[str, Curve]
+) -> Response:
+    """Compose the market function of a variant for one market that has the inputs of all its terms.
+
+    Raises
+    ------
+    kernels.response.response.ResponseError
+        An effort lies outside the domain of its curve.
+    ValueError
+        The variant has further terms, and `terms.with_terms` has not given the market their inputs.
+    """
+    expected = len(variant.response.curves) + len(response_terms(variant.response, market.firms.tolist()))
+    if len(efforts) != expected:
+        raise ValueError(
+            f"Got {len(efforts)} inputs for the model {variant.name}, which has {expected}; "
+            "prepare the market by pipeline.models.terms.with_terms."
+        )
+    choice = variant.response
+    # What is no effort of the study is a further term, linear by definition: see `pipeline.models.terms`.
+    chosen = [choice.curves.get(name, "linear") for name in efforts]
+    return compose(
+        [curves.get(curve, curve) for curve in chosen],
+        efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
+        active=np.ascontiguousarray(market.active),
+        link=choice.link,
+        effects=variant.firm_effects,
+        carry_over=[variant.carry_over.get(name, "none") for name in efforts],
+        order=[efforts.index(name) for name in choice.order] if choice.order else None,
+        names=efforts,
+    )

@@ -1,0 +1,97 @@
+"""Normal priors on parameters: what is believed of them before the data are seen, and what that costs.
+
+A prior adds to the sum of squares the row ``s (theta - mean) / spread`` where s is the standard deviation of
+a residual, so that both are measured in the same coin. A parameter drawn to its prior is less than a whole
+degree of freedom: the effective number of parameters is the trace of the hat matrix,
+``tr(J (J'J + W)^-1 J')`` (Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, 3.4.1).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.parameters import CONSTANT, INITIAL
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Belief = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """Independent normal beliefs about P parameters.
+
+    Attributes
+    ----------
+    mean, spread
+        (P,) means and standard deviations in natural units; an infinite one where nothing is believed.
+    """
+
+    mean: Vector
+    spread: Vector
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is believed of any parameter."""
+        return not np.isfinite(self.spread).any()
+
+    def scaled(self, factor: float) -> "Prior":
+        """Multiply all standard deviations."""
+        return Prior(self.mean, self.spread * factor)
+
+    def weight(self, deviation: float) -> Vector:
+        """Weights of the rows that the kernels add, (P,), for residuals of this standard deviation."""
+        return np.where(np.isfinite(self.spread), deviation / self.spread, 0.0)
+
+
+def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
+    """Gather the beliefs about some parameters.
+
+    Parameters
+    ----------
+    names
+        Of the parameters.
+    beliefs
+        ``(mean, standard deviation)`` by name of a parameter or of a family of them: see `family_of`.
+    """
+    found = [beliefs.get(name, beliefs.get(family_of(name))) for name in names]
+    return Prior(
+        np.array([0.0 if belief is None else belief[0] for belief in found]),
+        np.array([np.inf if belief is None else belief[1] for belief in found]),
+    )
+
+
+def family_of(name: str) -> str:
+    """Name what a parameter that carries a firm's name is one of: ``price.own`` of ``price.own.Acme``."""
+    for root in (CONSTANT, INITIAL):
+        if name.startswith(f"{root}."):
+            return root
+    for kind in (".own.", ".cross."):
+        head, found, _ = name.partition(kind)
+        if found:
+            return head + kind[:-1]
+    return name
+
+
+def effective_parameters(jacobian: Matrix, weight: Vector) -> float:
+    """Trace of the hat matrix.
+
+    Parameters
+    ----------
+    jacobian : (C, R) array
+        Derivatives of the R residuals that compare data, in C free parameters.
+    weight : (C,) array
+        Weights of the rows of their priors, 0 where there is none.
+    """
+    if not weight.any():
+        return float(len(jacobian))
+    scale = np.sqrt(np.einsum("cr,cr->c", jacobian, jacobian) + weight**2)
+    safe = np.where(scale > 0.0, scale, 1.0)
+    unit = jacobian / safe[:, np.newaxis]
+    # Singular values of [J; W]: of the rows that are data, how much of each direction they decide.
+    both = np.concatenate([unit, np.diag(weight / safe)], axis=1)
+    _, singular, right = np.linalg.svd(both, full_matrices=False)
+    seen = singular > np.finfo(float).eps * max(both.shape) * singular[0]
+    return float((right[seen, : jacobian.shape[1]] ** 2).sum())

@@ -1,0 +1,186 @@
+"""Parameters of a model on one market as records: names, units, bounds, and where searches start."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kernels.response.response import Response
+from pipeline.config.catalogue import SHARED_NAMES
+from pipeline.config.parameters import (
+    CONSTANT,
+    FIXED_RETURNS,
+    INITIAL,
+    JUMP_PRICE,
+    RETURNS_TO_SCALE,
+    effort_parameter,
+    firm_parameter,
+)
+from pipeline.config.sections.fit import FitSection
+from pipeline.config.variants import Variant
+from pipeline.panel.market import MarketArrays
+
+_LARGEST_RETURNS = 3.0
+# Further terms are small beside the curves; this also keeps exp(f) finite at random starts.
+_TERM_BOX = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A parameter of a market model: natural units, bounds, and where searches start."""
+
+    name: str
+    unit: str
+    lower: float
+    upper: float
+    start: float
+    low: float
+    high: float
+    vary: bool
+
+    def held(self, value: float) -> "Quantity":
+        """Hold the parameter at a value."""
+        return replace(self, start=value, low=value, high=value, vary=False)
+
+    def within(self, lower: float | None, upper: float | None) -> "Quantity":
+        """Put the parameter inside further bounds; its sampling box moves inside too."""
+        low = self.lower if lower is None else lower
+        high = self.upper if upper is None else upper
+        start, box_low, box_high = (float(np.clip(v, low, high)) for v in (self.start, self.low, self.high))
+        if box_low == box_high:
+            # The box lay outside: sample where the bounds allow, as wide as it was.
+            width = self.high - self.low
+            box_low, box_high = max(low, box_low - width), min(high, box_high + width)
+        return replace(self, lower=low, upper=high, start=start, low=box_low, high=box_high)
+
+
+def model_quantities(
+    variant: Variant,
+    response: Response,
+    market: MarketArrays,
+    efforts: tuple[str, ...],
+    fit: FitSection,
+    reference_sales: float,
+) -> tuple[Quantity, ...]:
+    """List all parameters of a model on one market, in the order of the kernels.
+
+    Parameters
+    ----------
+    variant : Variant
+    response : Response
+        Composed for this market.
+    market : MarketArrays
+        Periods to fit; constants of firms that are in none of them are held.
+    efforts : tuple of str
+        Names along the effort axis.
+    fit : FitSection
+        Fixed parameters, bounds and initial state.
+    reference_sales : float
+        Scale of the market, currency per period.
+
+    Returns
+    -------
+    tuple of Quantity
+        Response parameters, M, gamma, and initial log-ratios where they are estimated.
+    """
+    quantities = [
+        *_response_quantities(variant, response, market, efforts),
+        _jump_price(variant, reference_sales),
+        _returns_to_scale(variant),
+        *(_initial_shares(market) if fit.initial == "estimated" else ()),
+    ]
+    if variant.numeraire is not None:
+        quantities = [q.held(1.0) if q.name == variant.numeraire else q for q in quantities]
+    return tuple(_customised(quantity, fit) for quantity in quantities)
+
+
+def _customised(quantity: Quantity, fit: FitSection) -> Quantity:
+    if quantity.name in fit.bounds:
+        quantity = quantity.within(*fit.bounds[quantity.name])
+    if quantity.name in fit.fixed:
+        quantity = quantity.held(fit.fixed[quantity.name])
+    return quantity
+
+
+def _jump_price(variant: Variant, reference_sales: float) -> Quantity:
+    """M: fixed at one period's reference sales, or estimated where an effort is the numeraire."""
+    m = Quantity(
+        JUMP_PRICE,
+        "currency",
+        1e-6 * reference_sales,
+        1e6 * reference_sales,
+        reference_sales,
+        0.1 * reference_sales,
+        10.0 * reference_sales,
+        True,
+    )
+    return m if variant.numeraire is not None else m.held(reference_sales)
+
+
+def _returns_to_scale(variant: Variant) -> Quantity:
+    gamma = Quantity(RETURNS_TO_SCALE, "1", 0.0, _LARGEST_RETURNS, 0.5, 0.05, 1.2, True)
+    return gamma.held(FIXED_RETURNS[variant.form]) if variant.form in FIXED_RETURNS else gamma
+
+
+def _initial_shares(market: MarketArrays) -> list[Quantity]:
+    """Log-ratios to the last firm at the start of the first period, around those observed at its end."""
+    share = np.where(market.active[0] & (market.share[0] > 0.0), market.share[0], np.nan)
+    ratio = np.log(share / share[-1])
+    known = np.isfinite(ratio)
+    return [
+        Quantity(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, bool(seen))
+        for firm, value, seen in zip(market.firms[:-1], np.where(known, ratio, 0.0), known[:-1], strict=False)
+    ]
+
+
+def _response_quantities(
+    variant: Variant, response: Response, market: MarketArrays, efforts: tuple[str, ...]
+) -> list[Quantity]:
+    move = _constants(variant, market)
+    quantities = []
+    for p in response.parameters:
+        quantity = Quantity(p.name, p.unit, p.minimum, p.maximum, p.start, p.low, p.high, p.vary)
+        if p.name == CONSTANT:
+            quantity = move(p.firm, quantity)
+        elif p.effort is None:
+            quantity = replace(quantity, name=SHARED_NAMES.get(p.name, p.name))
+        else:
+            quantity = replace(quantity, name=effort_parameter(efforts[p.effort], p.name))
+            if efforts[p.effort] not in variant.response.curves:
+                # A further term corrects the curves: the search starts without it.
+                quantity = replace(quantity, start=0.0, low=-_TERM_BOX, high=_TERM_BOX)
+        quantities.append(quantity)
+    return quantities
+
+
+def _constants(variant: Variant, market: MarketArrays) -> Callable[[int | None, Quantity], Quantity]:
+    """Rule that moves the starts of firm constants, which suit equal firms, to where mean shares differ."""
+    share = np.where(market.active & (market.share > 0.0), market.share, np.nan)
+    seen = np.isfinite(share).any(axis=0)
+    log_mean = np.array(
+        [
+            np.log(column[np.isfinite(column)]).mean() if any_ else 0.0
+            for column, any_ in zip(share.T, seen, strict=True)
+        ]
+    )
+    log_mean[~seen] = np.median(log_mean[seen])
+    mean = np.exp(log_mean) / np.exp(log_mean).sum()
+
+    def rule(firm: int | None, quantity: Quantity) -> Quantity:
+        if firm is None:
+            return quantity
+        shift = 0.0
+        if variant.firm_effects == "free":
+            additive = variant.response.link == "identity"
+            # Half of f comes from the constants at the start of the search; see `kernels.response`.
+            shift = (
+                0.5 * (mean[firm] - 1.0 / mean.size) if additive else log_mean[firm] - log_mean[seen].mean()
+            )
+        value, low, high = (
+            float(np.clip(v + shift, quantity.lower, quantity.upper))
+            for v in (quantity.start, quantity.low, quantity.high)
+        )
+        own = replace(quantity, name=firm_parameter(market.firms[firm]), start=value, low=low, high=high)
+        return own if seen[firm] else own.held(value)
+
+    return rule

@@ -1,0 +1,241 @@
+"""Checks that need the rows of a market together, and the efforts of these rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.formula.expression import ExpressionError
+from pipeline.panel.efforts import Effort, Groups
+from pipeline.panel.findings import LISTED, Notes, Problems, place
+from pipeline.panel.reading.encode import NO_ROW
+from pipeline.panel.time_axis import TimeAxis
+
+
+@dataclass(frozen=True)
+class Checker:
+    """Checks some whole markets at a time.
+
+    Attributes
+    ----------
+    axis : TimeAxis
+        All periods; the rows carry positions on it.
+    markets, firms : arrays
+    times : sequence of str
+        Labels, by the numbers that the rows carry.
+    columns : tuple of str
+        Columns of the values; the first one is the sales.
+    efforts : tuple of Effort
+        The inputs of f.
+    problems, notes
+        Take what is found.
+    """
+
+    axis: TimeAxis
+    markets: np.ndarray
+    firms: np.ndarray
+    times: Sequence[str]
+    columns: tuple[str, ...]
+    efforts: tuple[Effort, ...]
+    problems: Problems
+    notes: Notes
+
+    def check(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Check the rows of some markets, given in any order.
+
+        Returns
+        -------
+        rows : array of records
+            In order of market, firm and time, without duplicates.
+        efforts : (rows, K) array of float64
+            Their efforts.
+        """
+        rows = self._without_duplicates(
+            rows[np.lexsort((rows["row"], rows["time"], rows["firm"], rows["market"]))]
+        )
+        runs = _Runs.of(rows)
+        self._check_order(runs)
+        self._check_gaps(runs)
+        self._check_presence(runs)
+        self._check_size(runs)
+        return rows, self._compute_efforts(runs)
+
+    def _without_duplicates(self, rows: np.ndarray) -> np.ndarray:
+        same = np.zeros(rows.size, dtype=bool)
+        same[1:] = True
+        for key in ("market", "firm", "time"):
+            same[1:] &= rows[key][1:] == rows[key][:-1]
+        row_numbers = rows["row"]
+
+        def describe(index: int) -> tuple[str, str, int | None]:
+            other = row_numbers[index - 1]
+            got = "a second value" if other == NO_ROW else f"a second row (the one before is row {other})"
+            return self._where(rows[index]), got, None if other == NO_ROW else int(row_numbers[index])
+
+        kind = "several rows for one firm and period"
+        hint = "Remove one of them, or add them up."
+        self.problems.add_each(
+            kind, np.flatnonzero(same), describe, "one row per market, firm and period", hint
+        )
+        return rows[~same]
+
+    def _check_order(self, runs: "_Runs") -> None:
+        falling = np.zeros(runs.rows.size, dtype=bool)
+        falling[1:] = (np.diff(runs.rows["row"]) < 0) & (np.diff(runs.series) == 0)
+        series = np.flatnonzero(np.bincount(runs.series, weights=falling) > 0)
+        self._note("unsorted", runs.rows[runs.series_start[series]], period=False)
+
+    def _check_gaps(self, runs: "_Runs") -> None:
+        market, time = runs.pairs
+        gap = np.flatnonzero((np.diff(self.axis.period[time]) > 1) & (np.diff(market) == 0))
+        named = [
+            f"market {self.markets[market[i]]} between {self.times[time[i]]} and {self.times[time[i + 1]]}"
+            for i in gap[: self.notes.room("gap")].tolist()
+        ]
+        self.notes.add("gap", named, gap.size)
+
+    def _check_presence(self, runs: "_Runs") -> None:
+        """Note firms that enter, leave, or vanish and return, counting the periods of their own market."""
+        rank = runs.pair
+        back = np.flatnonzero((np.diff(rank) > 1) & (np.diff(runs.series) == 0)) + 1
+        self._note("return", runs.rows[back])
+        last = np.append(runs.series_start[1:], runs.rows.size) - 1
+        pair_market = runs.pairs[0]
+        first_pair = np.searchsorted(pair_market, runs.rows["market"][runs.series_start], side="left")
+        last_pair = np.searchsorted(pair_market, runs.rows["market"][last], side="right") - 1
+        self._note("entry", runs.rows[runs.series_start[rank[runs.series_start] > first_pair]])
+        self._note("exit", runs.rows[last[rank[last] < last_pair]])
+
+    def _check_size(self, runs: "_Runs") -> None:
+        rows = runs.rows
+        markets = rows["market"][runs.market_start]
+        firms = np.bincount(
+            np.searchsorted(markets, rows["market"][runs.series_start]), minlength=markets.size
+        )
+        periods = np.bincount(np.searchsorted(markets, runs.pairs[0]), minlength=markets.size)
+        hint = "Leave it out: name the others in data.markets, or filter its rows with data.filter."
+        for kind, what, few in (
+            ("markets of one firm", "firm", firms),
+            ("markets of one period", "period", periods),
+        ):
+
+            def describe(index: int, what: str = what) -> tuple[str, str, int | None]:
+                return place(self.markets[markets[index]]), f"one {what}", None
+
+            self.problems.add_each(kind, np.flatnonzero(few == 1), describe, f"two {what}s or more", hint)
+        totals = np.bincount(runs.pair, weights=np.nan_to_num(rows["values"][:, 0], nan=1.0))
+        market, time = runs.pairs
+
+        def nobody(index: int) -> tuple[str, str, int | None]:
+            return place(self.markets[market[index]], None, self.times[time[index]]), "total sales of 0", None
+
+        hint = "Leave out the rows of periods without sales; they become part of a longer period."
+        self.problems.add_each(
+            "periods without sales", np.flatnonzero(totals == 0), nobody, "someone who sells", hint
+        )
+
+    def _compute_efforts(self, runs: "_Runs") -> np.ndarray:
+        rows = runs.rows
+        columns = {name: rows["values"][:, index] for index, name in enumerate(self.columns)}
+        groups = Groups(runs.pair, runs.series)
+        result = np.empty((rows.size, len(self.efforts)))
+        for index, effort in enumerate(self.efforts):
+            try:
+                result[:, index] = effort.compute(columns, groups)
+            except ExpressionError as error:
+                self._refuse_formula(effort, error)
+                continue
+            self._check_formula(effort, columns, result[:, index], runs)
+            low = np.minimum.reduceat(result[:, index], runs.market_start)
+            high = np.maximum.reduceat(result[:, index], runs.market_start)
+            constant = np.flatnonzero(low == high)
+            named = [
+                f"market {self.markets[rows['market'][runs.market_start[i]]]}" for i in constant[:3].tolist()
+            ]
+            self.notes.add("constant-effort", named, constant.size, effort.name)
+        return result
+
+    def _refuse_formula(self, effort: Effort, error: ExpressionError) -> None:
+        if self.problems.room("formulas", effort.name) == LISTED:  # once, not for every bucket of markets
+            got = str(error).rstrip(".")
+            expected = "a formula over the columns of the data"
+            self.problems.add("formulas", f"data.efforts.{effort.name}", got, expected, column=effort.name)
+
+    def _check_formula(
+        self, effort: Effort, columns: dict[str, np.ndarray], values: np.ndarray, runs: "_Runs"
+    ) -> None:
+        """Report formulas without a value in markets whose columns are whole; holes have been reported."""
+        if effort.expression is None:
+            return
+        whole = np.ones(values.size, dtype=bool)
+        for name in effort.columns:
+            whole &= np.isfinite(columns[name])
+        whole_market = np.logical_and.reduceat(whole, runs.market_start)
+        market = np.repeat(
+            np.arange(runs.market_start.size), np.diff(np.append(runs.market_start, values.size))
+        )
+        wrong = np.flatnonzero(~np.isfinite(values) & whole_market[market])
+
+        def describe(index: int) -> tuple[str, str, int | None]:
+            given = ", ".join(f"{name} = {columns[name][index]:g}" for name in effort.columns)
+            row = runs.rows[index]
+            number = None if row["row"] == NO_ROW else int(row["row"])
+            return (
+                self._where(row, effort.name),
+                f"{values[index]} from {effort.long_name} with {given}",
+                number,
+            )
+
+        hint = "Correct the columns, or write the formula so that it has a value here."
+        self.problems.add_each(
+            "formulas without a value", wrong, describe, "a finite number", hint, column=effort.name
+        )
+
+    def _where(self, row: np.void, column: str = "") -> str:
+        return place(self.markets[row["market"]], self.firms[row["firm"]], self.times[row["time"]], column)
+
+    def _note(self, kind: str, rows: np.ndarray, period: bool = True) -> None:
+        named = [
+            place(
+                self.markets[row["market"]],
+                self.firms[row["firm"]],
+                self.times[row["time"]] if period else None,
+            )
+            for row in rows[: self.notes.room(kind)]
+        ]
+        self.notes.add(kind, named, rows.size)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Rows in order of market, firm and time, and what belongs together in them.
+
+    `series` numbers the series (firm in a market) of each row, `pair` the (market, period) of each row;
+    `pairs` are market and time of each such number, in order of market and time, so that consecutive numbers
+    are neighbours.
+    """
+
+    rows: np.ndarray
+    market_start: np.ndarray
+    series_start: np.ndarray
+    series: np.ndarray
+    pair: np.ndarray
+    pairs: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(cls, rows: np.ndarray) -> "_Runs":
+        market, firm = rows["market"], rows["firm"]
+        new_market = np.ones(rows.size, dtype=bool)
+        new_market[1:] = market[1:] != market[:-1]
+        new_series = new_market.copy()
+        new_series[1:] |= firm[1:] != firm[:-1]
+        width = int(rows["time"].max(initial=0)) + 1
+        keys, pair = np.unique(market.astype(np.int64) * width + rows["time"], return_inverse=True)
+        return cls(
+            rows,
+            np.flatnonzero(new_market),
+            np.flatnonzero(new_series),
+            np.cumsum(new_series) - 1,
+            pair,
+            (keys // width, keys % width),
+        )

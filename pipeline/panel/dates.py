@@ -1,0 +1,128 @@
+"""The date that a calibration is made for, as opposed to the moment it happens to run."""
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.errors import PlanError
+from pipeline.panel.time_axis import Stamp, parse_label
+
+EXPECTED = (
+    "a date (2026-03-31, 2026-W13, 2026-03, 2026-Q1), a moment (2026-03-31T02:30:00), or a period's number"
+)
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2}))?(?:Z|\+00:00)?")
+_EPOCH = dt.date(1970, 1, 1)
+_MONTHS = {"month": 1, "quarter": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class LogicalDate:
+    """A day, a moment of a day, or the number of a period.
+
+    Attributes
+    ----------
+    key
+        As written in tags and tables: ``2026-03-31``, ``2026-03-31T02:30:00`` (UTC) or ``120``.
+    dated
+        Whether it is a day or moment, not a number.
+    ordinal
+        Days from 1970-01-01, or the number.
+    """
+
+    key: str
+    dated: bool
+    ordinal: int
+
+    def __lt__(self, other: "LogicalDate") -> bool:
+        return (self.dated, self.ordinal, self.key) < (other.dated, other.ordinal, other.key)
+
+    def __str__(self) -> str:
+        return self.key
+
+    @classmethod
+    def parse(cls, text: str) -> "LogicalDate":
+        """Read a date; a week, month or quarter stands for its last day.
+
+        Raises
+        ------
+        PlanError
+            It is none.
+        """
+        text = text.strip()
+        if match := _MOMENT.fullmatch(text):
+            try:
+                return cls.of(dt.datetime.fromisoformat("T".join([match[1], text[11:19].rstrip("Z")])))
+            except ValueError:
+                pass
+        elif (stamp := parse_label(text)) is not None:
+            last = _last(stamp)
+            return cls(str(last), False, last) if stamp.kind == "integer" else cls.of(last)
+        raise PlanError(f"Got the date {text!r}; expected {EXPECTED}.")
+
+    @classmethod
+    def of(cls, moment: dt.datetime | int) -> "LogicalDate":
+        """Make one of a moment in UTC, midnight being the day itself, or of days from 1970-01-01."""
+        if isinstance(moment, int):
+            return cls((_EPOCH + dt.timedelta(moment)).isoformat(), True, moment)
+        plain = moment.replace(tzinfo=None, microsecond=0)
+        days = (plain.date() - _EPOCH).days
+        midnight = plain.time() == dt.time()
+        return cls(plain.date().isoformat() if midnight else plain.isoformat(), True, days)
+
+    @classmethod
+    def today(cls) -> "LogicalDate":
+        """Give the day it is, UTC."""
+        return cls.of((dt.datetime.now(dt.UTC).date() - _EPOCH).days)
+
+    @classmethod
+    def of_label(cls, label: np.generic) -> "LogicalDate":
+        """Make one of a label of the axis ``time``."""
+        if isinstance(label, np.datetime64):
+            return cls.of(int(label.astype("datetime64[D]").astype(int)))
+        return cls(str(int(label)), False, int(label))
+
+
+def _last(stamp: Stamp) -> int:
+    """Give the last day of a period, or the number itself."""
+    if stamp.kind in _MONTHS:
+        return first_day(Stamp(stamp.kind, stamp.ordinal + 1)) - 1
+    return stamp.ordinal + (6 if stamp.kind == "week" else 0)
+
+
+def first_day(stamp: Stamp) -> int:
+    """Days from 1970-01-01 to the first day of a period; a plain number as it is."""
+    if stamp.kind not in _MONTHS:
+        return stamp.ordinal
+    month = np.datetime64(stamp.ordinal * _MONTHS[stamp.kind], "M")
+    return int(month.astype("datetime64[D]").astype(int))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The periods of a panel that are looked at; the others might as well not be there.
+
+    Attributes
+    ----------
+    dated
+        Whether the bounds are days from 1970-01-01; else they are numbers of periods.
+    first, last
+        Smallest and largest label, both inside; None for no bound.
+    """
+
+    dated: bool
+    first: int | None = None
+    last: int | None = None
+
+    def holds(self, stamp: Stamp) -> bool:
+        """Tell whether a period is inside, by the day it begins; one of the other kind always is."""
+        if self.dated == (stamp.kind == "integer"):
+            return True
+        day = first_day(stamp)
+        return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
+
+    def holds_label(self, label: np.generic) -> bool:
+        """Tell whether a label of the axis ``time`` is inside."""
+        date = LogicalDate.of_label(label)
+        return self.holds(Stamp("day" if date.dated else "integer", date.ordinal))

@@ -1,0 +1,121 @@
+"""Efforts from the columns of a panel: plain columns, or formulas with means over firms, periods, lags."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernels.formula.expression import Expression, ExpressionError, parse
+from pipeline.config.sections.data import EFFORT_FUNCTIONS, EffortSection
+
+
+@dataclass(frozen=True)
+class Effort:
+    """One input of f, ready to be computed.
+
+    Attributes
+    ----------
+    name, kind, unit, long_name : str
+        As in the study; `long_name` is the description, the formula or the column.
+    columns : tuple of str
+        Columns that it needs.
+    expression : Expression or None
+        None for a plain column.
+    """
+
+    name: str
+    kind: str
+    unit: str
+    long_name: str
+    columns: tuple[str, ...]
+    expression: Expression | None
+
+    def compute(self, columns: Mapping[str, np.ndarray], groups: "Groups") -> np.ndarray:
+        """Give the effort of every row, shape (rows,); nan or infinite where the formula has no value.
+
+        Raises
+        ------
+        ExpressionError
+            When a lag is no whole number of periods or varies by row.
+        """
+        if self.expression is None:
+            return columns[self.columns[0]]
+        try:
+            value = self.expression.evaluate(columns, groups.functions())
+        except ExpressionError as error:
+            raise ExpressionError(error.reason, self.expression.text) from None
+        return np.ascontiguousarray(np.broadcast_to(value, groups.period.shape))
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Which rows belong together; rows are in order of market, firm, time.
+
+    Attributes
+    ----------
+    period : (rows,) array of int
+        Number of the market and period of each row.
+    series : (rows,) array of int
+        Number of the market and firm of each row, without jumps: 0, 0, 1, 1, 1, 2, ...
+    """
+
+    period: np.ndarray
+    series: np.ndarray
+
+    def functions(self) -> dict[str, Callable[..., np.ndarray]]:
+        """Give the functions for `kernels.formula.expression.Expression.evaluate`."""
+        return {
+            "market_mean": lambda x: self._mean(x, self.period),
+            "firm_mean": lambda x: self._mean(x, self.series),
+            "lag": self._lag,
+        }
+
+    def _mean(self, values: np.ndarray, group: np.ndarray) -> np.ndarray:
+        values = np.broadcast_to(values, group.shape)
+        count = np.bincount(group)
+        with np.errstate(invalid="ignore"):  # infinities are reported by the checks, with their place
+            return (np.bincount(group, weights=values) / np.maximum(count, 1))[group]
+
+    def _lag(self, values: np.ndarray, periods: Any = 1.0) -> np.ndarray:
+        values = np.broadcast_to(values, self.series.shape)
+        back = _whole_periods(periods)
+        start = np.searchsorted(self.series, self.series, side="left")
+        return values[np.maximum(np.arange(self.series.size) - back, start)]
+
+
+def _whole_periods(periods: Any) -> int:
+    number = np.unique(np.asarray(periods, dtype=np.float64))
+    if number.size != 1 or number[0] != np.floor(number[0]) or not 1 <= number[0] <= 10_000:
+        raise ExpressionError("the second argument of lag must be a whole number of periods, 1 or more")
+    return int(number[0])
+
+
+def build_effort(name: str, section: EffortSection, columns: Sequence[str]) -> Effort:
+    """Check one effort against the columns there are.
+
+    Parameters
+    ----------
+    name : str
+        Name of the effort.
+    section : EffortSection
+        As in the study.
+    columns : sequence of str
+        Columns of the data.
+
+    Raises
+    ------
+    ExpressionError
+        When the formula is refused, uses a column that does not exist, or lags by no whole number of periods.
+    """
+    if section.formula is None:
+        column = section.column or name
+        return Effort(name, section.kind, section.unit, section.description or column, (column,), None)
+    expression = parse(section.formula, columns, functions=EFFORT_FUNCTIONS)
+    effort = Effort(
+        name, section.kind, section.unit, section.description or section.formula, expression.names, expression
+    )
+    # Two made-up rows show what only an evaluation can show: a lag of half a period, or one that varies.
+    group = np.zeros(2, dtype=np.int64)
+    effort.compute(dict.fromkeys(expression.names, np.array([1.0, 2.0])), Groups(group, group))
+    return effort

@@ -1,0 +1,222 @@
+"""From a reader of rows to checked rows market by market: one pass over the source, one over its rows."""
+
+import difflib
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pipeline.config.sections.data import DataSection
+from pipeline.panel.checks import Checker
+from pipeline.panel.dates import Span
+from pipeline.panel.efforts import Effort
+from pipeline.panel.findings import Notes, PanelNote, Problems
+from pipeline.panel.reading.encode import Encoder, row_dtype
+from pipeline.panel.reading.formats import required_columns, row_filter
+from pipeline.panel.reading.labels import Labels, similar, sort_labels
+from pipeline.panel.reading.tables import Reader
+from pipeline.panel.spool import Buckets, Runs
+from pipeline.panel.time_axis import TimeAxis, TimeError, build_axis
+
+_DENSE = 0.05
+"""Part of the cube's cells that ought to hold data."""
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A checked panel on disk.
+
+    Attributes
+    ----------
+    markets, firms : (L,), (N,) arrays
+        Labels in order.
+    axis : TimeAxis
+        The periods.
+    efforts : tuple of Effort
+        The inputs of f.
+    runs : Runs
+        Rows (``firm``, ``time``: positions; ``values``: sales and efforts) of each position in `markets`.
+    hashes : tuple of str
+        SHA-256 of the values of each market.
+    notes : tuple of PanelNote
+        What is worth knowing.
+    """
+
+    markets: np.ndarray
+    firms: np.ndarray
+    axis: TimeAxis
+    efforts: tuple[Effort, ...]
+    runs: Runs = field(repr=False)
+    hashes: tuple[str, ...] = field(repr=False)
+    notes: tuple[PanelNote, ...]
+
+
+def run_dtype(efforts: int) -> np.dtype:
+    """Give the record of one row of a checked panel."""
+    return np.dtype([("firm", np.int32), ("time", np.int32), ("values", np.float64, (1 + efforts,))])
+
+
+def ingest(
+    reader: Reader, data: DataSection, file: str, *, zero_sales: bool, span: Span | None = None
+) -> Ingested:
+    """Read a source once, check all of it, and keep its rows market by market in a temporary file.
+
+    Parameters
+    ----------
+    reader : Reader
+        The source.
+    data : DataSection
+        Which columns are what.
+    file : str
+        What problems say they are in.
+    zero_sales : bool
+        Whether sales may be 0.
+    span : Span, optional
+        The periods to look at; by default all.
+
+    Raises
+    ------
+    DataError
+        With everything that is wrong.
+    SpoolError
+        When temporary files cannot be written.
+    """
+    problems = Problems(file)
+    efforts = required_columns(data, reader.columns, problems)
+    selection = row_filter(data, reader.columns, problems)
+    problems.raise_if_any()
+    columns = tuple(dict.fromkeys([data.sales, *(column for effort in efforts for column in effort.columns)]))
+    encoder = Encoder(data, columns, selection, zero_sales, "all", problems, span)
+    with Buckets(row_dtype(len(columns))) as buckets:
+        for chunk in reader.chunks(encoder.needed, problems):
+            buckets.append(encoder.encode(chunk))
+        _check_labels(encoder, data)
+        axis = _build_axis(encoder, data)
+        if axis is None:
+            problems.raise_if_any()
+            raise AssertionError("a panel without a time axis has no problem")
+        result = _check_markets(buckets, encoder, axis, efforts)
+    problems.raise_if_any()
+    return result
+
+
+def _check_labels(encoder: Encoder, data: DataSection) -> None:
+    known = encoder.markets.texts
+    for label in data.markets or ():
+        if str(label) not in known:
+            near = difflib.get_close_matches(str(label), known, 1)
+            hint = f"Did you mean {near[0]}?" if near else ""
+            encoder.problems.add(
+                "unknown markets", "data.markets", f"the market {label}", "a market of the data", hint
+            )
+
+
+def _build_axis(encoder: Encoder, data: DataSection) -> TimeAxis | None:
+    """Make the axis of the labels in use; labels that cannot be read have been reported."""
+    stamps = [
+        (code, stamp)
+        for code, stamp in enumerate(encoder.stamps)
+        if stamp is not None and code in encoder.times.used
+    ]
+    if not stamps:
+        if not encoder.problems:
+            hint = "Check data.filter and data.markets." if data.filter or data.markets else ""
+            hint = "There are rows of other periods only." if encoder.stamps and encoder.span else hint
+            encoder.problems.add("an empty panel", "", "no rows", "one row per market, firm and period", hint)
+        return None
+    try:
+        axis = build_axis([stamp for _, stamp in stamps], data.frequency)
+    except TimeError as error:
+        code = stamps[error.label][0]
+        where = f"column {data.time}, period {encoder.times.texts[code]}"
+        row = encoder.time_rows[code]
+        encoder.problems.add(
+            "time axis", where, error.got, error.expected, error.hint, row=row if row >= 0 else None
+        )
+        return None
+    position = np.full(len(encoder.stamps), -1, dtype=np.int32)
+    position[[code for code, _ in stamps]] = axis.position
+    return TimeAxis(axis.times, axis.period, axis.unit, axis.step, position, axis.regular)
+
+
+def _check_markets(
+    buckets: Buckets, encoder: Encoder, axis: TimeAxis, efforts: tuple[Effort, ...]
+) -> Ingested:
+    """Check bucket by bucket, and keep the rows of each market as one run."""
+    markets, market_position = _order(encoder.markets)
+    firms, firm_position = _order(encoder.firms)
+    notes = Notes()
+    checker = Checker(
+        axis,
+        markets,
+        firms,
+        _period_texts(encoder, axis),
+        encoder.columns,
+        efforts,
+        encoder.problems,
+        notes,
+    )
+    runs = Runs(run_dtype(len(efforts)))
+    hashes = [""] * markets.size
+    count = 0
+    for rows in buckets:
+        rows["market"] = market_position[rows["market"]]
+        rows["firm"] = firm_position[rows["firm"]]
+        rows["time"] = axis.position[rows["time"]]
+        rows, values = checker.check(rows)
+        count += rows.size
+        if encoder.problems:
+            continue
+        records = np.empty(rows.size, dtype=runs.dtype)
+        records["firm"], records["time"] = rows["firm"], rows["time"]
+        records["values"][:, 0], records["values"][:, 1:] = rows["values"][:, 0], values
+        edges = np.flatnonzero(np.diff(rows["market"])) + 1
+        for start, run in zip([0, *edges.tolist()], np.split(records, edges), strict=True):
+            market = int(rows["market"][start])
+            runs.append(market, run)
+            hashes[market] = _hash(markets[market], run, firms, axis, efforts)
+    runs.finish()
+    _note_shape(encoder, axis, count, notes)
+    return Ingested(markets, firms, axis, efforts, runs, tuple(hashes), notes.records())
+
+
+def _order(labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    """Sort the labels in use; also give the position of every code."""
+    used = sorted(labels.used)
+    ordered, position = sort_labels(labels.texts[code] for code in used)
+    by_code = np.full(len(labels), -1, dtype=np.int32)
+    by_code[used] = position
+    return ordered, by_code
+
+
+def _period_texts(encoder: Encoder, axis: TimeAxis) -> list[str]:
+    texts = [""] * axis.times.size
+    for code, position in enumerate(axis.position.tolist()):
+        if position >= 0:
+            texts[position] = texts[position] or encoder.times.texts[code]
+    return texts
+
+
+def _hash(
+    market: object, run: np.ndarray, firms: np.ndarray, axis: TimeAxis, efforts: tuple[Effort, ...]
+) -> str:
+    """Give the SHA-256 of a market's values, whatever else the panel holds and however it was written."""
+    own, firm = np.unique(run["firm"], return_inverse=True)
+    names = [str(market), *(effort.name for effort in efforts), "", *(str(label) for label in firms[own])]
+    digest = hashlib.sha256("\x1f".join(names).encode())
+    times = axis.times[run["time"]]
+    digest.update(times.dtype.str.encode())
+    for part in (firm.astype("<i8"), times.astype("<i8"), run["values"].astype("<f8") + 0.0):  # -0.0 is 0.0
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def _note_shape(encoder: Encoder, axis: TimeAxis, count: int, notes: Notes) -> None:
+    for labels in (encoder.markets, encoder.firms):
+        pairs = similar(labels.texts[code] for code in sorted(labels.used))
+        notes.add("similar-labels", pairs, len(pairs))
+    if not axis.regular:
+        notes.add("irregular-time", (), np.unique(np.diff(axis.period)).size)
+    density = count / (len(encoder.markets.used) * len(encoder.firms.used) * axis.times.size)
+    if density < _DENSE:
+        notes.add("sparse", (), max(round(1000 * density), 1))

@@ -1,0 +1,1 @@
+"""Accounting postings as a source of rows."""

@@ -1,0 +1,193 @@
+"""Accounting postings as a source of rows: read, checked, summed; a row per company and period."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.config.sections.ledger.chart import CLOSING, Chart
+from pipeline.config.sections.ledger.coefficients import table_columns
+from pipeline.config.sections.ledger.postings import COMPANY, MARKET, PERIOD, LedgerSection, PostingColumns
+from pipeline.panel.findings import Problems, place
+from pipeline.panel.ledger.entries import EntryBook, Repetitions, closing_entries
+from pipeline.panel.ledger.postings import ASIDE, PostingEncoder
+from pipeline.panel.ledger.sums import SERIES, Sums, ledger_table
+from pipeline.panel.reading.tables import Chunk, Reader
+from pipeline.panel.time_axis import first_days
+
+_WHAT = "postings of companies, of one debit or credit each"
+
+
+@dataclass(frozen=True)
+class LedgerReader:
+    """Rows of the table that postings are summed to. Row numbers are those of a period's first posting.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Labels, sums and coefficients.
+    currency : str
+        Of all postings.
+    table : DataFrame
+        The rows, labels as text.
+    """
+
+    columns: tuple[str, ...]
+    currency: str
+    table: pd.DataFrame = field(repr=False)
+
+    def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:  # noqa: ARG002
+        """Give all rows."""
+        columns = {name: pa.array(self.table[name].to_numpy()) for name in names}
+        yield Chunk(columns, self.table["row"].to_numpy(np.int64))
+
+
+def read_ledger(
+    reader: Reader, data: LedgerSection, chart: Chart, currency: str | None, default_unit: str = "currency"
+) -> LedgerReader:
+    """Read postings, chunk by chunk, check all of them, and sum them.
+
+    Parameters
+    ----------
+    reader : Reader
+        The postings.
+    data : LedgerSection
+        Which columns are what, and how long a period is.
+    chart : Chart
+        The accounts.
+    currency : str or None
+        What the accounts file says.
+    default_unit : str
+        What to call the unit of sales when nobody says a currency.
+
+    Raises
+    ------
+    DataError
+        With everything that is wrong: columns, dates, amounts, accounts, entries that do not balance or
+        stand there twice, sums on the wrong side; with row numbers.
+    """
+    problems = Problems(data.location)
+    columns = _columns(data.columns, reader.columns, problems)
+    problems.raise_if_any()
+    encoder = PostingEncoder(columns, chart, currency, problems)
+    book, seen = EntryBook(columns.entry is not None), Repetitions()
+    sums = Sums(chart, data.frequency)
+    closing: list[np.ndarray] = []
+    for chunk in reader.chunks(_needed(columns, reader.columns), problems):
+        rows = encoder.encode(chunk)
+        book.add(rows)
+        if columns.entry is not None:
+            seen.add(chunk)
+        sums.add(rows)
+        closing.append(rows[_on_closing_accounts(encoder)[rows["account"]]])
+    encoder.report_unmapped(data.accounts)
+    book.report(encoder, problems)
+    seen.report(problems)
+    problems.raise_if_any()
+    if not encoder.companies.texts:
+        problems.add("an empty ledger", "", "no postings", _WHAT)
+        problems.raise_if_any()
+    if any(part.size for part in closing):
+        sums = _without_closing(reader, data, encoder, book, closing)
+    cells = sums.cells()
+    table = ledger_table(cells, chart, data.frequency)
+    _check_sides(cells, table, encoder, data.frequency, problems)
+    problems.raise_if_any()
+    return LedgerReader(
+        table_columns(chart, market=columns.market is not None),
+        encoder.currency or default_unit,
+        _labelled(table, encoder, data.frequency),
+    )
+
+
+def _columns(wanted: PostingColumns, there: Sequence[str], problems: Problems) -> PostingColumns:
+    """Check that the columns exist; entry and currency by their usual names are taken where they do."""
+    for key in type(wanted).model_fields:
+        name = getattr(wanted, key)
+        if name is not None and name not in there:
+            near = difflib.get_close_matches(name, there, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"Name the right one in data.columns.{key}."
+            expected = f"one of {', '.join(there[:40])}"
+            problems.add("unknown columns", f"data.columns.{key}", f"the column {name}", expected, hint)
+    usual = {key: key for key in ("entry", "currency") if getattr(wanted, key) is None and key in there}
+    return wanted.model_copy(update=usual)
+
+
+def _needed(columns: PostingColumns, there: Sequence[str]) -> list[str]:
+    """Name the columns to read: with entries all of them, as what makes postings differ may be in any."""
+    own = [name for name in columns.model_dump().values() if name is not None]
+    return list(there) if columns.entry is not None else list(dict.fromkeys(own))
+
+
+def _on_closing_accounts(encoder: PostingEncoder) -> np.ndarray:
+    """Tell which accounts sales and expenses are closed to."""
+    return np.array(
+        [any(group.name == CLOSING for group in encoder.chart.find(text)) for text in encoder.accounts.texts],
+        dtype=bool,
+    )
+
+
+def _without_closing(
+    reader: Reader, data: LedgerSection, encoder: PostingEncoder, book: EntryBook, closing: list[np.ndarray]
+) -> Sums:
+    """Sum again, leaving sales and expenses of the entries that close the books; now they are known."""
+    keys = closing_entries(book, closing)
+    flow = np.array([group.kind == "flow" for group in encoder.chart.summed])
+    sums = Sums(encoder.chart, data.frequency)
+    unheard = Problems(data.location)
+    for chunk in reader.chunks(_needed(encoder.columns, reader.columns), unheard):
+        rows = encoder.encode(chunk)
+        closes = pd.MultiIndex.from_frame(pd.DataFrame(book.keys(rows))).isin(keys)
+        rows["group"][closes & (rows["group"] >= 0) & flow[rows["group"]]] = ASIDE
+        sums.add(rows)
+    return sums
+
+
+def _check_sides(
+    cells: pd.DataFrame, table: pd.DataFrame, encoder: PostingEncoder, frequency: str, problems: Problems
+) -> None:
+    """Report sums below 0: expenses that were credited more than debited, balances on the other side."""
+    if not (table[[group.name for group in encoder.chart.summed]] < 0).any(axis=None):
+        return
+    places = cells.set_index([*SERIES, "period", "group"]).to_dict("index")
+    for position, group in enumerate(encoder.chart.summed):
+        wrong = table[table[group.name] < 0]
+        if group.kind == "balance":  # once when it turns, not for every period that it stays so
+            wrong = wrong[~((wrong[f"{group.name}_opening"] < 0) & (wrong["age"] > 0))]
+        for row in wrong.to_dict("records"):
+            key = (row["market"], row["company"], row["period"], position)
+            number = row["row"]
+            if key in places:
+                cell = places[key]
+                number = cell["against"] if cell["amount"] < 0 else cell["row"]
+            other = "credit" if group.sign > 0 else "debit"
+            amount = row[group.name]
+            what = "at its end" if group.kind == "balance" else "in the period"
+            problems.add(
+                "wrong signs",
+                place(
+                    encoder.markets.texts[row["market"]] if encoder.columns.market else None,
+                    encoder.companies.texts[row["company"]],
+                    np.datetime64(int(first_days(np.array([row["period"]]), frequency)[0]), "D"),
+                    group.name,
+                ),
+                f"{amount:,.2f} {what}, more on the {other} side",
+                f"{group.name} on the {group.side} side",
+                "The row is the first posting against it. Is the account in the right group?",
+                column=group.name,
+                row=int(number),
+            )
+
+
+def _labelled(table: pd.DataFrame, encoder: PostingEncoder, frequency: str) -> pd.DataFrame:
+    """Write out the labels: names, and periods by their first day."""
+    days = first_days(table["period"].to_numpy(), frequency).astype("datetime64[D]")
+    labels = {
+        MARKET: np.array(encoder.markets.texts, dtype=object)[table["market"]],
+        COMPANY: np.array(encoder.companies.texts, dtype=object)[table["company"]],
+        PERIOD: np.datetime_as_string(days).astype(object),
+    }
+    return table.assign(**labels)

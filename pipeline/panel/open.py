@@ -1,0 +1,22 @@
+"""The panel that a study speaks of, from its data or made up; all of it, or the periods of a span."""
+
+from typing import Any
+
+from pipeline.config.study import Study
+from pipeline.panel.dates import Span
+
+
+def open_study_panel(study: Study, span: Span | None = None) -> Any:
+    """Open the panel of a study, from data or simulated, all of it or the periods of a span.
+
+    Returns
+    -------
+    pipeline.panel.source.PanelSource
+    """
+    if study.simulate is None:
+        from pipeline.panel.source import open_panel
+
+        return open_panel(study, span)
+    from pipeline.panel.simulated import simulated_panel
+
+    return simulated_panel(study, span=span)

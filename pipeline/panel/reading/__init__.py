@@ -1,0 +1,1 @@
+"""Tables and labelled datasets of any format as rows, chunk by chunk."""

@@ -1,0 +1,157 @@
+"""From the `data` section of a study to a reader of rows: formats, places, columns that must be there."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from kernels.formula.expression import Expression, ExpressionError, parse
+from pipeline.config.sections.data import DataSection
+from pipeline.config.sections.ledger.chart import chart_of
+from pipeline.config.sections.ledger.efforts import load_accounts
+from pipeline.config.sections.ledger.postings import LedgerSection
+from pipeline.config.sections.location import is_url
+from pipeline.panel.efforts import Effort, build_effort
+from pipeline.panel.findings import Problems
+from pipeline.panel.ledger.read import read_ledger
+from pipeline.panel.reading.cubes import open_cube
+from pipeline.panel.reading.files import locate
+from pipeline.panel.reading.tables import CsvReader, ExcelReader, ParquetReader, Reader, refusal
+
+_EXTENSIONS = {
+    "csv": ("csv", "tsv", "txt", "csv.gz", "tsv.gz", "csv.bz2", "csv.xz"),
+    "parquet": ("parquet", "pq", "parq"),
+    "excel": ("xlsx", "xlsm", "xls"),
+    "netcdf": ("nc", "nc4", "cdf", "netcdf"),
+    "zarr": ("zarr",),
+}
+
+
+def open_source(data: DataSection | LedgerSection) -> tuple[Reader, DataSection]:
+    """Open the source of a study; postings are read and summed, of other sources no rows are read yet.
+
+    Returns
+    -------
+    reader : Reader
+        The rows.
+    data : DataSection
+        Which of their columns are what.
+
+    Raises
+    ------
+    ConfigError
+        When the accounts file is wrong.
+    DataError
+        When the source does not exist, cannot be opened or is of an unknown format; with everything that is
+        wrong with postings.
+    """
+    if not isinstance(data, LedgerSection):
+        return open_reader(data), data
+    accounts = load_accounts(data.accounts_location)
+    ledger = read_ledger(open_reader(data), data, chart_of(accounts), accounts.currency)
+    return ledger, data.table(ledger.currency)
+
+
+def open_reader(data: DataSection | LedgerSection) -> Reader:
+    """Open the file of a study, reading no rows yet.
+
+    Raises
+    ------
+    DataError
+        When it does not exist, cannot be opened, or is of an unknown format.
+    """
+    location = data.location
+    format_ = data.format or _format_of(location)
+    try:
+        _require_existence(location)
+        match format_:
+            case "csv":
+                return CsvReader.open(location)
+            case "parquet":
+                return ParquetReader.open(location)
+            case "excel":
+                return ExcelReader.open(location)
+        if isinstance(data, DataSection):
+            return open_cube(location, format_, data)
+    except ImportError as error:
+        scheme = location.partition("://")[0]
+        hint = "Install the fsspec file system for it, or copy the file to this machine."
+        raise refusal(location, str(error), f"a file system for {scheme}://", hint) from None
+    except (OSError, ValueError) as error:
+        if error.__class__.__module__ == "pipeline.errors":
+            raise
+        raise refusal(location, f"{type(error).__name__}: {error}", "a file that can be read") from None
+    raise refusal(location, f"postings in {format_}", "CSV, Parquet or Excel", "Make a table of them.")
+
+
+def _format_of(location: str) -> str:
+    name = location.rstrip("/").rpartition("/")[2].lower()
+    for format_, extensions in _EXTENSIONS.items():
+        if name.endswith(tuple(f".{extension}" for extension in extensions)):
+            return format_
+    if not is_url(location) and Path(location).is_dir():
+        return "parquet"
+    known = ", ".join(f".{extensions[0]}" for extensions in _EXTENSIONS.values())
+    raise refusal(location, f"a file called {name}", f"one of {known}", "Name the format with data.format.")
+
+
+def _require_existence(location: str) -> None:
+    filesystem, path = locate(location)
+    if filesystem.exists(path):
+        return
+    hint = ""
+    if not is_url(location) and Path(location).parent.is_dir():
+        names = [entry.name for entry in Path(location).parent.iterdir()]
+        near = difflib.get_close_matches(Path(location).name, names, 1)
+        hint = f"Did you mean {near[0]}?" if near else ""
+    raise refusal(location, "no such file", "a file that exists", hint, "data.file")
+
+
+def required_columns(data: DataSection, columns: Sequence[str], problems: Problems) -> tuple[Effort, ...]:
+    """Check that all columns the study names exist, and make its efforts.
+
+    Parameters
+    ----------
+    data : DataSection
+        The study's section.
+    columns : sequence of str
+        Columns there are.
+    problems : Problems
+        Takes what is wrong.
+    """
+    for key in ("market", "firm", "time", "sales"):
+        column = getattr(data, key)
+        if column is not None and column not in columns:
+            _unknown(problems, f"data.{key}", column, columns)
+    efforts = []
+    for name, section in data.efforts.items():
+        key = f"data.efforts.{name}"
+        column = section.column or name
+        if section.formula is None and column not in columns:
+            _unknown(problems, key, column, columns)
+            continue
+        try:
+            efforts.append(build_effort(name, section, columns))
+        except ExpressionError as error:
+            problems.add("formulas", key, str(error).rstrip("."), "a formula over the columns of the data")
+    return tuple(efforts)
+
+
+def row_filter(data: DataSection, columns: Sequence[str], problems: Problems) -> Expression | None:
+    """Make the study's filter of rows, if it has one."""
+    if data.filter is None:
+        return None
+    try:
+        return parse(data.filter, columns)
+    except ExpressionError as error:
+        problems.add(
+            "formulas", "data.filter", str(error).rstrip("."), "a formula over columns, e.g. week >= 60"
+        )
+        return None
+
+
+def _unknown(problems: Problems, key: str, column: str, columns: Sequence[str]) -> None:
+    near = difflib.get_close_matches(column, columns, 1)
+    lower = [name for name in columns if name.lower() == column.lower()]
+    guess = (lower or near)[:1]
+    hint = f"Did you mean {guess[0]}?" if guess else ""
+    problems.add("unknown columns", key, f"the column {column}", f"one of {', '.join(columns[:40])}", hint)

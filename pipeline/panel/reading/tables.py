@@ -1,0 +1,217 @@
+"""Reading tidy tables chunk by chunk: CSV streamed, Parquet by batches of row groups, Excel whole."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset
+
+from pipeline.errors import DataError, Problem
+from pipeline.panel.findings import Problems
+from pipeline.panel.reading.files import locate, open_binary
+
+CHUNK_ROWS = 65_536
+CHUNK_BYTES = 4 << 20
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
+"""Texts that mean "no value" in CSV files and sheets."""
+
+
+class Chunk(NamedTuple):
+    """Some consecutive rows: one Arrow array per column, and the row numbers as a person would count them."""
+
+    columns: dict[str, pa.Array]
+    rows: np.ndarray | None
+
+
+class Reader(Protocol):
+    """A source of rows."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+
+    def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:
+        """Give the rows of some columns; rows that cannot be read become problems."""
+
+
+@dataclass(frozen=True)
+class CsvReader:
+    """Rows of a CSV file with a header; values stay text. Row numbers are lines, the header being line 1."""
+
+    location: str
+    columns: tuple[str, ...]
+    delimiter: str
+
+    @classmethod
+    def open(cls, location: str) -> "CsvReader":
+        """Read the header; the commonest there of comma, semicolon, tab and bar separates columns."""
+        with open_binary(location) as file:
+            line = file.readline(1 << 20)
+        if not line.strip(b"\xef\xbb\xbf \t\r\n"):
+            raise refusal(location, "an empty file", "a header and one row per firm and period")
+        try:
+            header = line.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise refusal(
+                location, "text that is not UTF-8", "a UTF-8 file", "Save the file with encoding UTF-8."
+            ) from None
+        delimiter = max(",;\t|", key=header.count)
+        names = [name.strip() for name in next(csv.reader(io.StringIO(header), delimiter=delimiter))]
+        return cls(location, _unique(location, names), delimiter)
+
+    def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:
+        """Give the rows as text, nulls where there is none."""
+        skipped: list[int] = []
+
+        def skip(row: Any) -> str:
+            skipped.append(row.number)
+            got = f"{row.actual_columns} values"
+            expected = f"{row.expected_columns}, as in the header"
+            problems.add(
+                "rows of the wrong length", "", got, expected, "Quote values with separators.", row=row.number
+            )
+            return "skip"
+
+        text = pa.string()
+        convert = pyarrow.csv.ConvertOptions(
+            include_columns=list(names),
+            column_types=dict.fromkeys(names, text),
+            null_values=list(MISSING),
+            strings_can_be_null=True,
+        )
+        # Line numbers are only known to a single-threaded parser, and blank lines must count.
+        parse = pyarrow.csv.ParseOptions(
+            delimiter=self.delimiter, invalid_row_handler=skip, ignore_empty_lines=False
+        )
+        read = pyarrow.csv.ReadOptions(
+            use_threads=False, block_size=CHUNK_BYTES, column_names=list(self.columns), skip_rows=1
+        )
+        start = 0
+        with open_binary(self.location) as file:
+            try:
+                for batch in pyarrow.csv.open_csv(file, read, parse, convert):
+                    yield Chunk(_as_dict(batch), _line_numbers(start, batch.num_rows, skipped))
+                    start += batch.num_rows
+            except pa.ArrowInvalid as error:
+                if "Empty CSV" in str(error) or "skip initial" in str(error):
+                    return  # a header and nothing else
+                hint = "Save the file as CSV with encoding UTF-8."
+                problems.add("a file that cannot be read", "", str(error), "a CSV file", hint)
+
+
+def _line_numbers(start: int, count: int, skipped: Sequence[int]) -> np.ndarray:
+    """Give the lines of ``count`` rows that were kept, when the lines ``skipped`` were not."""
+    lines = np.arange(start, start + count) + 2
+    if skipped:
+        # The j-th skipped line pushes every kept row behind it down by one.
+        before = np.array(skipped, dtype=np.int64) - np.arange(len(skipped))
+        lines += np.searchsorted(before, lines, side="right")
+    return lines
+
+
+@dataclass(frozen=True)
+class ParquetReader:
+    """Rows of a Parquet file, or of a folder of such files. Row numbers count from 1 over all files."""
+
+    location: str
+    dataset: Any = field(repr=False)
+
+    @classmethod
+    def open(cls, location: str) -> "ParquetReader":
+        """Read the schema."""
+        try:
+            filesystem, path = locate(location)
+            dataset = pyarrow.dataset.dataset(
+                path, filesystem=filesystem, format="parquet", partitioning="hive"
+            )
+        except pa.ArrowInvalid as error:
+            raise refusal(location, str(error), "a Parquet file") from None
+        return cls(location, dataset)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.dataset.schema.names)
+
+    def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:  # noqa: ARG002
+        """Give the rows in their own types."""
+        # Without pre-buffering and read-ahead, a row group of any size passes through in batches.
+        scan = pyarrow.dataset.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
+        scanner = self.dataset.scanner(
+            columns=list(names),
+            batch_size=CHUNK_ROWS,
+            batch_readahead=1,
+            fragment_readahead=1,
+            use_threads=False,
+            fragment_scan_options=scan,
+        )
+        start = 1
+        for batch in scanner.to_batches():
+            yield Chunk(_as_dict(batch), np.arange(start, start + batch.num_rows))
+            start += batch.num_rows
+
+
+@dataclass(frozen=True)
+class ExcelReader:
+    """Rows of the first sheet of a workbook, read whole. Row numbers are those of the sheet."""
+
+    location: str
+    columns: tuple[str, ...]
+    frame: pd.DataFrame = field(repr=False)
+
+    @classmethod
+    def open(cls, location: str) -> "ExcelReader":
+        """Read the sheet."""
+        try:
+            with open_binary(location) as file:
+                frame = pd.read_excel(file, dtype=object, na_filter=False)
+        except ImportError as error:
+            hint = "Install it with: pip install 'beed[excel]'."
+            raise refusal(
+                location, f"an Excel file ({error})", "the package that reads Excel files", hint
+            ) from None
+        except ValueError as error:
+            raise refusal(location, str(error), "an Excel workbook") from None
+        names = _unique(location, [str(name).strip() for name in frame.columns])
+        return cls(location, names, frame.set_axis(list(names), axis="columns"))
+
+    def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:  # noqa: ARG002
+        """Give the rows as text."""
+        columns = {
+            name: pa.array([_cell_text(cell) for cell in self.frame[name]], pa.string()) for name in names
+        }
+        yield Chunk(columns, np.arange(len(self.frame)) + 2)
+
+
+def _cell_text(cell: Any) -> str | None:
+    """Write a cell as it would stand in a CSV file."""
+    if isinstance(cell, pd.Timestamp) or hasattr(cell, "isoformat"):
+        return str(cell.isoformat())
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    text = str(cell)
+    return None if text.strip() in MISSING else text
+
+
+def refusal(location: str, got: str, expected: str, hint: str = "", key: str = "") -> DataError:
+    """Make the error for a source that cannot be read at all."""
+    return DataError(f"Data {location}", [Problem(location, None, key, got, expected, hint)])
+
+
+def _as_dict(batch: pa.RecordBatch) -> dict[str, pa.Array]:
+    return dict(zip(batch.schema.names, batch.columns, strict=True))
+
+
+def _unique(location: str, names: Sequence[str]) -> tuple[str, ...]:
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        got = f"several columns called {', '.join(twice)}"
+        raise refusal(location, got, "a name of its own for every column", "Rename or remove the other ones.")
+    # Columns without a name cannot be asked for; they only have to differ.
+    return tuple(name or f"<column {number}>" for number, name in enumerate(names, 1))

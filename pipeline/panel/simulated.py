@@ -1,0 +1,273 @@
+"""Simulated markets with a known truth, to see what calibration recovers.
+
+Every market has its own random numbers, so a block of markets does not depend on the others, and thousands of
+markets can be made without ever being in memory together.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from kernels.motion.shares import simulate_shares
+from kernels.response.catalogue import CURVES, Curve
+from kernels.response.response import Response, compose
+from pipeline.config.catalogue import SHARED_NAMES, own_curves
+from pipeline.config.parameters import (
+    CONSTANT,
+    JUMP_PRICE,
+    RETURNS_TO_SCALE,
+    effort_parameter,
+    firm_parameter,
+)
+from pipeline.config.sections.simulate import SimulateSection
+from pipeline.config.study import Study
+from pipeline.config.variants import Variant, true_variant
+from pipeline.panel.dates import Span
+from pipeline.panel.source import PanelSource, panel_of_blocks
+
+Floats = NDArray[np.float64]
+
+# Shares before the first period: standard deviation of their logarithms.
+_INITIAL_SPREAD = 0.5
+# Each round brings the money spent about ten times closer to what it should be.
+_BUDGET_ROUNDS = 6
+# Keeps the random numbers of data apart from those of calibration, which use the same root seed.
+_STREAM = 0x5157
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_DAYS = {"day": 1, "week": 7}
+
+
+def simulate_blocks(study: Study, size: int = 64) -> Iterator[xr.Dataset]:
+    """Simulate the markets of a study, some at a time.
+
+    Parameters
+    ----------
+    study
+        With a section `simulate`.
+    size
+        Markets in one dataset.
+
+    Yields
+    ------
+    Dataset
+        A panel: ``sales (market, firm, time)`` in currency per period, ``efforts (market, firm, effort,
+        time)``, budgets as shares of the firm's own sales (kind ratio), and the labels of both.
+    """
+    simulate = _section(study)
+    for first in range(0, simulate.markets, size):
+        yield simulate_markets(study, range(first, min(first + size, simulate.markets)))
+
+
+def simulate_markets(study: Study, markets: range) -> xr.Dataset:
+    """Simulate some markets of a study, by number from 0; the labels count from 1.
+
+    Each has the same numbers in whatever company it is made.
+    """
+    simulate = _section(study)
+    truth = _Truth(simulate, true_variant(simulate), own_curves(study.curves))
+    sales = np.empty((len(markets), len(simulate.firms), simulate.periods))
+    efforts = np.empty((len(markets), len(simulate.firms), len(simulate.efforts), simulate.periods))
+    for position, market in enumerate(markets):
+        rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(_STREAM, market)))
+        budget, seen = _simulate_market(truth, rng)
+        sales[position], efforts[position] = seen.T, budget.transpose(2, 0, 1)
+    return _dataset(simulate, 1 + np.arange(markets.start, markets.stop), sales, efforts)
+
+
+def simulated_panel(study: Study, size: int = 64, span: Span | None = None) -> PanelSource:
+    """Simulate all markets of a study into a checked panel; memory holds `size` of them.
+
+    With a span it has those periods only, as they are in the whole.
+    """
+    simulate = _section(study)
+    blocks = simulate_blocks(study, size)
+    if span is not None:
+        blocks = (
+            block.isel(time=[span.holds_label(one) for one in block["time"].values]) for block in blocks
+        )
+    return panel_of_blocks(
+        blocks,
+        currency=simulate.currency,
+        reference_sales=simulate.total_sales,
+        name=f"the simulated panel of {study.study}",
+    )
+
+
+def simulated_truth(study: Study) -> dict[str, float]:
+    """Give the true value of every parameter, by the names that results use; the same in all markets."""
+    return dict(_section(study).truth.parameters)
+
+
+def true_model(study: Study) -> str | None:
+    """Name the model of the study that is the truth, whose estimates can be held against it.
+
+    Returns
+    -------
+    str or None
+        None when the study calibrates no such model. M can only be compared in a model with a numeraire whose
+        true coefficient is 1.
+    """
+    simulate = _section(study)
+    truth = true_variant(simulate)
+    for variant in study.variants():
+        same = (
+            (variant.form, variant.firm_effects, variant.carry_over)
+            == (truth.form, truth.firm_effects, truth.carry_over)
+            and variant.response.link == truth.response.link
+            and variant.response.curves == truth.response.curves
+            and variant.response.order == truth.response.order
+        )
+        if same and variant.numeraire is not None and simulate.truth.parameters[variant.numeraire] == 1.0:
+            return variant.name
+        if (
+            same
+            and variant.numeraire is None
+            and simulate.truth.parameters[JUMP_PRICE] == simulate.total_sales
+        ):
+            return variant.name
+    return None
+
+
+def draw_budgets(simulate: SimulateSection, rng: np.random.Generator) -> Floats:
+    """Draw the budgets of one market as shares of sales, shape (K, T, N).
+
+    Each firm keeps each budget for a while (geometric, mean `campaign` periods), then sets it anew,
+    log-normal around the part of the expense. Summed over expenses they are `invested` on average.
+    """
+    shape = (len(simulate.efforts), simulate.periods, len(simulate.firms))
+    level = np.exp(simulate.spread * rng.standard_normal(shape))
+    anew = rng.random(shape) < 1.0 / simulate.campaign
+    anew[:, 0] = True
+    since = np.maximum.accumulate(np.where(anew, np.arange(simulate.periods)[:, np.newaxis], 0), axis=1)
+    part = np.array([budget.part for budget in simulate.efforts.values()])
+    budget = part[:, np.newaxis, np.newaxis] * np.take_along_axis(level, since, axis=1)
+    return budget * (simulate.invested / budget.sum(axis=0).mean())
+
+
+def _simulate_market(truth: "_Truth", rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Simulate budgets (K, T, N) as shares of sales, and the sales (T, N) as they are observed."""
+    simulate = truth.simulate
+    budget = draw_budgets(simulate, rng)
+    n_times, n_firms = budget.shape[1:]
+    # The mean is exact because it is the reference sales that M refers to.
+    total = np.exp(simulate.variation * rng.standard_normal(n_times))
+    total *= simulate.total_sales / total.mean()
+    initial = np.exp(_INITIAL_SPREAD * rng.standard_normal(n_firms))
+    initial /= initial.sum()
+    share = truth.shares(budget, initial, total)
+    # Firms that spend more sell more, so money-weighted budgets are above the plain mean: bring them down.
+    for _ in range(_BUDGET_ROUNDS):
+        spent = np.sum(budget.sum(axis=0) * share * total[:, np.newaxis]) / total.sum()
+        budget *= simulate.invested / spent
+        share = truth.shares(budget, initial, total)
+    # White noise in isometric log-ratio coordinates is white noise in logarithms, closed again.
+    seen = share * np.exp(simulate.noise * rng.standard_normal(share.shape))
+    return budget, total[:, np.newaxis] * seen / seen.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """The market function and the equation that simulated firms live under."""
+
+    simulate: SimulateSection
+    variant: Variant
+    own: Mapping[str, Curve]
+
+    def shares(self, budget: Floats, initial: Floats, total: Floats) -> Floats:
+        """Follow the shares to the end of each period, shape (T, N)."""
+        response = self._response(budget)
+        return simulate_shares(
+            initial,
+            response.evaluate(self._theta(response), budget),
+            total,
+            np.ones(total.size),
+            jump_price=self.simulate.truth.parameters[JUMP_PRICE],
+            reference_sales=self.simulate.total_sales,
+            returns_to_scale=self.simulate.truth.parameters[RETURNS_TO_SCALE],
+        )
+
+    def _curve(self, effort: str) -> Curve:
+        name = self.variant.response.curves[effort]
+        return self.own[name] if name in self.own else CURVES[name]
+
+    def _response(self, budget: Floats) -> Response:
+        efforts = tuple(self.simulate.efforts)
+        return compose(
+            [self._curve(effort) for effort in efforts],
+            efforts=budget,
+            link=self.variant.response.link,
+            effects=self.variant.firm_effects,
+            carry_over=[self.variant.carry_over[effort] for effort in efforts],
+            order=[efforts.index(name) for name in self.variant.response.order] or None,
+            names=efforts,
+        )
+
+    def _theta(self, response: Response) -> Floats:
+        """Arrange the true values in the order of the kernels, shape (R,)."""
+        efforts, theta = tuple(self.simulate.efforts), []
+        for parameter in response.parameters:
+            if parameter.name == CONSTANT:
+                name = firm_parameter(None if parameter.firm is None else self.simulate.firms[parameter.firm])
+            elif parameter.effort is None:
+                name = SHARED_NAMES.get(parameter.name, parameter.name)
+            else:
+                effort = efforts[parameter.effort]
+                is_main = parameter.name == self._curve(effort).parameters[0].name
+                name = effort_parameter(effort, "beta" if is_main else parameter.name)
+            theta.append(self.simulate.truth.parameters[name])
+        return np.array(theta, dtype=np.float64)
+
+
+def period_labels(simulate: SimulateSection) -> NDArray[np.int64] | NDArray[np.datetime64]:
+    """Label the periods: numbers from 1, or the dates on which they begin; months begin on the 1st."""
+    steps = np.arange(simulate.periods)
+    if simulate.start is None:
+        return 1 + steps
+    if simulate.frequency in _DAYS:
+        days = np.datetime64(simulate.start, "D") + _DAYS[simulate.frequency] * steps
+        return np.asarray(days.astype("datetime64[s]"))
+    months = np.datetime64(simulate.start, "M") + _MONTHS[simulate.frequency] * steps
+    return np.asarray(months.astype("datetime64[s]"))
+
+
+def _dataset(
+    simulate: SimulateSection, markets: NDArray[np.int64], sales: Floats, efforts: Floats
+) -> xr.Dataset:
+    names = list(simulate.efforts)
+    return xr.Dataset(
+        {
+            "sales": (
+                ("market", "firm", "time"),
+                sales,
+                {"units": f"{simulate.currency} / period", "long_name": "sales"},
+            ),
+            "efforts": (
+                ("market", "firm", "effort", "time"),
+                efforts,
+                {"units": "1", "long_name": "expense as a share of sales"},
+            ),
+        },
+        coords={
+            "market": markets,
+            "firm": list(simulate.firms),
+            "effort": names,
+            "time": period_labels(simulate),
+            "kind": ("effort", ["ratio"] * len(names)),
+            "unit": ("effort", ["1"] * len(names)),
+            "description": (
+                "effort",
+                [budget.description or f"expense on {name}" for name, budget in simulate.efforts.items()],
+            ),
+        },
+    )
+
+
+def _section(study: Study) -> SimulateSection:
+    if study.simulate is None:
+        raise ValueError(
+            f"Study {study.study!r} has data of its own; expected a study with a section simulate."
+        )
+    return study.simulate

@@ -1,0 +1,267 @@
+"""The panel of a study: markets, firms, efforts and periods, checked, in blocks of bounded memory."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from pipeline.config.study import Study
+from pipeline.errors import ConfigError, Problem
+from pipeline.panel.dates import Span
+from pipeline.panel.findings import PanelNote
+from pipeline.panel.ingest import Ingested, ingest
+from pipeline.panel.market import MarketArrays, iterate_markets, market_arrays
+from pipeline.panel.reading.cubes import cube_blocks
+from pipeline.panel.reading.formats import open_source
+
+__all__ = [
+    "MarketArrays",
+    "PanelNote",
+    "PanelSource",
+    "iterate_markets",
+    "market_arrays",
+    "open_panel",
+    "panel_of_blocks",
+]
+
+
+@dataclass(frozen=True)
+class PanelSource:
+    """A checked panel, kept in a temporary file that vanishes with this object or its process.
+
+    Attributes
+    ----------
+    markets, firms : (L,), (N,) arrays of int64 or fixed-width str
+        Labels in order: numbers when all of them are whole numbers.
+    times : (T,) array of int64 or datetime64[s]
+        Labels of the periods, in order.
+    efforts : tuple of str
+        Names of the efforts, in the order of the study.
+    notes : tuple of PanelNote
+        What is allowed and worth knowing: gaps, entries and exits, efforts that never vary, ...
+    frequency : str
+        One period in words, e.g. ``1 week``.
+    reference_sales : float or None
+        Fixed scale of every market, currency per period; None: each market's mean total sales.
+    """
+
+    markets: np.ndarray
+    firms: np.ndarray
+    times: np.ndarray
+    efforts: tuple[str, ...]
+    notes: tuple[PanelNote, ...]
+    frequency: str
+    _ingested: Ingested = field(repr=False)
+    _currency: str = field(repr=False)
+    reference_sales: float | None = None
+
+    def __repr__(self) -> str:
+        sizes = f"{self.markets.size} markets, {self.firms.size} firms, {self.times.size} periods"
+        return f"<PanelSource of {sizes}; efforts {', '.join(self.efforts)}; hash {self.content_hash[:8]}>"
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 (64 hex digits) of all values and labels, whatever the format and the order of rows."""
+        digest = sha256()
+        for one in self._ingested.hashes:
+            digest.update(one.encode())
+        if self.reference_sales is not None:
+            digest.update(f"reference_sales {self.reference_sales!r}".encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def market_hashes(self) -> Mapping[Any, str]:
+        """SHA-256 of the values of each market, by label; other markets and other firms do not matter."""
+        return dict(zip(self.markets.tolist(), self._ingested.hashes, strict=True))
+
+    def load(self, markets: Sequence[Any] | np.ndarray | slice) -> xr.Dataset:
+        """Load some markets.
+
+        Parameters
+        ----------
+        markets : sequence of labels, or slice of positions
+            Which markets; the order is kept.
+
+        Returns
+        -------
+        Dataset
+            ``sales (market, firm, time)`` in currency per period, nan for an absent firm; ``efforts (market,
+            firm, effort, time)``, nan likewise; coordinates `market`, `firm`, `effort`, `time`; ``kind``,
+            ``unit`` and ``description`` of each effort; ``period (time)``, the number of the period on the
+            regular axis.
+
+        Raises
+        ------
+        KeyError
+            For a market that the panel does not have.
+        """
+        positions = self._positions(markets)
+        shape = (len(positions), self.firms.size, self.times.size)
+        sales = np.full(shape, np.nan)
+        efforts = np.full((len(positions), self.firms.size, len(self.efforts), self.times.size), np.nan)
+        for index, position in enumerate(positions):
+            run = self._ingested.runs.read(position)
+            sales[index, run["firm"], run["time"]] = run["values"][:, 0]
+            efforts[index, run["firm"], :, run["time"]] = run["values"][:, 1:]
+        return self._dataset(self.markets[positions], sales, efforts)
+
+    def blocks(self, size: int) -> Iterator[xr.Dataset]:
+        """Give all markets in order, ``size`` of them at a time, as `load` does."""
+        for start in range(0, self.markets.size, size):
+            yield self.load(slice(start, start + size))
+
+    def close(self) -> None:
+        """Give the temporary file back now."""
+        self._ingested.runs.close()
+
+    @cached_property
+    def _index(self) -> dict[Any, int]:
+        return {label: position for position, label in enumerate(self.markets.tolist())}
+
+    def _positions(self, markets: Sequence[Any] | np.ndarray | slice) -> list[int]:
+        if isinstance(markets, slice):
+            return list(range(self.markets.size))[markets]
+        labels = markets.tolist() if isinstance(markets, np.ndarray) else list(markets)
+        strangers = [label for label in labels if label not in self._index]
+        if strangers:
+            first, last = self.markets[0], self.markets[-1]
+            raise KeyError(
+                f"Got the market {strangers[0]!r}; expected one of the {self.markets.size} markets "
+                f"from {first} to {last}."
+            )
+        return [self._index[label] for label in labels]
+
+    def _dataset(self, markets: np.ndarray, sales: np.ndarray, efforts: np.ndarray) -> xr.Dataset:
+        axis, inputs = self._ingested.axis, self._ingested.efforts
+        time_attrs = {"long_name": "period", "axis": "T", "frequency": self.frequency}
+        if axis.times.dtype.kind != "M":  # the units of dates are written by whoever writes them to a file
+            time_attrs["units"] = axis.unit if axis.unit != "integer" else "1"
+        return xr.Dataset(
+            {
+                "sales": (
+                    ("market", "firm", "time"),
+                    sales,
+                    {"units": f"{self._currency} / period", "long_name": "sales"},
+                ),
+                "efforts": (
+                    ("market", "firm", "effort", "time"),
+                    efforts,
+                    {"units": "see unit(effort)", "long_name": "input of the market function"},
+                ),
+            },
+            coords={
+                "market": ("market", markets, {"long_name": "market"}),
+                "firm": ("firm", self.firms, {"long_name": "firm"}),
+                "effort": ("effort", np.array(self.efforts, dtype=np.str_), {"long_name": "effort"}),
+                "time": ("time", self.times, time_attrs),
+                "period": (
+                    "time",
+                    axis.period,
+                    {"long_name": "number of the period", "units": self.frequency},
+                ),
+                "kind": (
+                    "effort",
+                    np.array([effort.kind for effort in inputs]),
+                    {"long_name": "kind of effort"},
+                ),
+                "unit": (
+                    "effort",
+                    np.array([effort.unit for effort in inputs]),
+                    {"long_name": "unit of the effort"},
+                ),
+                "description": (
+                    "effort",
+                    np.array([effort.long_name for effort in inputs]),
+                    {"long_name": "what the effort is"},
+                ),
+            },
+            attrs={} if self.reference_sales is None else {"reference_sales": self.reference_sales},
+        )
+
+
+def open_panel(study: Study, span: Span | None = None) -> PanelSource:
+    """Read and check the data of a study.
+
+    The source is read once; what is kept in memory is a part of it, whatever its size. Temporary files as
+    large as the needed columns are made in the folder that `tempfile` chooses.
+
+    Parameters
+    ----------
+    study : Study
+        With a section `data`.
+    span : Span, optional
+        The periods to look at; by default all. Rows of others are passed over, whatever is wrong in them.
+
+    Returns
+    -------
+    PanelSource
+
+    Raises
+    ------
+    ConfigError
+        When the study simulates its data.
+    DataError
+        With everything that is wrong with the data, in one list.
+    SpoolError
+        When temporary files cannot be written.
+    """
+    if study.data is None:
+        raise ConfigError(
+            "the study", [Problem("", None, "data", "a study that simulates its data", "a section data")]
+        )
+    reader, data = open_source(study.data)
+    location, zeros = study.data.location, study.fit.residual == "share"
+    found = ingest(reader, data, location, zero_sales=zeros, span=span)
+    return _source(found, data.currency, data.reference_sales)
+
+
+def panel_of_blocks(
+    blocks: Iterable[xr.Dataset],
+    *,
+    currency: str = "currency",
+    reference_sales: float | None = None,
+    zero_sales: bool = False,
+    name: str = "the panel",
+) -> PanelSource:
+    """Make a panel of datasets in memory, checked like any other; memory is bounded by the largest of them.
+
+    Parameters
+    ----------
+    blocks : iterable of Dataset
+        Disjoint sets of markets, each with ``sales (market, firm, time)`` and ``efforts (market, firm,
+        effort, time)`` as `PanelSource.load` gives them; ``kind``, ``unit`` and ``description`` of efforts
+        are kept.
+    currency : str
+        Unit of the sales.
+    reference_sales : float, optional
+        Fixed scale of every market, currency per period.
+    zero_sales : bool
+        Whether sales may be 0 (with the share residual).
+    name : str
+        What problems say they are in.
+
+    Raises
+    ------
+    DataError
+        With everything that is wrong.
+    """
+    reader, data = cube_blocks(blocks, name)
+    return _source(ingest(reader, data, name, zero_sales=zero_sales), currency, reference_sales)
+
+
+def _source(found: Ingested, currency: str, reference_sales: float | None) -> PanelSource:
+    return PanelSource(
+        markets=found.markets,
+        firms=found.firms,
+        times=found.axis.times,
+        efforts=tuple(effort.name for effort in found.efforts),
+        notes=found.notes,
+        frequency=found.axis.frequency,
+        _ingested=found,
+        _currency=currency,
+        reference_sales=None if reference_sales is None else float(reference_sales),
+    )

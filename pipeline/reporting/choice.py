@@ -1,0 +1,102 @@
+"""Which model and which markets a report shows, where it cannot show all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import QueryError
+from pipeline.results.select import select_markets, select_models
+from pipeline.status import is_usable
+
+if TYPE_CHECKING:
+    from pipeline.results.results import ResultStore
+    from pipeline.results.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the pictures of a report are of.
+
+    Attributes
+    ----------
+    model
+        None when no model has a usable fit.
+    markets
+        Labels, and in words why each was chosen.
+    usable
+        Markets with a usable fit of the model.
+    """
+
+    model: str | None
+    markets: tuple[tuple[Any, str], ...]
+    usable: int
+
+
+def choose(
+    results: "ResultStore",
+    summary: "Summary",
+    *,
+    markets: Sequence[Any] | None,
+    model: str | None,
+    limit: int,
+) -> Shown:
+    """Choose the model and the markets to show.
+
+    Parameters
+    ----------
+    results, summary
+        Of the sweep.
+    markets
+        Labels wanted; None: evenly spaced between the one that the model fits best and the one it fits worst.
+    model
+        Name wanted; None: the best by AICc over all markets, else the one with most usable fits.
+    limit
+        Markets at most, when none are named.
+
+    Raises
+    ------
+    QueryError
+        A market or a model that the sweep does not have.
+    """
+    if model is not None and model not in select_models(results.sweep, model):
+        raise QueryError(f"The report shows one model; got {model!r}, expected one of {results.models}.")
+    chosen = model or _best_model(summary)
+    labels = results.tables.labels("market")
+    if chosen is None:
+        return Shown(None, (), 0)
+    fits = results.fits(chosen).isel(window=0)
+    usable = is_usable(fits["status"].values)
+    if markets:
+        places = [place for place in _places(results, markets) if usable[place]]
+        return Shown(chosen, tuple((labels[place], "as asked") for place in places), int(usable.sum()))
+    error = np.where(usable, fits["rmse"].values, np.inf)
+    order = np.argsort(error, kind="stable")[: int(usable.sum())]
+    ranks = np.unique(np.linspace(0, order.size - 1, max(min(limit, order.size), 0)).round().astype(int))
+    words = tuple((labels[order[rank]], _word(rank, order.size)) for rank in ranks.tolist())
+    return Shown(chosen, words, int(usable.sum()))
+
+
+def _best_model(summary: "Summary") -> str | None:
+    if len(summary.choice) and not np.isnan(summary.choice["delta_aicc"]).all():
+        return str(summary.choice["model"][0])
+    usable = summary.models["usable"]
+    return str(summary.models["model"][int(np.argmax(usable))]) if usable.any() else None
+
+
+def _places(results: "ResultStore", markets: Sequence[Any]) -> list[int]:
+    found = select_markets(results.tables, markets)
+    return (
+        list(range(*found.indices(results.sweep.n_markets))) if isinstance(found, slice) else found.tolist()
+    )
+
+
+def _word(rank: int, count: int) -> str:
+    if count == 1:
+        return "the only one"
+    if rank == 0:
+        return "fits best"
+    if rank == count - 1:
+        return "fits worst"
+    return "typical" if rank in ((count - 1) // 2, count // 2) else f"rank {rank + 1} of {count}"

@@ -1,0 +1,218 @@
+"""Forecasts, flight plans and games as tables: for people, and flat for programs."""
+
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from pipeline.forecasting.bands import Forecast, MarketForecast
+from pipeline.games.game import Equilibrium, Game
+from pipeline.planning.flight import FlightPlan, Solution
+from pipeline.reporting.console.tables import print_facts, print_table
+from pipeline.results.tables.frame import Table
+
+#: Markets of a forecast that are shown; the store holds all.
+_MARKETS = 3
+#: A share above the one that was asked for, and not by rounding.
+_MORE = 1e-8
+#: The difference of two investments is right to this part of them.
+_ROUNDING = 1e-12
+
+
+def forecast_table(made: Forecast) -> Table:
+    """One row for every market, period and firm: share, sales, expense, and the quantiles."""
+    names = ["market", "time", "firm", "share", "sales", "expense"]
+    levels = made.scenario.quantiles if made.scenario.uncertainty.draws else ()
+    names += [f"{kind}_{level:g}" for kind in ("share", "sales") for level in levels]
+    rows = []
+    for one in made.markets:
+        for t, time in enumerate(made.times):
+            for i, firm in enumerate(one.firms.tolist()):
+                row: list[Any] = [one.market, _label(time), firm]
+                row += [float(one.share[t, i]), float(one.sales[t, i]), float(one.expense[t, i])]
+                row += [float(band[t, i]) for band in one.share_quantile]
+                row += [float(band[t, i]) for band in one.sales_quantile]
+                rows.append(row)
+    return Table.from_rows(names, rows)
+
+
+def show_forecast(console: Console, made: Forecast, store: str, name: str) -> None:
+    """Print where shares and sales stand at the end, and where the arrays are."""
+    for one in made.markets[:_MARKETS]:
+        weights = ", ".join(f"{member.model} {member.weight:.0%}" for member in one.members)
+        title = f"Market {one.market} in {_label(made.times[-1])} ({weights})"
+        print_table(console, title, _end_table(made, one))
+        if one.rejected:
+            _line(console, f"Note: {one.rejected} draws of parameters had no course and were drawn again.")
+    if len(made.markets) > _MARKETS:
+        _line(console, f"... and {len(made.markets) - _MARKETS} more markets.")
+    for note in made.notes:
+        _line(console, f"Note: {note}")
+    _line(console, f"Stored: {store}, forecast {name}.")
+    _line(console, f'Ask:    python: pipeline.open_store("{store}").forecast("{name}")')
+
+
+def _end_table(made: Forecast, one: MarketForecast) -> Table:
+    levels = made.scenario.quantiles if made.scenario.uncertainty.draws else ()
+    columns: dict[str, np.ndarray] = {
+        "firm": one.firms.astype(object),
+        "share": one.share[-1],
+        "sales": one.sales[-1],
+        "expense": one.expense[-1],
+    }
+    for level, band in zip(levels, one.share_quantile, strict=True):
+        columns[f"share {level:.0%}"] = band[-1]
+    # Firms with a plan first, then the largest.
+    planned = np.array([str(firm) in made.scenario.firms for firm in one.firms.tolist()])
+    return Table(columns).take(np.lexsort((-one.share[-1], ~planned)))
+
+
+def plan_table(found: FlightPlan) -> Table:
+    """One row for every period: share, investment, expenses, and all efforts of the firm."""
+    return _dated(_course(found, found.plan))
+
+
+def show_plan_of_firm(console: Console, found: FlightPlan) -> None:
+    """Print the answer first, then the way."""
+    end, hold = _label(found.times[-1]), found.hold
+    facts = {
+        "share": f"{found.start:.4g} now, wanted {found.target:.4g} by {end}",
+        "answer": _answer(found),
+        "money": f"{found.plan.expenses.sum():.4g} on the way, {found.plan.expenses.mean():.4g} per period",
+        "holding": f"{found.start:.4g} costs {hold.expenses.mean():.4g} per period"
+        + _held(hold, found.start),
+    }
+    if found.budget_share is not None:
+        facts["budget"] = f"holds a share of {found.budget_share:.4g}"
+    if np.isfinite(found.probability):
+        facts["chance"] = f"{found.probability:.0%} to come to the target or beyond with these efforts"
+    print_facts(console, f"Flight plan of {found.firm}, market {found.market}, model {found.model}", facts)
+    print_table(console, f"The way ({found.path})", _dated(_course(found, found.plan)), rows=60)
+
+
+def _answer(found: FlightPlan) -> str:
+    if found.feasible and found.plan.reached - found.target > _MORE:
+        return f"{found.plan.reached:.4g} comes with the least there is to spend"
+    if found.feasible:
+        return f"reached, on the {found.path} path"
+    return f"not reachable: the nearest share is {found.plan.reached:.4g}; {_binding(found.plan)}"
+
+
+def _held(hold: Solution, start: float) -> str:
+    if hold.binding:
+        return f" and ends at {hold.reached:.4g}: {_binding(hold)}"
+    if hold.reached - start > _MORE:
+        return f", the least there is to spend, and ends at {hold.reached:.4g}"
+    return ""
+
+
+def _binding(solution: Solution) -> str:
+    hits = [f"{hit.effort} at its {hit.side} bound {hit.value:.4g}" for hit in solution.binding]
+    return " and ".join(hits) + (" stands in the way" if len(hits) == 1 else " stand in the way")
+
+
+def _course(found: FlightPlan, solution: Solution) -> Table:
+    place = found.place
+    columns: dict[str, np.ndarray] = {
+        "time": found.times,
+        "share": solution.course.share[:, place],
+        "investment": solution.investment.own,
+        "holding": solution.investment.holding,
+        "moving": _without_rounding(solution.investment.moving, solution.investment.own),
+        "expenses": solution.expenses,
+    }
+    for effort, name in enumerate(found.efforts):
+        columns[name] = solution.course.efforts[effort, :, place]
+    return Table(columns)
+
+
+def _without_rounding(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(part) < _ROUNDING * np.abs(whole), 0.0, part)
+
+
+def game_table(found: Game) -> Table:
+    """One row for every firm of every profile: the present one, best responses to it, and equilibria."""
+    rows = []
+    profiles: list[tuple[str, np.ndarray, Any, np.ndarray]] = [
+        ("present", found.present, found.outcome, found.gain)
+    ]
+    profiles += [
+        (f"equilibrium {number}", one.strategies, one.outcome, one.regret)
+        for number, one in enumerate(found.equilibria, 1)
+    ]
+    for name, strategies, outcome, gain in profiles:
+        for i, firm in enumerate(found.firms.tolist()):
+            row: list[Any] = [name, firm, float(outcome.share[i]), float(outcome.expenses[i])]
+            row += [float(outcome.payoff[i]), float(gain[i]), *map(float, strategies[:, i])]
+            rows.append(row)
+    names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *found.levers)
+    return Table.from_rows(names, rows)
+
+
+def show_game(console: Console, found: Game) -> None:
+    """Print the present profile, what each firm could gain, and the equilibria."""
+    columns: dict[str, np.ndarray] = {
+        "firm": found.firms.astype(object),
+        "share": found.outcome.share,
+        "expenses": found.outcome.expenses,
+        "payoff": found.outcome.payoff,
+        "gain_alone": found.gain,
+    }
+    print_table(console, f"Market {found.market}, model {found.model}: at present", Table(columns))
+    moves: dict[str, np.ndarray] = {"firm": columns["firm"]}
+    for row, lever in enumerate(found.levers):
+        pairs = zip(found.present[row], found.answers[row], strict=True)
+        moves[lever] = np.array([f"{now:.4g} → {best:.4g}" for now, best in pairs], dtype=object)
+    print_table(console, "The best response of each firm alone: what it does, and would do", Table(moves))
+    for number, one in enumerate(found.equilibria, 1):
+        print_table(console, _equilibrium_title(found, one, number), _equilibrium(found, one))
+    if not any(one.converged for one in found.equilibria):
+        _line(console, "No start came to rest: this game may have no equilibrium of steady strategies.")
+
+
+def _equilibrium_title(found: Game, one: Equilibrium, number: int) -> str:
+    if not one.converged:
+        return (
+            f"Not at rest after {one.rounds} rounds (last move {one.change:.2g} of the room); "
+            f"{one.starts} of {found.starts} starts"
+        )
+    return f"Equilibrium {number}: {one.starts} of {found.starts} starts, at rest after {one.rounds} rounds"
+
+
+def _equilibrium(found: Game, one: Equilibrium) -> Table:
+    columns: dict[str, np.ndarray] = {
+        "firm": found.firms.astype(object),
+        "share": one.outcome.share,
+        "expenses": one.outcome.expenses,
+        "payoff": one.outcome.payoff,
+        "against present": one.outcome.payoff - found.outcome.payoff,
+    }
+    for row, lever in enumerate(found.levers):
+        columns[lever] = one.strategies[row]
+    columns["at a bound"] = np.array(
+        [
+            ", ".join(lever for row, lever in enumerate(found.levers) if one.at_bound[row, i]) or "-"
+            for i in range(found.firms.size)
+        ],
+        dtype=object,
+    )
+    return Table(columns)
+
+
+def _dated(table: Table) -> Table:
+    return Table(
+        {
+            name: column.astype("datetime64[D]") if column.dtype.kind == "M" else column
+            for name, column in table.columns.items()
+        }
+    )
+
+
+def _label(time: Any) -> str:
+    return (
+        str(time.astype("datetime64[D]")) if getattr(time, "dtype", np.dtype(int)).kind == "M" else str(time)
+    )
+
+
+def _line(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

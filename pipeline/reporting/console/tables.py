@@ -1,0 +1,222 @@
+"""Tables for people: the plan of a study, what a run came to, the sweeps of a store."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from pipeline.config.study import Study
+from pipeline.executors.engines import count_workers
+from pipeline.results.summary import Summary
+from pipeline.results.tables.frame import Table
+from pipeline.store.format.layout import LOGICAL_DATE, SweepState
+from pipeline.store.store import Store
+from pipeline.sweep.coordinator import RunReport
+from pipeline.sweep.cost import readable_bytes, readable_seconds
+from pipeline.sweep.plan import Plan
+
+#: Columns of a table in a file or pipe, where there is no terminal to ask.
+_WIDTH = 132
+#: Rows of a table that are shown; `beed query` gives all.
+_ROWS = 12
+
+_HEADINGS = {
+    "best_by_aic": "best by AIC in",
+    "best_by_bic": "best by BIC in",
+    "better_in": "better in",
+    "worse_in": "worse in",
+    "log_score": "log score",
+}
+
+
+def make_console() -> Console:
+    """Make a console that writes wide lines where it is not a terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
+
+
+def show_plan(console: Console, study: Study, panel: Any, plan: Plan) -> None:
+    """Print what running a study would do, and what it cannot learn from its data."""
+    workers = count_workers(study.cluster)
+    seconds = readable_seconds(plan.seconds / max(workers, 1))
+    where = {"serial": "one after the other", "local": f"{workers} worker processes"}.get(
+        study.cluster.kind, f"cluster {study.cluster.kind}"
+    )
+    facts = {
+        "sweep": plan.sweep,
+        "store": study.store_location,
+        "markets": f"{plan.n_markets}",
+        "firms": f"{plan.size.firms}",
+        "periods": f"{plan.size.periods} of {panel.frequency}",
+        "efforts": ", ".join(panel.efforts),
+        "models": f"{len(plan.models)}",
+        "windows": ", ".join(plan.layout.windows),
+        "fits": f"{plan.fits}, {plan.layout.n_starts} starts each",
+        "chunks": f"{plan.chunks} of {plan.layout.chunk} markets, {len(plan.tasks)} tasks",
+        "bytes": f"{readable_bytes(plan.bytes)} before compression",
+        "time": f"about {seconds} ({where})" if workers else f"about {seconds} of one core ({where})",
+    }
+    if "recalibration" in study.model_fields_set:
+        facts["recalibration"] = _recalibration(study)
+    print_facts(console, f"Study {study.study}: ready to run", facts)
+    models = [
+        (model.variant.name, model.columns, readable_seconds(model.seconds_per_fit)) for model in plan.models
+    ]
+    print_table(console, "Models", Table.from_rows(("model", "free parameters", "time per fit"), models))
+    for note in panel.notes:
+        console.print(f"Note: {note}", markup=False, highlight=False)
+    for warning in plan.warnings:
+        console.print(f"Warning: {warning}", style="yellow", markup=False, highlight=False)
+
+
+def _recalibration(study: Study) -> str:
+    """Say how a study is kept current."""
+    asked, limits = study.recalibration, study.recalibration.thresholds
+    drift = [] if limits.change is None else [f"{limits.change:g} standard errors"]
+    drift += [] if limits.forecast is None else [f"forecasts {limits.forecast:g} times worse than fits"]
+    drift += ["another best model"] if limits.best_model else []
+    when = "by hand" if asked.schedule is None else f"on the schedule {asked.schedule!r} (UTC)"
+    return f"{when}, window {asked.window}, drift beyond {' or '.join(drift) or 'nothing'}"
+
+
+def show_report(console: Console, report: RunReport, summary: Summary | None) -> None:
+    """Print what a run came to, and how to ask for more."""
+    if summary is not None and report.done:
+        show_summary(console, summary)
+    lines = []
+    if report.done:
+        speed = report.done / max(report.seconds, 1e-9)
+        lines.append(f"{report.done} fits in {readable_seconds(report.seconds)} ({speed:.3g} a second).")
+    if report.state != SweepState.DONE:
+        left = report.total - report.kept - report.done
+        lines.append(f"Stopped with {left} fits to do; everything finished is kept. Run again to go on.")
+    lines += [f"Unfinished: {sentence}" for sentence in report.unfinished[:_ROWS]]
+    lines.append(f"Results: {report.store} (sweep {report.sweep})")
+    lines.append(f"Ask:     beed show {report.store}")
+    lines.append(f'         beed query {report.store} --sort aic --limit 10   or --sql "select ..."')
+    lines.append(f'         python: import pipeline; pipeline.open_store("{report.store}")')
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_summary(console: Console, summary: Summary) -> None:
+    """Print the tables of a summary that have something to say."""
+    sweep = summary.sweep
+    print_facts(
+        console,
+        f"Sweep {sweep.name}",
+        {"state": sweep.state.value, "created": sweep.created, "markets": str(sweep.n_markets)},
+    )
+    print_table(console, f"Models (window {summary.window}; medians over markets)", summary.models, rows=40)
+    print_table(console, "Best model by market", summary.best)
+    print_table(console, "Recovered against the truth", summary.recovered)
+    print_table(console, "Choice of model by fit and by forecast density", summary.choice, rows=40)
+    print_table(console, "Returns to scale γ and half-life of adjustments", summary.regimes, rows=40)
+    print_table(console, "Errors of forecasts (means over markets)", summary.validation, rows=80)
+    _print_comparisons(console, summary.comparison)
+    for future, table in summary.horizons.items():
+        print_table(console, f"Rmse by periods ahead of rolling origins (efforts {future})", table, rows=40)
+    print_table(console, "Parameters at a bound", summary.at_bounds)
+    print_table(console, "What the data do not determine (no standard error is given)", summary.undetermined)
+    print_table(console, "What they hardly determine", summary.weak)
+    print_table(console, "Errors correlated from one period to the next", summary.serial)
+    if len(summary.serial):
+        note = (
+            "Standard errors and intervals of the method covariance take errors for independent: "
+            "trust those of autoregressive, hac or bootstrap."
+        )
+        console.print(note, style="yellow", markup=False, highlight=False)
+    print_table(console, "Failures by reason", summary.failures)
+
+
+def _print_comparisons(console: Console, table: Table) -> None:
+    """Print who wins, by how much and whether by more than chance, for each kind of window and future."""
+    cases = dict.fromkeys(zip(table["window"], table["future"], strict=True)) if len(table) else {}
+    for window, future in cases:
+        own = table.take((table["window"] == window) & (table["future"] == future))
+        if own["test"][0] == "markets":
+            chance = "intervals and p from resampled markets; better and worse by Diebold-Mariano at 5 %"
+        else:
+            chance = "p of Diebold-Mariano over time"
+        shown = {
+            name: column
+            for name, column in own.columns.items()
+            if name not in ("window", "future", "metric", "against", "test")
+            and not (name in ("low", "high") and np.isnan(column.astype(float)).all())
+        }
+        title = f"Who wins, {window}, efforts {future}: rmse against {own['against'][0]} ({chance})"
+        print_table(console, title, Table(shown), rows=40)
+
+
+def show_sweeps(console: Console, store: Store) -> None:
+    """Print the sweeps of a store, the oldest first."""
+    rows = []
+    for info in store.sweeps():
+        sweep = store.sweep(info.name)
+        left = 0
+        if not info.compacted:
+            pending = (part for model in info.models for part in sweep.pending(model))
+            left = sum(part.stop - part.start for part in pending) * info.n_windows
+        rows.append(
+            (
+                info.name,
+                info.state.value,
+                f"{info.n_fits - left}/{info.n_fits}",
+                info.created,
+                len(info.models),
+                info.n_markets,
+                info.study_hash[:8],
+                info.data_hash[:8],
+                info.attributes.get(LOGICAL_DATE, "-"),
+            )
+        )
+    names = (
+        "sweep",
+        "state",
+        "fits done",
+        "created",
+        "models",
+        "markets",
+        "study hash",
+        "data hash",
+        "vintage",
+    )
+    if rows:
+        table = Table.from_rows(names, rows)
+        kept = names if set(table["vintage"].tolist()) != {"-"} else names[:-1]
+        print_table(console, "", Table({name: table[name] for name in kept}), rows=1000)
+    else:
+        console.print(f"The store at {store.location.url} holds no sweep yet.", markup=False, highlight=False)
+
+
+def print_table(console: Console, title: str, table: Table, rows: int = _ROWS) -> None:
+    """Print the first rows of a table, and how many there are; nothing when it is empty."""
+    if not len(table):
+        return
+    drawn = RichTable(title=title or None, title_justify="left", title_style="bold", header_style="bold")
+    for name, column in table.columns.items():
+        right = column.dtype.kind in "biuf"
+        drawn.add_column(_HEADINGS.get(name, name.replace("_", " ")), justify="right" if right else "left")
+    for row in list(table.take(slice(rows)).rows()):
+        drawn.add_row(*(_cell(value) for value in row))
+    console.print(drawn)
+    if len(table) > rows:
+        console.print(f"... and {len(table) - rows} more rows", style="dim", highlight=False)
+
+
+def print_facts(console: Console, title: str, facts: Mapping[str, str]) -> None:
+    """Print named facts under a title, names in one column."""
+    console.print(title, style="bold", markup=False, highlight=False)
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        console.print(f"  {name:<{width}}  {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    if value is None or value != value:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))

@@ -1,0 +1,101 @@
+"""Drawing parameters through the vintages."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pipeline.errors import QueryError
+from pipeline.panel.dates import LogicalDate
+from pipeline.reporting.plots.market import plot_file, save_figure
+from pipeline.results.tables.choice import POOLED
+from pipeline.results.tables.frame import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLUMNS = 3
+_MOST_PANELS = 24
+_MOST_LINES = 10
+
+
+def plot_history(table: Table, out: str | Path) -> Path:
+    """Draw a table of `pipeline.results.history.history`.
+
+    Parameters
+    ----------
+    table
+        Parameters by vintage.
+    out
+        File to write, ``.png`` or ``.svg``.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    QueryError
+        Another kind of file, or more parameters or markets than a picture can hold.
+    StoreError
+        The file cannot be written.
+    """
+    return save_figure(draw_history(table), plot_file(out))
+
+
+def draw_history(table: Table) -> Figure:
+    """Draw one panel a parameter, one line a market and model, with its band.
+
+    Raises
+    ------
+    QueryError
+        There are too many of them.
+    """
+    params = list(dict.fromkeys(table["param"].tolist()))
+    lines = list(dict.fromkeys(zip(table["market"].tolist(), table["model"].tolist(), strict=True)))
+    if len(params) > _MOST_PANELS or len(lines) > _MOST_LINES:
+        raise QueryError(
+            f"Got {len(params)} parameters of {len(lines)} markets and models to draw; at most "
+            f"{_MOST_PANELS} of {_MOST_LINES} can be told apart. Choose with --param, --market and --model."
+        )
+    rows = -(-len(params) // _COLUMNS)
+    columns = min(len(params), _COLUMNS)
+    figure = Figure(figsize=(4.2 * columns + 0.4, 2.7 * rows + 0.7), layout="constrained")
+    for place, param in enumerate(params):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        own = table.take(table["param"] == param)
+        for number, (market, model) in enumerate(lines):
+            keep = [pair == (market, model) for pair in zip(own["market"], own["model"], strict=True)]
+            _draw(axes, own.take(np.array(keep, dtype=bool)), f"C{number}", _label(market, model, lines))
+        axes.set_title(str(param), fontsize=9)
+        axes.tick_params(labelsize=7)
+        axes.tick_params(axis="x", rotation=30)
+        axes.ticklabel_format(axis="y", useOffset=False)
+        if place == 0 and len(lines) > 1:
+            axes.legend(fontsize=7, frameon=False)
+    market, model = lines[0]
+    band = "median and quartiles over all markets" if market == POOLED else "estimates and 95 % intervals"
+    one = f", model {model}" if len({model for _, model in lines}) == 1 else ""
+    where = f", market {market}" if len(lines) == 1 and market != POOLED else ""
+    figure.suptitle(f"Parameters by vintage: {band}{where}{one}", fontsize=10)
+    return figure
+
+
+def _label(market: object, model: str, lines: list[tuple[object, str]]) -> str:
+    several = len({model for _, model in lines}) > 1
+    place = "all markets" if market == POOLED else f"market {market}"
+    return f"{place}, {model}" if several else place
+
+
+def _draw(axes: "Axes", own: Table, color: str, label: str) -> None:
+    dates = [LogicalDate.parse(str(text)) for text in own["date"]]
+    time = np.array(
+        [np.datetime64(date.key) if date.dated else date.ordinal for date in dates],
+        dtype="datetime64[s]" if dates and dates[0].dated else np.int64,
+    )
+    low, high = own["low"].astype(float), own["high"].astype(float)
+    axes.fill_between(time, low, high, color=color, alpha=0.2, linewidth=0)
+    axes.plot(
+        time, own["value"].astype(float), color=color, linewidth=1.3, marker=".", markersize=4, label=label
+    )

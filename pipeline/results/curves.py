@@ -1,0 +1,145 @@
+"""Calibrated market functions as curves: f against one effort at a time, with a confidence band.
+
+Shares are moved by what sets firms apart, so the level of f can be unknown where its course is known well: in
+a market that adjusts within a period only ratios of f are seen, and at γ = 1 only differences.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.models.market_model import MarketModel
+from pipeline.panel.market import MarketArrays
+from pipeline.results.stored_fit import StoredFit, read_fit
+
+if TYPE_CHECKING:
+    from pipeline.results.results import ResultStore
+
+# Periods of constant effort after which every carry-over has forgotten what was before.
+_SETTLED = 16
+_Z95 = 1.959963984540054
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class ResponseCurve:
+    """The market function against one effort, the other efforts at their medians, averaged over firms.
+
+    Attributes
+    ----------
+    effort, unit
+        What varies.
+    level : (G,) array
+        Levels of the effort, held for so long that carry-over has settled, from the smallest to the
+        largest seen.
+    value : (G,) array
+        f: per period, or per unit of the numeraire where the study has one.
+    low, high : (G,) arrays
+        95 % band by the delta method; nan where the data do not determine a parameter that matters.
+    measure
+        What ``value`` is: ``f``, or what f is at a level of the effort against its median, ``f / f(median)``
+        or ``f - f(median)``.
+    """
+
+    effort: str
+    unit: str
+    level: np.ndarray
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    measure: str = "f"
+
+    @property
+    def has_level(self) -> bool:
+        """Whether the data determine the level of f: the band is not wider than twice the curve is high."""
+        half = 0.5 * (self.high - self.low)
+        return bool(np.all(half <= np.abs(self.value).max()))
+
+
+def response_curves(
+    results: "ResultStore", market: Any, model: str, points: int = 60, *, relative: bool = False
+) -> tuple[ResponseCurve, ...]:
+    """Evaluate the calibrated f of a model in a market against each of its efforts.
+
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    market
+        Label of the market.
+    model
+        Name of the model.
+    points
+        Levels of each effort.
+    relative
+        Give f against its value at the median of the effort: as a ratio, or as a difference where γ = 1 or f
+        is not positive.
+
+    Raises
+    ------
+    QueryError
+        The sweep has no such model, or this market has no usable fit of it.
+    """
+    fit = read_fit(results, market, model)
+    labelled = "unit" in fit.panel
+    units = dict(zip(fit.efforts, map(str, fit.panel["unit"].values), strict=True)) if labelled else {}
+    return tuple(
+        _curve(fit, place, name, units.get(name, "1"), points, relative)
+        for place, name in enumerate(fit.efforts)
+    )
+
+
+def _curve(
+    fit: StoredFit,
+    place: int,
+    name: str,
+    unit: str,
+    points: int,
+    relative: bool,
+) -> ResponseCurve:
+    problem, arrays, theta, covariance = fit.problem, fit.arrays, fit.theta, fit.covariance
+    seen = arrays.efforts[:, arrays.active]
+    level = np.linspace(seen[place].min(), seen[place].max(), points)
+    wanted = np.append(level, np.median(seen[place])) if relative else level
+    value, slope = _course(problem, arrays, place, theta, wanted)
+    measure = "f"
+    if relative:
+        ratio = problem.variant.form != "proportional" and bool(np.all(value > 0.0))
+        measure = "f / f(median)" if ratio else "f - f(median)"
+        if ratio:
+            value, slope = np.log(value), slope / value[:, None]
+        # What cancels but for rounding does not matter, and may not be known.
+        rounding = _ROUNDING * np.abs(slope).max(initial=0.0)
+        value, slope = value[:-1] - value[-1], slope[:-1] - slope[-1]
+        slope = np.where(np.abs(slope) > rounding, slope, 0.0)
+    half = _Z95 * np.sqrt(np.maximum([_variance(one, covariance) for one in slope], 0.0))
+    low, high = value - half, value + half
+    if measure == "f / f(median)":
+        value, low, high = np.exp(value), np.exp(low), np.exp(high)
+    return ResponseCurve(name, unit, level, value, low, high, measure)
+
+
+def _course(
+    problem: MarketModel, arrays: MarketArrays, place: int, theta: np.ndarray, level: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Evaluate f, the mean over firms, and its gradient (G, P) at levels (G,) of one effort."""
+    seen = arrays.efforts[:, arrays.active]
+    efforts = np.empty((len(seen), _SETTLED, len(arrays.firms)))
+    efforts[:] = np.median(seen, axis=1)[:, None, None]
+    present = np.ones(efforts.shape[1:], dtype=np.bool_)
+    value, slope = np.empty(level.size), np.empty((level.size, theta.size))
+    for point, amount in enumerate(level):
+        efforts[place] = amount
+        # All firms together: what rivals' efforts and earlier ones do is part of the curve.
+        inputs = problem.prepared(replace(arrays, efforts=efforts, active=present)).efforts
+        value[point] = problem.response.evaluate(theta, inputs)[-1].mean()
+        own = problem.response.gradient(theta, inputs)[:, -1].mean(axis=1)
+        # Parameters of the equation, which f does not know, come after its own.
+        slope[point] = np.append(own, np.zeros(theta.size - own.size))
+    return value, slope
+
+
+def _variance(slope: np.ndarray, covariance: np.ndarray) -> float:
+    matters = np.flatnonzero(slope)
+    return float(slope[matters] @ covariance[np.ix_(matters, matters)] @ slope[matters])

@@ -1,0 +1,71 @@
+"""The estimates of a sweep as cubes that can be laid along the axes of another one."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.results.tables.fits import SweepTables
+from pipeline.status import is_usable
+
+Floats = NDArray[np.float64]
+
+_STATISTICS = ("aicc", "rmse")
+
+
+class Estimates:
+    """Estimates of the fits to all periods, read once.
+
+    Parameters
+    ----------
+    tables
+        Of the sweep.
+    """
+
+    def __init__(self, tables: SweepTables) -> None:
+        self.tables = tables
+        self.markets = tables.labels("market")
+        self._read: dict[str, dict[str, Floats]] = {}
+        self._params: dict[str, tuple[str, ...]] = {}
+
+    def params(self, model: str) -> tuple[str, ...]:
+        """Names of the parameters of a model."""
+        if model not in self._params:
+            self._params[model] = tuple(map(str, self.tables.params_of(model)))
+        return self._params[model]
+
+    def read(self, model: str) -> dict[str, Floats]:
+        """Give value and stderr (market, param), aicc and rmse (market,); nan where a fit is not usable."""
+        if model not in self._read:
+            arrays = self.tables.arrays(model)
+            usable = is_usable(arrays["status"][:, 0])
+            names = [str(name) for name in self.tables.labels("stat")]
+            packed = np.asarray(arrays["statistic"][:, 0])
+            found = {name: np.asarray(arrays[name][:, 0]) for name in ("value", "stderr")}
+            found |= {name: np.where(usable, packed[:, names.index(name)], np.nan) for name in _STATISTICS}
+            self._read[model] = found
+        return self._read[model]
+
+    def along(self, model: str, name: str, markets: np.ndarray, params: tuple[str, ...]) -> Floats:
+        """Give value or stderr along other markets and parameters; nan where there is none."""
+        columns = {param: place for place, param in enumerate(self.params(model))}
+        values = self.read(model)[name]
+        values = np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1)
+        chosen = np.array([columns.get(param, -1) for param in params], dtype=np.intp)
+        return aligned(self.markets, markets, values[:, chosen])
+
+    def best(self, markets: np.ndarray) -> NDArray[np.str_]:
+        """Name the model with the smallest AICc, by market; empty without any."""
+        models = self.tables.info.models
+        scores = np.array([aligned(self.markets, markets, self.read(model)["aicc"]) for model in models])
+        table = np.where(np.isnan(scores), np.inf, scores)
+        names = np.array(models, dtype=np.str_)[table.argmin(axis=0)]
+        return np.where(np.isfinite(table.min(axis=0)), names, "")
+
+
+def aligned(own: np.ndarray, wanted: np.ndarray, values: Floats) -> Floats:
+    """Put values of some markets (L', ...) in the places of others; nan where there is none of the label."""
+    places = {label: place for place, label in enumerate(own.tolist())}
+    found = np.full((len(wanted), *values.shape[1:]), np.nan)
+    for row, label in enumerate(wanted.tolist()):
+        if label in places:
+            found[row] = values[places[label]]
+    return found

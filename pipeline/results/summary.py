@@ -1,0 +1,238 @@
+"""What `beed show` says of a sweep: best models, agreement of starts, failures, bounds, truth, validation."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.results.tables.choice import pooled_choice, regime_counts
+from pipeline.results.tables.fits import SweepTables, status_names
+from pipeline.results.tables.frame import Table
+from pipeline.results.tables.trust import summarise_correlation, summarise_directions
+from pipeline.results.tables.validation import all_metrics, by_horizon, comparisons, kinds, read_losses
+from pipeline.status import Status, is_usable
+from pipeline.store.format.layout import panel_path
+from pipeline.store.read import SweepInfo
+from pipeline.validation.windows import ROLLING
+
+if TYPE_CHECKING:
+    from pipeline.results.results import ResultStore
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A sweep in some tables; an empty table has nothing to say.
+
+    Attributes
+    ----------
+    sweep
+        Names, state, hashes.
+    window
+        The periods calibrated on that ``models``, ``best``, ``at_bounds`` and ``recovered`` speak of.
+    models
+        One row a model: fits done and usable, one a market; markets where it is best by AIC and by BIC,
+        medians of the error in share, of the starts that agree, of seconds.
+    best
+        One row a market: best model by AIC and by BIC, how far the second is behind, starts that agree.
+    failures
+        One row a model, window and reason: number of fits, sentence, a market for example.
+    at_bounds
+        One row a model, parameter and side: number of fits with the parameter at this bound.
+    undetermined
+        One row a model and direction that the data do not see: what moves together, number of fits.
+    weak
+        Likewise for directions that they see badly.
+    serial
+        One row a model whose errors are correlated from period to period in more fits than chance would
+        have it: median correlation, number of fits.
+    recovered
+        For simulated data, one row a model and parameter: truth, mean and spread over markets, and the part
+        of markets whose 95 % interval covers the truth.
+    validation
+        One row a model or baseline, kind of window and future: means over markets of every measure of error.
+    comparison
+        One row a model or baseline, kind of window and future: markets where it has the smallest rmse, its
+        difference to the best baseline, and whether that is more than chance.
+    horizons
+        For rolling origins, by future, rmse so many periods ahead.
+    choice
+        One row a model: Akaike weights and stacking weight.
+    regimes
+        One row a model: γ, what it says of the markets, and the half-life of share adjustments.
+    """
+
+    sweep: SweepInfo
+    window: str
+    models: Table
+    best: Table
+    failures: Table
+    at_bounds: Table
+    undetermined: Table
+    weak: Table
+    serial: Table
+    recovered: Table
+    validation: Table
+    comparison: Table
+    horizons: Mapping[str, Table]
+    choice: Table
+    regimes: Table
+
+
+def summarise(store: "ResultStore") -> Summary:
+    """Summarise the sweep that a store was opened for."""
+    tables = store.tables
+    window = str(tables.labels("window")[0])
+    cubes = _Cubes(tables)
+    undetermined, weak = summarise_directions(tables, cubes.usable.sum(axis=1))
+    return Summary(
+        sweep=tables.info,
+        window=window,
+        models=_models(cubes),
+        best=_best(cubes),
+        failures=_failures(cubes),
+        at_bounds=_at_bounds(tables),
+        undetermined=undetermined,
+        weak=weak,
+        serial=summarise_correlation(tables.info.models, cubes.statistic),
+        recovered=_recovered(tables, _truth(store)),
+        validation=all_metrics(tables),
+        comparison=comparisons(tables, ("rmse",)),
+        horizons=_horizons(tables),
+        choice=pooled_choice(tables),
+        regimes=regime_counts(tables),
+    )
+
+
+class _Cubes:
+    """Status (model, market, window), and statistics of the first window (model, market)."""
+
+    def __init__(self, tables: SweepTables) -> None:
+        self.info = tables.info
+        self.markets = tables.labels("market")
+        self.windows = tables.labels("window")
+        self.n_starts = len(tables.labels("start"))
+        names = [str(name) for name in tables.labels("stat")]
+        arrays = [tables.arrays(model) for model in self.info.models]
+        self.status = np.stack([np.asarray(array["status"][...]) for array in arrays])
+        self.usable = is_usable(self.status[:, :, 0])
+        packed = np.stack([np.asarray(array["statistic"][:, 0]) for array in arrays])
+        packed = np.where(self.usable[..., None], packed, np.nan)
+        self.statistic = {name: packed[..., place] for place, name in enumerate(names)}
+
+    def best(self, criterion: str) -> tuple[np.ndarray, np.ndarray]:
+        """Model with the smallest criterion in each market (-1: none), and the lead over the second."""
+        values = np.where(np.isnan(self.statistic[criterion]), np.inf, self.statistic[criterion])
+        order = np.argsort(values, axis=0, kind="stable")
+        ranked = np.take_along_axis(values, order, axis=0)
+        first = np.where(np.isfinite(ranked[0]), order[0], -1)
+        lead = np.full(len(self.markets), np.nan)
+        if len(ranked) > 1:
+            both = np.isfinite(ranked[1])
+            lead[both] = ranked[1, both] - ranked[0, both]
+        return first, lead
+
+
+def _models(cubes: _Cubes) -> Table:
+    by_aic, by_bic = cubes.best("aic")[0], cubes.best("bic")[0]
+    rows = [
+        (
+            model,
+            int(np.sum(cubes.status[place, :, 0] != Status.PENDING)),
+            int(np.sum(cubes.usable[place])),
+            int(np.sum(by_aic == place)),
+            int(np.sum(by_bic == place)),
+            *(_median(cubes.statistic[name][place]) for name in ("rmse", "starts_agree", "seconds")),
+        )
+        for place, model in enumerate(cubes.info.models)
+    ]
+    names = ("model", "fits", "usable", "best_by_aic", "best_by_bic", "rmse", "starts_agree", "seconds")
+    return Table.from_rows(names, rows)
+
+
+def _best(cubes: _Cubes) -> Table:
+    (by_aic, aic_lead), (by_bic, bic_lead) = cubes.best("aic"), cubes.best("bic")
+    models = np.array([*cubes.info.models, None], dtype=object)
+    found = np.flatnonzero(by_aic >= 0)
+    agree = cubes.statistic["starts_agree"][by_aic[found], found]
+    return Table(
+        {
+            "market": cubes.markets[found],
+            "by_aic": models[by_aic[found]],
+            "aic_lead": aic_lead[found],
+            "by_bic": models[by_bic[found]],
+            "bic_lead": bic_lead[found],
+            "rmse": cubes.statistic["rmse"][by_aic[found], found],
+            "starts_agree": agree,
+            "starts": np.full(len(found), cubes.n_starts),
+        }
+    )
+
+
+def _failures(cubes: _Cubes) -> Table:
+    rows = []
+    for place, model in enumerate(cubes.info.models):
+        for column, window in enumerate(cubes.windows):
+            codes = cubes.status[place, :, column]
+            for code in np.unique(codes):
+                known = int(code) in set(map(int, Status))
+                if code == Status.PENDING or (known and Status(code).usable):
+                    continue
+                where = np.flatnonzero(codes == code)
+                sentence = Status(code).sentence if known else "A code of a newer version of beed."
+                name = status_names(np.array([code]))[0]
+                rows.append((model, window, name, len(where), cubes.markets[where[0]], sentence))
+    return Table.from_rows(("model", "window", "status", "fits", "example", "reason"), rows)
+
+
+def _at_bounds(tables: SweepTables) -> Table:
+    rows = []
+    for model in tables.info.models:
+        params = tables.params([model])
+        first = params["window"] == tables.labels("window")[0]
+        for param in dict.fromkeys(params["param"].tolist()):
+            here = params["at_bound"][first & (params["param"] == param)]
+            for side, word in ((-1, "lower"), (1, "upper")):
+                if count := int(np.sum(here == side)):
+                    rows.append((model, param, word, count, len(here)))
+    return Table.from_rows(("model", "param", "bound", "fits", "of"), rows)
+
+
+def _truth(store: "ResultStore") -> dict[str, float]:
+    """Read the true parameters that simulated data carry in the attribute ``truth`` of their panel."""
+    from pipeline.store.read import open_attributes
+
+    truth = open_attributes(store.session, panel_path(store.sweep.data_hash)).get("truth")
+    found = json.loads(truth) if isinstance(truth, str) else truth
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _recovered(tables: SweepTables, truth: Mapping[str, float]) -> Table:
+    rows = []
+    # The truth may be none of the models that were fitted; then there is nothing to hold against it.
+    for model in [model for model in tables.info.models if truth and tables.is_truth(model)]:
+        params = tables.params([model])
+        first = params["window"] == tables.labels("window")[0]
+        for param, true in truth.items():
+            chosen = first & (params["param"] == param)
+            value, stderr = params["value"][chosen], params["stderr"][chosen]
+            if not len(value):
+                continue
+            known = stderr > 0
+            cover = np.abs(value - true)[known] <= 1.96 * stderr[known]
+            spread = float(np.std(value, ddof=1)) if len(value) > 1 else np.nan
+            covered = float(np.mean(cover)) if known.any() else np.nan
+            rows.append((model, param, float(true), float(np.mean(value)), _median(stderr), spread, covered))
+    names = ("model", "param", "truth", "mean", "stderr", "spread", "covered")
+    return Table.from_rows(names, rows)
+
+
+def _horizons(tables: SweepTables) -> dict[str, Table]:
+    futures = tables.labels("future").tolist() if ROLLING in kinds(tables) else []
+    return {future: by_horizon(read_losses(tables, ROLLING, future, "rmse")) for future in futures}
+
+
+def _median(values: np.ndarray) -> float:
+    present = values[~np.isnan(values)]
+    return float(np.median(present)) if present.size else float("nan")

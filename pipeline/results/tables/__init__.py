@@ -1,0 +1,1 @@
+"""What is stored, and what follows from it, as flat tables."""

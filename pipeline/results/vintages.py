@@ -1,0 +1,116 @@
+"""Vintages: what was believed at a date, kept under a tag that never moves."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import PlanError, StoreNotFoundError
+from pipeline.panel.dates import LogicalDate
+from pipeline.store.format.layout import LOGICAL_DATE, SweepState
+from pipeline.store.read import SweepInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Vintage:
+    """A published calibration of a study for a date."""
+
+    study: str
+    date: LogicalDate
+
+    @property
+    def tag(self) -> str:
+        """Name of its snapshot: ``orange-juice@2026-03-31``."""
+        return f"{self.study}@{self.date}"
+
+
+def vintages_of(tags: Iterable[str], study: str | None = None) -> tuple[Vintage, ...]:
+    """List the vintages among the tags of a store, the oldest date first.
+
+    Parameters
+    ----------
+    tags
+        Names; other tags are passed over.
+    study
+        Of this study only.
+    """
+    found = []
+    for tag in tags:
+        name, at, date = tag.rpartition("@")
+        if at and study in (None, name):
+            try:
+                found.append(Vintage(name, LogicalDate.parse(date)))
+            except PlanError:
+                continue
+    return tuple(sorted(found, key=lambda vintage: vintage.date))
+
+
+def as_of(tags: Sequence[str], date: LogicalDate, study: str | None, place: str) -> Vintage:
+    """Give the newest vintage that is not later than a date.
+
+    Parameters
+    ----------
+    tags
+        Of the store.
+    date
+        What was believed then is wanted.
+    study
+        Of this study only.
+    place
+        The store, for the message.
+
+    Raises
+    ------
+    StoreNotFoundError
+        There was none yet.
+    """
+    known = vintages_of(tags, study)
+    earlier = [vintage for vintage in known if not date < vintage.date and vintage.date.dated == date.dated]
+    if earlier:
+        return earlier[-1]
+    listed = ", ".join(vintage.tag for vintage in known[:12]) or "none"
+    raise StoreNotFoundError(
+        f"The store at {place} has no vintage of {study or 'any study'} up to {date}; its vintages are: "
+        f"{listed}. `beed recalibrate STUDY --date D` makes one."
+    )
+
+
+def sweep_of(sweeps: Iterable[SweepInfo], vintage: Vintage) -> SweepInfo:
+    """Find the sweep of a published vintage.
+
+    Raises
+    ------
+    StoreNotFoundError
+        The snapshot does not hold it.
+    """
+    for info in sweeps:
+        same = info.study == vintage.study and info.attributes.get(LOGICAL_DATE) == vintage.date.key
+        if same and info.state == SweepState.DONE:
+            return info
+    raise StoreNotFoundError(f"The store has a tag {vintage.tag} and no finished sweep of that date.")
+
+
+def current(sweeps: Sequence[SweepInfo]) -> SweepInfo | None:
+    """Choose the sweep that is asked when no other is named.
+
+    Parameters
+    ----------
+    sweeps
+        The oldest first.
+
+    Returns
+    -------
+    SweepInfo or None
+        The newest; of vintages the one of the latest date. One in the making does not count beside others.
+    """
+    finished = [info for info in sweeps if not is_vintage(info) or info.state == SweepState.DONE]
+    if not finished:
+        return sweeps[-1] if sweeps else None
+    newest = finished[-1]
+    if not is_vintage(newest):
+        return newest
+    dated = [info for info in finished if is_vintage(info) and info.study == newest.study]
+    return max(dated, key=lambda info: LogicalDate.parse(info.attributes[LOGICAL_DATE]))
+
+
+def is_vintage(info: SweepInfo) -> bool:
+    """Tell whether a sweep was made for a date."""
+    return LOGICAL_DATE in info.attributes

@@ -1,0 +1,57 @@
+"""Drift beside the fits of a vintage: written whole, once, before the vintage is published."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import icechunk
+import numpy as np
+import zarr
+
+from pipeline.store.arrays import create_array, write_coordinate
+from pipeline.store.format.drift import DRIFT_VARIABLES, MARKET_VARIABLES, drift_path
+
+_CHUNK_BYTES = 4_000_000
+
+
+def write_drift(
+    session: icechunk.Session,
+    sweep: str,
+    markets: Mapping[str, np.ndarray],
+    models: Mapping[str, Mapping[str, np.ndarray]],
+    attributes: Mapping[str, Any],
+) -> None:
+    """Write what has drifted into a writable session; nothing when it is there already.
+
+    Parameters
+    ----------
+    session
+        Writable.
+    sweep
+        The vintage.
+    markets
+        By the names in `pipeline.store.format.drift.MARKET_VARIABLES`, each of shape (L,).
+    models
+        For each model, by the names in `pipeline.store.format.drift.DRIFT_VARIABLES`.
+    attributes
+        Plain JSON values.
+    """
+    path = drift_path(sweep)
+    try:
+        zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        pass
+    else:
+        return
+    group = zarr.create_group(session.store, path=path, zarr_format=3, attributes=dict(attributes))
+    for variable in MARKET_VARIABLES:
+        values = np.asarray(markets[variable.name])
+        described = {"long_name": variable.long_name, "units": variable.units}
+        labels = values.astype(np.int8) if values.dtype.kind == "b" else values
+        write_coordinate(group, variable.name, variable.dims, labels, described)
+    for model, arrays in models.items():
+        own = zarr.create_group(session.store, path=drift_path(sweep, model), zarr_format=3)
+        for variable in DRIFT_VARIABLES:
+            values = np.ascontiguousarray(arrays[variable.name], dtype=variable.dtype)
+            rows = max(_CHUNK_BYTES // max(values[:1].nbytes, 1), 1)
+            chunks = (min(rows, max(len(values), 1)), *(max(size, 1) for size in values.shape[1:]))
+            create_array(own, variable, values.shape, chunks)[...] = values

@@ -1,0 +1,1 @@
+"""The on-disk format: groups, arrays, axes, codes and versions, as records."""

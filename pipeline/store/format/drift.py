@@ -1,0 +1,51 @@
+"""What the store holds of drift, below ``/sweeps/<sweep>/drift``: a vintage against the one before it.
+
+Axis market is that of the sweep, param that of the model in the group ``fits``. Attributes: since (date
+of the vintage before), thresholds, alarm. Arrays of a model lie in ``drift/<model>``, the others above them.
+"""
+
+from pipeline.store.format.catalogue import Variable
+from pipeline.store.format.layout import sweep_path
+
+_NAN = float("nan")
+_PARAM = ("market", "param")
+DRIFT_VARIABLES: tuple[Variable, ...] = (
+    Variable(
+        "old", "drift", _PARAM, "float64", _NAN, "see unit(param)", "parameter value in the vintage before"
+    ),
+    Variable("old_stderr", "drift", _PARAM, "float64", _NAN, "see unit(param)", "its standard error then"),
+    Variable("change", "drift", _PARAM, "float64", _NAN, "1", "change since, in standard errors of then"),
+    Variable("exceeded", "drift", _PARAM, "int8", 0, "1", "1 where the change is beyond the threshold"),
+    Variable(
+        "forecast_rmse",
+        "drift",
+        ("market",),
+        "float64",
+        _NAN,
+        "1",
+        "root mean square error of the shares of the new periods, as forecast then, given the efforts",
+    ),
+    Variable(
+        "baseline_rmse",
+        "drift",
+        ("market",),
+        "float64",
+        _NAN,
+        "1",
+        "the same of the forecast that nothing changes",
+    ),
+    Variable(
+        "fit_rmse", "drift", ("market",), "float64", _NAN, "1", "root mean square error of the fit then"
+    ),
+    Variable("periods", "drift", ("market",), "int32", 0, "count", "new periods forecast then"),
+)
+MARKET_VARIABLES: tuple[Variable, ...] = (
+    Variable("best_before", "drift", ("market",), "str", 0, "1", "model with the smallest AICc then"),
+    Variable("best_now", "drift", ("market",), "str", 0, "1", "model with the smallest AICc now"),
+    Variable("drifted", "drift", ("market",), "int8", 0, "1", "1 where a threshold is exceeded"),
+)
+
+
+def drift_path(sweep: str, model: str = "") -> str:
+    """Group of the drift of a sweep, or of one of its models."""
+    return f"{sweep_path(sweep)}/drift" + (f"/{model}" if model else "")

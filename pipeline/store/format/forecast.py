@@ -1,0 +1,98 @@
+"""What the store holds of a forecast, below ``/sweeps/<sweep>/forecasts/<scenario>-<hash8>``.
+
+Axes market and firm are those of the sweep; cells that were not forecast are nan. Own coordinates: ``future``
+(labels of the periods after the data), ``quantile``, ``effort``, ``member`` (models that take part).
+Attributes: scenario (JSON), created, snapshot of the fits, currency of sales. A forecast is written once: the
+hash is that of the scenario and of its numbers.
+"""
+
+import hashlib
+import re
+
+from pipeline.store.format.catalogue import Variable
+from pipeline.store.format.layout import sweep_path
+
+_SHARE = ("market", "firm", "future")
+FORECAST_VARIABLES: tuple[Variable, ...] = (
+    Variable("share", "forecasts", _SHARE, "float64", float("nan"), "1", "market share at the estimates"),
+    Variable(
+        "sales", "forecasts", _SHARE, "float64", float("nan"), "currency / period", "sales at the estimates"
+    ),
+    Variable(
+        "expense",
+        "forecasts",
+        _SHARE,
+        "float64",
+        float("nan"),
+        "currency / period",
+        "expenses on efforts of kind ratio and amount, at the estimates",
+    ),
+    Variable(
+        "efforts",
+        "forecasts",
+        ("market", "firm", "effort", "future"),
+        "float64",
+        float("nan"),
+        "see unit(effort)",
+        "efforts under the plan, of the heaviest model",
+    ),
+    Variable(
+        "total_sales",
+        "forecasts",
+        ("market", "future"),
+        "float64",
+        float("nan"),
+        "currency / period",
+        "sales of the market, median",
+    ),
+    Variable(
+        "share_quantile",
+        "forecasts",
+        ("market", "quantile", "firm", "future"),
+        "float64",
+        float("nan"),
+        "1",
+        "quantiles of market share",
+        optional=True,
+    ),
+    Variable(
+        "sales_quantile",
+        "forecasts",
+        ("market", "quantile", "firm", "future"),
+        "float64",
+        float("nan"),
+        "currency / period",
+        "quantiles of sales",
+        optional=True,
+    ),
+    Variable(
+        "weight", "forecasts", ("market", "member"), "float64", float("nan"), "1", "weight of the model"
+    ),
+    Variable(
+        "rejected",
+        "forecasts",
+        ("market",),
+        "float64",
+        float("nan"),
+        "count",
+        "draws of parameters that had no course of shares",
+        optional=True,
+    ),
+)
+FORECAST_COORDINATES = {
+    "future": {"long_name": "period after the data", "axis": "T"},
+    "quantile": {"long_name": "quantile", "units": "1"},
+    "effort": {"long_name": "effort"},
+    "member": {"long_name": "model that takes part"},
+}
+
+
+def forecasts_path(sweep: str) -> str:
+    """Group of all forecasts of a sweep."""
+    return f"{sweep_path(sweep)}/forecasts"
+
+
+def forecast_name(scenario: str, content: bytes) -> str:
+    """Name of the group of a forecast: other numbers or another scenario are another forecast."""
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', scenario).strip('-.') or 'scenario'}-{digest}"

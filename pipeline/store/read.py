@@ -1,0 +1,225 @@
+"""Reading one snapshot of a store: sweeps, labels, arrays, lazy datasets."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import icechunk
+import numpy as np
+import zarr
+
+from pipeline.errors import StoreFormatError, StoreNotFoundError
+from pipeline.store.arrays import decode
+from pipeline.store.format.layout import (
+    FORMAT,
+    FORMAT_VERSION,
+    READABLE_VERSIONS,
+    SweepState,
+    panel_path,
+    sweep_path,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from pipeline.store.write import Fork
+
+
+@dataclass(frozen=True, slots=True)
+class SweepInfo:
+    """What a store says of one sweep.
+
+    Parameters
+    ----------
+    name, study
+        Its group, and the name of its study.
+    state, created
+        Where it stands, and when it was made (ISO 8601, UTC).
+    study_hash, data_hash
+        What it is keyed by; the panel is stored under the latter.
+    study_text
+        The study file, as it was read.
+    models, baselines
+        Variants fitted, and further rows of the validation table.
+    n_markets, n_windows, chunk
+        Sizes; ``chunk`` is the number of markets a task covers at least.
+    compacted
+        Whether the small tables have been rewritten in larger chunks.
+    attributes
+        Everything else: versions of packages, facts recorded with the state.
+    """
+
+    name: str
+    study: str
+    state: SweepState
+    created: str
+    study_hash: str
+    data_hash: str
+    study_text: str
+    models: tuple[str, ...]
+    baselines: tuple[str, ...]
+    n_markets: int
+    n_windows: int
+    chunk: int
+    compacted: bool
+    attributes: dict[str, Any]
+
+    @property
+    def n_fits(self) -> int:
+        """Cells of all fits: models x markets x windows."""
+        return len(self.models) * self.n_markets * self.n_windows
+
+
+def open_root(session: icechunk.Session, url: str) -> zarr.Group:
+    """Open the root group and check that this version reads the format.
+
+    Raises
+    ------
+    StoreFormatError
+        Not a result store, or of another format version.
+    """
+    try:
+        root = zarr.open_group(session.store, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        root = None
+    if root is None or root.attrs.get("format") != FORMAT:
+        raise StoreFormatError(
+            f"The repository at {url} is not a {FORMAT}: its root group does not say so. "
+            "Give the path of a store made by `beed run`."
+        )
+    version = root.attrs.get("format_version")
+    if version not in READABLE_VERSIONS:
+        raise StoreFormatError(
+            f"The store at {url} has format version {version}; this beed reads "
+            f"{', '.join(map(str, sorted(READABLE_VERSIONS)))} and writes {FORMAT_VERSION}. "
+            "Read it with the version of beed that wrote it, or run the study into a new store."
+        )
+    return root
+
+
+def read_sweep(session: icechunk.Session, name: str) -> SweepInfo:
+    """Read what a snapshot says of one sweep.
+
+    Raises
+    ------
+    StoreNotFoundError
+        There is none of this name.
+    """
+    try:
+        group = zarr.open_group(session.store, path=sweep_path(name), mode="r", zarr_format=3)
+    except FileNotFoundError as error:
+        raise StoreNotFoundError(f"The store has no sweep named {name}; `beed runs` lists them.") from error
+    return _info(name, group.attrs.asdict())
+
+
+def read_sweeps(session: icechunk.Session) -> tuple[SweepInfo, ...]:
+    """All sweeps of a snapshot, oldest first."""
+    try:
+        group = zarr.open_group(session.store, path="sweeps", mode="r", zarr_format=3)
+    except FileNotFoundError:
+        return ()
+    found = (_info(name, child.attrs.asdict()) for name, child in group.groups())
+    return tuple(sorted(found, key=lambda info: (info.created, info.name)))
+
+
+def _info(name: str, attributes: dict[str, Any]) -> SweepInfo:
+    return SweepInfo(
+        name=name,
+        study=attributes["study"],
+        state=SweepState(attributes["state"]),
+        created=attributes["created"],
+        study_hash=attributes["study_hash"],
+        data_hash=attributes["data_hash"],
+        study_text=attributes["study_text"],
+        models=tuple(attributes["models"]),
+        baselines=tuple(attributes["baselines"]),
+        n_markets=attributes["n_markets"],
+        n_windows=attributes["n_windows"],
+        chunk=attributes["chunk"],
+        compacted=bool(attributes.get("compacted", False)),
+        attributes={key: value for key, value in attributes.items() if key not in SweepInfo.__slots__},
+    )
+
+
+def read_labels(session: icechunk.Session, path: str) -> np.ndarray:
+    """Labels of an axis, dates as datetime64."""
+    return decode(zarr.open_array(session.store, path=path, mode="r"))
+
+
+def open_arrays(session: icechunk.Session, path: str) -> dict[str, zarr.Array]:
+    """Open the arrays of one group, reading none of them; empty when there is no such group."""
+    try:
+        group = zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        return {}
+    return dict(group.arrays())
+
+
+def open_attributes(session: icechunk.Session, path: str) -> dict[str, Any]:
+    """Read the attributes of one group; empty when there is no such group."""
+    try:
+        return zarr.open_group(session.store, path=path, mode="r", zarr_format=3).attrs.asdict()
+    except FileNotFoundError:
+        return {}
+
+
+def open_dataset(session: icechunk.Session, path: str) -> "xr.Dataset":
+    """One group as a lazy dataset: values are read when they are asked for.
+
+    Raises
+    ------
+    StoreNotFoundError
+        There is no such group.
+    """
+    import xarray as xr
+
+    try:
+        # chunks=None: xarray's own lazy indexing, no task graph. Units such as days are no durations here.
+        return xr.open_dataset(
+            session.store,  # type: ignore[arg-type]
+            engine="zarr",
+            group=path,
+            consolidated=False,
+            chunks=None,
+            decode_timedelta=False,
+        )
+    except FileNotFoundError as error:
+        raise StoreNotFoundError(f"The store has no group {path}.") from error
+
+
+def open_panel(fork: "Fork") -> "xr.Dataset":
+    """Open the data a sweep calibrates on, lazily, from inside a worker.
+
+    Opened once per process and snapshot: select markets, then load.
+
+    Parameters
+    ----------
+    fork
+        Any fork of the sweep.
+
+    Returns
+    -------
+    xarray.Dataset
+        Axes market, firm, effort, time; nothing of it read yet.
+    """
+    return _cached_panel(_Key(fork.session.snapshot_id, fork.data_hash, fork))
+
+
+class _Key:
+    """Equal for equal snapshots and panels; carries the fork for the one time it is needed."""
+
+    def __init__(self, snapshot: str, data_hash: str, fork: "Fork") -> None:
+        self.identity = (snapshot, data_hash)
+        self.fork = fork
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.identity == other.identity
+
+
+@lru_cache(maxsize=4)
+def _cached_panel(key: _Key) -> "xr.Dataset":
+    # A copy, so that what the first task writes through its fork is not kept alive.
+    return open_dataset(key.fork.copy().session, panel_path(key.fork.data_hash))

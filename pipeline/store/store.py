@@ -1,0 +1,317 @@
+"""The store of record: an Icechunk repository that is created once, written by chunks, and never rewritten.
+
+Local stores are safe against killed processes; nothing calls fsync, so not against power loss.
+"""
+
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import icechunk
+import numpy as np
+import zarr
+
+from pipeline.errors import StoreConflictError, StoreError, StoreNotFoundError
+from pipeline.store.arrays import create_sweep_arrays
+from pipeline.store.forecast import write_forecast
+from pipeline.store.format.layout import (
+    FORMAT,
+    FORMAT_VERSION,
+    SweepLayout,
+    SweepState,
+    panel_path,
+    sweep_name,
+    sweep_path,
+)
+from pipeline.store.location import BRANCH, Location
+from pipeline.store.locks import refs_locked
+from pipeline.store.panel import write_blocks
+from pipeline.store.read import SweepInfo, open_dataset, open_panel, open_root, read_sweep, read_sweeps
+from pipeline.store.sweep import Sweep, transact
+from pipeline.store.write import Fork, write_chunk
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Fork", "Location", "Store", "Sweep", "SweepInfo", "open_panel", "write_chunk"]
+
+
+class Store:
+    """A store opened for writing; for questions see `pipeline.results.results.ResultStore`.
+
+    Use `open` or `open_or_create`.
+    """
+
+    def __init__(self, location: Location, repository: icechunk.Repository) -> None:
+        self.location = location
+        self._repository = repository
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Store":
+        """Open a store that exists.
+
+        Parameters
+        ----------
+        path
+            A directory, or ``s3://bucket/prefix``.
+
+        Raises
+        ------
+        StoreNotFoundError, StoreFormatError
+            There is none, or not one that this version reads.
+        """
+        location = Location.parse(path)
+        store = cls(location, location.open())
+        open_root(store.session(), location.url)
+        return store
+
+    @classmethod
+    def open_or_create(cls, path: str | Path) -> "Store":
+        """Open a store, making an empty one where there is nothing.
+
+        Raises
+        ------
+        StoreError
+            The place cannot be written, or holds other files.
+        StoreFormatError
+            It holds a store that this version does not read.
+        """
+        location = Location.parse(path)
+        store = cls(location, location.open_or_create())
+        transact(location, store._repository, _mark_root, "format")
+        open_root(store.session(), location.url)
+        return store
+
+    def session(self, *, snapshot: str | None = None, tag: str | None = None) -> icechunk.Session:
+        """Open a read-only view of the newest state, a snapshot or a tag; it never changes while open.
+
+        Raises
+        ------
+        StoreNotFoundError
+            No such snapshot or tag.
+        """
+        try:
+            if snapshot is not None:
+                return self._repository.readonly_session(snapshot_id=snapshot)
+            if tag is not None:
+                return self._repository.readonly_session(tag=tag)
+            return self._repository.readonly_session(BRANCH)
+        except (icechunk.NotFoundError, icechunk.InvalidInputError) as error:
+            wanted = f"snapshot {snapshot}" if snapshot is not None else f"tag {tag}"
+            tags = ", ".join(self.tags()) or "none"
+            raise StoreNotFoundError(
+                f"The store at {self.location.url} has no {wanted}; its tags are: {tags}."
+            ) from error
+
+    def sweeps(self) -> tuple[SweepInfo, ...]:
+        """All sweeps, oldest first."""
+        return read_sweeps(self.session())
+
+    def sweep(self, name: str) -> Sweep:
+        """Open a sweep for work.
+
+        Raises
+        ------
+        StoreNotFoundError
+            There is none of this name.
+        """
+        read_sweep(self.session(), name)
+        return Sweep(self.location, self._repository, name)
+
+    def create_sweep(
+        self,
+        *,
+        study: str,
+        study_text: str,
+        study_hash: str,
+        data_hash: str,
+        layout: SweepLayout,
+        study_json: str = "",
+        name: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Sweep:
+        """Open the sweep of this study on this data, making its empty arrays the first time.
+
+        Parameters
+        ----------
+        study, study_text
+            Name of the study, and the whole of its file.
+        study_hash, data_hash
+            What decides the results. The same pair is the same sweep; any other is a new one.
+        layout
+            Axes and models.
+        study_json
+            The study as it was understood, overrides included: from it readers build the models again.
+        name
+            Of its group; by default it follows from study and data.
+        attributes
+            Further plain JSON facts about it.
+
+        Raises
+        ------
+        StoreError
+            The panel is not in the store yet.
+        StoreConflictError
+            The sweep exists with other axes, though its hashes are the same.
+        """
+        name = name or sweep_name(study, study_hash, data_hash)
+        given = _sweep_attributes(study, study_text, study_hash, data_hash, layout)
+        given |= {"study_json": study_json, **(attributes or {})}
+
+        def create(session: icechunk.Session) -> None:
+            if name in {info.name for info in read_sweeps(session)}:
+                _check_same(read_sweep(session, name), given)
+                return
+            if not _exists(session, panel_path(data_hash)):
+                raise StoreError(
+                    f"The panel {data_hash} is not in the store at {self.location.url}; "
+                    "write it before the sweep."
+                )
+            group = zarr.create_group(session.store, path=sweep_path(name), zarr_format=3, attributes=given)
+            create_sweep_arrays(group, layout)
+
+        transact(self.location, self._repository, create, f"{name}: created")
+        return Sweep(self.location, self._repository, name)
+
+    def write_panel(
+        self, data_hash: str, blocks: Iterable["xr.Dataset"], markets: np.ndarray, chunk: int = 8
+    ) -> str:
+        """Store the data once, under the hash of its content.
+
+        Parameters
+        ----------
+        data_hash
+            Hash of the content; when it is there already, nothing is read or written.
+        blocks
+            The panel in pieces along ``market``, in the order of ``markets``; one is in memory at a time.
+        markets : array, shape (L,)
+            Labels of all markets.
+        chunk
+            Markets in one chunk.
+
+        Returns
+        -------
+        str
+            The group it is in.
+        """
+        path = panel_path(data_hash)
+        if not _exists(self.session(), path):
+            with refs_locked(self.location.root):
+                base = self._repository.writable_session(BRANCH)
+            fork = base.fork()
+            write_blocks(fork.store, path, blocks, markets, chunk)
+
+            def merge(session: icechunk.Session) -> None:
+                if not _exists(session, path):  # another process may have written the same data meanwhile
+                    session.merge(fork)
+
+            transact(self.location, self._repository, merge, f"panel {data_hash}")
+        return path
+
+    def write_forecast(
+        self,
+        sweep: str,
+        name: str,
+        coordinates: Mapping[str, np.ndarray],
+        arrays: Mapping[str, np.ndarray],
+        attributes: Mapping[str, Any],
+    ) -> bool:
+        """Store a forecast beside the fits of a sweep, once; see `pipeline.store.forecast.write_forecast`.
+
+        Returns
+        -------
+        bool
+            False when it was there already.
+        """
+        read_sweep(self.session(), sweep)
+        fresh = False
+
+        def write(session: icechunk.Session) -> None:
+            nonlocal fresh
+            fresh = write_forecast(session, sweep, name, coordinates, arrays, attributes)
+
+        transact(self.location, self._repository, write, f"{sweep}: forecast {name}")
+        return fresh
+
+    def panel(self, data_hash: str) -> "xr.Dataset":
+        """Open the data with this hash, lazily."""
+        return open_dataset(self.session(), panel_path(data_hash))
+
+    def tag(self, name: str, snapshot: str | None = None) -> str:
+        """Give a snapshot (the newest) a name that never moves; returns the snapshot.
+
+        Raises
+        ------
+        StoreConflictError
+            The name is taken. Names of deleted tags cannot be used again either.
+        """
+        with refs_locked(self.location.root):
+            target = snapshot or self._repository.lookup_branch(BRANCH)
+            try:
+                self._repository.create_tag(name, target)
+            except icechunk.AlreadyExistsError as error:
+                raise StoreConflictError(
+                    f"The tag {name} exists in the store at {self.location.url}, and tags never move."
+                ) from error
+        return target
+
+    def tags(self) -> tuple[str, ...]:
+        """Names of all tags, sorted."""
+        return tuple(sorted(self._repository.list_tags()))
+
+
+def _mark_root(session: icechunk.Session) -> None:
+    if not _exists(session, ""):
+        zarr.create_group(
+            session.store,
+            zarr_format=3,
+            attributes={
+                "format": FORMAT,
+                "format_version": FORMAT_VERSION,
+                "Conventions": "CF-1.11",
+            },
+        )
+
+
+def _exists(session: icechunk.Session, path: str) -> bool:
+    try:
+        zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _sweep_attributes(
+    study: str, study_text: str, study_hash: str, data_hash: str, layout: SweepLayout
+) -> dict[str, object]:
+    packages = ("beed", "numpy", "scipy", "numba", "lmfit", "xarray", "zarr", "icechunk")
+    return {
+        "study": study,
+        "study_text": study_text,
+        "study_hash": study_hash,
+        "data_hash": data_hash,
+        "state": SweepState.CREATED.value,
+        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "models": [model.name for model in layout.models],
+        "baselines": list(layout.baselines),
+        "n_markets": len(layout.markets),
+        "n_windows": len(layout.windows),
+        "chunk": layout.chunk,
+        "compacted": False,
+        "format_version": FORMAT_VERSION,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+    }
+
+
+def _check_same(info: SweepInfo, attributes: dict[str, object]) -> None:
+    for key in ("study_hash", "data_hash", "models", "baselines", "n_markets", "n_windows", "chunk"):
+        here = getattr(info, key)
+        there = attributes[key]
+        if (list(here) if isinstance(here, tuple) else here) != there:
+            raise StoreConflictError(
+                f"The sweep {info.name} exists with {key} {here}; now {there} is asked for under the same "
+                "hashes. Resume it with the version of beed that made it, or use a new store."
+            )

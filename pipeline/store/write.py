@@ -1,0 +1,157 @@
+"""The worker's side of a store: a fork that travels, and whole chunks written through it."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import icechunk
+import numpy as np
+import zarr
+
+from pipeline.errors import StoreError
+from pipeline.status import Status
+from pipeline.store.format.layout import VARIABLE, Group, group_path
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A region that was written: one model or baseline, markets start to stop."""
+
+    model: str
+    start: int
+    stop: int
+
+    def overlaps(self, other: "Written") -> bool:
+        """Whether both touch a market of the same model."""
+        return self.model == other.model and self.start < other.stop and other.start < self.stop
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A piece of an unfinished commit: pickles to some hundred bytes, is written to, and goes back.
+
+    Made by `Sweep.fork`, merged by `Sweep.merge_and_commit`; holds no credentials.
+
+    Parameters
+    ----------
+    session
+        Icechunk's forked session, pinned to one snapshot.
+    sweep, data_hash
+        Names of the sweep and of the panel it calibrates on.
+    nodes
+        Identity of the sweep's arrays when the fork was made, by path of the array that shows progress.
+    rows
+        Position of every model and baseline along the model axis of the validation table.
+    written
+        What has been written through this fork.
+    """
+
+    session: icechunk.ForkSession
+    sweep: str
+    data_hash: str
+    nodes: Mapping[str, str]
+    rows: Mapping[str, int]
+    written: list[Written] = field(default_factory=list)
+
+    def copy(self) -> "Fork":
+        """Another fork of the same snapshot, with the same changes so far."""
+        return pickle.loads(pickle.dumps(self))
+
+
+def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.ndarray]) -> Fork:
+    """Write all results of one model for whole chunks of markets; the status last.
+
+    Parameters
+    ----------
+    fork
+        Where to write.
+    model
+        Name of a variant, or of a baseline (which has only what lies in the group ``validation``).
+    markets
+        Positions ``start:stop`` along the market axis, whole chunks.
+    arrays
+        By variable name (see `VARIABLES` of the format), each of shape (stop - start, window, ...) with the
+        axes of the schema, those of the group ``validation`` without their model axis: ``error`` is (stop -
+        start, window, future, metric). Every array that the sweep has for this model must be given.
+
+    Returns
+    -------
+    Fork
+        The same one, to be sent back to the coordinator.
+
+    Raises
+    ------
+    StoreError
+        The region is not whole chunks, or the arrays do not fit the sweep: nothing is written then. Or the
+        disk is full.
+    """
+    region = Written(model, markets.start, markets.stop)
+    targets = model_arrays(fork, model)
+    _check_names(model, set(targets), set(arrays))
+    for name, target in targets.items():
+        _check_region(name, target, markets)
+        _check_array(name, target, markets, np.asarray(arrays[name]))
+    for name in sorted(targets, key=lambda name: (name == "status", name)):
+        # A chunk that equals the fill value must still be there: it says that the work was done.
+        target = targets[name].with_config({"write_empty_chunks": True})
+        values = np.ascontiguousarray(arrays[name], dtype=target.dtype)
+        place = (markets, slice(None), fork.rows[model]) if "model" in VARIABLE[name].dims else (markets,)
+        try:
+            target[place] = values
+        except icechunk.IcechunkError as error:
+            raise StoreError(f"Results of {model} could not be written: {error}") from error
+    fork.written.append(region)
+    return fork
+
+
+def model_arrays(fork: Fork, model: str) -> dict[str, zarr.Array]:
+    """Find the arrays of the sweep that hold results of this model."""
+    if model not in fork.rows:
+        known = ", ".join(fork.rows)
+        raise StoreError(f"The sweep {fork.sweep} has no model and no baseline {model}; it has {known}.")
+    store = fork.session.store
+    targets: dict[str, zarr.Array] = {}
+    kinds: tuple[Group, ...] = ("trajectories", "validation", "fits")
+    for kind in kinds:
+        try:
+            group = zarr.open_group(store, path=group_path(fork.sweep, kind, model), mode="r+", zarr_format=3)
+        except FileNotFoundError:
+            continue
+        targets |= {name: array for name, array in group.arrays() if name in VARIABLE}
+    return targets
+
+
+def _check_names(model: str, expected: set[str], given: set[str]) -> None:
+    if expected != given:
+        raise StoreError(
+            f"Results of {model} do not fit the sweep: missing {sorted(expected - given) or 'nothing'}, "
+            f"not in the sweep {sorted(given - expected) or 'nothing'}."
+        )
+
+
+def _check_region(name: str, target: zarr.Array, markets: slice) -> None:
+    # Two tasks that share a chunk would silently overwrite each other's markets.
+    length, chunk = target.shape[0], target.chunks[0]
+    start, stop = markets.start, markets.stop
+    if markets.step not in (None, 1) or not 0 <= start < stop <= length:
+        raise StoreError(f"Got markets {start}:{stop} for {name}; the sweep has markets 0:{length}.")
+    if start % chunk or (stop % chunk and stop != length):
+        raise StoreError(
+            f"Got markets {start}:{stop} for {name}, which are not whole chunks of {chunk} markets; "
+            "a task must cover whole chunks, or tasks would overwrite each other."
+        )
+
+
+def _check_array(name: str, target: zarr.Array, markets: slice, values: np.ndarray) -> None:
+    sizes = dict(zip(VARIABLE[name].dims, (markets.stop - markets.start, *target.shape[1:]), strict=True))
+    dims = tuple(dim for dim in sizes if dim != "model")
+    expected = tuple(sizes[dim] for dim in dims)
+    if values.shape != expected:
+        raise StoreError(f"Got {name} of shape {values.shape}; the sweep expects {expected} along {dims}.")
+    if name == "status":
+        unknown = sorted({int(code) for code in np.unique(values)} - {int(status) for status in Status})
+        if unknown or np.any(values == Status.PENDING):
+            raise StoreError(
+                f"Got status codes {unknown or [0]}; a finished fit has a code of "
+                "pipeline.status.Status other than 0."
+            )

@@ -1,0 +1,37 @@
+"""Load compiled code before it is needed: one tiny calibration calls every kernel once."""
+
+import numpy as np
+
+from pipeline.config.sections.fit import FitSection
+from pipeline.config.sections.types import FrozenMapping
+from pipeline.config.variants import ResponseChoice, Variant
+from pipeline.fitting.calibrate import calibrate_market
+from pipeline.panel.market import MarketArrays
+
+
+def warm_up() -> None:
+    """Calibrate a made-up market of three firms and eight periods.
+
+    Families, forms and curves are data to the kernels, so one model compiles or loads all of them.
+    """
+    random = np.random.default_rng(0)
+    share = random.dirichlet(np.ones(3), 8)
+    market = MarketArrays(
+        market=0,
+        firms=np.array(["a", "b", "c"]),
+        times=np.arange(8),
+        share=share,
+        total_sales=np.ones(8),
+        duration=np.ones(8),
+        efforts=random.uniform(0.5, 1.0, (1, 8, 3)),
+        active=np.ones((8, 3), dtype=np.bool_),
+    )
+    variant = Variant(
+        name="warm-up",
+        form="investment",
+        response=ResponseChoice("mnl", "mnl", "exp", FrozenMapping({"u": "linear"})),
+        firm_effects="free",
+        carry_over=FrozenMapping({"u": "none"}),
+    )
+    fit = FitSection(starts=2, max_evaluations=5)
+    calibrate_market(variant, market, ("u",), fit, np.random.SeedSequence(0))

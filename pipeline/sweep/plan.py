@@ -1,0 +1,271 @@
+"""Study and panel -> what will be done: ordered tasks with stable ids, counts, bytes, time; pure."""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.config.study import Study
+from pipeline.config.variants import Variant
+from pipeline.fitting.identifiability import StructuralWarning, StructureCheck
+from pipeline.store.format.layout import ModelLayout, SweepLayout, layout_bytes, sweep_name
+from pipeline.sweep.cost import MarketSize, seconds_per_fit
+from pipeline.validation.metrics import METRICS
+from pipeline.validation.windows import FUTURES, n_steps, windows_of
+
+#: Seconds that a task should take: dask and the store cost some 10 ms for each.
+TASK_SECONDS = 1.0
+#: Markets in a chunk at most: bounds the memory of a worker.
+LARGEST_CHUNK = 256
+#: Bytes of panel read at once while planning.
+BLOCK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of work: one model or baseline in consecutive markets, always whole chunks of the store.
+
+    Attributes
+    ----------
+    id
+        Stable name, e.g. ``investment-mnl/000008-000016``.
+    sweep, model
+        Where it belongs.
+    start, stop
+        Markets by position, `stop` excluded.
+    seed
+        The study's seed; every fit derives its own from it (:func:`pipeline.seeds.fit_seed`), so how markets
+        are grouped changes no number.
+    """
+
+    id: str
+    sweep: str
+    model: str
+    start: int
+    stop: int
+    seed: int
+
+    @property
+    def markets(self) -> int:
+        """How many markets."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """One model of the sweep: estimated seconds a fit, and chunks that make a task."""
+
+    variant: Variant
+    columns: int
+    seconds_per_fit: float
+    chunks_per_task: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work of a sweep.
+
+    Attributes
+    ----------
+    sweep
+        Name of its group in the store.
+    layout
+        Its axes.
+    models
+        In the order of the study.
+    seed
+        The study's seed.
+    size
+        Of a market, the largest.
+    warnings
+        What some models cannot learn from the data.
+    """
+
+    sweep: str
+    layout: SweepLayout
+    models: tuple[ModelPlan, ...]
+    seed: int
+    size: MarketSize
+    warnings: tuple[StructuralWarning, ...] = ()
+
+    @property
+    def n_markets(self) -> int:
+        """How many markets."""
+        return len(self.layout.markets)
+
+    @property
+    def fits(self) -> int:
+        """Fits in all: markets x models x windows."""
+        return self.n_markets * len(self.models) * len(self.layout.windows)
+
+    @property
+    def chunks(self) -> int:
+        """Chunks of markets of one model."""
+        return -(-self.n_markets // self.layout.chunk)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all results before compression."""
+        return layout_bytes(self.layout)
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time on one core."""
+        return self.n_markets * len(self.layout.windows) * sum(model.seconds_per_fit for model in self.models)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks, as if nothing were done yet."""
+        return self.tasks_for({name: range(self.chunks) for name in self.grain})
+
+    @property
+    def grain(self) -> dict[str, int]:
+        """Chunks in a task, for every model and then every baseline (which cost next to nothing)."""
+        models = {model.variant.name: model.chunks_per_task for model in self.models}
+        widest = max(LARGEST_CHUNK // self.layout.chunk, 1)
+        return models | dict.fromkeys(self.layout.baselines, widest)
+
+    def tasks_for(self, pending: Mapping[str, Iterable[int]]) -> tuple[Task, ...]:
+        """Make the tasks that do the given chunks.
+
+        Parameters
+        ----------
+        pending
+            For each model and baseline the numbers of chunks still to be done.
+
+        Returns
+        -------
+        tuple of Task
+            By market, then by model: neighbours in time read the same markets.
+        """
+        grain = self.grain
+        order = {name: index for index, name in enumerate(grain)}
+        tasks = [
+            self._task(name, run)
+            for name, longest in grain.items()
+            for run in _runs(sorted(pending.get(name, ())), longest)
+        ]
+        return tuple(sorted(tasks, key=lambda task: (task.start, order[task.model])))
+
+    def _task(self, name: str, chunks: Sequence[int]) -> Task:
+        start = chunks[0] * self.layout.chunk
+        stop = min((chunks[-1] + 1) * self.layout.chunk, self.n_markets)
+        return Task(f"{name}/{start:06d}-{stop:06d}", self.sweep, name, start, stop, self.seed)
+
+
+def _runs(chunks: Sequence[int], longest: int) -> list[list[int]]:
+    """Cut sorted numbers into runs without gaps, none longer than `longest`, cut at its multiples."""
+    runs: list[list[int]] = []
+    for chunk in chunks:
+        if runs and runs[-1][-1] == chunk - 1 and chunk % longest:
+            runs[-1].append(chunk)
+        else:
+            runs.append([chunk])
+    return runs
+
+
+def plan(
+    study: Study,
+    panel: Any,
+    *,
+    describe: Callable[[Variant], ModelLayout],
+    columns: Callable[[Variant, int], int],
+    chunk: int | None = None,
+    check: bool = True,
+) -> Plan:
+    """Plan a sweep.
+
+    Parameters
+    ----------
+    study
+        What is asked.
+    panel
+        A :class:`pipeline.panel.source.PanelSource`: labels at once, data by blocks.
+    describe
+        Names and units of all parameters that a model may have in this panel.
+    columns
+        Free parameters of a model in a market of that many firms.
+    chunk
+        Markets in a chunk where the store has settled it already; otherwise it follows from the
+        estimated time.
+    check
+        Whether to look for structural identifiability problems: reads the whole panel once.
+
+    Returns
+    -------
+    Plan
+    """
+    variants = study.variants()
+    markets = np.asarray(panel.markets)
+    size = MarketSize(len(panel.firms), len(panel.times), len(panel.efforts))
+    windows = windows_of(study.validation)
+    validated = len(windows) > 1
+    columns = functools.cache(columns)
+    costs = {
+        variant.name: seconds_per_fit(
+            size,
+            variant.form,
+            columns(variant, size.firms),
+            study.fit,
+            study.uncertainty.refits(columns(variant, size.firms)),
+        )
+        for variant in variants
+    }
+    dearest = max(costs.values()) * len(windows)
+    chunk = chunk or min(max(round(TASK_SECONDS / dearest), 1), LARGEST_CHUNK, len(markets))
+    layout = SweepLayout(
+        markets=markets,
+        firms=np.asarray(panel.firms),
+        times=np.asarray(panel.times),
+        models=tuple(describe(variant) for variant in variants),
+        windows=tuple(window.name for window in windows),
+        n_starts=study.fit.starts,
+        n_replicates=study.uncertainty.bootstrap,
+        intervals=study.uncertainty.methods,
+        levels=study.uncertainty.levels,
+        baselines=study.validation.baselines,
+        metrics=tuple(METRICS) if validated else (),
+        futures=FUTURES if validated else (),
+        n_steps=n_steps(windows, size.periods),
+        chunk=chunk,
+    )
+    models = tuple(
+        ModelPlan(
+            variant,
+            columns(variant, size.firms),
+            costs[variant.name],
+            _chunks_per_task(costs[variant.name] * len(windows), chunk),
+        )
+        for variant in variants
+    )
+    warnings = check_structure(study, panel, variants, columns, size) if check else ()
+    return Plan(
+        sweep_name(study.study, study.content_hash, panel.content_hash),
+        layout,
+        models,
+        study.seed,
+        size,
+        warnings,
+    )
+
+
+def _chunks_per_task(seconds_per_market: float, chunk: int) -> int:
+    return max(min(int(TASK_SECONDS / (seconds_per_market * chunk)), LARGEST_CHUNK // chunk), 1)
+
+
+def check_structure(
+    study: Study,
+    panel: Any,
+    variants: tuple[Variant, ...],
+    columns: Callable[[Variant, int], int],
+    size: MarketSize,
+) -> tuple[StructuralWarning, ...]:
+    """Look for structural identifiability problems, a bounded block of markets at a time."""
+    first = 1 if study.fit.initial == "observed" else 0
+    check = StructureCheck(variants, columns, first, windows_of(study.validation))
+    step = max(BLOCK_BYTES // max(size.bytes, 1), 1)
+    for block in panel.blocks(step):
+        check.add(block)
+    return check.warnings()

@@ -1,0 +1,84 @@
+"""Between the two stages of a pooled model: from the fits of all markets to the population they come from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.parameters import INITIAL, JUMP_PRICE
+from pipeline.models.population import Evidence, estimate_population, evidence_of
+from pipeline.models.priors import Belief, prior_of
+from pipeline.store.format.layout import STATISTIC_NAMES
+
+# More markets than this hardly change the population, and their covariances have to be in memory together.
+_LARGEST_SAMPLE = 512
+# A parameter that fewer markets know has no population to speak of.
+_FEWEST_MARKETS = 3
+
+
+def population_of_fits(
+    fits: Any, windows: Sequence[str], priors: Mapping[str, Belief]
+) -> dict[str, dict[str, Belief]]:
+    """Estimate the population of every window from the stored fits of a model.
+
+    Parameters
+    ----------
+    fits : xarray.Dataset
+        ``value``, ``stderr`` (market, window, param), ``correlation`` (market, window, param, param_) and
+        ``statistic`` (market, window, stat).
+    windows
+        Names along its axis window.
+    priors
+        Of the study: what went into these fits.
+
+    Returns
+    -------
+    dict
+        By window, then by parameter: mean and standard deviation over the markets. M and initial shares
+        belong to one market and are left out, as is what fewer than three markets know.
+    """
+    names = [str(name) for name in fits["param"].values]
+    count = fits.sizes["market"]
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _LARGEST_SAMPLE)).round().astype(int))
+    part = fits.isel(market=chosen)
+    return {
+        window: _window_population(part.isel(window=place).load(), names, priors)
+        for place, window in enumerate(windows)
+    }
+
+
+def _window_population(fits: Any, names: list[str], priors: Mapping[str, Belief]) -> dict[str, Belief]:
+    value, stderr = fits["value"].values, fits["stderr"].values
+    shared = np.array([name != JUMP_PRICE and not name.startswith(f"{INITIAL}.") for name in names])
+    known = np.isfinite(value) & np.isfinite(stderr)
+    kept = np.flatnonzero(shared & (known.sum(axis=0) >= _FEWEST_MARKETS))
+    if kept.size == 0:
+        return {}
+    chosen = [names[index] for index in kept]
+    prior = prior_of(chosen, priors)
+    factor = fits["statistic"].values[:, STATISTIC_NAMES.index("shrinkage")]
+    held = prior.spread * np.where(np.isfinite(factor), factor, 1.0)[:, np.newaxis]
+    evidence = _evidence(
+        value[:, kept], stderr[:, kept], fits["correlation"].values, kept, (prior.mean, held)
+    )
+    believed = np.isfinite(prior.spread)
+    seen = np.where(known[:, kept], value[:, kept], np.nan)
+    middle = np.where(believed, prior.mean, np.nanmean(seen, axis=0))
+    width = np.nanstd(seen, axis=0) + 1e-3 * np.maximum(np.abs(middle), 1e-3)
+    population = estimate_population(
+        evidence, middle, np.where(believed, prior.spread, width), prior_spread=prior.spread
+    )
+    pairs = zip(population.mean.tolist(), population.spread.tolist(), strict=True)
+    return dict(zip(chosen, pairs, strict=True))
+
+
+def _evidence(
+    value: NDArray[np.float64],
+    stderr: NDArray[np.float64],
+    correlation: NDArray[np.float64],
+    kept: NDArray[np.int64],
+    prior: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> Evidence:
+    covariance = correlation[:, kept[:, np.newaxis], kept] * stderr[:, :, np.newaxis] * stderr[:, np.newaxis]
+    return evidence_of(value, covariance, *prior)

@@ -1,0 +1,157 @@
+"""Forecasts of a calibrated model or a baseline after an origin, measured against what came."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.models.market_model import MarketModel, first_periods
+from pipeline.models.one_step import OneStep, modelled_shares
+from pipeline.models.predictive import Outlook, error_covariance, shift_shares
+from pipeline.panel.market import MarketArrays
+from pipeline.validation.baselines import predict, predict_shares
+from pipeline.validation.metrics import METRICS
+from pipeline.validation.scores import Yardstick, changes_scale, period_errors
+from pipeline.validation.windows import CARRIED, FUTURES
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+State = Literal["fitted", "observed"]
+Forecaster = Callable[[MarketArrays, int], Outlook | None]
+
+# Paths of the simulation that tells how errors grow from period to period.
+_PATHS = 256
+_SEED = 20230517
+
+
+def measure(forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: int) -> NDArray[np.float64]:
+    """Measure the forecasts of the ``n_ahead`` periods after the first ``n_train``, under every future.
+
+    Parameters
+    ----------
+    forecast : callable
+        ``(market, n_train) -> Outlook``: the data of all periods up to the last forecast, the efforts and
+        totals after ``n_train`` as the forecast may know them; None where it cannot be made.
+    market : MarketArrays
+    n_train, n_ahead : int
+        At least 1.
+
+    Returns
+    -------
+    (future, n_ahead, metric) array
+        Along `FUTURES` and `METRICS`; nan where there is no forecast.
+    """
+    market = first_periods(market, n_train + n_ahead)
+    yardstick = Yardstick(
+        changes_scale(market.share[:n_train], market.active[:n_train]),
+        predict_shares("last", market, n_train)[n_train:],
+    )
+    errors = np.full((len(FUTURES), n_ahead, len(METRICS)), np.nan)
+    for place, future in enumerate(FUTURES):
+        outlook = forecast(carry_forward(market, n_train) if future == CARRIED else market, n_train)
+        if outlook is not None:
+            ahead = slice(n_train, None)
+            errors[place] = period_errors(
+                _given_total(outlook, market, n_train, future),
+                market.share[ahead],
+                market.active[ahead],
+                market.total_sales[ahead],
+                yardstick,
+            )
+    return errors
+
+
+def _given_total(outlook: Outlook, market: MarketArrays, n_train: int, future: str) -> Outlook:
+    # Who knows the market's total need not forecast it.
+    return outlook if future == CARRIED else replace(outlook, total_sales=market.total_sales[n_train:])
+
+
+def carry_forward(market: MarketArrays, n_train: int) -> MarketArrays:
+    """Replace efforts and market totals after ``n_train`` by the last ones before.
+
+    A firm that enters later has no earlier efforts: it keeps those it enters with, as it keeps its share.
+    """
+    active, efforts = market.active, market.efforts.copy()
+    seen = active[:n_train]
+    last = n_train - 1 - np.argmax(seen[::-1], axis=0)
+    source = np.where(seen.any(axis=0), last, np.argmax(active, axis=0))
+    held = efforts[:, source, np.arange(active.shape[1])]
+    efforts[:, n_train:] = np.where(active[n_train:], held[:, None, :], np.nan)
+    total = market.total_sales.copy()
+    total[n_train:] = total[n_train - 1]
+    return replace(market, efforts=efforts, total_sales=total)
+
+
+def baseline_forecaster(name: str) -> Forecaster:
+    """Give the forecaster of a baseline."""
+    return lambda market, n_train: predict(name, market, n_train)
+
+
+def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: State) -> Forecaster:
+    """Give the forecaster of a calibrated model.
+
+    Parameters
+    ----------
+    model : MarketModel
+        Composed for the fitted periods.
+    theta : (P,) array
+        Its parameters.
+    initial : str
+        ``observed`` or ``estimated``, as fitted.
+    state : str
+        Where forecasts start. ``fitted``: at the modelled shares of the last fitted period; errors are those
+        of the modelled shares in the fitted periods. ``observed``: at its observed shares; errors are those
+        of forecasts one period ahead, and they add up as the model carries them on.
+    """
+
+    def forecast(market: MarketArrays, n_train: int) -> Outlook | None:
+        try:
+            if state == "fitted":
+                return _from_fitted(model, theta, initial, market, n_train)
+            return _from_observed(model, theta, market, n_train)
+        except (ValueError, ArithmeticError):
+            # An effort outside the domain of its curve, f negative, or shares beyond what can be resolved.
+            return None
+
+    return forecast
+
+
+def _from_fitted(
+    model: MarketModel, theta: Vector, initial: str, market: MarketArrays, n_train: int
+) -> Outlook | None:
+    share = modelled_shares(model, theta, market, initial)
+    if share is None:
+        return None
+    fitted = slice(model.data.first, n_train)
+    errors = _log_errors(market.share[fitted], share[fitted])
+    covariance = error_covariance(errors)
+    ahead = market.share.shape[0] - n_train
+    return Outlook(share[n_train:], np.tile(covariance, (ahead, 1, 1)), market.total_sales[n_train:])
+
+
+def _from_observed(model: MarketModel, theta: Vector, market: MarketArrays, n_train: int) -> Outlook:
+    step = OneStep(model, theta, market)
+    fitted = np.arange(1, n_train)
+    errors = _log_errors(market.share[fitted], step(market.share[fitted - 1], fitted))
+    one_step = error_covariance(errors)
+    ahead = np.arange(n_train, market.share.shape[0])
+    share = step.walk(n_train)
+    covariance = np.full((ahead.size, *one_step.shape), np.nan)
+    paths = np.tile(market.share[n_train - 1], (_PATHS, 1))
+    random = np.random.default_rng(_SEED)
+    for place, t in enumerate(ahead):
+        noise = random.multivariate_normal(np.zeros(len(one_step)), one_step, _PATHS, method="eigh")
+        paths = shift_shares(step(paths, np.full(_PATHS, t)), noise)
+        covariance[place] = error_covariance(_log_errors(paths, np.tile(share[place], (_PATHS, 1))))
+    return Outlook(share, covariance, market.total_sales[n_train:])
+
+
+def _log_errors(observed: Matrix, modelled: Matrix) -> Matrix:
+    """Errors of log shares, centred over the firms present: (T, N), nan where absent or without sales."""
+    known = (np.nan_to_num(observed) > 0.0) & (np.nan_to_num(modelled) > 0.0)
+    ratio = np.where(known, observed, 1.0) / np.where(known, modelled, 1.0)
+    error = np.log(ratio)
+    error -= error.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    return np.where(known, error, np.nan)

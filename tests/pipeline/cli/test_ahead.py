@@ -1,0 +1,115 @@
+"""The commands that look ahead: arguments in, tables out, refusals with a sentence."""
+
+import importlib
+import json
+import sys
+
+import pytest
+from places import SUPPORT
+
+from pipeline.cli.ahead import parse_bounds, parse_margins, parse_target
+from pipeline.cli.app import main
+from pipeline.errors import ExitCode, PlanError
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    sys.path.insert(0, str(SUPPORT))
+    try:
+        shops = importlib.import_module("shops")
+    finally:
+        sys.path.remove(str(SUPPORT))
+    folder = tmp_path_factory.mktemp("shops")
+    shops.run_shops(folder)
+    return folder / "store"
+
+
+def beed(capsys, *arguments):
+    with pytest.raises(SystemExit) as leaving:
+        main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return int(leaving.value.code or 0), out, err
+
+
+def test_forecast(store, tmp_path, capsys):
+    path = tmp_path / "s.yaml"
+    path.write_text("scenario: more\nhorizon: 3\nfirms: {A: {discount: {budget: 1.0e+6}}}\n")
+    code, out, _ = beed(capsys, "forecast", store, "--scenario", path, "--set", "uncertainty.draws=5")
+    assert code == 0
+    assert "Stored:" in out
+    assert "forecast more-" in out
+    options = ("--set", "uncertainty.draws=5", "--format", "json")
+    code, out, _ = beed(capsys, "forecast", store, "--scenario", path, *options)
+    assert len(rows := json.loads(out)) == 2 * 3 * 4
+    assert {"market", "time", "firm", "share", "share_0.5", "sales_0.95"} <= set(rows[0])
+
+
+def test_plan(store, capsys):
+    arguments = (
+        "plan",
+        store,
+        "--firm",
+        "A",
+        "--market",
+        1,
+        "--target",
+        "share=20% by=+4",
+        "--set",
+        "draws=5",
+    )
+    code, out, _ = beed(capsys, *arguments)
+    assert code == 0
+    assert "reached, on the cheapest path" in out
+    code, out, _ = beed(capsys, *arguments, "--path", "linear", "--format", "json")
+    rows = json.loads(out)
+    assert rows[-1]["share"] == pytest.approx(0.2, abs=1e-8)
+    code, out, _ = beed(capsys, *arguments[:-4], "--target", "share=0.99 by=+2", "--set", "draws=0")
+    assert code == 0
+    assert "not reachable: the nearest share is" in out
+    assert "upper bound" in out
+
+
+def test_game(store, capsys):
+    options = (
+        "--market",
+        1,
+        "--model",
+        "investment-*",
+        "--margin",
+        0.5,
+        "--set",
+        "starts=1",
+        "--set",
+        "rounds=3",
+    )
+    code, out, _ = beed(
+        capsys, "game", store, *options, "--bound", "discount=0:5e6", "--bound", "place=0:5e6"
+    )
+    assert code == 0
+    assert "best response of each firm" in out
+
+
+def test_refusals_say_what_to_do(store, capsys):
+    for arguments, words in (
+        (("plan", store, "--firm", "A", "--target", "share=0.2"), "say which one with --market: 1, 2"),
+        (("plan", store, "--firm", "Q", "--market", 1), "no firm Q in its last period; it has A, B, C, D"),
+        (("plan", store, "--market", 1), "firm"),
+        (("plan", store, "--firm", "A", "--market", 1, "--target", "price=3"), "--target"),
+        (("plan", store, "--firm", "A", "--market", 1, "--set", "target=2"), "number < 1"),
+        (("game", store, "--market", 1, "--margin", "lots"), "--margin"),
+    ):
+        code, _, err = beed(capsys, *arguments)
+        assert code == ExitCode.REFUSED, err
+        assert words in err
+
+
+def test_targets_bounds_and_margins_are_read():
+    assert parse_target("share=0.20 by=2027-06") == {"target": 0.2, "by": "2027-06"}
+    assert parse_target("by=+3,share=5%") == {"by": "+3", "target": 0.05}
+    assert parse_target(None) == {}
+    assert parse_bounds(["a=0:0.5", "b=:2"]) == {"a": [0.0, 0.5], "b": [None, 2.0]}
+    assert parse_margins(["0.3"]) == 0.3
+    assert parse_margins(["A=0.3", "B=C=0.2"]) == {"A": 0.3, "B=C": 0.2}
+    for wrong in (["x"], ["x=1"], ["x=a:b"]):
+        with pytest.raises(PlanError):
+            parse_bounds(wrong)

@@ -1,0 +1,199 @@
+"""Engines give the same answers, survive dying workers, and stop when told."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import cloudpickle
+import numpy as np
+import pytest
+
+from pipeline.config.sections.cluster import ClusterSection
+from pipeline.errors import ClusterError
+from pipeline.executors.engines import ENGINES, Hooks, execute
+
+# Workers cannot import a test module: its functions travel by value.
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+
+SERIAL = ClusterSection(kind="serial")
+
+
+def local(workers: int = 2) -> ClusterSection:
+    return ClusterSection(kind="local", workers=workers)
+
+
+def run(jobs, work, settings, **hooks):
+    outcomes = []
+    finished = execute(jobs, work, settings, Hooks(on_outcome=outcomes.append, **hooks))
+    return finished, outcomes
+
+
+def draw(job):
+    """Random numbers and linear algebra: bits that would show a different seed or thread count."""
+    random = np.random.default_rng([7, job])
+    a = random.standard_normal((60, 20))
+    return np.linalg.lstsq(a, random.standard_normal(60))[0]
+
+
+def test_serial_does_jobs_in_order_and_reports_failures():
+    def work(job):
+        if job == 1:
+            raise ValueError("job one")
+        return job * 10
+
+    finished, outcomes = run(range(3), work, SERIAL)
+    assert finished
+    assert [outcome.result for outcome in outcomes] == [0, None, 20]
+    assert [outcome.ok for outcome in outcomes] == [True, False, True]
+    assert isinstance(outcomes[1].error, ValueError)
+
+
+def test_serial_draws_jobs_lazily_and_stops():
+    stop = threading.Event()
+    drawn = []
+
+    def jobs():
+        for job in range(10):
+            drawn.append(job)
+            yield job
+
+    def work(job):
+        if job == 2:
+            stop.set()
+        return job
+
+    finished, outcomes = run(jobs(), work, SERIAL, stop=stop)
+    assert not finished
+    assert [outcome.result for outcome in outcomes] == [0, 1, 2]
+    assert len(drawn) <= 4
+
+
+def test_unknown_engine_is_a_sentence():
+    with pytest.raises(ClusterError, match=r"kind 'mesos' is unknown; expected one of serial, local"):
+        run([], draw, SimpleNamespace(kind="mesos"))
+
+
+def test_every_engine_can_be_imported_and_runs():
+    import importlib
+
+    for module in ENGINES.values():
+        assert callable(importlib.import_module(module).run)
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("workers", [1, 2])
+def test_local_gives_the_bits_of_serial(workers):
+    _, expected = run(range(12), draw, SERIAL)
+    finished, got = run(range(12), draw, local(workers))
+    assert finished
+    by_job = {outcome.job: outcome.result for outcome in got}
+    assert sorted(by_job) == list(range(12))
+    for outcome in expected:
+        np.testing.assert_array_equal(by_job[outcome.job], outcome.result, strict=True)
+
+
+@pytest.mark.cluster
+def test_poison_is_marked_crashed_and_innocents_are_not():
+    def work(job):
+        if job == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.05)
+        return job
+
+    finished, outcomes = run(range(12), work, local())
+    assert finished
+    assert sorted(outcome.job for outcome in outcomes) == list(range(12))
+    assert [outcome.job for outcome in outcomes if outcome.crashed] == [3]
+    assert all(outcome.result == outcome.job for outcome in outcomes if outcome.ok)
+
+
+@pytest.mark.cluster
+def test_killed_worker_costs_nothing_but_time(tmp_path: Path):
+    def work(job):
+        (tmp_path / f"{os.getpid()}").touch()
+        time.sleep(0.2)
+        return job
+
+    killed = []
+
+    def on_tick(threads):
+        pids = [int(path.name) for path in tmp_path.iterdir()]
+        if pids and not killed:
+            killed.append(pids[0])
+            os.kill(pids[0], signal.SIGKILL)
+
+    finished, outcomes = run(range(20), work, local(), on_tick=on_tick)
+    assert killed
+    assert finished
+    assert sorted(outcome.result for outcome in outcomes) == list(range(20))
+
+
+@pytest.mark.cluster
+def test_stop_keeps_what_is_finished_and_leaves_at_once():
+    stop = threading.Event()
+    drawn, outcomes = [], []
+
+    def jobs():
+        for job in range(1000):
+            drawn.append(job)
+            yield job
+
+    def work(job):
+        time.sleep(0.2)
+        return job
+
+    def on_outcome(outcome):
+        outcomes.append(outcome)
+        if len(outcomes) == 4:
+            stop.set()
+            stopped.append(time.monotonic())
+
+    stopped = []
+    assert not execute(jobs(), work, local(), Hooks(on_outcome=on_outcome, stop=stop))
+    assert time.monotonic() - stopped[0] < 6
+    assert len(drawn) < 20
+    assert sorted(outcome.job for outcome in outcomes) == drawn  # everything in flight was waited for
+
+
+@pytest.mark.cluster
+def test_exceptions_of_jobs_come_back_as_outcomes():
+    def work(job):
+        raise TimeoutError(f"job {job}")
+
+    finished, outcomes = run([5], work, local(1))
+    assert finished
+    assert isinstance(outcomes[0].error, TimeoutError)
+    assert str(outcomes[0].error) == "job 5"
+
+
+@pytest.mark.cluster
+def test_workers_are_warmed_and_ignore_interrupts_and_use_one_blas_thread():
+    def work(job):
+        import signal as signals
+
+        from threadpoolctl import threadpool_info
+
+        ignored = signals.getsignal(signals.SIGINT) is signals.SIG_IGN
+        return ignored, [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    _, outcomes = run([1], work, local(1))
+    ignored, threads = outcomes[0].result
+    assert ignored
+    assert set(threads) == {1}
+
+
+@pytest.mark.cluster
+def test_worker_that_cannot_be_warmed_is_a_sentence():
+    with pytest.raises(ClusterError, match="same version of beed"):
+        run([1], draw, local(1), warm="no_such_module:warm")
+
+
+def test_no_scheduler_is_a_sentence(monkeypatch):
+    monkeypatch.setattr("pipeline.executors.address.TIMEOUT", 1.0)
+    settings = ClusterSection(kind="address", address="tcp://127.0.0.1:9")
+    with pytest.raises(ClusterError, match=r"No dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        run([1], draw, settings)

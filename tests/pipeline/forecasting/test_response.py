@@ -1,0 +1,144 @@
+"""f ahead of models with further terms is f as it was calibrated, over past and future together."""
+
+import importlib
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from places import SUPPORT
+
+from pipeline.config.sections.game import GameSettings
+from pipeline.config.sections.planning import PlanSettings
+from pipeline.errors import QueryError
+from pipeline.forecasting.market import future_market
+from pipeline.forecasting.response import ResponseAhead
+from pipeline.games.best_response import best_response
+from pipeline.games.game import lay_table
+from pipeline.panel.market import market_arrays
+from pipeline.planning.budget import steady_market
+from pipeline.planning.flight import flight_plan
+from pipeline.results.stored_fit import rebuild_model
+
+RESPONSES = """\
+  response:
+    - {name: plain, link: exp, discount: linear, place: linear}
+    - {name: own, link: exp, discount: linear, place: linear, own: discount}
+    - {name: all, link: exp, discount: linear, place: linear, own: [discount, discount.lag1], cross: place,
+       lag: {discount: 2}}
+  carry_over: none
+"""
+PRIORS = """\
+fit:
+  starts: 1
+  priors: {discount.own: [0, 1], discount.lag1: [0, 1], discount.lag2: [0, 1], discount.lag1.own: [0, 1],
+    place.cross: [0, 1]}
+"""
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory):
+    sys.path.insert(0, str(SUPPORT))
+    module = importlib.import_module("shops")
+    text = module.STUDY
+    start = text.index("  response: {name: mixed, discount: linear, place: michaelis_menten}\n  firm")
+    text = text[:start] + RESPONSES + "  firm_effects: none\n" + PRIORS + text[text.index("cluster:") :]
+    return module.run_shops(tmp_path_factory.mktemp("shops"), text.replace("markets: 2", "markets: 1"))
+
+
+@pytest.mark.parametrize("gone", [None, 1])
+def test_f_ahead_is_that_of_the_calibrated_model(shops, gone):
+    panel = shops.panel()
+    arrays = market_arrays(panel, 1)
+    if gone is not None:  # a firm leaves before the last periods; what it did counts no more
+        arrays.active[40:, gone] = False
+        arrays.efforts[:, 40:, gone] = np.nan
+    efforts = tuple(map(str, panel["effort"].to_numpy()))
+    market = future_market(shops, 1, "investment-all", 6)
+    rng = np.random.default_rng(3)
+    ahead = rng.uniform(0.0, 0.1, (2, 6, 4))
+    problem = rebuild_model(shops, "investment-all", arrays, efforts)
+    theta = market.theta + np.where(problem.vary, rng.normal(size=market.theta.size), 0.0)
+    present = arrays.active[-1]
+    if gone is not None:
+        from pipeline.config.terms import response_terms
+        from pipeline.models.terms import terms_among
+
+        market = replace(
+            market,
+            firms=arrays.firms[present],
+            history=np.where(arrays.active, arrays.efforts, 0.0)[..., present],
+            active=arrays.active[:, present],
+            share=market.share[present] / market.share[present].sum(),
+            terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
+        )
+    whole = replace(
+        arrays,
+        times=np.arange(66),
+        share=np.vstack([arrays.share, np.tile(arrays.share[-1:], (6, 1))]),
+        total_sales=np.ones(66),
+        duration=np.ones(66),
+        efforts=np.concatenate([arrays.efforts, np.where(present, ahead, np.nan)], axis=1),
+        active=np.vstack([arrays.active, np.tile(present, (6, 1))]),
+    )
+    inputs = problem.prepared(whole)
+    expected = problem.response.evaluate(
+        theta, np.where(whole.active, inputs.efforts, 0.0), whole.duration, whole.active
+    )[-6:, present]
+    np.testing.assert_allclose(
+        ResponseAhead(market, theta).evaluate(ahead[..., present]), expected, rtol=1e-12
+    )
+
+
+def test_the_slope_counts_a_firms_own_coefficient(shops):
+    market = future_market(shops, 1, "investment-own", 3)
+    rng = np.random.default_rng(4)
+    theta = market.theta + np.concatenate([rng.normal(size=market.theta.size - 2), [0, 0]])
+    ahead, efforts = ResponseAhead(market, theta), rng.uniform(0.01, 0.1, (2, 3, 4))
+    slope = ahead.slope(efforts)[1]
+    assert slope.shape == efforts.shape
+    for effort in range(2):
+        for firm in range(4):
+            moved = efforts.copy()
+            moved[effort, :, firm] += 1e-6
+            lower = efforts.copy()
+            lower[effort, :, firm] -= 1e-6
+            difference = (ahead.evaluate(moved) - ahead.evaluate(lower))[:, firm] / 2e-6
+            np.testing.assert_allclose(slope[effort, :, firm], difference, rtol=1e-6)
+
+
+def test_plans_leave_out_models_whose_efforts_act_on_others(shops):
+    settings = PlanSettings(firm="A", by="+4", draws=0)
+    assert flight_plan(shops, settings).model in (
+        "investment-plain",
+        "investment-own",
+        "proportional-own",
+        "proportional-plain",
+    )
+    with pytest.raises(QueryError, match="without lag and cross"):
+        flight_plan(shops, settings.model_copy(update={"model": "*-all"}))
+
+
+def test_games_are_played_with_terms_too(shops):
+    """The best response is one: nothing near it pays more."""
+    settings = GameSettings(model="investment-all", players=["A"], starts=1, rounds=3)
+    market = future_market(shops, 1, "investment-all", 1)
+    table, low, high, present = lay_table(market, settings, np.array([5e7]))
+    assert not table.has_gradient, "what it does acts on rivals"
+    answer = best_response(table, present, 0, low, high)
+    assert answer.payoff >= table.outcome(present).payoff[0]
+    for step in np.eye(len(low)) * (high - low)[:, None] * 0.02:
+        for sign in (-1, 1):
+            near = present.copy()
+            near[:, 0] = np.clip(answer.strategy + sign * step, low, high)
+            assert table.outcome(near).payoff[0] <= answer.payoff * (1 + 1e-9) + 1e-6
+
+
+def test_lags_are_the_present_in_the_long_run(shops):
+    market = steady_market(future_market(shops, 1, "investment-all", 1))
+    twice = replace(market, history=market.history * 2.0)
+    efforts = np.full((2, 1, 4), 0.05)
+    np.testing.assert_array_equal(
+        ResponseAhead(market, market.theta).evaluate(efforts),
+        ResponseAhead(twice, market.theta).evaluate(efforts),
+    )

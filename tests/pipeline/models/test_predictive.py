@@ -1,0 +1,87 @@
+"""Logistic-normal forecasts against scikit-learn, scipy and closed forms."""
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal, norm
+from sklearn.covariance import OAS
+
+from kernels.numeric.simplex import helmert_basis, ilr
+from pipeline.models.predictive import Outlook, crps, draw_shares, error_covariance, log_score
+
+
+def centred(rng, shape):
+    errors = rng.normal(size=shape) * np.linspace(0.5, 2.0, shape[1])
+    return errors - errors.mean(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("shape", [(30, 4), (6, 9), (200, 3)])
+def test_shrinkage_is_that_of_scikit_learn(shape):
+    errors = centred(np.random.default_rng(0), shape)
+    basis = helmert_basis(shape[1])
+    expected = OAS(assume_centered=True).fit(errors @ basis.T).covariance_
+    np.testing.assert_allclose(basis @ error_covariance(errors) @ basis.T, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_a_firm_never_seen_varies_as_the_others_do():
+    errors = centred(np.random.default_rng(1), (40, 3))
+    with_new = np.column_stack([errors, np.full(40, np.nan)])
+    covariance = error_covariance(with_new)
+    assert covariance[3, 3] == pytest.approx(np.diag(covariance)[:3].mean(), rel=1e-6)
+    assert np.linalg.eigvalsh(covariance).min() > 0.0
+
+
+def outlook(share, covariance):
+    share = np.atleast_2d(share)
+    return Outlook(share, np.tile(covariance, (len(share), 1, 1)), np.ones(len(share)))
+
+
+def test_log_score_is_the_gaussian_density_of_log_ratios():
+    rng = np.random.default_rng(2)
+    expected, observed = rng.dirichlet(np.ones(4), 2)
+    covariance = error_covariance(centred(rng, (50, 4)))
+    basis = helmert_basis(4)
+    density = multivariate_normal(ilr(expected), basis @ covariance @ basis.T).logpdf(ilr(observed))
+    active = np.ones((1, 4), bool)
+    assert log_score(outlook(expected, covariance), observed[None], active)[0] == pytest.approx(-density)
+
+
+def test_log_score_does_not_exist_without_sales():
+    active = np.ones((1, 3), bool)
+    assert np.isnan(log_score(outlook([0.2, 0.3, 0.5], np.eye(3)), np.array([[0.0, 0.5, 0.5]]), active)[0])
+
+
+def test_crps_of_nearly_gaussian_shares_is_the_closed_form():
+    spread = 0.01
+    forecast = outlook([0.5, 0.5], spread**2 * np.eye(2))
+    observed = np.array([[0.503, 0.497]])
+    # d share = share (1 - share) d log-ratio, which has the variance of two firms.
+    sigma = 0.25 * spread * np.sqrt(2.0)
+    z = 0.003 / sigma
+    expected = sigma * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi))
+    found = crps(forecast, observed, np.ones((1, 2), bool))
+    np.testing.assert_allclose(found, expected, rtol=0.05)
+
+
+def test_crps_of_a_certain_forecast_is_the_absolute_error():
+    forecast = outlook([0.5, 0.3, 0.2], np.zeros((3, 3)))
+    found = crps(forecast, np.array([[0.4, 0.4, 0.2]]), np.ones((1, 3), bool))
+    np.testing.assert_allclose(found, [[0.1, 0.1, 0.0]], atol=1e-12)
+
+
+def test_draws_repeat_and_have_the_covariance():
+    covariance = np.array([[0.04, 0.01, 0.0], [0.01, 0.02, 0.0], [0.0, 0.0, 0.01]])
+    active = np.ones((1, 3), bool)
+    draws = draw_shares(outlook([0.5, 0.3, 0.2], covariance), active, 20_000)
+    np.testing.assert_array_equal(draws, draw_shares(outlook([0.5, 0.3, 0.2], covariance), active, 20_000))
+    basis = helmert_basis(3)
+    np.testing.assert_allclose(np.cov(ilr(draws[:, 0]).T), basis @ covariance @ basis.T, atol=1.5e-3)
+
+
+def test_absent_firms_have_no_forecast_and_disturb_no_other():
+    share = np.array([0.6, 0.4, np.nan])
+    active = np.array([[True, True, False]])
+    draws = draw_shares(outlook(share, np.eye(3) * 0.01), active)
+    assert np.isnan(draws[..., 2]).all()
+    np.testing.assert_allclose(draws[..., :2].sum(axis=-1), 1.0)
+    observed = np.array([[0.6, 0.4, np.nan]])
+    assert np.isfinite(log_score(outlook(share, np.eye(3) * 0.01), observed, active)[0])

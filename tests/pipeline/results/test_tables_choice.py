@@ -1,0 +1,134 @@
+"""Choice of model, regimes and comparisons as tables, from a real sweep and from one of known content."""
+
+import numpy as np
+import pytest
+from places import STUDIES
+
+from pipeline import open_store
+from pipeline.config.load import load_study
+from pipeline.results.tables.choice import POOLED, akaike, pooled_choice, regime_counts, regimes, stacking
+from pipeline.results.tables.validation import compare, read_losses
+from pipeline.sweep.coordinator import run_study
+
+STUDY = (STUDIES / "two_forms.yaml").read_text()
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("choice")
+    (folder / "study.yaml").write_text(STUDY)
+    report = run_study(load_study(folder / "study.yaml"))
+    return open_store(report.store)
+
+
+def test_every_window_future_and_step_is_measured(swept):
+    validation = swept.validation()
+    assert validation.window.values.tolist() == ["all", "holdout", "rolling-1", "rolling-2", "rolling-3"]
+    assert validation.future.values.tolist() == ["given", "carried"]
+    assert validation.step.values.tolist() == list(range(1, 9))
+    error = validation.error.sel(metric="rmse")
+    assert error.sel(window="all").isnull().all()
+    assert error.isel(window=slice(1, None)).notnull().all()
+    steps = validation.step_error.sel(metric="rmse", model="last", future="given").notnull().sum("step")
+    np.testing.assert_array_equal(steps.isel(market=0), [0, 8, 3, 2, 1])
+    pooled = np.sqrt((validation.step_error.sel(metric="rmse") ** 2).mean("step"))
+    np.testing.assert_allclose(pooled, error)
+
+
+def test_the_true_form_wins_by_more_than_chance(swept):
+    for kind in ("holdout", "rolling"):
+        table = compare(read_losses(swept.tables, kind, "given", "rmse"))
+        best = dict(zip(table.columns, next(table.rows()), strict=True))
+        assert best["model"] == "investment-linear"
+        assert best["wins"] >= 5
+        assert best["high"] < 0.0
+        assert best["p"] < 0.01
+
+
+def test_given_efforts_are_worth_something(swept):
+    error = (
+        swept.validation()
+        .error.sel(model="investment-linear", metric="rmse", window="holdout")
+        .mean("market")
+    )
+    assert error.sel(future="given") < error.sel(future="carried")
+
+
+def test_weights_favour_the_truth(swept):
+    table = akaike(swept.tables)
+    pooled = table.take(table["market"] == POOLED)
+    assert pooled["markets"].tolist() == [6, 6]
+    assert dict(zip(pooled["model"], pooled["weight_aicc"], strict=True))["investment-linear"] > 0.99
+    single = table.take(table["market"] != POOLED)
+    assert single["weight_aic"].sum() == pytest.approx(6.0)
+    assert pooled["aic"][0] == pytest.approx(single["aic"][single["model"] == pooled["model"][0]].sum())
+    weights = stacking(swept.tables)
+    everywhere = weights.take(weights["market"] == POOLED)
+    assert everywhere["weight"].sum() == pytest.approx(1.0)
+    assert everywhere["model"][np.argmax(everywhere["weight"])] == "investment-linear"
+    assert set(everywhere["window"]) == {"rolling"}
+    assert set(everywhere["periods"]) == {6 * (3 + 2 + 1)}
+    assert pooled_choice(swept.tables)["model"].tolist()[0] == "investment-linear"
+
+
+def test_half_life_is_that_of_the_truth(swept):
+    table = regimes(swept.tables)
+    own = table.take(table["model"] == "investment-linear")
+    fits = swept.fits("investment-linear")
+    jump_price = fits.value.sel(window="all", param="jump_price").values
+    # Firms invest a fifth of sales: X_ref Σ f / M is near 3 x 0.2 x 1000 x (0.6 + 0.5 x 0.4) / 200.
+    expected = np.log(2) / (3 * 0.2 * 1000 * 0.8 / jump_price)
+    np.testing.assert_allclose(own["half_life"], expected, rtol=0.3)
+    assert np.isinf(table["half_life"][table["model"] == "proportional-linear"]).all()
+    np.testing.assert_allclose(own["half_life"], np.log(2) / own["adjustment_rate"])
+
+
+def test_the_interval_of_gamma_is_the_one_for_correlated_errors(tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY)
+    overrides = ("models.form=scaled", "simulate.markets=2")
+    store = open_store(run_study(load_study(tmp_path / "study.yaml", overrides)).store)
+    found = regimes(store.tables)
+    intervals = store.fits("scaled-linear").interval.sel(
+        window="all", param="returns_to_scale", interval_method="autoregressive", level=0.95
+    )
+    np.testing.assert_array_equal(found["low"], intervals.sel(side="lower").values)
+    np.testing.assert_array_equal(found["high"], intervals.sel(side="upper").values)
+
+
+def test_sql_sees_the_tables(swept):
+    for name in ("horizons", "comparison", "akaike", "stacking", "regimes"):
+        assert len(swept.sql(f"select * from {name}")) > 0
+    wins = swept.sql("select sum(wins) as n from comparison where future = 'given' and metric = 'rmse'")
+    assert wins["n"].tolist() == [12.0]
+
+
+def test_the_summary_says_it_all(swept, capsys):
+    from pipeline.reporting.console.tables import make_console, show_summary
+
+    show_summary(make_console(), swept.summary())
+    shown = capsys.readouterr().out
+    for text in (
+        "Who wins, holdout, efforts given: rmse against",
+        "Who wins, rolling, efforts carried",
+        "Choice of model by fit and by forecast density",
+        "Returns to scale γ and half-life of adjustments",
+        "Rmse by periods ahead of rolling origins (efforts given)",
+    ):
+        assert text in shown
+
+
+def test_the_interval_of_gamma_is_read_as_a_regime(filled):
+    """In the made-up sweep γ is the market's number and a half, with a standard error of 0.1."""
+    tables = open_store(filled.path).tables
+    table = regimes(tables)
+    scaled = table.take(table["model"] == "scaled-hill")
+    assert scaled["market"].tolist() == [2, 5, 12, 14, 18, 21]
+    assert set(scaled["regime"]) == {"lock-in"}
+    assert scaled["low"][0] == pytest.approx(2.5 - 1.96 * 0.1, abs=1e-3)
+    counts = dict(zip(*(regime_counts(tables)[name] for name in ("model", "lock-in")), strict=True))
+    assert counts == {"investment-mnl": 0, "scaled-hill": 6}
+
+
+def test_without_forecasts_there_is_nothing_to_compare(tiny):
+    tables = open_store(tiny.path).tables
+    assert len(tables.derived["comparison"]()) == len(stacking(tables)) == len(pooled_choice(tables)) == 0

@@ -1,0 +1,105 @@
+"""Stores on S3, against a local server that enforces conditional writes."""
+
+import pickle
+
+import numpy as np
+import pytest
+import zarr
+
+from pipeline.errors import StoreNotFoundError
+from pipeline.store.store import Store, write_chunk
+
+MODEL = "investment-mnl"
+
+
+def commit(tiny, model, markets):
+    fork = write_chunk(tiny.sweep.fork(), model, markets, tiny.arrays(model, markets))
+    return tiny.sweep.merge_and_commit([fork])
+
+
+def fits(tiny, model=MODEL):
+    return zarr.open_group(
+        tiny.store.session().store, path=f"sweeps/{tiny.sweep.name}/fits/{model}", mode="r"
+    )
+
+
+@pytest.fixture
+def bucket(monkeypatch, tmp_path):
+    """A local S3 server with a bucket, as the environment describes it."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "secret-of-the-test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": url,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="results")
+    yield f"s3://results/{tmp_path.name}/store"
+    server.stop()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_store_on_s3(bucket, make_tiny):
+    tiny = make_tiny(bucket)
+    other = Store.open(bucket).sweep(tiny.sweep.name)
+    assert b"secret-of-the-test" not in pickle.dumps(tiny.sweep.fork())
+    early = write_chunk(other.fork(), MODEL, slice(0, 3), tiny.arrays(MODEL, slice(0, 3)))
+    commit(tiny, MODEL, slice(3, 6))
+    other.merge_and_commit([early])
+    tiny.fill()
+    tiny.sweep.compact()
+    tiny.sweep.set_state("done")
+    from pipeline import open_store
+
+    assert open_store(bucket).fits(MODEL).value.sel(market=5, window="all", param="discount").item() == 5.0
+    with pytest.raises(StoreNotFoundError):
+        Store.open("s3://results/elsewhere")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_coordinators_on_s3_that_did_the_same_task_agree(bucket, make_tiny, monkeypatch):
+    """There is no lock on S3: the second commit finds the chunk written since its session was opened."""
+    tiny = make_tiny(bucket)
+    other = Store.open(bucket).sweep(tiny.sweep.name)
+    chunk = slice(0, 3)
+    late = write_chunk(other.fork(), MODEL, chunk, tiny.arrays(MODEL, chunk))
+    check = other._check_current
+
+    def overtaken(session, fork):
+        check(session, fork)
+        commit(tiny, MODEL, chunk)
+
+    monkeypatch.setattr(other, "_check_current", overtaken)
+    assert other.merge_and_commit([late])
+    assert other.pending(MODEL) == (slice(3, 6), slice(6, 7))
+    np.testing.assert_array_equal(fits(tiny)["value"][:3, 0, 0], [2.0, 5.0, 8.0])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_vintages_on_s3(bucket, tmp_path, monkeypatch):
+    """Nobody can be locked out of an object store; who publishes second finds it done."""
+    import growing
+    import slow_market
+
+    from pipeline import open_store
+    from pipeline.config.load import load_study
+    from pipeline.panel.dates import LogicalDate
+    from pipeline.vintages.recalibrate import recalibrate_study
+
+    path = growing.write(tmp_path, growing.rows(6, markets=(1, 2)))
+    study = load_study(path, [f"store={bucket}"])
+    dates = [LogicalDate.parse(growing.week(number)) for number in (4, 5)]
+    for date in dates:
+        assert recalibrate_study(study, date, methods=slow_market.METHODS).outcome == "published"
+    assert open_store(bucket, date=dates[0].key).panel()["time"].size == 5
+    monkeypatch.setattr("pipeline.vintages.recalibrate._published", lambda *given: None)
+    assert recalibrate_study(study, dates[1], methods=slow_market.METHODS).outcome == "done"

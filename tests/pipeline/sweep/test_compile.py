@@ -1,0 +1,60 @@
+"""One tiny calibration loads every kernel: nothing is left to compile when work begins."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from kernels.numeric.jit import jit_enabled
+from pipeline.config.sections.fit import FitSection
+from pipeline.config.sections.types import FrozenMapping
+from pipeline.config.variants import ResponseChoice, Variant
+from pipeline.fitting.calibrate import calibrate_market
+from pipeline.panel.market import MarketArrays
+from pipeline.sweep.compile import warm_up
+
+
+def signatures():
+    """Count the compiled versions of every kernel."""
+    return {
+        f"{name}.{key}": len(value.signatures)
+        for name, module in list(sys.modules.items())
+        if name.startswith("kernels.")
+        for key, value in vars(module).items()
+        if hasattr(value, "signatures") and hasattr(value, "py_func")
+    }
+
+
+@pytest.mark.skipif(not jit_enabled(), reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
+@pytest.mark.parametrize(
+    ("form", "link", "effects"),
+    [("scaled", "identity", "none"), ("investment", "exp", "free"), ("proportional", "identity", "zero-sum")],
+)
+def test_nothing_is_compiled_after_warming_up(form, link, effects):
+    warm_up()
+    before = signatures()
+    assert sum(before.values()) > 0
+    random = np.random.default_rng(1)
+    market = MarketArrays(
+        market=1,
+        firms=np.arange(4),
+        times=np.arange(30),
+        share=random.dirichlet(np.full(4, 20.0), 30),
+        total_sales=np.ones(30),
+        duration=np.ones(30),
+        efforts=random.uniform(0.5, 1.0, (2, 30, 4)),
+        active=np.ones((30, 4), dtype=np.bool_),
+    )
+    curves = FrozenMapping({"u": "hill", "v": "linear"})
+    variant = Variant(
+        name="other",
+        form=form,
+        response=ResponseChoice("mixed", "mixed", link, curves),
+        firm_effects=effects,
+        carry_over=FrozenMapping({"u": "geometric", "v": "none"}),
+    )
+    record = calibrate_market(
+        variant, market, ("u", "v"), FitSection(starts=2, max_evaluations=20), np.random.SeedSequence(0)
+    )
+    assert record.status.usable
+    assert signatures() == before

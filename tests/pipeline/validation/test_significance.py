@@ -1,0 +1,63 @@
+"""Tests of equal accuracy: by hand, against statsmodels, and of the right size."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy.stats import t as student
+
+from pipeline.validation.significance import diebold_mariano, paired_bootstrap
+
+
+def test_one_period_ahead_is_the_t_test():
+    difference = np.array([0.1, 0.3, -0.1, 0.2, 0.4])
+    expected = difference.mean() / (difference.std(ddof=1) / np.sqrt(5))
+    found = diebold_mariano(difference)
+    assert found.statistic == pytest.approx(expected)
+    assert found.p == pytest.approx(2 * student.sf(expected, 4))
+
+
+@pytest.mark.parametrize("horizon", [2, 4])
+def test_overlap_is_that_of_statsmodels_with_the_small_sample_factor(horizon):
+    rng = np.random.default_rng(horizon)
+    noise = rng.normal(size=60 + horizon)
+    difference = 0.2 + np.convolve(noise, np.ones(horizon), "valid")[:60]
+    uniform = sm.OLS(difference, np.ones(60)).fit(
+        cov_type="HAC", cov_kwds={"maxlags": horizon - 1, "kernel": "uniform"}
+    )
+    factor = np.sqrt((61 - 2 * horizon + horizon * (horizon - 1) / 60) / 60)
+    assert diebold_mariano(difference, horizon).statistic == pytest.approx(uniform.tvalues[0] * factor)
+
+
+def test_the_test_rejects_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    rejected = sum(diebold_mariano(rng.normal(size=12)).p < 0.05 for _ in range(2000))
+    # Binomial with 2000 trials: 5 % give or take four standard errors.
+    assert abs(rejected / 2000 - 0.05) < 0.02
+
+
+def test_the_test_finds_what_is_there():
+    rng = np.random.default_rng(1)
+    assert diebold_mariano(rng.normal(-1.0, 0.5, 20)).p < 0.001
+
+
+def test_nothing_to_compare():
+    assert diebold_mariano(np.zeros(10)).p == 1.0
+    assert np.isnan(diebold_mariano(np.array([0.1, np.nan])).p)
+    assert np.isnan(diebold_mariano(np.full(3, np.nan)).mean)
+
+
+def test_bootstrap_interval_is_that_of_the_mean():
+    rng = np.random.default_rng(2)
+    difference = rng.normal(0.3, 1.0, 200)
+    found = paired_bootstrap(difference)
+    half = 1.96 * difference.std() / np.sqrt(200)
+    assert found.low == pytest.approx(difference.mean() - half, abs=0.02)
+    assert found.high == pytest.approx(difference.mean() + half, abs=0.02)
+    assert found == paired_bootstrap(difference)
+    assert found.p < 0.001
+    assert paired_bootstrap(difference - difference.mean()).p > 0.9
+
+
+def test_bootstrap_leaves_out_missing_markets_and_needs_two():
+    assert paired_bootstrap(np.array([0.1, np.nan, 0.3])).mean == pytest.approx(0.2)
+    assert np.isnan(paired_bootstrap(np.array([0.1, np.nan])).p)
