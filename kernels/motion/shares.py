@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from kernels.motion.bernoulli import MAX_STEPS
 from kernels.motion.bernoulli_work import LOG, SHARE, make_bernoulli_work
+from kernels.motion.course import Course, Slopes
 from kernels.motion.membership import mark_changes
 from kernels.motion.share_arguments import ShareArguments, check_arguments
 from kernels.motion.trajectory import (
-    Course,
-    Slopes,
     follow_investment,
     follow_proportional,
     follow_scaled,
