@@ -7,8 +7,8 @@ import sys
 import pytest
 from places import SUPPORT
 
-from pipeline.cli.ahead import parse_bounds, parse_margins, parse_target
 from pipeline.cli.app import main
+from pipeline.cli.arguments import parse_bounds, parse_margins, parse_target
 from pipeline.errors import ExitCode, PlanError
 
 

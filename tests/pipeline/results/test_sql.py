@@ -6,6 +6,7 @@ import pytest
 from pipeline import open_store
 from pipeline.errors import QueryError
 from pipeline.results.sql import connect
+from pipeline.results.tables.registry import TableEntry
 
 
 @pytest.fixture
@@ -38,14 +39,12 @@ def test_missing_numbers_are_null(results):
 
 def test_only_tables_that_are_named_are_built(results, monkeypatch):
     built = []
-    kind = type(results.tables)
-    for name in ("fits", "params", "trajectories"):
-        original = getattr(kind, name)
-        monkeypatch.setattr(
-            kind, name, lambda self, name=name, original=original: built.append(name) or original(self)
-        )
+    build = TableEntry.build
+    monkeypatch.setattr(
+        TableEntry, "build", lambda self, *given: built.append(self.builder) or build(self, *given)
+    )
     results.sql("SELECT count(*) FROM Fits")
-    assert built == ["fits"]
+    assert built == ["pipeline.results.tables.fits:fits"]
 
 
 def test_dates_and_words_survive(results):
