@@ -18,11 +18,6 @@ from pipeline.store.store import write_chunk
 MODEL = "investment-mnl"
 
 
-@pytest.fixture
-def results(filled):
-    return open_store(filled.path)
-
-
 def test_other_names_are_not_there():
     with pytest.raises(AttributeError, match="nothing"):
         _ = pipeline.nothing

@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline import open_store
 from pipeline.errors import QueryError
 from pipeline.results.sql import connect
 from pipeline.results.tables.registry import TableEntry
-
-
-@pytest.fixture
-def results(filled):
-    return open_store(filled.path)
 
 
 def test_tables_join(results):

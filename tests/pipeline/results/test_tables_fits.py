@@ -21,11 +21,6 @@ from pipeline.results.tables.uncertainty import replicates
 MODEL = "investment-mnl"
 
 
-@pytest.fixture
-def results(filled):
-    return open_store(filled.path)
-
-
 def test_every_table_has_its_rows(results, make_tiny, tmp_path):
     stored = {name: entry for name, entry in TABLES.items() if entry.by != "sweep"}
     sizes = {name: len(entry.build(results.tables)) for name, entry in stored.items()}
