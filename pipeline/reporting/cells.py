@@ -1,7 +1,5 @@
 """Values and names of columns as people read them, on a page and in a terminal."""
 
-from typing import Any
-
 import numpy as np
 
 from pipeline.results.frames.cells import format_cell
@@ -34,7 +32,7 @@ def heading(name: str) -> str:
     return " ".join(_CRITERIA.get(word, word) for word in name.split("_"))
 
 
-def cell(value: Any, column: str = "") -> str:
+def cell(value: object, column: str = "") -> str:
     """Write a value of a column: four digits, a dash where it is missing."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"

@@ -83,24 +83,22 @@ def response_curves(
     labelled = "unit" in fit.panel
     units = dict(zip(fit.efforts, map(str, fit.panel["unit"].values), strict=True)) if labelled else {}
     return tuple(
-        _curve(fit, place, name, units.get(name, "1"), points, relative)
-        for place, name in enumerate(fit.efforts)
+        _curve(fit, effort, units.get(name, "1"), points, relative) for effort, name in enumerate(fit.efforts)
     )
 
 
 def _curve(
     fit: StoredFit,
-    place: int,
-    name: str,
+    effort: int,
     unit: str,
     points: int,
     relative: bool,
 ) -> ResponseCurve:
     problem, arrays, theta, covariance = fit.problem, fit.arrays, fit.theta, fit.covariance
     seen = arrays.efforts[:, arrays.active]
-    level = np.linspace(seen[place].min(), seen[place].max(), points)
-    wanted = np.append(level, np.median(seen[place])) if relative else level
-    value, slope = _mean_response(problem, arrays, place, theta, wanted)
+    level = np.linspace(seen[effort].min(), seen[effort].max(), points)
+    wanted = np.append(level, np.median(seen[effort])) if relative else level
+    value, slope = _mean_response(problem, arrays, effort, theta, wanted)
     measure = "f"
     if relative:
         ratio = problem.variant.form != "proportional" and bool(np.all(value > 0.0))
@@ -115,11 +113,11 @@ def _curve(
     low, high = normal_interval(value, np.sqrt(np.maximum(variance, 0.0)))
     if measure == "f / f(median)":
         value, low, high = np.exp(value), np.exp(low), np.exp(high)
-    return ResponseCurve(name, unit, level, value, low, high, measure)
+    return ResponseCurve(fit.efforts[effort], unit, level, value, low, high, measure)
 
 
 def _mean_response(
-    problem: MarketModel, arrays: MarketArrays, place: int, theta: np.ndarray, level: np.ndarray
+    problem: MarketModel, arrays: MarketArrays, effort: int, theta: np.ndarray, level: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Evaluate f, the mean over firms, and its gradient (G, P) at levels (G,) of one effort."""
     seen = arrays.efforts[:, arrays.active]
@@ -128,7 +126,7 @@ def _mean_response(
     present = np.ones(efforts.shape[1:], dtype=np.bool_)
     value, slope = np.empty(level.size), np.empty((level.size, theta.size))
     for point, amount in enumerate(level):
-        efforts[place] = amount
+        efforts[effort] = amount
         # All firms together: what rivals' efforts and earlier ones do is part of the curve.
         inputs = problem.prepared(replace(arrays, efforts=efforts, active=present)).efforts
         value[point] = problem.response.evaluate(theta, inputs)[-1].mean()

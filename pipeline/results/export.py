@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.errors import QueryError, StoreError
 from pipeline.results.frames.formats import to_arrow
@@ -87,9 +87,9 @@ def _netcdf(results: Results, target: Path) -> None:
         groups[f"trajectories/{model}"] = partial(results.trajectories, model)
     if results.tables.validation_arrays():
         groups["validation"] = results.validation
-    for place, (group, build) in enumerate(groups.items()):
+    for number, (group, build) in enumerate(groups.items()):
         dataset = _plain_attributes(build())
-        dataset.to_netcdf(target, group=group, mode="a" if place else "w", engine="h5netcdf")
+        dataset.to_netcdf(target, group=group, mode="a" if number else "w", engine="h5netcdf")
 
 
 def _plain_attributes(dataset: "xr.Dataset") -> "xr.Dataset":
@@ -101,7 +101,7 @@ def _plain_attributes(dataset: "xr.Dataset") -> "xr.Dataset":
     return dataset
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> str | float | list[int | float]:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, list) and value and all(isinstance(item, int | float) for item in value):

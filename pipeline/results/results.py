@@ -157,8 +157,8 @@ class Results:
         packed = dataset["statistic"]
         described = packed.attrs.get("statistics", {})
         statistics = {}
-        for place, name in enumerate(map(str, dataset["stat"].values)):
-            statistics[name] = packed.variable.isel(stat=place)
+        for column, name in enumerate(map(str, dataset["stat"].values)):
+            statistics[name] = packed.variable.isel(stat=column)
             statistics[name].attrs = dict(described.get(name, {}))
         return dataset.assign(statistics).drop_vars(["statistic", "stat"])
 

@@ -92,13 +92,13 @@ def draw_market(trajectory: "xr.Dataset", curves: Sequence[ResponseCurve]) -> Fi
     figure = Figure(figsize=(12.0, 0.6 + 1.9 * rows[0] + 2.4 * rows[1]), layout="constrained")
     grid = GridSpec(sum(rows), _COLUMNS, figure=figure, height_ratios=[1.9] * rows[0] + [2.4] * rows[1])
     first: Axes | None = None
-    for place, firm in enumerate(firms):
-        axes = figure.add_subplot(grid[divmod(place, _COLUMNS)], sharex=first)
+    for panel, firm in enumerate(firms):
+        axes = figure.add_subplot(grid[divmod(panel, _COLUMNS)], sharex=first)
         first = first or axes
-        _draw_firm(axes, trajectory.isel(firm=firm), legend=place == 0)
-        axes.tick_params(labelbottom=place + _COLUMNS >= len(firms))
-    for place, curve in enumerate(curves):
-        row, column = divmod(place, _COLUMNS)
+        _draw_firm(axes, trajectory.isel(firm=firm), legend=panel == 0)
+        axes.tick_params(labelbottom=panel + _COLUMNS >= len(firms))
+    for panel, curve in enumerate(curves):
+        row, column = divmod(panel, _COLUMNS)
         _draw_curve(figure.add_subplot(grid[rows[0] + row, column]), curve)
     return figure
 
@@ -108,8 +108,8 @@ def draw_curves(curves: Sequence[ResponseCurve]) -> Figure:
     rows = -(-len(curves) // _COLUMNS)
     figure = Figure(figsize=(12.0, 0.2 + 2.4 * rows), layout="constrained")
     grid = GridSpec(rows, _COLUMNS, figure=figure)
-    for place, curve in enumerate(curves):
-        _draw_curve(figure.add_subplot(grid[divmod(place, _COLUMNS)]), curve)
+    for panel, curve in enumerate(curves):
+        _draw_curve(figure.add_subplot(grid[divmod(panel, _COLUMNS)]), curve)
     return figure
 
 

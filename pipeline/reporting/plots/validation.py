@@ -58,8 +58,8 @@ def draw_errors(panels: Sequence[tuple[str, Table]], baselines: Sequence[str], m
     height = max(len(table) for table in shown)
     figure = Figure(figsize=(12.0, rows * (0.9 + 0.26 * height)), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    for place, ((title, _), table) in enumerate(zip(panels, shown, strict=True)):
-        _draw_bars(grid[divmod(place, columns)], table, baselines, title)
+    for panel, ((title, _), table) in enumerate(zip(panels, shown, strict=True)):
+        _draw_bars(grid[divmod(panel, columns)], table, baselines, title)
     for unused in grid.ravel()[len(panels) :]:
         unused.set_visible(False)
     return figure
@@ -114,14 +114,14 @@ def _best(table: Table, most: int) -> Table:
 
 def _draw_bars(axes: "Axes", table: Table, baselines: Sequence[str], title: str) -> None:
     names = [str(name) for name in table["model"]]
-    place = np.arange(len(names))[::-1]
+    height = np.arange(len(names))[::-1]
     colours = [_BASELINE if name in baselines else _MODEL for name in names]
-    axes.barh(place, table["error"], color=colours, height=0.62, alpha=0.85)
-    for row, error in zip(place, table["error"], strict=True):
+    axes.barh(height, table["error"], color=colours, height=0.62, alpha=0.85)
+    for row, error in zip(height, table["error"], strict=True):
         axes.annotate(
             f"{error:.4g}", (error, row), (3, 0), textcoords="offset points", va="center", fontsize=7
         )
-    axes.set_yticks(place, names, fontsize=8)
+    axes.set_yticks(height, names, fontsize=8)
     axes.set_title(title, fontsize=9, loc="left")
     axes.tick_params(axis="x", labelsize=7)
     axes.tick_params(axis="y", length=0)

@@ -16,7 +16,7 @@ def plain_values(column: np.ndarray) -> list[Any]:
     return column.tolist()
 
 
-def format_cell(value: Any, digits: int = 6, missing: str = "-") -> str:
+def format_cell(value: object, digits: int = 6, missing: str = "-") -> str:
     """Write a value as text.
 
     Parameters

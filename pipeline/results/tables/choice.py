@@ -29,7 +29,7 @@ def akaike(tables: SweepTables) -> Table:
     models, markets = tables.info.models, tables.labels("market")
     missing = np.full(len(markets), np.nan)  # in stores of early versions
     statistics = [tables.statistics(model) for model in models]
-    criteria = {name: np.stack([found.get(name, missing) for found in statistics]) for name in CRITERIA}
+    criteria = {name: np.stack([of_model.get(name, missing) for of_model in statistics]) for name in CRITERIA}
     common = ~np.isnan(criteria["bic"]).any(axis=0)
     labels = np.array([*(str(market) for market in markets), POOLED], dtype=object)
     counts = np.array([1] * len(markets) + [int(common.sum())])

@@ -1,12 +1,24 @@
 """Turning stored cubes, the first axis of which is the market, into the rows of a table."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Protocol
 
 import numpy as np
 import zarr
 
 from pipeline.results.frames.table import Table
-from pipeline.results.tables.sweep_tables import Selection, SweepTables
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
+
+
+class Builder(Protocol):
+    """What builds a table of what is stored: of all models and markets, or of some."""
+
+    def __call__(
+        self, tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS
+    ) -> Table:
+        """Build it."""
+        ...
 
 
 def read_cells(array: zarr.Array, markets: Selection) -> np.ndarray:
@@ -35,15 +47,17 @@ def constant_columns(rows: int, **values: str) -> dict[str, np.ndarray]:
     return {name: np.full(rows, value, dtype=object) for name, value in values.items()}
 
 
-def model_by_model(
-    build: Callable[[SweepTables, str, Selection], Table],
-    tables: SweepTables,
-    models: Sequence[str] | None,
-    markets: Selection,
-) -> Table:
-    """Build the part of each model (all when None), put its name first, and stack the parts."""
-    parts = []
-    for model in models or tables.info.models:
-        part = build(tables, model, markets)
-        parts.append(Table(constant_columns(len(part), model=model) | dict(part.columns)))
-    return Table({name: np.concatenate([part[name] for part in parts]) for name in parts[0].columns})
+def model_by_model(build: Callable[[SweepTables, str, Selection], Table]) -> Builder:
+    """Make a builder for some models (all when None) of one for a single model, whose name comes first."""
+
+    @wraps(build)
+    def built(
+        tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS
+    ) -> Table:
+        parts = []
+        for model in models or tables.info.models:
+            part = build(tables, model, markets)
+            parts.append(Table(constant_columns(len(part), model=model) | dict(part.columns)))
+        return Table({name: np.concatenate([part[name] for part in parts]) for name in parts[0].columns})
+
+    return built

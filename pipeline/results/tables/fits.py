@@ -1,7 +1,5 @@
 """Fits, their parameters and their starts as tables."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from pipeline.results.frames.table import Table
@@ -12,30 +10,11 @@ from pipeline.results.tables.cubes import (
     model_by_model,
     read_cells,
 )
-from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
+from pipeline.results.tables.sweep_tables import Selection, SweepTables
 from pipeline.status import Status
 from pipeline.store.format.layout import STATISTIC_NAMES
 
 _STATUS_NAMES = {int(status): status.name.lower() for status in Status}
-
-
-def fits(tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS) -> Table:
-    """One row for every finished fit: model, form, response, market, window, status, the statistics."""
-    return model_by_model(_fits, tables, models, markets)
-
-
-def params(
-    tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS
-) -> Table:
-    """One row for every parameter of every usable fit: unit, value, stderr, at_bound."""
-    return model_by_model(_params, tables, models, markets)
-
-
-def starts(
-    tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS
-) -> Table:
-    """One row for every start of every fit, with the cost it reached."""
-    return model_by_model(_starts, tables, models, markets)
 
 
 def status_names(codes: np.ndarray) -> np.ndarray:
@@ -45,7 +24,9 @@ def status_names(codes: np.ndarray) -> np.ndarray:
     return np.array(names, dtype=object)[places] if names else np.array([], dtype=object)
 
 
-def _fits(tables: SweepTables, model: str, markets: Selection) -> Table:
+@model_by_model
+def fits(tables: SweepTables, model: str, markets: Selection) -> Table:
+    """One row for every finished fit: model, form, response, market, window, status, the statistics."""
     arrays = tables.arrays(model)
     statistic = read_cells(arrays["statistic"], markets)
     axes = market_axes(tables, markets)
@@ -60,7 +41,9 @@ def _fits(tables: SweepTables, model: str, markets: Selection) -> Table:
     return Table(columns).take(cells["code"] != Status.PENDING)
 
 
-def _params(tables: SweepTables, model: str, markets: Selection) -> Table:
+@model_by_model
+def params(tables: SweepTables, model: str, markets: Selection) -> Table:
+    """One row for every parameter of every usable fit: unit, value, stderr, at_bound."""
     arrays = tables.arrays(model)
     values = {name: read_cells(arrays[name], markets) for name in ("value", "stderr", "at_bound")}
     axes = {**market_axes(tables, markets), "param": tables.params_of(model)}
@@ -71,7 +54,9 @@ def _params(tables: SweepTables, model: str, markets: Selection) -> Table:
     return Table(columns).take(~np.isnan(cells["value"]))
 
 
-def _starts(tables: SweepTables, model: str, markets: Selection) -> Table:
+@model_by_model
+def starts(tables: SweepTables, model: str, markets: Selection) -> Table:
+    """One row for every start of every fit, with the cost it reached."""
     axes = {**market_axes(tables, markets), "start": tables.labels("start")}
     cost = read_cells(tables.arrays(model)["start_cost"], markets)
     return long_table(axes, {"cost": cost}, keep="cost")

@@ -41,7 +41,7 @@ def _table(tables: SweepTables, axes: Sequence[str], variables: dict[str, str]) 
             for axis in axes
         ]
         rows = [np.full(cells[0].size, name, dtype=object)]
-        rows += [label[place] for label, place in zip(labels, cells, strict=True)]
+        rows += [label[cell] for label, cell in zip(labels, cells, strict=True)]
         rows += [value[cells] for value in values]
         for column, part in zip(columns, rows, strict=True):
             parts[column].append(part)

@@ -87,7 +87,7 @@ class SweepTables:
         arrays = self.arrays(model)
         usable = is_usable(arrays["status"][:, 0])
         packed = np.where(usable[:, None], np.asarray(arrays["statistic"][:, 0]), np.nan)
-        return {str(name): packed[:, place] for place, name in enumerate(self.labels("stat"))}
+        return {str(name): packed[:, column] for column, name in enumerate(self.labels("stat"))}
 
     def _fits_path(self, model: str) -> str:
         return group_path(self.info.name, "fits", model)

@@ -1,22 +1,13 @@
 """Calibrated and observed shares and sales as a table, and how they follow from what is stored."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import long_table, market_axes, model_by_model, read_cells
-from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
+from pipeline.results.tables.sweep_tables import Selection, SweepTables
 
 Floats = NDArray[np.float64]
-
-
-def trajectories(
-    tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS
-) -> Table:
-    """One row for every firm and period of every fit: share and sales as calibrated, and as observed."""
-    return model_by_model(_trajectories, tables, models, markets)
 
 
 def observed_shares(sales: Floats, axis: int) -> Floats:
@@ -43,7 +34,9 @@ def _market_sales(sales: Floats, axis: int) -> Floats:
     return total
 
 
-def _trajectories(tables: SweepTables, model: str, markets: Selection) -> Table:
+@model_by_model
+def trajectories(tables: SweepTables, model: str, markets: Selection) -> Table:
+    """One row for every firm and period of every fit: share and sales as calibrated, and as observed."""
     share = read_cells(tables.trajectory_arrays(model)["share"], markets)
     sales = np.broadcast_to(read_cells(tables.panel_arrays()["sales"], markets)[:, None], share.shape)
     values = {

@@ -1,37 +1,16 @@
 """What is known of the uncertainty of fits as tables: replicates, intervals, weak directions."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from pipeline.fitting.uncertainty.weak_directions import describe_direction
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import long_table, market_axes, model_by_model, read_cells
-from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
+from pipeline.results.tables.sweep_tables import Selection, SweepTables
 
 
-def replicates(
-    tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS
-) -> Table:
+@model_by_model
+def replicates(tables: SweepTables, model: str, markets: Selection) -> Table:
     """One row for every parameter of every bootstrap replicate."""
-    return model_by_model(_replicates, tables, models, markets)
-
-
-def intervals(
-    tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS
-) -> Table:
-    """One row for every interval of every parameter: method, level, lower and upper end."""
-    return model_by_model(_intervals, tables, models, markets)
-
-
-def directions(
-    tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS
-) -> Table:
-    """One row for every direction that the data see badly: its strength, and what it means in words."""
-    return model_by_model(_directions, tables, models, markets)
-
-
-def _replicates(tables: SweepTables, model: str, markets: Selection) -> Table:
     arrays, axes, params = tables.arrays(model), market_axes(tables, markets), tables.params_of(model)
     if "replicate_value" in arrays:
         axes |= {"replicate": tables.labels("replicate"), "param": params}
@@ -42,7 +21,9 @@ def _replicates(tables: SweepTables, model: str, markets: Selection) -> Table:
     return long_table(axes, {"value": values}, keep="value")
 
 
-def _intervals(tables: SweepTables, model: str, markets: Selection) -> Table:
+@model_by_model
+def intervals(tables: SweepTables, model: str, markets: Selection) -> Table:
+    """One row for every interval of every parameter: method, level, lower and upper end."""
     arrays, axes = tables.arrays(model), market_axes(tables, markets)
     if "interval" in arrays:
         axes |= {"method": tables.labels("interval_method"), "param": tables.params_of(model)}
@@ -56,7 +37,9 @@ def _intervals(tables: SweepTables, model: str, markets: Selection) -> Table:
     return table.select([name for name in table.columns if name != "known"])
 
 
-def _directions(tables: SweepTables, model: str, markets: Selection) -> Table:
+@model_by_model
+def directions(tables: SweepTables, model: str, markets: Selection) -> Table:
+    """One row for every direction that the data see badly: its strength, and what it means in words."""
     arrays, axes = tables.arrays(model), market_axes(tables, markets)
     if "direction" not in arrays:
         axes["direction"] = np.arange(0)
