@@ -19,7 +19,7 @@ from pipeline.results.select import select_markets, select_models
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ class Forecast:
         raise QueryError(f"Market {label} is not in this forecast.")
 
 
-def forecast(results: "ResultStore", scenario: Scenario) -> Forecast:
+def forecast(results: "Results", scenario: Scenario) -> Forecast:
     """Forecast the markets of a sweep under a scenario.
 
     Parameters
@@ -145,7 +145,7 @@ def forecast(results: "ResultStore", scenario: Scenario) -> Forecast:
     return Forecast(scenario, times, efforts, tuple(done), tuple(notes))
 
 
-def check_names(results: "ResultStore", scenario: Scenario) -> None:
+def check_names(results: "Results", scenario: Scenario) -> None:
     """Refuse firms and efforts that the sweep does not have, all at once.
 
     Raises
@@ -169,7 +169,7 @@ def check_names(results: "ResultStore", scenario: Scenario) -> None:
 
 
 def _forecast_market(
-    results: "ResultStore", scenario: Scenario, members: tuple[Member, ...], ahead: list[FutureMarket]
+    results: "Results", scenario: Scenario, members: tuple[Member, ...], ahead: list[FutureMarket]
 ) -> MarketForecast:
     market = ahead[0]
     total = market_total(scenario.total_sales, market)
@@ -205,7 +205,7 @@ def expenses(market: FutureMarket, course: Ahead, total: Floats) -> Floats:
 
 
 def _bands(
-    results: "ResultStore",
+    results: "Results",
     scenario: Scenario,
     members: tuple[Member, ...],
     ahead: list[FutureMarket],
@@ -241,7 +241,7 @@ def _bands(
 
 
 def _draw_courses(
-    results: "ResultStore",
+    results: "Results",
     scenario: Scenario,
     market: FutureMarket,
     course: Ahead,
@@ -270,7 +270,7 @@ def _draw_courses(
 
 
 def _with_noise(
-    results: "ResultStore", market: FutureMarket, shares: Floats, rng: np.random.Generator
+    results: "Results", market: FutureMarket, shares: Floats, rng: np.random.Generator
 ) -> Floats:
     """Add residuals as large as those of the fit."""
     fit = results.fits(market.model).sel(market=market.market).isel(window=0)
