@@ -7,7 +7,7 @@ from kernels.formula.expression import ExpressionError, parse
 from pipeline.config.parameters import CONSTANT, INITIAL, undotted, variant_parameters
 from pipeline.config.study import Study
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import nearest, one_of
+from pipeline.names import did_you_mean, one_of
 
 
 def check_fit(study: Study, findings: Findings) -> None:
@@ -52,7 +52,7 @@ def _check_names(study: Study, findings: Findings) -> None:
         for name in entries:
             if not _is_known(name, known) and not (table == "priors" and name in families):
                 got = f"the parameter {name!r}, which no model of the study has"
-                findings.add(("fit", table, name), got, one_of(known), nearest(name, known))
+                findings.add(("fit", table, name), got, one_of(known), did_you_mean(name, known))
     uses = {name: _check_expr(name, text, known, findings) for name, text in study.fit.expr.items()}
     _check_circles(uses, findings)
 
@@ -88,7 +88,9 @@ def _check_expr(name: str, text: str, known: tuple[str, ...], findings: Findings
     others = tuple(dotted.get(other, other) for other in used)
     for other in others:
         if not _is_known(other, known):
-            findings.add(location, f"the unknown parameter {other!r}", one_of(known), nearest(other, known))
+            findings.add(
+                location, f"the unknown parameter {other!r}", one_of(known), did_you_mean(other, known)
+            )
     return others
 
 

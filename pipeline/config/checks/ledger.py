@@ -16,8 +16,8 @@ from pipeline.config.sections.ledger.efforts import load_accounts
 from pipeline.config.sections.ledger.postings import LEDGER_EXTENSIONS, LedgerSection
 from pipeline.config.sections.location import is_url
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import nearest, one_of
 from pipeline.errors import ConfigError
+from pipeline.names import did_you_mean, did_you_mean_file, one_of
 
 
 def check_ledger(data: LedgerSection, findings: Findings) -> None:
@@ -46,7 +46,9 @@ def check_ledger(data: LedgerSection, findings: Findings) -> None:
             if column not in known:
                 lacking = missing_groups(column, chart)
                 hint = (
-                    f"{column} needs accounts of {', '.join(lacking)}." if lacking else nearest(column, known)
+                    f"{column} needs accounts of {', '.join(lacking)}."
+                    if lacking
+                    else did_you_mean(column, known)
                 )
                 findings.add(location, f"the unknown column {column!r}", one_of(known), hint)
             elif needs_period_before(column) and AGE not in _names(data.filter):
@@ -72,7 +74,6 @@ def check_exists(key: str, written: str, location: str, findings: Findings) -> b
     path = Path(location)
     if path.exists():
         return True
-    beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
-    hint = nearest(path.name, beside) or ("" if beside else f"There is no folder {path.parent}.")
+    hint = did_you_mean_file(path)
     findings.add(("data", key), f"{written!r}, which does not exist", f"a file at {path}", hint)
     return False

@@ -15,7 +15,7 @@ from pipeline.config.sections.models import CARRY_OVER_KEYS, CurveSection, Respo
 from pipeline.config.study import Study
 from pipeline.config.variants import carry_over_name, matches_anything, response_choices
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import nearest, one_of
+from pipeline.names import did_you_mean, one_of
 
 Location = tuple[int | str, ...]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -102,7 +102,9 @@ def check_terms(study: Study, entry: ResponseSection, location: Location, findin
         for index, name in enumerate(names):
             place = (*location, key, index)
             if name not in sources:
-                findings.add(place, f"the unknown effort {name!r}", one_of(sources), nearest(name, sources))
+                findings.add(
+                    place, f"the unknown effort {name!r}", one_of(sources), did_you_mean(name, sources)
+                )
             elif name in names[:index]:
                 findings.add(place, f"{name!r} a second time", "every effort once")
             elif f"{name}.{key}" not in study.fit.priors:
@@ -119,7 +121,10 @@ def check_response(study: Study, entry: ResponseSection, location: Location, fin
         if entry.family not in families:
             key = (*location, "family")
             findings.add(
-                key, f"the unknown family {entry.family!r}", one_of(families), nearest(entry.family, families)
+                key,
+                f"the unknown family {entry.family!r}",
+                one_of(families),
+                did_you_mean(entry.family, families),
             )
         if isinstance(entry.order, tuple) and sorted(entry.order) != sorted(study.efforts):
             got = f"the ranking {', '.join(entry.order)}"
@@ -133,7 +138,7 @@ def check_response(study: Study, entry: ResponseSection, location: Location, fin
     for effort, curve in written.items():
         _check_effort(study, (*base, effort), effort, ("name", "link", "family"), findings)
         if curve not in curves:
-            hint = nearest(curve, curves)
+            hint = did_you_mean(curve, curves)
             if curve in families:
                 hint = f"{curve!r} is a family for all efforts: under link exp, linear is mnl, ln is mci."
             findings.add((*base, effort), f"the unknown curve {curve!r}", one_of(curves), hint)
@@ -146,7 +151,7 @@ def _check_effort(
     study: Study, location: Location, effort: str, others: Iterable[str], findings: Findings
 ) -> None:
     if study.efforts and effort not in study.efforts:
-        hint = nearest(effort, (*study.efforts, *others))
+        hint = did_you_mean(effort, (*study.efforts, *others))
         findings.add(location, f"the unknown effort {effort!r}", one_of(study.efforts), hint)
 
 
@@ -217,7 +222,9 @@ def _check_excludes(study: Study, responses: Sequence[str], findings: Findings) 
                 if str(value) not in valid:
                     good = False
                     got = f"{value!r}, which models.{axis} does not have"
-                    findings.add((*location, axis, position), got, one_of(valid), nearest(str(value), valid))
+                    findings.add(
+                        (*location, axis, position), got, one_of(valid), did_you_mean(str(value), valid)
+                    )
         if good and not matches_anything(entry, study.models, study.efforts):
             expected = "axes and values, e.g. {form: proportional, response: hill}"
             findings.add(location, "an exclusion that matches no model", expected)

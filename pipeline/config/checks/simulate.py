@@ -9,7 +9,7 @@ from pipeline.config.sections.simulate import SimulateSection
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant, response_choices, true_variant
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import nearest, one_of
+from pipeline.names import did_you_mean, one_of
 
 _TRUTH = ("simulate", "truth")
 
@@ -33,7 +33,7 @@ def check_simulate(study: Study, simulate: SimulateSection, findings: Findings) 
     check_response(study, simulate.truth.response, (*_TRUTH, "response"), findings)
     for effort in simulate.truth.carry_over.efforts:
         if effort not in study.efforts:
-            hint = nearest(effort, study.efforts)
+            hint = did_you_mean(effort, study.efforts)
             location = (*_TRUTH, "carry_over", effort)
             findings.add(location, f"the unknown effort {effort!r}", one_of(study.efforts), hint)
     if len(response_choices(simulate.truth.response, study.efforts)) != 1:
@@ -53,7 +53,7 @@ def _check_truth(study: Study, simulate: SimulateSection, variant: Variant, find
         location = (*_TRUTH, "parameters", name)
         if name not in needed:
             got = f"the parameter {name!r}, which the true f does not have"
-            findings.add(location, got, one_of(needed), nearest(name, needed))
+            findings.add(location, got, one_of(needed), did_you_mean(name, needed))
         elif name == JUMP_PRICE and value <= 0:
             findings.add(location, f"{value:g}", "M > 0, in currency")
         elif name == RETURNS_TO_SCALE and value < 0:

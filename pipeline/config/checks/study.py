@@ -22,8 +22,8 @@ from pipeline.config.study import Study
 from pipeline.config.yaml.document import Document
 from pipeline.config.yaml.document import Path as KeyPath
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import one_of
 from pipeline.errors import Problem
+from pipeline.names import one_of
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

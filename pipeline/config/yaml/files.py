@@ -1,10 +1,10 @@
 """YAML files to documents: whatever is wrong with a file is a problem of its document."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from pipeline.config.yaml.document import Document, read_yaml
 from pipeline.errors import Problem
+from pipeline.names import did_you_mean_file
 
 _LARGEST_FILE = 1_000_000
 
@@ -40,7 +40,5 @@ def read_document(path: Path, what: str) -> Document:
 
 def _missing_file(path: Path, error: OSError, what: str) -> Problem:
     got = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error).lower()
-    beside = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-    close = get_close_matches(path.name, beside, n=1)
-    hint = f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
+    hint = did_you_mean_file(path, "*.y*ml")
     return Problem(str(path), None, "", got, f"{what} in YAML", hint)

@@ -3,7 +3,6 @@
 import re
 import types
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
@@ -12,6 +11,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config.study import Study
 from pipeline.config.yaml.document import Document, Path, dotted
 from pipeline.errors import Problem
+from pipeline.names import did_you_mean, one_of
 
 # What each kind of complaint wants; {names in braces} come from pydantic's context.
 _EXPECTED = {
@@ -34,22 +34,6 @@ _EXPECTED = {
     "string_too_short": "text",
     "string_too_long": "at most {max_length} characters",
 }
-_LARGEST_LIST = 40
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Ask "Did you mean ...?" with the valid name most like this one; empty when none is."""
-    names = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    return f"Did you mean {names[close[0]]!r}?" if close else ""
-
-
-def one_of(known: Iterable[str]) -> str:
-    """List the valid names."""
-    names = list(known)
-    if len(names) > _LARGEST_LIST:
-        names = [*names[:_LARGEST_LIST], f"... ({len(names)} in all)"]
-    return f"one of {', '.join(names)}" if names else "nothing here"
 
 
 def describe(value: Any) -> str:
@@ -132,7 +116,7 @@ def _sentence(error: ErrorDetails, path: Path, root: type[BaseModel]) -> tuple[s
         section = section_at(error["loc"][:-1], root)
         known = list(section.model_fields) if section is not None else []
         name = str(error["loc"][-1])
-        return f"the unknown key {name!r}", one_of(known), nearest(name, known)
+        return f"the unknown key {name!r}", one_of(known), did_you_mean(name, known)
     if kind == "missing" and isinstance(error["loc"][-1], int):
         return describe(value), "a pair of values, e.g. [0, 1]", ""
     if kind == "missing":
@@ -142,7 +126,11 @@ def _sentence(error: ErrorDetails, path: Path, root: type[BaseModel]) -> tuple[s
         return "nothing", f"the key {error['loc'][-1]!r}{what}", ""
     if kind in ("literal_error", "enum"):
         known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        return describe(value), one_of(known), nearest(str(value), known) if isinstance(value, str) else ""
+        return (
+            describe(value),
+            one_of(known),
+            did_you_mean(str(value), known) if isinstance(value, str) else "",
+        )
     if kind in ("model_type", "model_attributes_type"):
         section = section_at(error["loc"], root)
         keys = one_of(section.model_fields) if section is not None else "its keys"

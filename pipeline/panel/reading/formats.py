@@ -1,6 +1,5 @@
 """From the `data` section of a study to a reader of rows: formats, places, columns that must be there."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pipeline.config.sections.ledger.chart import chart_of
 from pipeline.config.sections.ledger.efforts import load_accounts
 from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.location import is_url
+from pipeline.names import did_you_mean, did_you_mean_file, one_of
 from pipeline.panel.efforts import Effort, build_effort
 from pipeline.panel.findings import Problems
 from pipeline.panel.ledger.read import read_ledger
@@ -98,11 +98,7 @@ def _require_existence(location: str) -> None:
     filesystem, path = locate(location)
     if filesystem.exists(path):
         return
-    hint = ""
-    if not is_url(location) and Path(location).parent.is_dir():
-        names = [entry.name for entry in Path(location).parent.iterdir()]
-        near = difflib.get_close_matches(Path(location).name, names, 1)
-        hint = f"Did you mean {near[0]}?" if near else ""
+    hint = "" if is_url(location) else did_you_mean_file(Path(location))
     raise refusal(location, "no such file", "a file that exists", hint, "data.file")
 
 
@@ -150,8 +146,5 @@ def row_filter(data: DataSection, columns: Sequence[str], problems: Problems) ->
 
 
 def _unknown(problems: Problems, key: str, column: str, columns: Sequence[str]) -> None:
-    near = difflib.get_close_matches(column, columns, 1)
-    lower = [name for name in columns if name.lower() == column.lower()]
-    guess = (lower or near)[:1]
-    hint = f"Did you mean {guess[0]}?" if guess else ""
-    problems.add("unknown columns", key, f"the column {column}", f"one of {', '.join(columns[:40])}", hint)
+    hint = did_you_mean(column, columns)
+    problems.add("unknown columns", key, f"the column {column}", one_of(columns), hint)
