@@ -67,9 +67,9 @@ def schema() -> None:
     """Print the JSON schema of studies, for editors that complete and check YAML."""
     import json
 
-    from pipeline.config.study import Study
+    from pipeline.config.json_schema import study_schema
 
-    print(json.dumps(Study.model_json_schema(), indent=2))
+    print(json.dumps(study_schema(), indent=2))
 
 
 def load(study: Path, overrides: list[str] | None, cluster: str | None, workers: int | None) -> "Study":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kernels.formula.expression import ExpressionError, names_in
 from pipeline.config.sections.data import EFFORT_FUNCTIONS, EffortSection
+from pipeline.config.sections.file_format import LEDGER_FORMATS, expected_endings, format_of
 from pipeline.config.sections.ledger.chart import chart_of
 from pipeline.config.sections.ledger.coefficients import (
     AGE,
@@ -13,7 +14,7 @@ from pipeline.config.sections.ledger.coefficients import (
     table_columns,
 )
 from pipeline.config.sections.ledger.efforts import load_accounts
-from pipeline.config.sections.ledger.postings import LEDGER_EXTENSIONS, LedgerSection
+from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.location import is_url
 from pipeline.config.yaml.findings import Findings
 from pipeline.errors import ConfigError
@@ -22,8 +23,8 @@ from pipeline.names import did_you_mean, did_you_mean_file, one_of
 
 def check_ledger(data: LedgerSection, findings: Findings) -> None:
     """Check the files of a ledger study, and its efforts against what the accounts give."""
-    if data.format is None and not data.ledger.lower().endswith(LEDGER_EXTENSIONS):
-        expected = f"a file that ends in {one_of(LEDGER_EXTENSIONS)}, or the key format"
+    if data.format is None and format_of(data.location) not in LEDGER_FORMATS:
+        expected = f"{expected_endings(LEDGER_FORMATS)}, or the key format"
         findings.add(("data", "ledger"), repr(data.ledger), expected)
     there = [
         is_url(data.ledger) or check_exists("ledger", data.ledger, data.location, findings),

@@ -13,7 +13,8 @@ from pipeline.config.checks.simulate import check_simulate
 from pipeline.config.checks.uncertainty import check_uncertainty
 from pipeline.config.parameters import RESERVED
 from pipeline.config.sections.cluster import KEYS_OF_KIND, ClusterSection
-from pipeline.config.sections.data import EFFORT_FUNCTIONS, EXTENSIONS, DataSection
+from pipeline.config.sections.data import EFFORT_FUNCTIONS, DataSection
+from pipeline.config.sections.file_format import expected_endings, format_of
 from pipeline.config.sections.fit import ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.location import is_url
@@ -108,8 +109,8 @@ def _check_data(data: DataSection | LedgerSection, findings: Findings) -> None:
 
 
 def _check_file(data: DataSection, findings: Findings) -> None:
-    if data.format is None and not data.file.lower().endswith(tuple(EXTENSIONS)):
-        expected = f"a file that ends in {one_of(EXTENSIONS)}, or the key format"
+    if data.format is None and format_of(data.location) is None:
+        expected = f"{expected_endings()}, or the key format"
         findings.add(("data", "file"), repr(data.file), expected)
     if not is_url(data.file):
         check_exists("file", data.file, data.location, findings)

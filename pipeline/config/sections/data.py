@@ -4,24 +4,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from pipeline.config.sections.file_format import Format
 from pipeline.config.sections.location import resolve_location
 from pipeline.config.sections.types import Integer, Name, Number, OneOrMany, Section, Table
 
 EffortKind = Literal["ratio", "amount", "index"]
 Frequency = Literal["integer", "day", "week", "month", "quarter", "year"]
-Format = Literal["csv", "parquet", "excel", "netcdf", "zarr"]
-
-EXTENSIONS: dict[str, Format] = {
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".xlsx": "excel",
-    ".nc": "netcdf",
-    ".zarr": "zarr",
-}
-"""The format that a file's name tells."""
 
 EFFORT_FUNCTIONS: dict[str, int | tuple[int, int]] = {"market_mean": 1, "firm_mean": 1, "lag": (1, 2)}
 """Functions that formulas of efforts have besides the usual ones, with their numbers of arguments."""

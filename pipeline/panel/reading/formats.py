@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kernels.formula.expression import Expression, ExpressionError, parse
 from pipeline.config.sections.data import DataSection
+from pipeline.config.sections.file_format import expected_endings, format_of
 from pipeline.config.sections.ledger.chart import chart_of
 from pipeline.config.sections.ledger.efforts import load_accounts
 from pipeline.config.sections.ledger.postings import LedgerSection
@@ -16,14 +17,6 @@ from pipeline.panel.ledger.read import read_ledger
 from pipeline.panel.reading.cubes import open_cube
 from pipeline.panel.reading.files import locate
 from pipeline.panel.reading.tables import CsvReader, ExcelReader, ParquetReader, Reader, refusal
-
-_EXTENSIONS = {
-    "csv": ("csv", "tsv", "txt", "csv.gz", "tsv.gz", "csv.bz2", "csv.xz"),
-    "parquet": ("parquet", "pq", "parq"),
-    "excel": ("xlsx", "xlsm", "xls"),
-    "netcdf": ("nc", "nc4", "cdf", "netcdf"),
-    "zarr": ("zarr",),
-}
 
 
 def open_source(data: DataSection | LedgerSection) -> tuple[Reader, DataSection]:
@@ -60,7 +53,12 @@ def open_reader(data: DataSection | LedgerSection) -> Reader:
         When it does not exist, cannot be opened, or is of an unknown format.
     """
     location = data.location
-    format_ = data.format or _format_of(location)
+    format_ = data.format or format_of(location)
+    if format_ is None:
+        name = location.rstrip("/").rpartition("/")[2]
+        raise refusal(
+            location, f"a file called {name}", expected_endings(), "Name the format with data.format."
+        )
     try:
         _require_existence(location)
         match format_:
@@ -81,17 +79,6 @@ def open_reader(data: DataSection | LedgerSection) -> Reader:
             raise
         raise refusal(location, f"{type(error).__name__}: {error}", "a file that can be read") from None
     raise refusal(location, f"postings in {format_}", "CSV, Parquet or Excel", "Make a table of them.")
-
-
-def _format_of(location: str) -> str:
-    name = location.rstrip("/").rpartition("/")[2].lower()
-    for format_, extensions in _EXTENSIONS.items():
-        if name.endswith(tuple(f".{extension}" for extension in extensions)):
-            return format_
-    if not is_url(location) and Path(location).is_dir():
-        return "parquet"
-    known = ", ".join(f".{extensions[0]}" for extensions in _EXTENSIONS.values())
-    raise refusal(location, f"a file called {name}", f"one of {known}", "Name the format with data.format.")
 
 
 def _require_existence(location: str) -> None:

@@ -5,14 +5,12 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.config.sections.data import DataSection, Efforts, PanelSection
+from pipeline.config.sections.file_format import LedgerFormat
 from pipeline.config.sections.location import resolve_location
 from pipeline.config.sections.types import Section
 
-LedgerFormat = Literal["csv", "parquet", "excel"]
 LedgerFrequency = Literal["week", "month", "quarter", "year"]
 
-LEDGER_EXTENSIONS = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq", ".xlsx")
-"""Endings of the files that postings are read from."""
 MARKET, COMPANY, PERIOD, SALES = "market", "company", "period", "sales"
 """Columns of the table that postings are summed to."""
 
