@@ -1,4 +1,4 @@
-"""The section `simulate` of a study: markets made up from a known truth, to see what is recovered."""
+"""The section `simulate` of a study: markets simulated from a known truth, to see what is recovered."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,16 +9,16 @@ from pipeline.config.sections.types import Integer, Number, Section, Table
 
 
 class BudgetSection(Section):
-    """One type of expense and the part of the money invested in sales that goes to it."""
+    """One type of expense and its fraction of the invested money."""
 
     part: Number = Field(
-        gt=0, le=1, description="Part of the invested money that goes to this expense, on average."
+        gt=0, le=1, description="Fraction of the invested money that goes to this expense, on average."
     )
     description: str = Field(default="", description="A few words for tables and plots.")
 
 
 class TruthSection(Section):
-    """The market function and the prices of movement that the simulated firms live under."""
+    """The true market function, and the true M and γ, of the simulated markets."""
 
     response: Response = Field(description="The true f, written as in `models.response`.")
     firm_effects: Effects = Field(
@@ -33,26 +33,30 @@ class TruthSection(Section):
     )
 
 
-def _as_names(value: Any) -> Any:
+def _spell_out_firms(value: Any) -> Any:
+    """Name the firms when only their number is given."""
     if type(value) is not int or value < 1:
         return value
     width = len(str(value))
     return [f"firm {number:0{width}d}" for number in range(1, value + 1)]
 
 
-class SimulateSection(Section):
-    """Replicated markets that follow the equation under budgets set by their firms, seen with noise.
+FirmNames = Annotated[
+    tuple[str, ...], BeforeValidator(_spell_out_firms, json_schema_input_type=int | list[str])
+]
 
-    Budgets are shares of the firm's own sales, σ = E/X (kind ratio): a firm that grows spends more. Each firm
-    sets each of its budgets anew from time to time, on its own.
+
+class SimulateSection(Section):
+    """Replicated markets that follow the equation under budgets set by their firms, observed with noise.
+
+    Budgets are fractions of the firm's own sales, σ = E/X (kind ratio): a firm that grows spends more. From
+    time to time each firm changes each of its budgets, independently of the others.
     """
 
     markets: Integer = Field(
-        default=1, ge=1, description="How many markets, alike but for their random numbers."
+        default=1, ge=1, description="How many markets, alike except for their random numbers."
     )
-    firms: Annotated[tuple[str, ...], BeforeValidator(_as_names, json_schema_input_type=int | list[str])] = (
-        Field(min_length=2, description="How many firms, or their names.")
-    )
+    firms: FirmNames = Field(min_length=2, description="How many firms, or their names.")
     periods: Integer = Field(ge=3, description="How many periods are observed.")
     start: str | None = Field(
         default=None,
@@ -74,19 +78,19 @@ class SimulateSection(Section):
         description="How total sales vary from period to period: relative standard deviation.",
     )
     invested: Number = Field(
-        gt=0, le=1, description="Part of the sales of a market that its firms invest, over all periods."
+        gt=0, le=1, description="Fraction of the sales of a market that its firms invest, over all periods."
     )
     efforts: Table[BudgetSection] = Field(min_length=1, description="The types of expense.")
     campaign: Number = Field(
         default=8.0,
         ge=1,
-        description="Periods a budget stays as it is, on average, before the firm sets it anew.",
+        description="Periods for which a budget stays as it is, on average, until the firm changes it.",
     )
     spread: Number = Field(
         default=0.5,
         ge=0,
         le=3,
-        description="How budgets differ between firms and campaigns: sd of their logarithm.",
+        description="Standard deviation of the logarithm of budgets between firms and campaigns.",
     )
     noise: Number = Field(
         default=0.0,
@@ -94,4 +98,4 @@ class SimulateSection(Section):
         le=1,
         description="Noise of the observed shares: standard deviation in log-ratio coordinates.",
     )
-    truth: TruthSection = Field(description="The true market function and prices of movement.")
+    truth: TruthSection = Field(description="The true market function and parameters.")
