@@ -58,11 +58,7 @@ def _check_terms(study: Study, response: ResponseSection, location: KeyPath, fin
 
 
 def _check_effort_curves(
-    study: Study,
-    response: ResponseSection,
-    families: Collection[str],
-    location: KeyPath,
-    findings: Findings,
+    study: Study, response: ResponseSection, families: Collection[str], location: KeyPath, findings: Findings
 ) -> None:
     known = (*curve_names(), *study.curves)
     curves = response.curves or {}

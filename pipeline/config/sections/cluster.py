@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from pipeline.config.sections.location import resolve_location
-from pipeline.config.sections.types import Integer, Section, Table, optional_table
+from pipeline.config.sections.types import Count, Section, Table, optional_table
 
 ClusterKind = Literal["serial", "local", "address", "slurm"]
 
@@ -41,10 +41,10 @@ class ClusterSection(Section):
         description="serial: this process; local: processes on this machine; address: a dask cluster that "
         "runs already; slurm: jobs of a SLURM queue.",
     )
-    workers: Integer | None = Field(
-        default=None, ge=1, description="Worker processes (local: by default one a core) or SLURM jobs."
+    workers: Count | None = Field(
+        default=None, description="Worker processes (local: by default one a core) or SLURM jobs."
     )
-    threads: Integer = Field(default=1, ge=1, description="Threads per worker.")
+    threads: Count = Field(default=1, description="Threads per worker.")
     memory: str | None = Field(default=None, description="Memory limit per worker, e.g. `2 GiB`.")
     address: str | None = Field(
         default=None, description="Scheduler to connect to: `tcp://...` or `tls://...`."

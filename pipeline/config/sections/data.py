@@ -9,15 +9,16 @@ from pipeline.config.sections.types import (
     Integer,
     LocatedSection,
     Name,
-    Number,
     OneOrMany,
+    Positive,
     Section,
     Table,
     refusal,
 )
 
 EffortKind = Literal["ratio", "amount", "index"]
-Frequency = Literal["integer", "day", "week", "month", "quarter", "year"]
+CalendarFrequency = Literal["day", "week", "month", "quarter", "year"]
+Frequency = Literal["integer", CalendarFrequency]
 
 EFFORT_FUNCTIONS: dict[str, int | tuple[int, int]] = {"market_mean": 1, "firm_mean": 1, "lag": (1, 2)}
 """Functions that formulas of efforts have besides the usual ones, with their numbers of arguments."""
@@ -93,9 +94,8 @@ class PanelSection(LocatedSection):
     filter: str | None = Field(
         default=None, description="Use these rows only: a formula over columns, e.g. `week >= 60`."
     )
-    reference_sales: Number | None = Field(
+    reference_sales: Positive | None = Field(
         default=None,
-        gt=0,
         description="X_ref, the fixed scale of a market in the unit of the sales per period; by default each "
         "market's mean total sales.",
     )

@@ -4,32 +4,27 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.config.sections.types import Integer, Number, OneOrMany, Section, Table, optional_table
+from pipeline.config.sections.types import (
+    Count,
+    Fraction,
+    Integer,
+    Number,
+    OneOrMany,
+    Positive,
+    Section,
+    Table,
+    optional_table,
+)
 
 # The minimizers of lmfit that work from a residual, bounds and (some) a Jacobian, and need nothing else.
 Method = Literal[
-    "leastsq",
-    "least_squares",
-    "nelder",
-    "powell",
-    "cobyla",
-    "lbfgsb",
-    "bfgs",
-    "cg",
-    "tnc",
-    "slsqp",
-    "trust-constr",
-    "differential_evolution",
-    "dual_annealing",
-    "basinhopping",
-    "ampgo",
-    "shgo",
-]
+    "leastsq", "least_squares", "nelder", "powell", "cobyla", "lbfgsb", "bfgs", "cg", "tnc", "slsqp",
+    "trust-constr", "differential_evolution", "dual_annealing", "basinhopping", "ampgo", "shgo",
+]  # fmt: skip
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
 Baseline = Literal["last", "mean", "smoothing", "attraction", "mci", "wiener"]
 State = Literal["fitted", "observed"]
 """Whether shares are the modelled or the observed ones."""
-Positive = Annotated[Number, Field(gt=0)]
 Bounds = Annotated[
     tuple[Number | None, Number | None], Field(description="[smallest, largest]; null: no bound.")
 ]
@@ -41,16 +36,13 @@ class ShrinkageSection(Section):
 
     factors: OneOrMany[Positive] = Field(
         min_length=1,
-        description="Factors on the standard deviations of all priors; the one that forecasts best is "
-        "chosen.",
+        description="Factors on the standard deviations of all priors; the best at forecasting is chosen.",
     )
-    origins: Integer = Field(
-        default=4,
-        ge=1,
-        description="Forecasts made, from origins in the second half of the periods.",
+    origins: Count = Field(
+        default=4, description="Forecasts made, from origins in the second half of the periods."
     )
-    horizon: Integer | None = Field(
-        default=None, ge=1, description="Periods ahead that are compared; by default all that follow."
+    horizon: Count | None = Field(
+        default=None, description="Periods ahead that are compared; by default all that follow."
     )
     state: State = Field(
         default="fitted",
@@ -79,8 +71,8 @@ class FitSection(Section):
         le=100_000,
         description="Starting points per fit, spread over the bounds and screened.",
     )
-    polish: Integer = Field(
-        default=1, ge=1, description="How many of the best distinct screened starts lmfit polishes."
+    polish: Count = Field(
+        default=1, description="How many of the best distinct screened starts lmfit polishes."
     )
     residual: Literal["ilr", "share"] = Field(
         default="ilr",
@@ -98,8 +90,8 @@ class FitSection(Section):
         "errors are minimized.",
     )
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
-    max_evaluations: Integer = Field(
-        default=1000, ge=1, description="Evaluations of the model allowed to lmfit per polished start."
+    max_evaluations: Count = Field(
+        default=1000, description="Evaluations of the model allowed to lmfit per polished start."
     )
     fixed: Table[Number] = optional_table("Parameters held at a value: `{price.n: 2}`.")
     bounds: Table[Bounds] = optional_table("Bounds of parameters: `{price: [null, 0]}`.")
@@ -118,10 +110,8 @@ class FitSection(Section):
 class ValidationSection(Section):
     """What the models are tested against."""
 
-    holdout: Number = Field(
+    holdout: Fraction = Field(
         default=0.0,
-        ge=0.0,
-        lt=1.0,
         description="Fraction of the periods, the last ones, that a second fit does not see and forecasts; "
         "0: none.",
     )
@@ -132,11 +122,11 @@ class ValidationSection(Section):
         description="Rolling origins: fits that end at so many points in time, each followed by forecasts; "
         "with a holdout they lie before it.",
     )
-    horizon: Integer = Field(
-        default=1, ge=1, description="Periods that are forecast from every rolling origin, at most."
+    horizon: Count = Field(
+        default=1, description="Periods that are forecast from every rolling origin, at most."
     )
-    step: Integer = Field(
-        default=1, ge=1, description="Periods from one origin to the next, and from the last one to the end."
+    step: Count = Field(
+        default=1, description="Periods from one origin to the next, and from the last one to the end."
     )
     state: State = Field(
         default="fitted",

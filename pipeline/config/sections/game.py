@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.config.sections.planning import Bounds, OneMarketSettings
-from pipeline.config.sections.types import Integer, Number, OneOrMany, Table, optional_table
+from pipeline.config.sections.types import Count, Integer, Number, OneOrMany, Table, optional_table
 
 
 class GameSettings(OneMarketSettings):
@@ -29,8 +29,8 @@ class GameSettings(OneMarketSettings):
         "Bounds of the strategies, in the unit of the effort, or in currency per period with the strategy "
         "budgets; by default from 0 to the largest observed."
     )
-    last: Integer = Field(
-        default=1, ge=1, description="The present strategies are means over the last so many periods."
+    last: Count = Field(
+        default=1, description="The present strategies are means over the last so many periods."
     )
     starts: Integer = Field(
         default=4,

@@ -7,8 +7,10 @@ from pydantic import Field, model_validator
 from pipeline.config.sections.scenario import PerPeriod, RivalsSection, StartShares, TotalSales, TotalSection
 from pipeline.config.sections.types import (
     Flag,
+    Fraction,
     Integer,
     Number,
+    Positive,
     Section,
     Seed,
     Table,
@@ -37,9 +39,7 @@ class OneMarketSettings(Section):
         "Currency per period for one unit of an effort of kind index; without a price such an effort stays "
         "as it is."
     )
-    discount: Number = Field(
-        default=0.0, ge=0, lt=1, description="Discount rate of expenses and earnings, per period."
-    )
+    discount: Fraction = Field(default=0.0, description="Discount rate of expenses and earnings, per period.")
     total_sales: TotalSales = TotalSection()
     start: StartShares = "observed"
     seed: Seed = 0
@@ -70,8 +70,8 @@ class PlanSettings(OneMarketSettings):
     bounds: Table[Bounds] = optional_table(
         "Bounds of the firm's efforts; by default the range of what any firm was observed to do."
     )
-    budget: Number | None = Field(
-        default=None, gt=0, description="Money, currency per period: which share does it hold?"
+    budget: Positive | None = Field(
+        default=None, description="Money, currency per period: which share does it hold?"
     )
     keep: Flag = Field(
         default=True,

@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field
 
-from pipeline.config.sections.types import Flag, Integer, Number, OrNothing, Section
+from pipeline.config.sections.types import Count, Flag, Fraction, Integer, OrNothing, Positive, Section
 
 EXPANDING = "expanding"
 _WINDOW = re.compile(r"rolling ([1-9]\d{0,5})")
@@ -13,21 +13,17 @@ _WINDOW = re.compile(r"rolling ([1-9]\d{0,5})")
 class ThresholdsSection(Section):
     """How far a market may drift before it is reported; null: not watched."""
 
-    change: Number | None = Field(
+    change: Positive | None = Field(
         default=3.0,
-        gt=0,
-        description="Change of a parameter of the market's best model, in units of its earlier standard "
-        "error.",
+        description="Change of a parameter of the market's best model, in its earlier standard errors.",
     )
-    forecast: Number | None = Field(
+    forecast: Positive | None = Field(
         default=3.0,
-        gt=0,
-        description="Root mean square error of the shares forecast by the market's best model, over that of "
-        "its fit.",
+        description="RMSE of the shares forecast by the market's best model, over the RMSE of its fit.",
     )
     best_model: Flag = Field(default=False, description="Whether another best model (by AICc) is drift.")
-    markets: Number = Field(
-        default=0.0, ge=0, lt=1, description="Fraction of the markets that may drift without an alarm."
+    markets: Fraction = Field(
+        default=0.0, description="Fraction of the markets that may drift without an alarm."
     )
 
 
@@ -36,20 +32,17 @@ class RecalibrationSection(Section):
 
     schedule: str | None = Field(
         default=None,
-        description="When, as a cron expression in UTC: `0 6 * * 1` (minute, hour, day of month, month, "
-        "weekday).",
+        description="When, as cron writes it, in UTC (minute, hour, day, month, weekday): `0 6 * * 1`.",
     )
     window: str = Field(
         default=EXPANDING,
         pattern=r"^(expanding|rolling [1-9][0-9]{0,5})$",
-        description="Periods that are fitted: expanding (all up to the date) or `rolling 104` (the last "
-        "104).",
+        description="Periods fitted: expanding (all up to the date) or `rolling 104` (the last 104).",
     )
     starts: Integer = Field(
         default=3,
         ge=0,
-        description="Fresh starting points beside the estimates of the last calibration; fewer than "
-        "fit.starts.",
+        description="New starting points beside the last calibration's estimates; fewer than fit.starts.",
     )
     delay: Integer = Field(
         default=0,
@@ -66,27 +59,21 @@ class RecalibrationSection(Section):
     lookback: Integer = Field(
         default=8, ge=2, description="Periods before a new one that it is compared with."
     )
-    complete: Number = Field(
+    complete: Fraction = Field(
         default=0.6,
-        ge=0,
-        lt=1,
         description="A new period is incomplete when its total sales are below this fraction of the median "
         "of the periods before, and below each of them; 0: never.",
     )
-    tolerance: Number = Field(
+    tolerance: Fraction = Field(
         default=0.1,
-        ge=0,
-        lt=1,
         description="Fraction of the markets that may be missing or look incomplete in a new period: they "
         "are named in a note. The total of all markets is checked without it.",
     )
     exits: Flag = Field(
         default=False, description="Whether firms may leave a market; false: a firm that leaves is a problem."
     )
-    catch_up: Integer = Field(
-        default=50,
-        ge=1,
-        description="Missed dates that a scheduler calibrates afterwards at most, the latest.",
+    catch_up: Count = Field(
+        default=50, description="Missed dates that a scheduler calibrates afterwards at most, the latest."
     )
     thresholds: OrNothing[ThresholdsSection] = Field(
         default=ThresholdsSection(), description="What counts as drift."

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from pipeline.config.sections.types import (
+    Count,
     Flag,
     Integer,
     Label,
@@ -41,8 +42,8 @@ class EffortChoice(Section):
         description="Money, currency per period; for efforts of kind ratio or amount. A ratio σ = E/X then "
         "follows from the sales that result.",
     )
-    last: Integer | None = Field(
-        default=None, ge=1, description="As in the last so many periods, repeated again and again."
+    last: Count | None = Field(
+        default=None, description="As in the last so many periods, repeated again and again."
     )
 
     @model_validator(mode="after")
@@ -73,8 +74,8 @@ class RivalsSection(Section):
         "match: they change each effort as the named firms do on average; rule: they follow a regression of "
         "their past efforts on their own and the others' efforts one period before.",
     )
-    last: Integer = Field(
-        default=1, ge=1, description="What stays is what they did in the last so many periods, repeated."
+    last: Count = Field(
+        default=1, description="What stays is what they did in the last so many periods, repeated."
     )
 
 
@@ -86,8 +87,8 @@ class TotalSection(Section):
         description="constant; trend: growth at a constant rate; seasonal: growth and a yearly wave; "
         "logistic: growth towards a ceiling; given.",
     )
-    last: Integer | None = Field(
-        default=None, ge=1, description="Fit it to the last so many periods; by default to all."
+    last: Count | None = Field(
+        default=None, description="Fit it to the last so many periods; by default to all."
     )
     season: Integer | None = Field(
         default=None, ge=2, description="Periods of a season; by default those of a year."

@@ -1,11 +1,12 @@
 """The section `simulate` of a study: markets simulated from a known truth, to see what is recovered."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from pipeline.config.sections.data import CalendarFrequency
 from pipeline.config.sections.models import CarryOvers, CarryOverSection, Effects, Response
-from pipeline.config.sections.types import Integer, Number, Section, Table
+from pipeline.config.sections.types import Count, Fraction, Integer, Number, Positive, Section, Table
 
 
 class BudgetSection(Section):
@@ -53,9 +54,7 @@ class SimulateSection(Section):
     time to time each firm changes each of its budgets, independently of the others.
     """
 
-    markets: Integer = Field(
-        default=1, ge=1, description="How many markets, alike except for their random numbers."
-    )
+    markets: Count = Field(default=1, description="How many markets, alike except for their random numbers.")
     firms: FirmNames = Field(min_length=2, description="How many firms, or their names.")
     periods: Integer = Field(ge=3, description="How many periods are observed.")
     start: str | None = Field(
@@ -63,19 +62,13 @@ class SimulateSection(Section):
         pattern=r"^\d{4}-\d{2}-\d{2}$",
         description="Date of the first period, e.g. 2024-01-01; without it periods are numbered from 1.",
     )
-    frequency: Literal["day", "week", "month", "quarter", "year"] = Field(
-        default="week", description="What one period is."
-    )
+    frequency: CalendarFrequency = Field(default="week", description="What one period is.")
     currency: str = Field(default="currency", description="Unit of sales, budgets and M.")
-    total_sales: Number = Field(
-        gt=0,
-        description="Mean total sales of a market, in currency per period; also the reference sales X_ref.",
+    total_sales: Positive = Field(
+        description="Mean total sales of a market, in currency per period; also the reference sales X_ref."
     )
-    variation: Number = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="How total sales vary from period to period: relative standard deviation.",
+    variation: Fraction = Field(
+        default=0.0, description="How total sales vary from period to period: relative standard deviation."
     )
     invested: Number = Field(
         gt=0, le=1, description="Fraction of the sales of a market that its firms invest, over all periods."
