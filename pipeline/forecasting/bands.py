@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from pipeline.config.sections.scenario import Scenario
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import nearest, one_of
 from pipeline.errors import ConfigError, QueryError
 from pipeline.forecasting.draws import Member, draw_parameters, model_weights, share_out, stored_replicates
 from pipeline.forecasting.efforts import plan_efforts
 from pipeline.forecasting.market import FutureMarket, future_market
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.forecasting.trajectory import Ahead, ForecastError, simulate_ahead
+from pipeline.names import did_you_mean, one_of
 from pipeline.results.select import select_markets, select_models
 from pipeline.seeds import fit_seed
 
@@ -159,10 +159,10 @@ def check_names(results: "Results", scenario: Scenario) -> None:
     findings = Findings(scenario.document)
     for firm, choices in scenario.firms.items():
         if firm not in firms:
-            findings.add(("firms", firm), f"the firm {firm!r}", one_of(firms), nearest(firm, firms))
+            findings.add(("firms", firm), f"the firm {firm!r}", one_of(firms), did_you_mean(firm, firms))
         for effort in choices:
             if effort not in efforts:
-                hint = nearest(effort, efforts)
+                hint = did_you_mean(effort, efforts)
                 findings.add(("firms", firm, effort), f"the effort {effort!r}", one_of(efforts), hint)
     if findings.problems:
         raise ConfigError(f"Scenario {scenario.scenario}", findings.problems.values())
