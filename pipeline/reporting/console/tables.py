@@ -9,6 +9,7 @@ from rich.table import Table as RichTable
 
 from pipeline.config.study import Study
 from pipeline.executors.engines import count_workers
+from pipeline.panel.panel import Panel
 from pipeline.results.summary import Summary
 from pipeline.results.tables.frame import Table
 from pipeline.store.format.layout import LOGICAL_DATE, SweepState
@@ -37,7 +38,7 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(width=_WIDTH)
 
 
-def show_plan(console: Console, study: Study, panel: Any, plan: Plan) -> None:
+def show_plan(console: Console, study: Study, panel: Panel, plan: Plan) -> None:
     """Print what running a study would do, and what it cannot learn from its data."""
     workers = count_workers(study.cluster)
     seconds = readable_seconds(plan.seconds / max(workers, 1))
