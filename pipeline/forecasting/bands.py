@@ -269,9 +269,7 @@ def _draw_courses(
     return shares, rejected
 
 
-def _with_noise(
-    results: "Results", market: FutureMarket, shares: Floats, rng: np.random.Generator
-) -> Floats:
+def _with_noise(results: "Results", market: FutureMarket, shares: Floats, rng: np.random.Generator) -> Floats:
     """Add residuals as large as those of the fit."""
     fit = results.fits(market.model).sel(market=market.market).isel(window=0)
     spread = float(np.sqrt(fit["redchi"]))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from kernels.least_squares.residual import ILR
@@ -213,7 +214,7 @@ def _restricted(problem: MarketModel, present: NDArray[np.bool_]) -> ResponseSpe
     return spec._replace(design=np.ascontiguousarray(spec.design[present]))
 
 
-def _labels(panel: Any, name: str, default: str) -> tuple[str, ...]:
+def _labels(panel: xr.Dataset, name: str, default: str) -> tuple[str, ...]:
     if name not in panel:
         return (default,) * panel.sizes["effort"]
     return tuple(map(str, panel[name].values))

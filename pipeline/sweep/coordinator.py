@@ -9,12 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
+
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.study import Study
 from pipeline.errors import BeedError, ClusterError
 from pipeline.executors.engines import Hooks, Outcome, count_workers, execute
 from pipeline.executors.worker import call_by_name
 from pipeline.panel.open import open_study_panel
+from pipeline.panel.panel import Panel
 from pipeline.status import Status
 from pipeline.store.format.layout import CONTENT_HASH, SweepState, sweep_name
 from pipeline.store.store import Store, Sweep, write_chunk
@@ -65,7 +68,7 @@ class RunReport:
 
 def plan_study(
     study: Study,
-    panel: Any,
+    panel: Panel,
     *,
     methods: Methods | None = None,
     chunk: int | None = None,
@@ -127,7 +130,7 @@ def run_study(
 
 def run_panel(
     study: Study,
-    panel: Any,
+    panel: Panel,
     *,
     name: str | None = None,
     study_text: str = "",
@@ -354,7 +357,7 @@ def _existing_chunk(location: str, name: str) -> int | None:
         return None
 
 
-def _blocks(study: Study, panel: Any, planned: Plan) -> Iterator[Any]:
+def _blocks(study: Study, panel: Panel, planned: Plan) -> Iterator[xr.Dataset]:
     """Load the panel a bounded number of markets at a time, whole chunks; with the truth if simulated."""
     attributes = {}
     if study.simulate is not None:

@@ -152,9 +152,7 @@ def compute_drift(since: str, old: "Results", new: "Results", thresholds: Thresh
     return Drift(since, models, best_before, best_now, drifted, alarm, thresholds)
 
 
-def _forecasts(
-    old: "Results", new: "Results", estimates: Estimates, models: list[str]
-) -> dict[str, Floats]:
+def _forecasts(old: "Results", new: "Results", estimates: Estimates, models: list[str]) -> dict[str, Floats]:
     """Errors of the forecasts made then: rmse, that of the last shares, new periods; (L, 3) by model."""
     markets = new.tables.labels("market").tolist()
     found = {model: np.full((len(markets), 3), np.nan) for model in models}

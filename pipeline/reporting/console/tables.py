@@ -1,12 +1,11 @@
 """Tables for people: the plan of a study, what a run came to, the sweeps of a store."""
 
-from typing import Any
-
 import numpy as np
 from rich.console import Console
 
 from pipeline.config.study import Study
 from pipeline.executors.engines import count_workers
+from pipeline.panel.panel import Panel
 from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
 from pipeline.reporting.words import CORRELATED_ERRORS, cases
 from pipeline.results.frames.table import Table
@@ -18,7 +17,7 @@ from pipeline.sweep.cost import readable_bytes, readable_seconds
 from pipeline.sweep.plan import Plan
 
 
-def show_plan(console: Console, study: Study, panel: Any, plan: Plan) -> None:
+def show_plan(console: Console, study: Study, panel: Panel, plan: Plan) -> None:
     """Print what running a study would do, and what it cannot learn from its data."""
     workers = count_workers(study.cluster)
     seconds = readable_seconds(plan.seconds / max(workers, 1))
