@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.config.engines import ENGINES, describe_engines, engines_with
 from pipeline.errors import ExitCode, PlanError
 
 if TYPE_CHECKING:
@@ -21,11 +22,16 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         metavar="KIND|ADDRESS",
-        help="Where to work: serial, local, slurm, or a scheduler: tcp://host:8786, tls://...",
+        help=f"Who does the work: {describe_engines()}; "
+        "or the address of a dask scheduler: tcp://host:8786, tls://...",
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Worker processes (local; by default one a core) or jobs (slurm).")
+    int | None,
+    typer.Option(
+        min=1,
+        help=f"How many workers ({', '.join(engines_with('workers'))}); local: by default one a core.",
+    ),
 ]
 
 
@@ -108,14 +114,15 @@ def choose_cluster(section: Any, cluster: str | None, workers: int | None) -> An
             content["tls"] = section.tls.model_dump()
     if workers is not None:
         content["workers"] = workers
-    hint = "" if workers is None else " Only local and slurm clusters have a number of workers."
+    takes_workers = engines_with("workers")
+    hint = "" if workers is None else f" --workers goes with {' and '.join(takes_workers)} only."
     try:
-        if workers is not None and content["kind"] not in ("local", "slurm"):
+        if workers is not None and content["kind"] not in takes_workers:
             raise ValueError(hint)
         return type(section).model_validate(content)
     except ValueError as error:  # pydantic's own error is one
         raise PlanError(
-            f"--cluster {kind} is not possible; expected serial, local, slurm with its settings in the "
+            f"--cluster {kind} is not possible; expected {', '.join(ENGINES)} with its settings in the "
             f"study, or an address such as tcp://host:8786.{hint}"
         ) from error
 

@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "coordinator": ["RunReport", "plan_study", "run_study"],
+        "coordinator": ["plan_study", "run_study"],
+        "run": ["RunReport"],
     },
 )

@@ -15,7 +15,7 @@ from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS
 from pipeline.seeds import fit_seed
 from pipeline.status import Status
 from pipeline.store.format.layout import STATISTIC_NAMES, ModelLayout, ParameterLabel
-from pipeline.sweep.methods import Methods
+from pipeline.sweep.calibrator import Calibrator
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES, n_steps, windows_of
 
@@ -87,7 +87,7 @@ def assess(panel, baseline, study):
     return errors(panel, study, 1.0)
 
 
-METHODS = Methods(describe, columns, calibrate, assess)
+CALIBRATOR = Calibrator(describe, columns, calibrate, assess)
 
 
 def main():
@@ -95,8 +95,8 @@ def main():
     import pipeline.sweep.plan
     from pipeline.cli.app import main as beed
 
-    # The real command line with other methods: tests of kills do not wait for compilers.
-    pipeline.sweep.coordinator.default_methods = lambda: METHODS
+    # The real command line with another calibrator: tests of kills do not wait for compilers.
+    pipeline.sweep.coordinator.default_calibrator = lambda: CALIBRATOR
     pipeline.sweep.plan.LARGEST_CHUNK = int(os.environ.get("SLOW_CHUNK", pipeline.sweep.plan.LARGEST_CHUNK))
     beed([os.environ.get("SLOW_COMMAND", "run"), *sys.argv[1:]])
 

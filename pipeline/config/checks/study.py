@@ -11,8 +11,9 @@ from pipeline.config.checks.models import check_curves, check_models
 from pipeline.config.checks.recalibration import check_recalibration
 from pipeline.config.checks.simulate import check_simulate
 from pipeline.config.checks.uncertainty import check_uncertainty
+from pipeline.config.engines import ENGINES
 from pipeline.config.parameters import RESERVED
-from pipeline.config.sections.cluster import KEYS_OF_KIND, ClusterSection
+from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import EFFORT_FUNCTIONS, EXTENSIONS, DataSection
 from pipeline.config.sections.fit import ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
@@ -126,8 +127,8 @@ def _check_formula(location: tuple[int | str, ...], text: str, findings: Finding
 
 
 def _check_cluster(cluster: ClusterSection, findings: Findings) -> None:
-    known = KEYS_OF_KIND[cluster.kind]
-    for key in sorted(cluster.model_fields_set - known - {"kind"}):
+    known = ENGINES[cluster.kind].settings
+    for key in sorted(cluster.model_fields_set - {"kind", *known}):
         expected = f"with kind {cluster.kind} {one_of(sorted(known))}"
         findings.add(("cluster", key), f"the key {key!r} with kind {cluster.kind}", expected)
     if cluster.kind != "address":

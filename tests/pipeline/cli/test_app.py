@@ -57,7 +57,7 @@ def methods(monkeypatch):
     """Fits that take no time; the models themselves are tested elsewhere."""
     monkeypatch.syspath_prepend(SUPPORT)
     module = importlib.import_module("slow_market")
-    monkeypatch.setattr("pipeline.sweep.coordinator.default_methods", lambda: module.METHODS)
+    monkeypatch.setattr("pipeline.sweep.coordinator.default_calibrator", lambda: module.CALIBRATOR)
     yield module
     sys.modules.pop("slow_market", None)
 

@@ -12,7 +12,7 @@ import pipeline
 from pipeline import open_store
 from pipeline.errors import QueryError, StoreNotFoundError
 from pipeline.results.tables.frame import Table
-from pipeline.store.store import write_chunk
+from pipeline.store.write import write_chunk
 
 MODEL = "investment-mnl"
 
