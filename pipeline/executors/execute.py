@@ -19,10 +19,7 @@ from pipeline.executors.jobs import Hooks
 
 
 def execute[Job, Result](
-    jobs: Iterable[Job],
-    work: Callable[[Job], Result],
-    settings: ClusterSection,
-    hooks: Hooks[Job, Result],
+    jobs: Iterable[Job], work: Callable[[Job], Result], settings: ClusterSection, hooks: Hooks[Job, Result]
 ) -> bool:
     """Do ``work(job)`` for every job.
 

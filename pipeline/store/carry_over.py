@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from pipeline.store.encoding import decode
 from pipeline.store.fork import Fork, SnapshotKey
-from pipeline.store.format.layout import VARIABLES, Variable, group_path, sweep_path
+from pipeline.store.format.layout import VARIABLES, Arrays, Variable, group_path, sweep_path
 from pipeline.store.read import open_arrays, read_sweep
 from pipeline.store.write import model_arrays
 
 
-def read_carried(fork: Fork, earlier: str, model: str, markets: slice) -> dict[str, np.ndarray] | None:
+def read_carried(fork: Fork, earlier: str, model: str, markets: slice) -> Arrays | None:
     """Read what an earlier sweep holds of a model in some markets.
 
     Parameters
@@ -38,7 +38,7 @@ def read_carried(fork: Fork, earlier: str, model: str, markets: slice) -> dict[s
     if model not in source.rows:
         return None
     later = _Source(fork, fork.sweep, model)
-    carried: dict[str, np.ndarray] = {}
+    carried: Arrays = {}
     for name, target in model_arrays(fork, model).items():
         variable = VARIABLES[name]
         dims = [dim for dim in variable.dims if dim != "model"]

@@ -267,11 +267,7 @@ def _mark_root(session: icechunk.Session) -> None:
         zarr.create_group(
             session.store,
             zarr_format=3,
-            attributes={
-                "format": FORMAT,
-                "format_version": FORMAT_VERSION,
-                "Conventions": "CF-1.11",
-            },
+            attributes={"format": FORMAT, "format_version": FORMAT_VERSION, "Conventions": "CF-1.11"},
         )
 
 

@@ -8,13 +8,10 @@ from numpy.typing import NDArray
 
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
-from pipeline.store.format.layout import ModelLayout
+from pipeline.store.format.layout import Arrays, ModelLayout
 
 if TYPE_CHECKING:
     import xarray as xr
-
-#: By the names of the catalogue of the store, as `pipeline.store.write.write_chunk` takes them.
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -28,12 +25,12 @@ class Calibrator:
     columns
         ``(variant, study, n_firms) -> int``: free parameters in a market of that many firms.
     calibrate
-        ``(panel of some markets, variant, study) -> Arrays``. Numbers must depend on market and model alone:
-        see `pipeline.seeds.fit_seed`. For a pooled model a fourth argument: its populations by window and
-        parameter, see `pipeline.store.population`. When a calibration goes on from an earlier one, ``warm``:
-        a `pipeline.fitting.warm_start.WarmStarts`.
+        ``(panel of some markets, variant, study) -> Arrays``, as `pipeline.store.write.write_chunk` takes
+        them. Numbers must depend on market and model alone: see `pipeline.seeds.fit_seed`. For a pooled model
+        a fourth argument: its populations by window and parameter, see `pipeline.store.population`. When a
+        calibration goes on from an earlier one, ``warm``: a `pipeline.fitting.warm_start.WarmStarts`.
     assess
-        ``(panel of some markets, baseline, study) -> Arrays``.
+        ``(panel of some markets, baseline, study) -> Arrays``, likewise.
     precompile
         ``"module:function"`` that loads the compiled code that workers need, or compiles it; or None.
     """

@@ -14,9 +14,8 @@ from pipeline.fitting.calibrate import FitRecord, calibrate_market
 from pipeline.fitting.warm_start import WarmStarts
 from pipeline.panel.market import MarketArrays, iterate_markets
 from pipeline.seeds import fit_seed
-from pipeline.store.format.layout import VARIABLES, ModelLayout, empty_results, pack_statistics
+from pipeline.store.format.layout import VARIABLES, Arrays, ModelLayout, empty_results, pack_statistics
 from pipeline.store.population import Populations
-from pipeline.sweep.calibrator import Arrays
 from pipeline.sweep.layout import study_layout
 from pipeline.sweep.model_layout import describe_model
 from pipeline.validation.forecasters import baseline_forecaster, measure, model_forecaster

@@ -25,13 +25,7 @@ from pipeline.sweep.interrupt import stop_on_signals
 from pipeline.sweep.plan import Plan, Task
 from pipeline.sweep.pooling import population_of_fits
 from pipeline.sweep.progress import Watcher
-from pipeline.sweep.task_runner import (
-    ParentSweep,
-    TaskMessage,
-    TaskResult,
-    TaskRunner,
-    crashed_results,
-)
+from pipeline.sweep.task_runner import ParentSweep, TaskMessage, TaskResult, TaskRunner, crashed_results
 
 #: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
 FAILURES_IN_A_ROW = 5

@@ -14,11 +14,11 @@ from pipeline.fitting.warm_start import WarmStarts
 from pipeline.status import Status
 from pipeline.store.carry_over import read_carried
 from pipeline.store.fork import Fork
-from pipeline.store.format.layout import SweepLayout, empty_results
+from pipeline.store.format.layout import Arrays, SweepLayout, empty_results
 from pipeline.store.population import read_population
 from pipeline.store.read import open_panel
 from pipeline.store.write import write_chunk
-from pipeline.sweep.calibrator import Arrays, Calibrator
+from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.plan import Task
 
 if TYPE_CHECKING:

@@ -64,11 +64,7 @@ VARIABLES: Mapping[str, Variable] = {
         Variable("value", "fits", (*_FIT, "param"), _OF_PARAMETER, "parameter value"),
         Variable("stderr", "fits", (*_FIT, "param"), _OF_PARAMETER, "standard error"),
         Variable(
-            "correlation",
-            "fits",
-            (*_FIT, "param", "param_"),
-            "1",
-            "correlation of the parameter estimates",
+            "correlation", "fits", (*_FIT, "param", "param_"), "1", "correlation of the parameter estimates"
         ),
         Variable(
             "at_bound",

@@ -35,6 +35,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.store.format.catalogue import (
     COORDINATE_ATTRIBUTES,
@@ -63,6 +64,7 @@ __all__ = [
     "STATISTICS",
     "STATISTIC_NAMES",
     "VARIABLES",
+    "Arrays",
     "Group",
     "ModelLayout",
     "ParameterLabel",
@@ -79,6 +81,9 @@ __all__ = [
     "sweep_name",
     "sweep_path",
 ]
+
+#: Values by the names of the catalogue.
+Arrays = dict[str, NDArray[Any]]
 
 FORMAT = "beed result store"
 FORMAT_VERSION = 1
@@ -207,7 +212,7 @@ def _result_shapes(layout: SweepLayout, name: str) -> Iterator[tuple[Variable, l
             yield variable, [sizes[dim] for dim in variable.dims if dim != "model"]
 
 
-def empty_results(layout: SweepLayout, name: str, markets: int) -> dict[str, np.ndarray]:
+def empty_results(layout: SweepLayout, name: str, markets: int) -> Arrays:
     """Make arrays for the results of a model or baseline in so many markets, filled as if never written.
 
     Returns
