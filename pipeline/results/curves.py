@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.models.market_model import MarketModel
+from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
 from pipeline.results.intervals import normal_interval
 from pipeline.results.results import Results
 from pipeline.results.stored_fit import StoredFit, read_fit
-from pipeline.results.tables.sweep_tables import Label
 
 # Periods of constant effort after which every carry-over has forgotten what was before.
 _SETTLED = 16

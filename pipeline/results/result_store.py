@@ -14,10 +14,10 @@ from pipeline.store.store import Store
 
 # Each question imports what answers it: a point query needs none of xarray, duckdb, pyarrow and numba.
 if TYPE_CHECKING:
+    from pipeline.names import Label
     from pipeline.results.curves import ResponseCurve
     from pipeline.results.frames.table import Table
     from pipeline.results.summary import Summary
-    from pipeline.results.tables.sweep_tables import Label
 
 
 def open_store(

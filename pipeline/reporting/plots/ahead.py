@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from pipeline.names import Label
 from pipeline.panel.market import MarketArrays, market_arrays
 from pipeline.reporting.plots.files import plot_file, save_figure
 from pipeline.results.results import Results
-from pipeline.results.tables.sweep_tables import Label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
