@@ -29,14 +29,14 @@ class ResponseCurve:
     effort, unit
         Name and unit of what varies.
     level : (G,) array
-        Levels of the effort, held for so long that carry-over has settled, from the smallest to the
+        Levels of the effort, constant for so long that carry-over has settled, from the smallest to the
         largest seen.
     value : (G,) array
         f: per period, or per unit of the numeraire where the study has one.
     low, high : (G,) arrays
         95 % band by the delta method; nan where the data do not determine a parameter that matters.
     measure
-        What ``value`` is: ``f``, or what f is at a level of the effort against its median, ``f / f(median)``
+        What ``value`` is: ``f``, or f relative to its value at the median of the effort: ``f / f(median)``
         or ``f - f(median)``.
     """
 
