@@ -52,8 +52,8 @@ def forecast(
     from pipeline.cli.stores import print_formatted
     from pipeline.config.sections.scenario import Scenario
     from pipeline.config.settings import load_settings
-    from pipeline.forecasting.bands import forecast as make_forecast
     from pipeline.forecasting.save import store_forecast
+    from pipeline.forecasting.scenario import forecast as make_forecast
     from pipeline.reporting.console.ahead import forecast_table, show_forecast
     from pipeline.reporting.console.tables import make_console
     from pipeline.results.results import open_store

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.config.sections.planning import Bounds
+from pipeline.config.sections.planning import Bounds, Price
 from pipeline.config.sections.scenario import TotalSection
 from pipeline.config.sections.types import Integer, Number, OneOrMany, Section, Table
 
@@ -37,7 +37,7 @@ class GameSettings(Section):
         description="What firms may do, in the unit of the effort, or in currency per period with the "
         "strategy budgets; by default from 0 to the largest seen.",
     )
-    prices: Table[Number] = Field(
+    prices: Table[Price] = Field(
         default_factory=dict,
         validate_default=True,
         description="Currency per period for one unit of an effort of kind index; without a price it stays.",

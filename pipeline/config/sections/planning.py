@@ -1,19 +1,21 @@
 """Settings of a flight plan: who wants which share, by when, along which path, and what it may do for it."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from pipeline.config.sections.scenario import Course, RivalsSection, TotalSection
+from pipeline.config.sections.scenario import PerPeriod, RivalsSection, TotalSection
 from pipeline.config.sections.types import Flag, Integer, Number, Section, Table
 
 PathKind = Literal["cheapest", "linear", "logistic"]
 Bounds = Annotated[
-    tuple[Course | None, Course | None],
+    tuple[PerPeriod | None, PerPeriod | None],
     Field(
         description="[smallest, largest], each one number or one for each period; null: as far as was seen."
     ),
 ]
+Price = Annotated[Number, Field(gt=0)]
+"""Currency per period for one unit of an effort."""
 
 
 class PlanSettings(Section):
@@ -40,7 +42,7 @@ class PlanSettings(Section):
         validate_default=True,
         description="What the firm may do with an effort; by default what any firm was seen to do.",
     )
-    prices: Table[Number] = Field(
+    prices: Table[Price] = Field(
         default_factory=dict,
         validate_default=True,
         description="Currency per period for one unit of an effort of kind index; without a price such an "
@@ -73,10 +75,3 @@ class PlanSettings(Section):
         description="Draws for the probability of reaching the target; 0: none.",
     )
     seed: Integer = Field(default=0, ge=0, description="Root of the random numbers.")
-
-    @model_validator(mode="after")
-    def _prices_are_positive(self) -> Self:
-        bad: list[Any] = [name for name, price in self.prices.items() if price <= 0]
-        if bad:
-            raise ValueError(f"a price of {self.prices[bad[0]]:g} for {bad[0]}|prices > 0")
-        return self

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from pipeline.config.sections.types import Flag, Integer, Label, Number, OneOrMany, Section, Table
 from pipeline.config.yaml.document import Document
 
-Course = Number | tuple[Number, ...]
+PerPeriod = Number | tuple[Number, ...]
 """One number for all periods, or one for each."""
 RivalKind = Literal["hold", "hold_budget", "match", "rule"]
 TotalModel = Literal["constant", "trend", "seasonal", "logistic", "given"]
@@ -17,12 +17,12 @@ TotalModel = Literal["constant", "trend", "seasonal", "logistic", "given"]
 class EffortChoice(Section):
     """What one firm does with one effort: exactly one of the keys."""
 
-    value: Course | None = Field(default=None, description="The effort itself, in its own unit.")
-    add: Course | None = Field(
+    value: PerPeriod | None = Field(default=None, description="The effort itself, in its own unit.")
+    add: PerPeriod | None = Field(
         default=None, description="A change in the effort's unit, added to what it was last."
     )
-    factor: Course | None = Field(default=None, description="A factor on what it was last.")
-    budget: Course | None = Field(
+    factor: PerPeriod | None = Field(default=None, description="A factor on what it was last.")
+    budget: PerPeriod | None = Field(
         default=None,
         description="Money, currency per period; for efforts of kind ratio or amount. A ratio σ = E/X then "
         "follows from the sales that it brings about.",
@@ -78,7 +78,7 @@ class TotalSection(Section):
         default=None, ge=2, description="Periods of a season; by default those of a year."
     )
     harmonics: Integer = Field(default=2, ge=1, le=26, description="Waves of the season.")
-    values: Course | None = Field(
+    values: PerPeriod | None = Field(
         default=None, description="With model given: sales of the market, currency per period."
     )
 
@@ -92,10 +92,10 @@ class TotalSection(Section):
         return self
 
 
-def _numbers(course: Course | None) -> tuple[float, ...]:
-    if course is None:
+def _numbers(values: PerPeriod | None) -> tuple[float, ...]:
+    if values is None:
         return ()
-    return course if isinstance(course, tuple) else (course,)
+    return values if isinstance(values, tuple) else (values,)
 
 
 class DrawsSection(Section):

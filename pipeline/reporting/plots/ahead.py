@@ -12,7 +12,7 @@ from pipeline.reporting.plots.market import plot_file, save_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pipeline.forecasting.bands import Forecast, MarketForecast
+    from pipeline.forecasting.scenario import Forecast, MarketForecast
     from pipeline.planning.flight import FlightPlan
     from pipeline.results.results import ResultStore
 
