@@ -1,4 +1,4 @@
-"""Ready units for those who have a scheduler: crontab lines, systemd timers, Kubernetes CronJobs."""
+"""Units for schedulers that are already there: crontab lines, systemd timers, Kubernetes CronJobs."""
 
 import os
 import re
@@ -28,9 +28,9 @@ class Job:
     Attributes
     ----------
     path
-        Its file.
+        File of the study.
     study
-        What it says.
+        The study as read from it.
     options
         Further arguments of ``beed recalibrate``.
     """
@@ -51,9 +51,9 @@ class Job:
 
     def command(self, program: Sequence[str]) -> str:
         """Write the command for a shell; the date is that of the moment it runs, UTC."""
-        form = _DAY if self.cron.daily_at_most else _MOMENT
+        date_format = _DAY if self.cron.daily_at_most else _MOMENT
         words = [*program, "recalibrate", str(self.path.resolve()), *self.options]
-        return f"{shlex.join(words)} --date `date -u +{form}`"
+        return f"{shlex.join(words)} --date `date -u +{date_format}`"
 
 
 def schedule_of(study: Study) -> Cron:
@@ -62,7 +62,7 @@ def schedule_of(study: Study) -> Cron:
     Raises
     ------
     PlanError
-        It has none.
+        The study has none.
     """
     text = study.recalibration.schedule
     if text is None:
@@ -108,15 +108,15 @@ def print_units(jobs: Sequence[Job], style: str, image: str = "beed:latest") -> 
 
 def _program() -> list[str]:
     """Give the command that runs here, by its full path: schedulers have other search paths."""
-    found = shutil.which("beed", path=str(Path(sys.executable).parent)) or shutil.which("beed")
-    return [found] if found else [sys.executable, "-m", "pipeline.cli"]
+    beed = shutil.which("beed", path=str(Path(sys.executable).parent)) or shutil.which("beed")
+    return [beed] if beed else [sys.executable, "-m", "pipeline.cli"]
 
 
 def _crontab(jobs: Sequence[Job]) -> str:
     lines = [
         "# For `crontab -e`. Exit codes: "
         f"{int(ExitCode.DRIFT)} parameters have drifted, {int(ExitCode.REFUSED)} data refused, "
-        f"{int(ExitCode.BUSY)} running elsewhere.",
+        f"{int(ExitCode.BUSY)} another process is recalibrating.",
         "CRON_TZ=UTC",
     ]
     # A percent sign ends the command in a crontab.
@@ -129,7 +129,7 @@ def _systemd(jobs: Sequence[Job]) -> str:
 
 
 def _service(job: Job) -> str:
-    # In units a percent sign and a dollar sign stand for something else unless doubled.
+    # In units, percent and dollar signs have to be doubled.
     command = job.command(_program()).replace("\\", "\\\\").replace('"', '\\"')
     command = command.replace("%", "%%").replace("$", "$$")
     return f"""# /etc/systemd/system/{job.name}.service
@@ -140,7 +140,7 @@ Description=Recalibrate {job.study.study}
 Type=oneshot
 WorkingDirectory={job.path.resolve().parent}
 ExecStart=/bin/sh -c "{command}"
-# Someone else is at it: no failure. Exit code {int(ExitCode.DRIFT)} (drift) is one, for OnFailure=.
+# Another process recalibrating is no failure. Exit code {int(ExitCode.DRIFT)} (drift) is one, for OnFailure=.
 SuccessExitStatus={int(ExitCode.BUSY)}
 """
 
@@ -184,7 +184,7 @@ def _cron_job(job: Job, image: str) -> dict[str, Any]:
         "command": ["/bin/sh", "-c", job.command(["beed"])],
         "volumeMounts": [{"name": "files", "mountPath": folder}],
     }
-    # Neither drift nor refused data become better when the same command is run again.
+    # Running the same command again changes neither drift nor refused data.
     final = [int(ExitCode.DRIFT), int(ExitCode.REFUSED)]
     rule = {"action": "FailJob", "onExitCodes": {"containerName": "beed", "operator": "In", "values": final}}
     claim = {"persistentVolumeClaim": {"claimName": "beed"}}
@@ -210,7 +210,8 @@ def _cron_job(job: Job, image: str) -> dict[str, Any]:
 
 
 def _folder(job: Job) -> str:
-    """Folder that holds the study and all of its files that are not elsewhere."""
-    places = [str(job.path.resolve().parent), job.study.store_location]
-    places += [] if job.study.data is None else [str(Path(job.study.data.location).parent)]
-    return os.path.commonpath([str(Path(place).resolve()) for place in places if not is_url(place)])
+    """Folder that holds the study and all of its files that are on this machine."""
+    locations = [str(job.path.resolve().parent), job.study.store_location]
+    locations += [] if job.study.data is None else [str(Path(job.study.data.location).parent)]
+    local = [str(Path(location).resolve()) for location in locations if not is_url(location)]
+    return os.path.commonpath(local)
