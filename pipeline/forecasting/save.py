@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ def store_forecast(results: "ResultStore", forecast: "Forecast") -> str:
     text = forecast.scenario.model_dump_json()
     content = text.encode() + b"".join(arrays[name].tobytes() for name in sorted(arrays))
     name = forecast_name(forecast.scenario.scenario, content)
-    attributes: Mapping[str, Any] = {
+    attributes: Mapping[str, object] = {
         "scenario": json.loads(text),
         "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "snapshot": results.snapshot,
@@ -41,7 +41,7 @@ def store_forecast(results: "ResultStore", forecast: "Forecast") -> str:
     return name
 
 
-def forecast_arrays(results: "ResultStore", forecast: "Forecast") -> tuple[dict[str, NDArray[Any]], Arrays]:
+def forecast_arrays(results: "ResultStore", forecast: "Forecast") -> tuple[dict[str, np.ndarray], Arrays]:
     """Arrange a forecast over all markets and firms of its sweep.
 
     Returns
@@ -78,7 +78,7 @@ def forecast_arrays(results: "ResultStore", forecast: "Forecast") -> tuple[dict[
             arrays["share_quantile"][row][:, columns] = one.share_quantile.transpose(0, 2, 1)
             arrays["sales_quantile"][row][:, columns] = one.sales_quantile.transpose(0, 2, 1)
             arrays["rejected"][row] = one.rejected
-    coordinates: dict[str, NDArray[Any]] = {
+    coordinates: dict[str, np.ndarray] = {
         "future": forecast.times,
         "effort": np.array(forecast.efforts),
         "member": np.array(members),

@@ -51,8 +51,8 @@ def best_response(
         Shares cannot be computed for any strategy within the bounds.
     """
     search = _Search(model, strategies, firm)
-    own = np.clip(model.space.box.scaled(strategies[:, firm]), 0.0, 1.0)
-    points = [own, *_coarse(own)] if thorough else [own]
+    present = np.clip(model.space.box.scaled(strategies[:, firm]), 0.0, 1.0)
+    points = [present, *_coarse(present)] if thorough else [present]
     losses = np.array([search.loss(point) for point in points])
     if losses.min() >= _REFUSED:
         raise ForecastError(
@@ -110,12 +110,12 @@ class _Search:
             return np.zeros(z.size)
 
 
-def _coarse(own: Floats) -> list[Floats]:
+def _coarse(present: Floats) -> list[Floats]:
     """Points of the unit box: all efforts alike, and one at a time with the others as they are."""
-    points = [np.full(own.size, level) for level in _LEVELS]
-    for effort in range(own.size if own.size > 1 else 0):
+    points = [np.full(present.size, level) for level in _LEVELS]
+    for effort in range(present.size if present.size > 1 else 0):
         for level in (0.0, 0.25, 1.0):
-            point = own.copy()
+            point = present.copy()
             point[effort] = level
             points.append(point)
     return points

@@ -159,13 +159,13 @@ class PayoffModel:
         efforts = plan.efforts(share[np.newaxis], self.total)
         f, slope = self.response.slope(efforts)
         power, thinning = self._elasticities(plan, efforts, f[0], slope[:, 0])
-        total, own = float(self.total[0]), share[firm]
+        total, own_share = float(self.total[0]), share[firm]
         # Derivative of the firm's efforts in its strategies at given shares, then of its attraction.
-        by_strategy = np.where(space.buys_ratio, 1.0 / (own * total), 1.0 / space.scale)
+        by_strategy = np.where(space.buys_ratio, 1.0 / (own_share * total), 1.0 / space.scale)
         push = power * slope[space.efforts, 0, firm] * by_strategy / max(f[0, firm], _SMALLEST)
-        attraction = (np.arange(share.size) == firm) - own
+        attraction = (np.arange(share.size) == firm) - own_share
         log_share = np.linalg.solve(_log_share_system(share, thinning), attraction)[firm] * push
-        sales = own * total
+        sales = own_share * total
         ratio = sum(
             float(efforts[effort, 0, firm])
             for effort, kind in enumerate(self.response.market.kinds)

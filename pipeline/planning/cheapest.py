@@ -1,7 +1,7 @@
 """The cheapest way to a share: efforts of all periods at once, with analytic gradients."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,9 +90,9 @@ def cheapest_path(
 
 def _constraints(
     slopes: "Callable[[Floats], Slopes]", width: Floats, target: float, log_floor: Floats | None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Constraints on the log of the share: the target at the end; a floor (H,) on the way if there is one."""
-    constraints: list[dict[str, Any]] = [
+    constraints: list[dict[str, object]] = [
         {
             "type": "eq",
             "fun": lambda z: slopes(z).log_share[-1] - np.log(target),

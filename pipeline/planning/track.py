@@ -96,13 +96,13 @@ class _Period:
         """Find f of the firm, within [low, high], that takes it to a share by the end of the period."""
         firm, f = self.objective.controls.firm, self.objective.evaluate(self.values)[self.t]
 
-        def end_share(own: float) -> float:
+        def end_share(response: float) -> float:
             changed = f.copy()
-            changed[firm] = own
+            changed[firm] = response
             return float(self.end(changed)[firm])
 
         if not low < high or end_share(high) <= share:
             return high
         if end_share(low) >= share:
             return low
-        return float(brentq(lambda own: end_share(own) - share, low, high, **_EXACT))
+        return float(brentq(lambda response: end_share(response) - share, low, high, **_EXACT))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ class Drift:
         """Arrays of each model, by the names that the store knows."""
         return {name: vars(model) for name, model in self.models.items()}
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Plain facts to store beside the arrays."""
         thresholds = self.thresholds.model_dump(mode="json")
         return {"since": self.since, "alarm": self.alarm, "thresholds": thresholds}

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import threading
-from typing import Any, TextIO
+from typing import TextIO
 
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.progress import Watcher
@@ -22,15 +22,15 @@ class JsonLog:
         Part of every line.
     """
 
-    def __init__(self, stream: TextIO, **facts: Any) -> None:
+    def __init__(self, stream: TextIO, **facts: object) -> None:
         self._stream, self._facts = stream, facts
 
-    def bound(self, **facts: Any) -> "JsonLog":
+    def bound(self, **facts: object) -> "JsonLog":
         """Give a log with further facts in every line; those that are None are left out."""
         given = {name: value for name, value in facts.items() if value is not None}
         return JsonLog(self._stream, **{**self._facts, **given})
 
-    def write(self, event: str, level: str = "info", **facts: Any) -> None:
+    def write(self, event: str, level: str = "info", **facts: object) -> None:
         """Write one line."""
         now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"time": now, "level": level, "event": event, **self._facts, **facts}

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -176,7 +175,7 @@ def _kubernetes(jobs: Sequence[Job], image: str) -> str:
     return "---\n".join(documents)
 
 
-def _cron_job(job: Job, image: str) -> dict[str, Any]:
+def _cron_job(job: Job, image: str) -> dict[str, object]:
     folder = _folder(job)
     container = {
         "name": "beed",
