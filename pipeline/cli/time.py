@@ -1,5 +1,7 @@
 """Commands about time: recalibrate, history, schedule. Heavy imports wait for their command."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -91,8 +93,6 @@ def schedule(
     workers: Workers = None,
 ) -> None:
     """Recalibrate studies on their schedules until stopped, missed dates first; the log is lines of JSON."""
-    import sys
-
     from pipeline.cli.studies import load, study_text
 
     if style is not None:
@@ -102,7 +102,7 @@ def schedule(
         options += [] if cluster is None else ["--cluster", cluster]
         options += [] if workers is None else ["--workers", str(workers)]
         loaded = [Job(path, load(path, overrides, cluster, workers), tuple(options)) for path in studies]
-        print(print_units(loaded, style, image), end="")
+        print(print_units(loaded, style, image, _program()), end="")
         return
     from pipeline.vintages.log import JsonLog
     from pipeline.vintages.schedule import Entry, Scheduler
@@ -112,3 +112,9 @@ def schedule(
         return Entry(name, lambda: (load(path, overrides, cluster, workers), study_text(path, overrides)))
 
     Scheduler([entry(path) for path in studies], JsonLog(sys.stdout)).run()
+
+
+def _program() -> list[str]:
+    """Give the words that start beed as it runs now, by its full path where it is installed."""
+    beed = shutil.which("beed", path=str(Path(sys.executable).parent)) or shutil.which("beed")
+    return [beed] if beed else [sys.executable, "-m", "pipeline.cli"]

@@ -3,8 +3,6 @@
 import os
 import re
 import shlex
-import shutil
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +70,9 @@ def schedule_of(study: Study) -> Cron:
     return parse_cron(text)
 
 
-def print_units(jobs: Sequence[Job], style: str, image: str = "beed:latest") -> str:
+def print_units(
+    jobs: Sequence[Job], style: str, image: str = "beed:latest", program: Sequence[str] = ("beed",)
+) -> str:
     """Write the units of some studies.
 
     Parameters
@@ -83,16 +83,19 @@ def print_units(jobs: Sequence[Job], style: str, image: str = "beed:latest") -> 
         ``cron``, ``systemd`` or ``kubernetes``.
     image
         Container image, for Kubernetes.
+    program
+        Words that start beed on this machine, for the other styles; schedulers may have another search path
+        than the shell.
 
     Raises
     ------
     PlanError
         Another style, a study without a schedule, or a schedule of seconds.
     """
-    styles: dict[str, Callable[[Sequence[Job]], str]] = {
-        "cron": _crontab,
-        "systemd": _systemd,
-        "kubernetes": lambda some: _kubernetes(some, image),
+    styles: dict[str, Callable[[], str]] = {
+        "cron": lambda: _crontab(jobs, program),
+        "systemd": lambda: _systemd(jobs, program),
+        "kubernetes": lambda: _kubernetes(jobs, image),
     }
     if style not in styles:
         raise PlanError(f"Got --print {style}; expected {', '.join(styles)}.")
@@ -102,16 +105,10 @@ def print_units(jobs: Sequence[Job], style: str, image: str = "beed:latest") -> 
                 f"The schedule {job.cron.text!r} of {job.study.study} names seconds, which {style} units "
                 "leave out; write five fields, or use `beed schedule` itself."
             )
-    return styles[style](jobs)
+    return styles[style]()
 
 
-def _program() -> list[str]:
-    """Give the command that runs here, by its full path: schedulers have other search paths."""
-    beed = shutil.which("beed", path=str(Path(sys.executable).parent)) or shutil.which("beed")
-    return [beed] if beed else [sys.executable, "-m", "pipeline.cli"]
-
-
-def _crontab(jobs: Sequence[Job]) -> str:
+def _crontab(jobs: Sequence[Job], program: Sequence[str]) -> str:
     lines = [
         "# For `crontab -e`. Exit codes: "
         f"{int(ExitCode.DRIFT)} parameters have drifted, {int(ExitCode.REFUSED)} data refused, "
@@ -119,17 +116,17 @@ def _crontab(jobs: Sequence[Job]) -> str:
         "CRON_TZ=UTC",
     ]
     # A percent sign ends the command in a crontab.
-    lines += [f"{job.cron.text} {job.command(_program()).replace('%', chr(92) + '%')}" for job in jobs]
+    lines += [f"{job.cron.text} {job.command(program).replace('%', chr(92) + '%')}" for job in jobs]
     return "\n".join(lines) + "\n"
 
 
-def _systemd(jobs: Sequence[Job]) -> str:
-    return "\n".join(_service(job) + "\n" + _timer(job) for job in jobs)
+def _systemd(jobs: Sequence[Job], program: Sequence[str]) -> str:
+    return "\n".join(_service(job, program) + "\n" + _timer(job) for job in jobs)
 
 
-def _service(job: Job) -> str:
+def _service(job: Job, program: Sequence[str]) -> str:
     # In units, percent and dollar signs have to be doubled.
-    command = job.command(_program()).replace("\\", "\\\\").replace('"', '\\"')
+    command = job.command(program).replace("\\", "\\\\").replace('"', '\\"')
     command = command.replace("%", "%%").replace("$", "$$")
     return f"""# /etc/systemd/system/{job.name}.service
 [Unit]
