@@ -114,7 +114,7 @@ def _at_bound(model: PayoffModel, strategies: Floats, room: Floats) -> NDArray[n
 
 
 def _counted(known: list[Equilibrium], new: Equilibrium, room: Floats) -> list[Equilibrium]:
-    """Count a start with the equilibrium that it found again, if it did; keep the one more at rest."""
+    """Add an equilibrium to those known, or count its start with the one that it found again."""
     for number, one in enumerate(known):
         near = np.abs((new.strategies - one.strategies) / room).max() <= _SAME
         if near and one.converged == new.converged:

@@ -63,7 +63,7 @@ def follow_path(objective: "PlanObjective", path: Floats, worst: Floats, best: F
 
 @dataclass(frozen=True, eq=False)
 class _Period:
-    """Period t of a path: controls (L, H) of the periods before it are found, it begins with shares (N,)."""
+    """Period t of a path: controls (L, H) are final before it, and it begins with shares (N,)."""
 
     objective: "PlanObjective"
     values: Floats
