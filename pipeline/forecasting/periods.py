@@ -3,9 +3,10 @@
 import re
 
 import numpy as np
+import pandas as pd
 
 from pipeline.errors import QueryError
-from pipeline.panel.time_axis import EXPECTED, parse_label
+from pipeline.panel.stamps import EXPECTED, last_day, parse_label
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAYS = {"day": 1, "week": 7}
@@ -47,18 +48,12 @@ def future_labels(times: np.ndarray, frequency: str, horizon: int) -> np.ndarray
 
 
 def _months_later(last: np.datetime64, months: np.ndarray) -> np.ndarray:
-    one_day, one_month = np.timedelta64(1, "D"), np.timedelta64(1, "M")
-    date, begin = last.astype("datetime64[D]"), last.astype("datetime64[M]")
-    day = int((date - begin.astype("datetime64[D]")) // one_day)
-    is_last_day = (date + one_day).astype("datetime64[M]") != begin
-    found = []
-    for month in begin + months * one_month:
-        first = month.astype("datetime64[D]")
-        length = int(((month + one_month).astype("datetime64[D]") - first) // one_day)
-        # Labels on the last day of months stay there; others keep their day.
-        offset = length - 1 if is_last_day and day > 0 else min(day, length - 1)
-        found.append(first + offset * one_day)
-    return np.array(found)
+    """Give the same day so many months later; the last day of a month stays on the last day."""
+    first = last.astype("datetime64[M]") + months * np.timedelta64(1, "M")
+    length = pd.DatetimeIndex(first).days_in_month.to_numpy()
+    day = pd.Timestamp(last)
+    days = length if day.is_month_end else np.minimum(day.day, length)
+    return np.asarray(first.astype("datetime64[D]") + (days - 1) * np.timedelta64(1, "D"))
 
 
 def gap_before(own_last: int, panel_last: int, horizon: int) -> np.ndarray:
@@ -116,12 +111,8 @@ def _end_of(text: str, *, dates: bool) -> np.datetime64 | int:
     if stamp is None or dates == (stamp.kind == "integer"):
         wanted = EXPECTED if dates else "a whole number, as the periods are"
         raise QueryError(f"Got the deadline {text!r}; expected {wanted}, or +N for N periods.")
-    if stamp.kind == "integer":
-        return stamp.ordinal + 1
-    if stamp.kind in _DAYS:
-        return np.datetime64(stamp.ordinal + _DAYS[stamp.kind], "D").astype("datetime64[s]")
-    months = _MONTHS[stamp.kind]
-    return np.datetime64((stamp.ordinal + 1) * months, "M").astype("datetime64[s]")
+    end = last_day(stamp) + 1
+    return np.datetime64(end, "D").astype("datetime64[s]") if dates else end
 
 
 def season_length(frequency: str) -> int | None:

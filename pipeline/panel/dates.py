@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import PlanError
-from pipeline.panel.time_axis import Stamp, parse_label
+from pipeline.panel.stamps import Stamp, first_day, last_day, parse_label
 
 EXPECTED = (
     "a date (2026-03-31, 2026-W13, 2026-03, 2026-Q1), a moment (2026-03-31T02:30:00), or a period's number"
 )
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2}))?(?:Z|\+00:00)?")
 _EPOCH = dt.date(1970, 1, 1)
-_MONTHS = {"month": 1, "quarter": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class LogicalDate:
             except ValueError:
                 pass
         elif (stamp := parse_label(text)) is not None:
-            last = _last(stamp)
+            last = last_day(stamp)
             return cls(str(last), False, last) if stamp.kind == "integer" else cls.of(last)
         raise PlanError(f"Got the date {text!r}; expected {EXPECTED}.")
 
@@ -82,21 +81,6 @@ class LogicalDate:
         if isinstance(label, np.datetime64):
             return cls.of(int(label.astype("datetime64[D]").astype(int)))
         return cls(str(int(label)), False, int(label))
-
-
-def _last(stamp: Stamp) -> int:
-    """Give the last day of a period, or the number itself."""
-    if stamp.kind in _MONTHS:
-        return first_day(Stamp(stamp.kind, stamp.ordinal + 1)) - 1
-    return stamp.ordinal + (6 if stamp.kind == "week" else 0)
-
-
-def first_day(stamp: Stamp) -> int:
-    """Days from 1970-01-01 to the first day of a period; a plain number as it is."""
-    if stamp.kind not in _MONTHS:
-        return stamp.ordinal
-    month = np.datetime64(stamp.ordinal * _MONTHS[stamp.kind], "M")
-    return int(month.astype("datetime64[D]").astype(int))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -36,8 +37,8 @@ _INITIAL_SPREAD = 0.5
 _BUDGET_ROUNDS = 6
 # Keeps the random numbers of data apart from those of calibration, which use the same root seed.
 _STREAM = 0x5157
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_DAYS = {"day": 1, "week": 7}
+# Weeks begin on the day of the start, quarters and years with its month.
+_FREQUENCIES = {"day": "D", "week": "7D", "month": "M", "quarter": "3M", "year": "12M"}
 
 
 def simulate_blocks(study: Study, size: int = 64) -> Iterator[xr.Dataset]:
@@ -223,14 +224,10 @@ class _Truth:
 
 def period_labels(simulate: SimulateSection) -> NDArray[np.int64] | NDArray[np.datetime64]:
     """Label the periods: numbers from 1, or the dates on which they begin; months begin on the 1st."""
-    steps = np.arange(simulate.periods)
     if simulate.start is None:
-        return 1 + steps
-    if simulate.frequency in _DAYS:
-        days = np.datetime64(simulate.start, "D") + _DAYS[simulate.frequency] * steps
-        return np.asarray(days.astype("datetime64[s]"))
-    months = np.datetime64(simulate.start, "M") + _MONTHS[simulate.frequency] * steps
-    return np.asarray(months.astype("datetime64[s]"))
+        return 1 + np.arange(simulate.periods)
+    periods = pd.period_range(simulate.start, periods=simulate.periods, freq=_FREQUENCIES[simulate.frequency])
+    return periods.start_time.to_numpy("datetime64[s]")
 
 
 def _dataset(

@@ -12,7 +12,7 @@ from pipeline.panel.findings import Problems, place
 from pipeline.panel.reading.labels import MISSING, Labels
 from pipeline.panel.reading.numbers import Numbers, number_hint, to_numbers
 from pipeline.panel.reading.tables import Chunk
-from pipeline.panel.time_axis import parse_label
+from pipeline.panel.stamps import parse_label
 
 ASIDE, UNMAPPED = -1, -2
 """Groups of accounts that are not summed, and of those that the accounts file does not know."""

@@ -12,7 +12,7 @@ from pipeline.panel.findings import Problems, place
 from pipeline.panel.reading.labels import MISSING, Labels
 from pipeline.panel.reading.numbers import Numbers, number_hint, to_numbers
 from pipeline.panel.reading.tables import Chunk
-from pipeline.panel.time_axis import EXPECTED, Stamp, parse_label
+from pipeline.panel.stamps import EXPECTED, Stamp, parse_label
 
 NO_ROW = -1
 """Row number in sources that are no tables."""

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import PlanError
 from pipeline.panel.dates import LogicalDate, Span
-from pipeline.panel.time_axis import parse_label
+from pipeline.panel.stamps import parse_label
 
 
 @pytest.mark.parametrize(
