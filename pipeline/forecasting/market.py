@@ -19,7 +19,7 @@ from pipeline.panel.market import MarketArrays
 from pipeline.results.stored_fit import read_fit
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 Floats = NDArray[np.float64]
 
@@ -137,7 +137,7 @@ class FutureMarket:
 
 
 def future_market(
-    results: "ResultStore", market: Any, model: str, horizon: int, start: str = "observed"
+    results: "Results", market: Any, model: str, horizon: int, start: str = "observed"
 ) -> FutureMarket:
     """Read a calibrated market from a store and prepare it for the periods after its data.
 
@@ -199,7 +199,7 @@ def future_market(
     )
 
 
-def _last_share(results: "ResultStore", model: str, arrays: MarketArrays, start: str) -> Floats:
+def _last_share(results: "Results", model: str, arrays: MarketArrays, start: str) -> Floats:
     if start == "observed":
         # A firm that sold nothing is still there; a share of 0 would stay 0 under gamma = 1.
         return np.maximum(np.nan_to_num(arrays.share[-1]), _NEVER_SOLD_OUT)

@@ -40,7 +40,7 @@ __all__ = ["Fork", "Location", "Store", "Sweep", "SweepInfo", "open_panel", "wri
 
 
 class Store:
-    """A store opened for writing; for questions see `pipeline.results.results.ResultStore`.
+    """A store opened for writing; for questions see `pipeline.results.result_store.ResultStore`.
 
     Use `open` or `open_or_create`.
     """

@@ -15,7 +15,7 @@ from pipeline.panel.dates import LogicalDate, Span
 from pipeline.panel.findings import Problems
 from pipeline.panel.open import open_study_panel
 from pipeline.panel.panel import Label, Panel
-from pipeline.results.results import ResultStore
+from pipeline.results.results import Results
 from pipeline.results.vintages import Vintage, sweep_of, vintages_of
 from pipeline.status import Status
 from pipeline.store.format.layout import CONTENT_HASH, LOGICAL_DATE, SINCE, SweepState, group_path, sweep_name
@@ -156,7 +156,7 @@ def _publish(
             since = before.vintage.date.key
             watcher.stage(f"Comparing with the vintage of {since}")
             store = Store.open(study.store_location)
-            old, new = (ResultStore(store, sweep=one) for one in (before.info.name, sweep.name))
+            old, new = (Results(store, sweep=one) for one in (before.info.name, sweep.name))
             drift.append(compute_drift(since, old, new, study.recalibration.thresholds))
             found = drift[0]
             sweep.write_drift(found.market_arrays(), found.model_arrays(), found.attributes())

@@ -1,11 +1,11 @@
-"""The section `cluster` of a study: where the work is done. It changes no number."""
+"""The section `cluster` of a study: where the computation runs. It changes no number."""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from pipeline.config.sections.location import resolve_location
-from pipeline.config.sections.types import Integer, Section, Table
+from pipeline.config.sections.types import Count, Section, Table, optional_table
 
 ClusterKind = Literal["serial", "local", "address", "slurm"]
 
@@ -15,7 +15,7 @@ KEYS_OF_KIND: dict[str, frozenset[str]] = {
     "address": frozenset({"address", "tls"}),
     "slurm": frozenset({"workers", "threads", "memory", "queue", "account", "walltime", "options"}),
 }
-"""Which keys say something for which kind of cluster."""
+"""The keys that each kind of cluster takes."""
 
 
 def _beside_the_study(value: str, info: ValidationInfo) -> str:
@@ -34,18 +34,17 @@ class TlsSection(Section):
 
 
 class ClusterSection(Section):
-    """Where the work is done."""
+    """Where the computation runs."""
 
     kind: ClusterKind = Field(
         default="local",
-        description="serial: this process; local: processes on this machine; address: a dask cluster "
-        "that runs "
-        "already; slurm: jobs of a SLURM queue.",
+        description="serial: this process; local: processes on this machine; address: a dask cluster that "
+        "runs already; slurm: jobs of a SLURM queue.",
     )
-    workers: Integer | None = Field(
-        default=None, ge=1, description="Worker processes (local: by default one a core) or SLURM jobs."
+    workers: Count | None = Field(
+        default=None, description="Worker processes (local: by default one a core) or SLURM jobs."
     )
-    threads: Integer = Field(default=1, ge=1, description="Threads per worker.")
+    threads: Count = Field(default=1, description="Threads per worker.")
     memory: str | None = Field(default=None, description="Memory limit per worker, e.g. `2 GiB`.")
     address: str | None = Field(
         default=None, description="Scheduler to connect to: `tcp://...` or `tls://...`."
@@ -54,6 +53,4 @@ class ClusterSection(Section):
     queue: str | None = Field(default=None, description="SLURM partition.")
     account: str | None = Field(default=None, description="SLURM account.")
     walltime: str | None = Field(default=None, description="SLURM time limit per job, e.g. `01:00:00`.")
-    options: Table[str] = Field(
-        default_factory=dict, validate_default=True, description="Further options of sbatch: `{qos: high}`."
-    )
+    options: Table[str] = optional_table("Further options of sbatch: `{qos: high}`.")

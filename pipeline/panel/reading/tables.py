@@ -170,14 +170,18 @@ class ExcelReader:
     def open(cls, location: str) -> "ExcelReader":
         """Read the sheet."""
         try:
-            with open_binary(location) as file:
+            # Named, because pandas warns that its choice for .xlsx will change.
+            readers = ("io.excel.xlsx.reader", "openpyxl", "io.excel.xls.reader", "calamine")
+            with open_binary(location) as file, pd.option_context(*readers):
                 frame = pd.read_excel(file, dtype=object, na_filter=False)
         except ImportError as error:
             hint = "Install it with: pip install 'beed[excel]'."
             raise refusal(
                 location, f"an Excel file ({error})", "the package that reads Excel files", hint
             ) from None
-        except ValueError as error:
+        except OSError:
+            raise
+        except Exception as error:  # every reader of workbooks has errors of its own
             raise refusal(location, str(error), "an Excel workbook") from None
         names = _unique(location, [str(name).strip() for name in frame.columns])
         return cls(location, names, frame.set_axis(list(names), axis="columns"))
