@@ -1,4 +1,7 @@
-"""The date that a calibration is made for, as opposed to the moment it happens to run."""
+"""The date for which a calibration is made, which is not the date on which it runs.
+
+Point queries of a store import this file, so it does without pandas (see `pipeline.panel.stamps`).
+"""
 
 import datetime as dt
 import re
@@ -42,12 +45,12 @@ class LogicalDate:
 
     @classmethod
     def parse(cls, text: str) -> "LogicalDate":
-        """Read a date; a week, month or quarter stands for its last day.
+        """Read a date; a week, month or quarter means its last day.
 
         Raises
         ------
         PlanError
-            It is none.
+            The text is no date.
         """
         text = text.strip()
         if match := _MOMENT.fullmatch(text):
@@ -62,7 +65,7 @@ class LogicalDate:
 
     @classmethod
     def of(cls, moment: dt.datetime | int) -> "LogicalDate":
-        """Make one of a moment in UTC, midnight being the day itself, or of days from 1970-01-01."""
+        """Make the date of a moment in UTC (midnight is the day itself), or of days from 1970-01-01."""
         if isinstance(moment, int):
             return cls((_EPOCH + dt.timedelta(moment)).isoformat(), True, moment)
         plain = moment.replace(tzinfo=None, microsecond=0)
@@ -72,12 +75,12 @@ class LogicalDate:
 
     @classmethod
     def today(cls) -> "LogicalDate":
-        """Give the day it is, UTC."""
+        """Give the current day, UTC."""
         return cls.of((dt.datetime.now(dt.UTC).date() - _EPOCH).days)
 
     @classmethod
     def of_label(cls, label: np.generic) -> "LogicalDate":
-        """Make one of a label of the axis ``time``."""
+        """Make the date of a label of the axis ``time``."""
         if isinstance(label, np.datetime64):
             return cls.of(int(label.astype("datetime64[D]").astype(int)))
         return cls(str(int(label)), False, int(label))
@@ -85,28 +88,28 @@ class LogicalDate:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The periods of a panel that are looked at; the others might as well not be there.
+    """The periods of a panel that are used; rows of other periods are ignored.
 
     Attributes
     ----------
     dated
         Whether the bounds are days from 1970-01-01; else they are numbers of periods.
     first, last
-        Smallest and largest label, both inside; None for no bound.
+        Bounds, both included; None for no bound.
     """
 
     dated: bool
     first: int | None = None
     last: int | None = None
 
-    def holds(self, stamp: Stamp) -> bool:
-        """Tell whether a period is inside, by the day it begins; one of the other kind always is."""
+    def contains(self, stamp: Stamp) -> bool:
+        """Tell whether a period begins inside; dates and numbers do not bound each other."""
         if self.dated == (stamp.kind == "integer"):
             return True
         day = first_day(stamp)
         return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
 
-    def holds_label(self, label: np.generic) -> bool:
+    def contains_label(self, label: np.generic) -> bool:
         """Tell whether a label of the axis ``time`` is inside."""
         date = LogicalDate.of_label(label)
-        return self.holds(Stamp("day" if date.dated else "integer", date.ordinal))
+        return self.contains(Stamp("day" if date.dated else "integer", date.ordinal))

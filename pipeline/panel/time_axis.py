@@ -1,4 +1,4 @@
-"""The time axis: labels of periods, read, to an ordered axis with a regular period."""
+"""From labels of periods to an ordered time axis with a regular period."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ _ALLOWED = {
     "month": ("month", "quarter", "year"),
     "quarter": ("quarter", "year"),
 }
-# One date in ten or fewer beside a grid that all others keep is a slip of the pen, not another calendar.
+# Dates off a regular grid are mistakes if they are at most this part of all dates, else another calendar.
 _SLIPS = 0.1
 
 
 class TimeError(ValueError):
-    """The labels make no time axis; `label` is the position of one to blame."""
+    """The labels make no time axis; `label` is the position of one that is wrong."""
 
     def __init__(self, label: int, got: str, expected: str, hint: str) -> None:
         self.label, self.got, self.expected, self.hint = label, got, expected, hint
@@ -46,9 +46,9 @@ class TimeAxis:
     step : int
         How many units one period lasts.
     position : (L,) array of int32
-        Where in `times` each of the labels given is.
+        Position of each given label in `times`.
     regular : bool
-        False when days were found on no grid, so that one period is one day.
+        False when days are on no regular grid, so that one period is one day.
     """
 
     times: np.ndarray
@@ -166,7 +166,7 @@ def _axis_of_frequency(labels: pd.PeriodIndex, kind: str, frequency: str) -> Tim
 
 
 def _axis_of_days(days: pd.PeriodIndex) -> TimeAxis:
-    """Find the calendar that days keep: years, quarters, months, weeks, or a number of days."""
+    """Find the period of days: years, quarters, months, weeks, or a number of days."""
     moments = _first_moments(days)
     if _stand_for_months(days.unique()):
         step = _common_step(_numbers(days.asfreq("M")))
@@ -177,13 +177,12 @@ def _axis_of_days(days: pd.PeriodIndex) -> TimeAxis:
     step, regular = _day_step(grid)
     if step % 7:
         return _axis(moments, grid, "day", step, regular)
-    # Reports of Wednesdays are weeks from Wednesday to Wednesday, so they are counted from their own first
-    # day.
+    # Weeks are counted from the first day: data of Wednesdays are weeks from Wednesday to Wednesday.
     return _axis(moments, (grid - grid.min()) // 7, "week", step // 7, regular)
 
 
 def _stand_for_months(days: pd.PeriodIndex) -> bool:
-    """Tell days that stand for months: one date a month, all on one day of it or all on the last."""
+    """Tell whether days mean months: at most one a month, all on the same day of it or all on the last."""
     if days.size < 2 or days.asfreq("M").nunique() < days.size:
         return False
     return len(set(days.day)) == 1 or bool((days.day == days.days_in_month).all())
@@ -210,7 +209,7 @@ def _common_step(ordinals: np.ndarray) -> int:
 
 
 def _day_step(ordinals: np.ndarray) -> tuple[int, bool]:
-    """Give the step of days in days, and whether it is the step that most neighbours are apart."""
+    """Give the common step of days, and whether it is also the most frequent one."""
     days = np.unique(ordinals)
     steps = np.diff(days)
     if not steps.size:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.forecasting.periods import future_labels
 from pipeline.panel.dates import LogicalDate
-from pipeline.panel.findings import Problems, place
+from pipeline.panel.findings import Problems, describe_place
 from pipeline.panel.panel import Label, Panel
 from pipeline.sweep.plan import BLOCK_BYTES
 
@@ -111,13 +111,17 @@ def _check_lost(panel: Panel, asked: RecalibrationSection, seen: Seen, problems:
     for market in seen.markets.tolist():
         if market not in here:
             problems.add(
-                "lost markets", place(market), "no rows at all", "the market that was there before", _ACCEPT
+                "lost markets",
+                describe_place(market),
+                "no rows at all",
+                "the market that was there before",
+                _ACCEPT,
             )
     known = seen.times if asked.rolling is None else seen.times[seen.times >= panel.times[0]]
     for label in np.setdiff1d(known, panel.times):
         problems.add(
             "lost periods",
-            place(period=_text(label)),
+            describe_place(period=_text(label)),
             "no rows at all",
             "the period that was there before",
             _ACCEPT,
@@ -147,7 +151,7 @@ class _Look:
     ) -> _Finding:
         name = None if firm is None else self.panel.firms[firm]
         label = self.markets[market]
-        where = place(label, name, _text(self.panel.times[self.period]))
+        where = describe_place(label, name, _text(self.panel.times[self.period]))
         return _Finding(label, kind, where, got, expected, hint)
 
 

@@ -12,7 +12,8 @@ from places import CONFIGS
 
 from pipeline.config.study import Study
 from pipeline.errors import ConfigError, DataError
-from pipeline.panel.source import iterate_markets, market_arrays, open_panel, panel_of_blocks
+from pipeline.panel.market import iterate_markets, market_arrays
+from pipeline.panel.source import open_panel, panel_of_blocks
 
 MODELS = {"models": {"form": ["investment"], "response": ["mnl"]}, "store": "runs/test"}
 EFFORTS = {
@@ -327,7 +328,8 @@ MEMORY = """
 import resource, sys
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
 from pipeline.config.study import Study
-from pipeline.panel.source import open_panel, iterate_markets
+from pipeline.panel.market import iterate_markets
+from pipeline.panel.source import open_panel
 
 path, markets, firms, weeks = sys.argv[1], int(sys.argv[2]), 10, 52
 names = ("store", "firm", "week", "sales", "price")

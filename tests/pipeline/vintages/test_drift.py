@@ -88,7 +88,7 @@ def test_forecasts_of_then_are_held_against_what_came(store):
     """The forecast of the second vintage, made again by hand from its estimates."""
     from pipeline.models.market_model import first_periods
     from pipeline.models.one_step import forecast_shares
-    from pipeline.panel.source import market_arrays
+    from pipeline.panel.market import market_arrays
     from pipeline.results.stored_fit import rebuild_model, stored_estimates
 
     old, new = open_store(store, date=SECOND), open_store(store, date=THIRD)
