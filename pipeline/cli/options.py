@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pipeline.config.engines import describe_engines, engines_with
+
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study: a YAML file.")]
 Overrides = Annotated[
     list[str] | None,
@@ -16,11 +18,16 @@ Cluster = Annotated[
     str | None,
     typer.Option(
         metavar="KIND|ADDRESS",
-        help="Where to work: serial, local, slurm, or a scheduler: tcp://host:8786, tls://...",
+        help=f"Who does the work: {describe_engines()}; "
+        "or the address of a dask scheduler: tcp://host:8786, tls://...",
     ),
 ]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="Worker processes (local; by default one a core) or jobs (slurm).")
+    int | None,
+    typer.Option(
+        min=1,
+        help=f"How many workers ({', '.join(engines_with('workers'))}); local: by default one a core.",
+    ),
 ]
 StorePath = Annotated[
     str, typer.Argument(metavar="STORE", help="The store: a folder, or s3://bucket/prefix.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.cli.options import Cluster, Overrides, StudyFile, Workers
+from pipeline.config.engines import ENGINES, engines_with
 from pipeline.errors import ExitCode, PlanError
 
 if TYPE_CHECKING:
@@ -94,14 +95,15 @@ def choose_cluster(section: "ClusterSection", cluster: str | None, workers: int 
             content["tls"] = section.tls.model_dump()
     if workers is not None:
         content["workers"] = workers
-    hint = "" if workers is None else " Only local and slurm clusters have a number of workers."
+    takes_workers = engines_with("workers")
+    hint = "" if workers is None else f" --workers goes with {' and '.join(takes_workers)} only."
     try:
-        if workers is not None and content["kind"] not in ("local", "slurm"):
+        if workers is not None and content["kind"] not in takes_workers:
             raise ValueError(hint)
         return type(section).model_validate(content)
     except ValueError as error:  # pydantic's own error is one
         raise PlanError(
-            f"--cluster {kind} is not possible; expected serial, local, slurm with its settings in the "
+            f"--cluster {kind} is not possible; expected {', '.join(ENGINES)} with its settings in the "
             f"study, or an address such as tcp://host:8786.{hint}"
         ) from error
 

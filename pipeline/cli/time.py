@@ -1,5 +1,6 @@
 """Commands about time: recalibrate, history, schedule. Heavy imports wait for their command."""
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -108,7 +109,7 @@ def schedule(
         options += [] if cluster is None else ["--cluster", cluster]
         options += [] if workers is None else ["--workers", str(workers)]
         loaded = [Job(path, load(path, overrides, cluster, workers), tuple(options)) for path in studies]
-        print(print_units(loaded, style, image), end="")
+        print(print_units(loaded, style, _program(), image), end="")
         return
     from pipeline.vintages.log import JsonLog
     from pipeline.vintages.schedule import Entry, Scheduler
@@ -118,3 +119,9 @@ def schedule(
         return Entry(name, lambda: (load(path, overrides, cluster, workers), study_text(path, overrides)))
 
     Scheduler([entry(path) for path in studies], JsonLog(sys.stdout)).run()
+
+
+def _program() -> list[str]:
+    """Give the command that runs here, by its full path: schedulers have other search paths."""
+    program = shutil.which("beed", path=str(Path(sys.executable).parent)) or shutil.which("beed")
+    return [program] if program else [sys.executable, "-m", "pipeline.cli"]

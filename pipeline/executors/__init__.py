@@ -3,8 +3,5 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "engines": ["Hooks", "Outcome", "execute"],
-    },
+    __name__, submod_attrs={"execute": ["execute"], "jobs": ["Hooks", "JobOutcome"]}
 )

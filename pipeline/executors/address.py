@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from distributed import Client, Security
 
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
-from pipeline.executors.dask import WorkerSetup, drive, prepare_workers
-from pipeline.executors.engines import Hooks
+from pipeline.executors.dask_client import WorkerSetup, drive, prepare_workers
+from pipeline.executors.jobs import Hooks
 
 #: Seconds to wait for the scheduler, and for a first worker or for one to come back.
 TIMEOUT = 60.0
@@ -27,7 +26,9 @@ def security(settings: ClusterSection) -> Security | None:
     )
 
 
-def run(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSection, hooks: Hooks) -> bool:
+def run[Job, Result](
+    jobs: Iterable[Job], work: Callable[[Job], Result], settings: ClusterSection, hooks: Hooks[Job, Result]
+) -> bool:
     """Do the jobs on the workers of the scheduler at `settings.address`."""
     try:
         client = Client(settings.address, security=security(settings), timeout=TIMEOUT)

@@ -1,25 +1,22 @@
 """Workers on this computer: one process of one thread for each core."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
 
 from pipeline.config.sections.cluster import ClusterSection
-from pipeline.executors.dask import drive, prepare_workers
-from pipeline.executors.engines import Hooks, count_workers
+from pipeline.executors.dask_client import ALLOWED_FAILURES, ANY_PORT, drive, prepare_workers
+from pipeline.executors.jobs import Hooks
+from pipeline.executors.worker import count_workers
 
-#: A job is blamed after this many deaths of workers, first in company, then alone.
-ALLOWED_FAILURES = 1
-#: Where the scheduler answers HTTP: any free port, seen from this computer only. Left alone, dask insists on
-#: port 8787 and warns when another sweep has it.
-ANY_PORT = "127.0.0.1:0"
 #: Seconds for worker processes to import and to load compiled code.
 TIMEOUT = 120.0
 
 
-def run(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSection, hooks: Hooks) -> bool:
+def run[Job, Result](
+    jobs: Iterable[Job], work: Callable[[Job], Result], settings: ClusterSection, hooks: Hooks[Job, Result]
+) -> bool:
     """Do the jobs in `settings.workers` processes of `settings.threads` threads; by default one a core."""
     options = {"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}
     with (

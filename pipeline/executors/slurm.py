@@ -1,28 +1,26 @@
 """Workers as jobs of a SLURM queue."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import dask
 from distributed import Client
 
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
-from pipeline.executors.dask import drive, prepare_workers
-from pipeline.executors.engines import Hooks
-from pipeline.executors.local import ALLOWED_FAILURES, ANY_PORT
+from pipeline.executors.dask_client import ALLOWED_FAILURES, ANY_PORT, drive, prepare_workers
+from pipeline.executors.jobs import Hooks
 
 #: Memory of a job when the study says nothing: workers hold one block of markets.
 MEMORY = "2 GiB"
 
 
-def job_options(settings: ClusterSection) -> dict[str, Any]:
+def job_options(settings: ClusterSection) -> dict[str, object]:
     """Say in dask-jobqueue's words what one job is.
 
     What the study leaves out (network interface, prologue of the job script, folder for logs) is taken from
     the section `jobqueue.slurm` of dask's own configuration, where the site's administrators put it.
     """
-    options: dict[str, Any] = {
+    options: dict[str, object] = {
         "cores": settings.threads,
         "processes": 1,
         "memory": settings.memory or MEMORY,
@@ -36,7 +34,9 @@ def job_options(settings: ClusterSection) -> dict[str, Any]:
     return options
 
 
-def run(jobs: Iterable[Any], work: Callable[[Any], Any], settings: ClusterSection, hooks: Hooks) -> bool:
+def run[Job, Result](
+    jobs: Iterable[Job], work: Callable[[Job], Result], settings: ClusterSection, hooks: Hooks[Job, Result]
+) -> bool:
     """Do the jobs in `settings.workers` SLURM jobs; the queue may take its time to start them."""
     try:
         from dask_jobqueue.slurm import SLURMCluster

@@ -1,12 +1,28 @@
-"""What every worker process does before its first job, whatever the engine."""
+"""Worker processes: how many run on this computer, and what each does before its first job."""
 
 import importlib
-from typing import Any
+import os
 
 from threadpoolctl import threadpool_limits
 
+from pipeline.config.engines import ENGINES
+from pipeline.config.sections.cluster import ClusterSection
 
-def one_blas_thread() -> Any:
+
+def count_workers(settings: ClusterSection) -> int:
+    """Count the processes of this computer that do the work; 0 when all of it is done elsewhere.
+
+    Where the study names no number of workers, there is one for each core.
+    """
+    where = ENGINES[settings.kind].where
+    if where != "this computer":
+        return int(where == "this process")
+    affinity = getattr(os, "sched_getaffinity", None)  # containers and batch systems restrict it
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return settings.workers or max(cores // settings.threads, 1)
+
+
+def one_blas_thread() -> threadpool_limits:
     """Hold the linear algebra library to one thread.
 
     With more, workers would fight for the cores, and sums split over threads differ in their last bits from
@@ -20,13 +36,13 @@ def one_blas_thread() -> Any:
     return threadpool_limits(limits=1, user_api="blas")
 
 
-def call_by_name(name: str) -> Any:
+def call_by_name(name: str) -> object:
     """Import and call ``"module:function"``.
 
     Parameters
     ----------
     name
-        E.g. ``"pipeline.fitting.calibrate:warm"``.
+        E.g. ``"pipeline.sweep.precompile:precompile"``.
     """
     module, _, function = name.partition(":")
     return getattr(importlib.import_module(module), function)()

@@ -8,10 +8,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "fork": ["Fork"],
         "format.layout": ["SweepLayout"],
         "read": ["SweepInfo"],
         "store": ["Store"],
         "sweep": ["Sweep"],
-        "write": ["Fork"],
     },
 )

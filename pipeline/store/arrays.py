@@ -1,16 +1,17 @@
-"""Groups and empty arrays of a sweep, made once before any worker writes."""
+"""Making arrays as the format describes them: empty for a sweep, or written whole."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from pipeline.status import Status
+from pipeline.store.encoding import encode
 from pipeline.store.format.layout import (
     COORDINATE_ATTRIBUTES,
-    SIDES,
-    STATISTIC_NAMES,
+    RESULT_GROUPS,
     STATISTICS,
     Group,
     ModelLayout,
@@ -18,6 +19,9 @@ from pipeline.store.format.layout import (
     Variable,
     chunk_shape,
 )
+
+#: Bytes of a chunk of a table that is complete: a whole table is then a few reads.
+TABLE_CHUNK_BYTES = 4_000_000
 
 
 def create_sweep_arrays(group: zarr.Group, layout: SweepLayout) -> None:
@@ -30,34 +34,15 @@ def create_sweep_arrays(group: zarr.Group, layout: SweepLayout) -> None:
     layout
         Its axes and models.
     """
-    validated = [model.name for model in layout.models] + list(layout.baselines)
-    coordinates: dict[str, np.ndarray] = {
-        "market": layout.markets,
-        "window": np.array(layout.windows),
-        "firm": layout.firms,
-        "time": layout.times,
-        "start": np.arange(layout.n_starts),
-        "direction": np.arange(layout.n_directions),
-        "stat": np.array(STATISTIC_NAMES),
-    }
-    if layout.n_replicates:
-        coordinates["replicate"] = np.arange(layout.n_replicates)
-    if layout.intervals and layout.levels:
-        coordinates["interval_method"] = np.array(layout.intervals)
-        coordinates["level"] = np.array(layout.levels, dtype=np.float64)
-        coordinates["side"] = np.array(SIDES)
-    if layout.metrics:
-        coordinates["model"] = np.array(validated)
-        coordinates["metric"] = np.array(layout.metrics)
-        coordinates["future"] = np.array(layout.futures)
-    if layout.n_steps:
-        coordinates["step"] = np.arange(1, layout.n_steps + 1)
-    for name, labels in coordinates.items():
-        write_coordinate(group, name, (name,), labels)
+    variables = [variable for kind in RESULT_GROUPS for variable in layout.variables(kind)]
+    axes = {dim for variable in variables for dim in variable.dims}
+    for name, labels in layout.labels().items():
+        if name in axes:
+            write_coordinate(group, name, (name,), labels)
     for model in layout.models:
         _create_model(group, layout, model)
-    if layout.metrics and layout.models:
-        _create_variables(group.create_group("validation"), layout, layout.models[0], "validation")
+    if layout.variables("validation"):
+        _create_empty(group.create_group("validation"), layout, None, "validation")
 
 
 def _create_model(group: zarr.Group, layout: SweepLayout, model: ModelLayout) -> None:
@@ -68,12 +53,12 @@ def _create_model(group: zarr.Group, layout: SweepLayout, model: ModelLayout) ->
     write_coordinate(fits, "param_", ("param_",), names)
     write_coordinate(fits, "unit", ("param",), np.array([parameter.unit for parameter in model.parameters]))
     fits.attrs["coordinates"] = "unit"
-    _create_variables(fits, layout, model, "fits")
+    _create_empty(fits, layout, model, "fits")
     trajectories = group.create_group(f"trajectories/{model.name}", attributes=attributes)
-    _create_variables(trajectories, layout, model, "trajectories")
+    _create_empty(trajectories, layout, model, "trajectories")
 
 
-def _create_variables(group: zarr.Group, layout: SweepLayout, model: ModelLayout, kind: Group) -> None:
+def _create_empty(group: zarr.Group, layout: SweepLayout, model: ModelLayout | None, kind: Group) -> None:
     sizes = layout.sizes(model)
     for variable in layout.variables(kind):
         shape = tuple(sizes[dim] for dim in variable.dims)
@@ -81,7 +66,12 @@ def _create_variables(group: zarr.Group, layout: SweepLayout, model: ModelLayout
 
 
 def create_array(
-    group: zarr.Group, variable: Variable, shape: tuple[int, ...], chunks: tuple[int, ...], **options: Any
+    group: zarr.Group,
+    variable: Variable,
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    *,
+    overwrite: bool = False,
 ) -> zarr.Array:
     """Make one empty array as the format describes it."""
     return group.create_array(
@@ -92,8 +82,16 @@ def create_array(
         fill_value=variable.fill,
         dimension_names=variable.dims,
         attributes=variable_attributes(variable),
-        **options,
+        overwrite=overwrite,
     )
+
+
+def write_whole(group: zarr.Group, variable: Variable, values: NDArray[Any]) -> None:
+    """Make one array as the format describes it, with all of its values, whole rows in a chunk."""
+    values = np.ascontiguousarray(values, dtype=variable.dtype)
+    rows = max(TABLE_CHUNK_BYTES // max(values[:1].nbytes, 1), 1)
+    chunks = (min(rows, max(len(values), 1)), *(max(size, 1) for size in values.shape[1:]))
+    create_array(group, variable, values.shape, chunks)[...] = values
 
 
 def variable_attributes(variable: Variable) -> dict[str, Any]:
@@ -114,10 +112,10 @@ def write_coordinate(
     group: zarr.Group,
     name: str,
     dims: tuple[str, ...],
-    labels: np.ndarray,
+    labels: NDArray[Any],
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Store labels of an axis: numbers as they are, text with a fixed width, dates as CF prescribes."""
+    """Store labels along an axis, in one chunk; see `pipeline.store.encoding.encode`."""
     values, encoding = encode(np.asarray(labels))
     array = group.create_array(
         name,
@@ -128,34 +126,3 @@ def write_coordinate(
         attributes={**COORDINATE_ATTRIBUTES.get(name, {}), **(attributes or {}), **encoding},
     )
     array[...] = values
-
-
-def encode(values: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-    """Turn an array into one that zarr stores the same way in every version, with the attributes to undo it.
-
-    Raises
-    ------
-    TypeError
-        Neither numbers, truth values, text nor dates.
-    """
-    if values.dtype.kind == "M":
-        seconds = values.astype("datetime64[s]")
-        days = seconds.astype("datetime64[D]")
-        unit = "days" if np.array_equal(days.astype("datetime64[s]"), seconds) else "seconds"
-        numbers = (days if unit == "days" else seconds).astype(np.int64)
-        return numbers, {"units": f"{unit} since 1970-01-01", "calendar": "proleptic_gregorian"}
-    if values.dtype.kind in "OTU":
-        text = np.array([str(value) for value in values.ravel()], dtype=np.str_).reshape(values.shape)
-        return (text if text.dtype.itemsize else text.astype("<U1")), {}
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"Got an array of type {values.dtype}; the store holds numbers, text and dates.")
-    return values, {}
-
-
-def decode(array: zarr.Array) -> np.ndarray:
-    """Read a small array back as it was before `encode`."""
-    values = np.asarray(array[...])
-    unit, _, origin = str(array.attrs.get("units", "")).partition(" since ")
-    if origin == "1970-01-01" and unit in ("days", "seconds"):
-        return values.astype("datetime64[D]" if unit == "days" else "datetime64[s]")
-    return values

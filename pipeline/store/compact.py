@@ -1,15 +1,12 @@
-"""Rewriting the small tables of a finished sweep in larger chunks, so that a whole table is a few reads."""
-
-from typing import Any
+"""Rewriting the small tables of a finished sweep in larger chunks."""
 
 import icechunk
 import numpy as np
 import zarr
 
-from pipeline.store.arrays import create_array
-from pipeline.store.format.layout import VARIABLE, chunk_shape, sweep_path
+from pipeline.store.arrays import TABLE_CHUNK_BYTES, create_array
+from pipeline.store.format.layout import VARIABLES, chunk_shape, sweep_path
 
-_CHUNK_BYTES = 4_000_000
 # A point query reads a whole chunk of every table it needs, and trajectories are read market by market.
 _TABLES = ("fits", "validation")
 
@@ -31,26 +28,28 @@ def compact_sweep(session: icechunk.Session, source: icechunk.Session, sweep: st
     if group.attrs.get("compacted"):
         return
     old = zarr.open_group(source.store, path=sweep_path(sweep), mode="r", zarr_format=3)
+    groups, old_groups = dict(group.groups()), dict(old.groups())
     for kind in _TABLES:
-        if kind in group:
-            _compact_below(group[kind], old[kind])
+        if kind in groups:
+            _compact_below(groups[kind], old_groups[kind])
     group.attrs["compacted"] = True
 
 
-def _compact_below(group: Any, old: Any) -> None:
+def _compact_below(group: zarr.Group, old: zarr.Group) -> None:
+    old_groups = dict(old.groups())
     for name, child in sorted(group.groups()):
-        _compact_below(child, old[name])
+        _compact_below(child, old_groups[name])
     for name, array in sorted(old.arrays()):
-        if name in VARIABLE:
+        if name in VARIABLES:
             _compact_array(group, array)
 
 
 def _compact_array(group: zarr.Group, old: zarr.Array) -> None:
-    variable = VARIABLE[old.basename]
+    variable = VARIABLES[old.basename]
     sizes = dict(zip(variable.dims, old.shape, strict=True))
     row = int(np.prod(old.shape[1:], dtype=np.int64)) * old.dtype.itemsize
     # A whole number of old chunks goes into a new one; all models of the validation table do too.
-    step = max(_CHUNK_BYTES // max(row, 1) // old.chunks[0], 1) * old.chunks[0]
+    step = max(TABLE_CHUNK_BYTES // max(row, 1) // old.chunks[0], 1) * old.chunks[0]
     chunks = chunk_shape(variable, sizes, step)
     if "model" in variable.dims:
         chunks = (*chunks[:2], sizes["model"], *chunks[3:])

@@ -7,10 +7,9 @@ import icechunk
 import numpy as np
 import zarr
 
-from pipeline.store.arrays import create_array, write_coordinate
+from pipeline.store.arrays import write_coordinate, write_whole
 from pipeline.store.format.drift import DRIFT_VARIABLES, MARKET_VARIABLES, drift_path
-
-_CHUNK_BYTES = 4_000_000
+from pipeline.store.read import open_group
 
 
 def write_drift(
@@ -36,11 +35,7 @@ def write_drift(
         Plain JSON values.
     """
     path = drift_path(sweep)
-    try:
-        zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
-    except FileNotFoundError:
-        pass
-    else:
+    if open_group(session, path) is not None:
         return
     group = zarr.create_group(session.store, path=path, zarr_format=3, attributes=dict(attributes))
     for variable in MARKET_VARIABLES:
@@ -49,9 +44,6 @@ def write_drift(
         labels = values.astype(np.int8) if values.dtype.kind == "b" else values
         write_coordinate(group, variable.name, variable.dims, labels, described)
     for model, arrays in models.items():
-        own = zarr.create_group(session.store, path=drift_path(sweep, model), zarr_format=3)
+        model_group = zarr.create_group(session.store, path=drift_path(sweep, model), zarr_format=3)
         for variable in DRIFT_VARIABLES:
-            values = np.ascontiguousarray(arrays[variable.name], dtype=variable.dtype)
-            rows = max(_CHUNK_BYTES // max(values[:1].nbytes, 1), 1)
-            chunks = (min(rows, max(len(values), 1)), *(max(size, 1) for size in values.shape[1:]))
-            create_array(own, variable, values.shape, chunks)[...] = values
+            write_whole(model_group, variable, arrays[variable.name])

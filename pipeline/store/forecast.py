@@ -8,20 +8,18 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.store.arrays import create_array, write_coordinate
+from pipeline.store.arrays import write_coordinate, write_whole
 from pipeline.store.format.forecast import FORECAST_COORDINATES, FORECAST_VARIABLES, forecasts_path
-
-_CHUNK_BYTES = 4_000_000
+from pipeline.store.read import open_group
 
 
 def list_forecasts(session: icechunk.Session, sweep: str) -> tuple[str, ...]:
     """Names of the forecasts of a sweep, oldest first."""
-    try:
-        group = zarr.open_group(session.store, path=forecasts_path(sweep), mode="r", zarr_format=3)
-    except FileNotFoundError:
+    group = open_group(session, forecasts_path(sweep))
+    if group is None:
         return ()
-    found = [(str(child.attrs.get("created", "")), name) for name, child in group.groups()]
-    return tuple(name for _, name in sorted(found))
+    by_time = sorted((str(child.attrs.get("created", "")), name) for name, child in group.groups())
+    return tuple(name for _, name in by_time)
 
 
 def write_forecast(
@@ -61,10 +59,7 @@ def write_forecast(
         write_coordinate(group, axis, (axis,), labels, FORECAST_COORDINATES[axis])
     for variable in FORECAST_VARIABLES:
         if variable.name in arrays:
-            values = np.ascontiguousarray(arrays[variable.name], dtype=variable.dtype)
-            rows = max(_CHUNK_BYTES // max(values[:1].nbytes, 1), 1)
-            chunks = (min(rows, max(len(values), 1)), *(max(size, 1) for size in values.shape[1:]))
-            create_array(group, variable, values.shape, chunks)[...] = values
+            write_whole(group, variable, arrays[variable.name])
     return True
 
 

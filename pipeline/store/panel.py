@@ -7,7 +7,8 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.store.arrays import encode, write_coordinate
+from pipeline.store.arrays import write_coordinate
+from pipeline.store.encoding import encode
 
 if TYPE_CHECKING:
     import xarray as xr

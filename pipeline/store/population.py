@@ -7,14 +7,21 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreNotFoundError
-from pipeline.store.arrays import decode, write_coordinate
-from pipeline.store.format.layout import sweep_path
-from pipeline.store.write import Fork
+from pipeline.store.arrays import write_coordinate, write_whole
+from pipeline.store.encoding import decode
+from pipeline.store.fork import Fork
+from pipeline.store.format.layout import Variable, sweep_path
+from pipeline.store.read import open_group
 
 #: By window and by parameter: mean and standard deviation over the markets.
 Populations = Mapping[str, Mapping[str, tuple[float, float]]]
 
-_ARRAYS = {"mean": "mean over the markets", "spread": "standard deviation over the markets"}
+_AXES = ("window", "param")
+_UNIT = "see unit(param) of the model"
+_VARIABLES = (
+    Variable("mean", "population", _AXES, _UNIT, "mean over the markets"),
+    Variable("spread", "population", _AXES, _UNIT, "standard deviation over the markets"),
+)
 
 
 def population_path(sweep: str, model: str) -> str:
@@ -34,35 +41,22 @@ def write_population(session: icechunk.Session, sweep: str, model: str, populati
     populations
         For every window of the sweep.
     """
-    names = list(dict.fromkeys(name for found in populations.values() for name in found))
+    names = list(dict.fromkeys(name for population in populations.values() for name in population))
     table = np.array(
-        [[found.get(name, (np.nan, np.nan)) for name in names] for found in populations.values()]
-    ).reshape(len(populations), len(names), 2)
+        [[population.get(name, (np.nan, np.nan)) for name in names] for population in populations.values()]
+    ).reshape(len(populations), len(names), len(_VARIABLES))
     group = zarr.create_group(
         session.store, path=population_path(sweep, model), zarr_format=3, attributes={"model": model}
     )
     write_coordinate(group, "window", ("window",), np.array(list(populations)))
     write_coordinate(group, "param", ("param",), np.array(names))
-    for column, (name, meaning) in enumerate(_ARRAYS.items()):
-        array = group.create_array(
-            name,
-            shape=table.shape[:2],
-            chunks=tuple(max(size, 1) for size in table.shape[:2]),
-            dtype="float64",
-            fill_value=np.nan,
-            dimension_names=("window", "param"),
-            attributes={"units": "see unit(param) of the model", "long_name": meaning},
-        )
-        array[...] = table[..., column]
+    for column, variable in enumerate(_VARIABLES):
+        write_whole(group, variable, table[..., column])
 
 
 def has_population(session: icechunk.Session, sweep: str, model: str) -> bool:
-    """Whether the population of a pooled model has been written."""
-    try:
-        zarr.open_group(session.store, path=population_path(sweep, model), mode="r", zarr_format=3)
-    except FileNotFoundError:
-        return False
-    return True
+    """Tell whether the population of a pooled model has been written."""
+    return open_group(session, population_path(sweep, model)) is not None
 
 
 def read_population(fork: Fork, model: str) -> Populations:
@@ -73,18 +67,15 @@ def read_population(fork: Fork, model: str) -> Populations:
     StoreNotFoundError
         It has not been estimated: the first stage of the sweep is not done.
     """
-    try:
-        group = zarr.open_group(
-            fork.session.store, path=population_path(fork.sweep, model), mode="r", zarr_format=3
-        )
-    except FileNotFoundError as error:
+    group = open_group(fork.session, population_path(fork.sweep, model))
+    if group is None:
         raise StoreNotFoundError(
             f"The sweep {fork.sweep} has no population for {model}; it is estimated when the model "
             "it is pooled from has been fitted in all markets."
-        ) from error
+        )
     arrays = dict(group.arrays())
-    windows, names = (decode(arrays[axis]) for axis in ("window", "param"))
-    mean, spread = (np.asarray(arrays[name][...]) for name in _ARRAYS)
+    windows, names = (decode(arrays[axis]) for axis in _AXES)
+    mean, spread = (np.asarray(arrays[variable.name][...]) for variable in _VARIABLES)
     return {
         str(window): {
             str(name): (float(mean[row, column]), float(spread[row, column]))

@@ -9,7 +9,8 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreFormatError, StoreNotFoundError
-from pipeline.store.arrays import decode
+from pipeline.store.encoding import decode
+from pipeline.store.fork import Fork, SnapshotKey
 from pipeline.store.format.layout import (
     FORMAT,
     FORMAT_VERSION,
@@ -21,8 +22,6 @@ from pipeline.store.format.layout import (
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from pipeline.store.write import Fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,22 @@ class SweepInfo:
     attributes: dict[str, Any]
 
     @property
+    def rows(self) -> dict[str, int]:
+        """Models, then baselines, with their rows along the model axis of the validation table."""
+        return {name: row for row, name in enumerate((*self.models, *self.baselines))}
+
+    @property
     def n_fits(self) -> int:
         """Cells of all fits: models x markets x windows."""
         return len(self.models) * self.n_markets * self.n_windows
+
+
+def open_group(session: icechunk.Session, path: str) -> zarr.Group | None:
+    """Open a group for reading; None where there is none."""
+    try:
+        return zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
+    except FileNotFoundError:
+        return None
 
 
 def open_root(session: icechunk.Session, url: str) -> zarr.Group:
@@ -78,10 +90,7 @@ def open_root(session: icechunk.Session, url: str) -> zarr.Group:
     StoreFormatError
         Not a result store, or of another format version.
     """
-    try:
-        root = zarr.open_group(session.store, mode="r", zarr_format=3)
-    except FileNotFoundError:
-        root = None
+    root = open_group(session, "")
     if root is None or root.attrs.get("format") != FORMAT:
         raise StoreFormatError(
             f"The repository at {url} is not a {FORMAT}: its root group does not say so. "
@@ -105,21 +114,19 @@ def read_sweep(session: icechunk.Session, name: str) -> SweepInfo:
     StoreNotFoundError
         There is none of this name.
     """
-    try:
-        group = zarr.open_group(session.store, path=sweep_path(name), mode="r", zarr_format=3)
-    except FileNotFoundError as error:
-        raise StoreNotFoundError(f"The store has no sweep named {name}; `beed runs` lists them.") from error
+    group = open_group(session, sweep_path(name))
+    if group is None:
+        raise StoreNotFoundError(f"The store has no sweep named {name}; `beed runs` lists them.")
     return _info(name, group.attrs.asdict())
 
 
 def read_sweeps(session: icechunk.Session) -> tuple[SweepInfo, ...]:
     """All sweeps of a snapshot, oldest first."""
-    try:
-        group = zarr.open_group(session.store, path="sweeps", mode="r", zarr_format=3)
-    except FileNotFoundError:
+    group = open_group(session, "sweeps")
+    if group is None:
         return ()
-    found = (_info(name, child.attrs.asdict()) for name, child in group.groups())
-    return tuple(sorted(found, key=lambda info: (info.created, info.name)))
+    infos = (_info(name, child.attrs.asdict()) for name, child in group.groups())
+    return tuple(sorted(infos, key=lambda info: (info.created, info.name)))
 
 
 def _info(name: str, attributes: dict[str, Any]) -> SweepInfo:
@@ -148,19 +155,14 @@ def read_labels(session: icechunk.Session, path: str) -> np.ndarray:
 
 def open_arrays(session: icechunk.Session, path: str) -> dict[str, zarr.Array]:
     """Open the arrays of one group, reading none of them; empty when there is no such group."""
-    try:
-        group = zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
-    except FileNotFoundError:
-        return {}
-    return dict(group.arrays())
+    group = open_group(session, path)
+    return {} if group is None else dict(group.arrays())
 
 
 def open_attributes(session: icechunk.Session, path: str) -> dict[str, Any]:
     """Read the attributes of one group; empty when there is no such group."""
-    try:
-        return zarr.open_group(session.store, path=path, mode="r", zarr_format=3).attrs.asdict()
-    except FileNotFoundError:
-        return {}
+    group = open_group(session, path)
+    return {} if group is None else group.attrs.asdict()
 
 
 def open_dataset(session: icechunk.Session, path: str) -> "xr.Dataset":
@@ -187,7 +189,7 @@ def open_dataset(session: icechunk.Session, path: str) -> "xr.Dataset":
         raise StoreNotFoundError(f"The store has no group {path}.") from error
 
 
-def open_panel(fork: "Fork") -> "xr.Dataset":
+def open_panel(fork: Fork) -> "xr.Dataset":
     """Open the data a sweep calibrates on, lazily, from inside a worker.
 
     Opened once per process and snapshot: select markets, then load.
@@ -202,24 +204,9 @@ def open_panel(fork: "Fork") -> "xr.Dataset":
     xarray.Dataset
         Axes market, firm, effort, time; nothing of it read yet.
     """
-    return _cached_panel(_Key(fork.session.snapshot_id, fork.data_hash, fork))
-
-
-class _Key:
-    """Equal for equal snapshots and panels; carries the fork for the one time it is needed."""
-
-    def __init__(self, snapshot: str, data_hash: str, fork: "Fork") -> None:
-        self.identity = (snapshot, data_hash)
-        self.fork = fork
-
-    def __hash__(self) -> int:
-        return hash(self.identity)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self.identity == other.identity
+    return _cached_panel(SnapshotKey(fork), fork.data_hash)
 
 
 @lru_cache(maxsize=4)
-def _cached_panel(key: _Key) -> "xr.Dataset":
-    # A copy, so that what the first task writes through its fork is not kept alive.
-    return open_dataset(key.fork.copy().session, panel_path(key.fork.data_hash))
+def _cached_panel(key: SnapshotKey, data_hash: str) -> "xr.Dataset":
+    return open_dataset(key.fork.session, panel_path(data_hash))

@@ -16,6 +16,7 @@ import zarr
 
 from pipeline.errors import StoreConflictError, StoreError, StoreNotFoundError
 from pipeline.store.arrays import create_sweep_arrays
+from pipeline.store.commit import transact
 from pipeline.store.forecast import write_forecast
 from pipeline.store.format.layout import (
     FORMAT,
@@ -29,14 +30,11 @@ from pipeline.store.format.layout import (
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked
 from pipeline.store.panel import write_blocks
-from pipeline.store.read import SweepInfo, open_dataset, open_panel, open_root, read_sweep, read_sweeps
-from pipeline.store.sweep import Sweep, transact
-from pipeline.store.write import Fork, write_chunk
+from pipeline.store.read import SweepInfo, open_dataset, open_group, open_root, read_sweep, read_sweeps
+from pipeline.store.sweep import Sweep
 
 if TYPE_CHECKING:
     import xarray as xr
-
-__all__ = ["Fork", "Location", "Store", "Sweep", "SweepInfo", "open_panel", "write_chunk"]
 
 
 class Store:
@@ -165,7 +163,7 @@ class Store:
             if name in {info.name for info in read_sweeps(session)}:
                 _check_same(read_sweep(session, name), given)
                 return
-            if not _exists(session, panel_path(data_hash)):
+            if open_group(session, panel_path(data_hash)) is None:
                 raise StoreError(
                     f"The panel {data_hash} is not in the store at {self.location.url}; "
                     "write it before the sweep."
@@ -198,14 +196,15 @@ class Store:
             The group it is in.
         """
         path = panel_path(data_hash)
-        if not _exists(self.session(), path):
+        if open_group(self.session(), path) is None:
             with refs_locked(self.location.root):
                 base = self._repository.writable_session(BRANCH)
             fork = base.fork()
             write_blocks(fork.store, path, blocks, markets, chunk)
 
             def merge(session: icechunk.Session) -> None:
-                if not _exists(session, path):  # another process may have written the same data meanwhile
+                # Another process may have written the same data meanwhile.
+                if open_group(session, path) is None:
                     session.merge(fork)
 
             transact(self.location, self._repository, merge, f"panel {data_hash}")
@@ -264,24 +263,12 @@ class Store:
 
 
 def _mark_root(session: icechunk.Session) -> None:
-    if not _exists(session, ""):
+    if open_group(session, "") is None:
         zarr.create_group(
             session.store,
             zarr_format=3,
-            attributes={
-                "format": FORMAT,
-                "format_version": FORMAT_VERSION,
-                "Conventions": "CF-1.11",
-            },
+            attributes={"format": FORMAT, "format_version": FORMAT_VERSION, "Conventions": "CF-1.11"},
         )
-
-
-def _exists(session: icechunk.Session, path: str) -> bool:
-    try:
-        zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _sweep_attributes(

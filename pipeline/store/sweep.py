@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import icechunk
 import numpy as np
@@ -10,13 +10,18 @@ import zarr
 from zarr.core.sync import sync
 
 from pipeline.errors import StoreConflictError, StoreError
+from pipeline.store.commit import commit_merged, transact
+from pipeline.store.compact import compact_sweep
 from pipeline.store.drift import write_drift
+from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked, sweep_held
 from pipeline.store.population import Populations, has_population, write_population
 from pipeline.store.read import SweepInfo, open_dataset, read_sweep
-from pipeline.store.write import Fork, Written
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Sweep:
@@ -82,11 +87,10 @@ class Sweep:
             session = self._repository.writable_session(BRANCH)
             info = read_sweep(session, self.name)
             nodes = {path: session.get_node_id(f"/{path}") for path in _progress_arrays(info)}
-            rows = {name: row for row, name in enumerate((*info.models, *info.baselines))}
-            self._template = Fork(session.fork(), self.name, info.data_hash, nodes, rows)
+            self._template = Fork(session.fork(), self.name, info.data_hash, nodes, info.rows)
         return self._template.copy()
 
-    def fits(self, model: str) -> Any:
+    def fits(self, model: str) -> "xr.Dataset":
         """Open the committed fits of a model as a lazy dataset."""
         return open_dataset(self._repository.readonly_session(BRANCH), group_path(self.name, "fits", model))
 
@@ -160,7 +164,7 @@ class Sweep:
                 for fork in kept:
                     self._check_current(session, fork)
                     session.merge(fork.session)
-                return _commit(session, f"{self.name}: {count} tasks", metadata)
+                return commit_merged(session, f"{self.name}: {count} tasks", metadata)
         except icechunk.IcechunkError as error:
             raise StoreError(
                 f"Results of the sweep {self.name} could not be committed to {self._location.url}: {error}. "
@@ -185,12 +189,10 @@ class Sweep:
         StoreError
             Some chunks have no result yet.
         """
-        from pipeline.store.compact import compact_sweep
-
         info = self.info
         if info.compacted:
             return False
-        for name in (*info.models, *info.baselines):
+        for name in info.rows:
             if left := self.pending(name):
                 raise StoreError(
                     f"The sweep {self.name} cannot be compacted: {name} has {len(left)} chunks "
@@ -217,46 +219,6 @@ class Sweep:
                 )
 
 
-def transact(location: Location, repository: icechunk.Repository, change: Any, message: str) -> str:
-    """Apply a change to the tip of the store and commit it, again from the new tip when others were faster.
-
-    Parameters
-    ----------
-    change
-        Called with a writable session; must be safe to call again with another one.
-    """
-    for _ in range(100):
-        with refs_locked(location.root):
-            session = repository.writable_session(BRANCH)
-            change(session)
-            if not session.has_uncommitted_changes:
-                return session.snapshot_id
-            try:
-                return session.commit(message)
-            except icechunk.ConflictError:
-                continue
-            except icechunk.IcechunkError as error:
-                raise StoreError(f"The store at {location.url} cannot be written: {error}") from error
-    raise StoreConflictError(
-        f"Others commit to {location.url} faster than this process can; try again later."
-    )
-
-
-def _commit(session: icechunk.Session, message: str, metadata: Mapping[str, Any] | None) -> str:
-    try:
-        return session.commit(message, dict(metadata or {}), rebase_with=icechunk.ConflictDetector())
-    except icechunk.RebaseFailedError as error:
-        harmless = icechunk.ConflictType.ChunkDoubleUpdate
-        if any(conflict.conflict_type != harmless for conflict in error.conflicts):
-            raise StoreConflictError(
-                "Others rewrote arrays of this sweep while it was being committed; run again to resume."
-            ) from error
-        # Two coordinators ran the same task, on an object store. Its result depends on its id alone, so
-        # either will do.
-        solver = icechunk.BasicConflictSolver(on_chunk_conflict=icechunk.VersionSelection.UseOurs)
-        return session.commit(message, dict(metadata or {}), rebase_with=solver)
-
-
 def _without_repeats(forks: Iterable[Fork]) -> list[Fork]:
     kept: list[Fork] = []
     seen: set[Written] = set()
@@ -279,16 +241,15 @@ def _progress_array(info: SweepInfo, model: str) -> tuple[str, int | None]:
     if model in info.models:
         return f"{group_path(info.name, 'fits', model)}/status", None
     if model in info.baselines:
-        return f"{group_path(info.name, 'validation', model)}/error", len(info.models) + info.baselines.index(
-            model
-        )
+        return f"{group_path(info.name, 'validation', model)}/error", info.rows[model]
     raise StoreError(f"The sweep {info.name} has no model {model}; it has {', '.join(info.models)}.")
 
 
 def _progress_arrays(info: SweepInfo) -> list[str]:
-    return sorted({_progress_array(info, name)[0] for name in (*info.models, *info.baselines)})
+    return sorted({_progress_array(info, name)[0] for name in info.rows})
 
 
 async def _chunks(session: icechunk.Session, path: str, row: int | None) -> set[int]:
-    found = session.chunk_coordinates(path, batch_size=10_000)
-    return {place[0] async for place in found if row is None or place[2] == row}
+    """Numbers along the market axis of the chunks that exist, of all models or of those in one row."""
+    coordinates = session.chunk_coordinates(path, batch_size=10_000)
+    return {chunk[0] async for chunk in coordinates if row is None or chunk[2] == row}

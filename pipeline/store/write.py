@@ -1,8 +1,6 @@
-"""The worker's side of a store: a fork that travels, and whole chunks written through it."""
+"""The worker's side of a store: whole chunks written through a fork."""
 
-import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import icechunk
 import numpy as np
@@ -10,52 +8,8 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.status import Status
-from pipeline.store.format.layout import VARIABLE, Group, group_path
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A region that was written: one model or baseline, markets start to stop."""
-
-    model: str
-    start: int
-    stop: int
-
-    def overlaps(self, other: "Written") -> bool:
-        """Whether both touch a market of the same model."""
-        return self.model == other.model and self.start < other.stop and other.start < self.stop
-
-
-@dataclass(frozen=True, slots=True)
-class Fork:
-    """A piece of an unfinished commit: pickles to some hundred bytes, is written to, and goes back.
-
-    Made by `Sweep.fork`, merged by `Sweep.merge_and_commit`; holds no credentials.
-
-    Parameters
-    ----------
-    session
-        Icechunk's forked session, pinned to one snapshot.
-    sweep, data_hash
-        Names of the sweep and of the panel it calibrates on.
-    nodes
-        Identity of the sweep's arrays when the fork was made, by path of the array that shows progress.
-    rows
-        Position of every model and baseline along the model axis of the validation table.
-    written
-        What has been written through this fork.
-    """
-
-    session: icechunk.ForkSession
-    sweep: str
-    data_hash: str
-    nodes: Mapping[str, str]
-    rows: Mapping[str, int]
-    written: list[Written] = field(default_factory=list)
-
-    def copy(self) -> "Fork":
-        """Another fork of the same snapshot, with the same changes so far."""
-        return pickle.loads(pickle.dumps(self))
+from pipeline.store.fork import Fork, Written
+from pipeline.store.format.layout import RESULT_GROUPS, VARIABLES, group_path
 
 
 def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.ndarray]) -> Fork:
@@ -70,9 +24,9 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
     markets
         Positions ``start:stop`` along the market axis, whole chunks.
     arrays
-        By variable name (see `VARIABLES` of the format), each of shape (stop - start, window, ...) with the
-        axes of the schema, those of the group ``validation`` without their model axis: ``error`` is (stop -
-        start, window, future, metric). Every array that the sweep has for this model must be given.
+        By the names in `pipeline.store.format.catalogue.VARIABLES`, with the axes named there but for
+        ``model``: ``error`` is (stop - start, window, future, metric). All that the sweep has for this model
+        must be given.
 
     Returns
     -------
@@ -85,7 +39,6 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
         The region is not whole chunks, or the arrays do not fit the sweep: nothing is written then. Or the
         disk is full.
     """
-    region = Written(model, markets.start, markets.stop)
     targets = model_arrays(fork, model)
     _check_names(model, set(targets), set(arrays))
     for name, target in targets.items():
@@ -95,12 +48,13 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
         # A chunk that equals the fill value must still be there: it says that the work was done.
         target = targets[name].with_config({"write_empty_chunks": True})
         values = np.ascontiguousarray(arrays[name], dtype=target.dtype)
-        place = (markets, slice(None), fork.rows[model]) if "model" in VARIABLE[name].dims else (markets,)
+        in_rows = "model" in VARIABLES[name].dims
+        region = (markets, slice(None), fork.rows[model]) if in_rows else (markets,)
         try:
-            target[place] = values
+            target[region] = values
         except icechunk.IcechunkError as error:
             raise StoreError(f"Results of {model} could not be written: {error}") from error
-    fork.written.append(region)
+    fork.written.append(Written(model, markets.start, markets.stop))
     return fork
 
 
@@ -111,13 +65,12 @@ def model_arrays(fork: Fork, model: str) -> dict[str, zarr.Array]:
         raise StoreError(f"The sweep {fork.sweep} has no model and no baseline {model}; it has {known}.")
     store = fork.session.store
     targets: dict[str, zarr.Array] = {}
-    kinds: tuple[Group, ...] = ("trajectories", "validation", "fits")
-    for kind in kinds:
+    for kind in RESULT_GROUPS:
         try:
             group = zarr.open_group(store, path=group_path(fork.sweep, kind, model), mode="r+", zarr_format=3)
         except FileNotFoundError:
             continue
-        targets |= {name: array for name, array in group.arrays() if name in VARIABLE}
+        targets |= {name: array for name, array in group.arrays() if name in VARIABLES}
     return targets
 
 
@@ -143,7 +96,7 @@ def _check_region(name: str, target: zarr.Array, markets: slice) -> None:
 
 
 def _check_array(name: str, target: zarr.Array, markets: slice, values: np.ndarray) -> None:
-    sizes = dict(zip(VARIABLE[name].dims, (markets.stop - markets.start, *target.shape[1:]), strict=True))
+    sizes = dict(zip(VARIABLES[name].dims, (markets.stop - markets.start, *target.shape[1:]), strict=True))
     dims = tuple(dim for dim in sizes if dim != "model")
     expected = tuple(sizes[dim] for dim in dims)
     if values.shape != expected:

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from pipeline.store.store import Fork, Sweep
+from pipeline.store.fork import Fork
+from pipeline.store.sweep import Sweep
 
 #: Seconds between commits. Every commit costs 40 kB for ever; a crash costs at most the work
 #: since the last one.

@@ -12,8 +12,8 @@ from pipeline.fitting.identifiability import StructuralWarning, StructureCheck
 from pipeline.panel.panel import Panel
 from pipeline.store.format.layout import ModelLayout, SweepLayout, layout_bytes, sweep_name
 from pipeline.sweep.cost import MarketSize, seconds_per_fit
-from pipeline.validation.metrics import METRICS
-from pipeline.validation.windows import FUTURES, n_steps, windows_of
+from pipeline.sweep.layout import study_layout
+from pipeline.validation.windows import windows_of
 
 #: Seconds that a task should take: dask and the store cost some 10 ms for each.
 TASK_SECONDS = 1.0
@@ -34,7 +34,7 @@ class Task:
     sweep, model
         Where it belongs.
     start, stop
-        Markets by position, `stop` excluded.
+        Positions of its markets, `stop` excluded.
     seed
         The study's seed; every fit derives its own from it (:func:`pipeline.seeds.fit_seed`), so how markets
         are grouped changes no number.
@@ -49,7 +49,7 @@ class Task:
 
     @property
     def markets(self) -> int:
-        """How many markets."""
+        """Number of its markets."""
         return self.stop - self.start
 
 
@@ -92,7 +92,7 @@ class Plan:
 
     @property
     def n_markets(self) -> int:
-        """How many markets."""
+        """Number of markets."""
         return len(self.layout.markets)
 
     @property
@@ -122,7 +122,7 @@ class Plan:
 
     @property
     def grain(self) -> dict[str, int]:
-        """Chunks in a task, for every model and then every baseline (which cost next to nothing)."""
+        """Chunks in a task, of every model and then of every baseline (which cost next to nothing)."""
         models = {model.variant.name: model.chunks_per_task for model in self.models}
         widest = max(LARGEST_CHUNK // self.layout.chunk, 1)
         return models | dict.fromkeys(self.layout.baselines, widest)
@@ -198,57 +198,43 @@ def plan(
     Plan
     """
     variants = study.variants()
-    markets = np.asarray(panel.markets)
     size = MarketSize(len(panel.firms), len(panel.times), len(panel.efforts))
-    windows = windows_of(study.validation)
-    validated = len(windows) > 1
     columns = functools.cache(columns)
-    costs = {
-        variant.name: seconds_per_fit(
-            size,
-            variant.form,
-            columns(variant, size.firms),
-            study.fit,
-            study.uncertainty.refits(columns(variant, size.firms)),
-        )
-        for variant in variants
-    }
-    dearest = max(costs.values()) * len(windows)
-    chunk = chunk or min(max(round(TASK_SECONDS / dearest), 1), LARGEST_CHUNK, len(markets))
-    layout = SweepLayout(
-        markets=markets,
+    seconds = {variant.name: _seconds_per_fit(study, variant, size, columns) for variant in variants}
+    n_windows = len(windows_of(study.validation))
+    chunk = chunk or _choose_chunk(max(seconds.values()) * n_windows, len(panel.markets))
+    layout = study_layout(
+        study,
+        markets=np.asarray(panel.markets),
         firms=np.asarray(panel.firms),
         times=np.asarray(panel.times),
-        models=tuple(describe(variant) for variant in variants),
-        windows=tuple(window.name for window in windows),
-        n_starts=study.fit.starts,
-        n_replicates=study.uncertainty.bootstrap,
-        intervals=study.uncertainty.methods,
-        levels=study.uncertainty.levels,
-        baselines=study.validation.baselines,
-        metrics=tuple(METRICS) if validated else (),
-        futures=FUTURES if validated else (),
-        n_steps=n_steps(windows, size.periods),
+        models=map(describe, variants),
         chunk=chunk,
     )
     models = tuple(
         ModelPlan(
             variant,
             columns(variant, size.firms),
-            costs[variant.name],
-            _chunks_per_task(costs[variant.name] * len(windows), chunk),
+            seconds[variant.name],
+            _chunks_per_task(seconds[variant.name] * n_windows, chunk),
         )
         for variant in variants
     )
     warnings = check_structure(study, panel, variants, columns, size) if check else ()
-    return Plan(
-        sweep_name(study.study, study.content_hash, panel.content_hash),
-        layout,
-        models,
-        study.seed,
-        size,
-        warnings,
-    )
+    name = sweep_name(study.study, study.content_hash, panel.content_hash)
+    return Plan(name, layout, models, study.seed, size, warnings)
+
+
+def _seconds_per_fit(
+    study: Study, variant: Variant, size: MarketSize, columns: Callable[[Variant, int], int]
+) -> float:
+    n_free = columns(variant, size.firms)
+    return seconds_per_fit(size, variant.form, n_free, study.fit, study.uncertainty.refits(n_free))
+
+
+def _choose_chunk(seconds_per_market: float, n_markets: int) -> int:
+    """Choose how many markets a chunk has: a task of the slowest model is one chunk."""
+    return min(max(round(TASK_SECONDS / seconds_per_market), 1), LARGEST_CHUNK, n_markets)
 
 
 def _chunks_per_task(seconds_per_market: float, chunk: int) -> int:

@@ -11,21 +11,25 @@ from numpy.typing import NDArray
 
 from pipeline.config.study import Study
 from pipeline.errors import DataError, StoreConflictError, StoreNotFoundError
+from pipeline.names import Label
 from pipeline.panel.dates import LogicalDate, Span
 from pipeline.panel.findings import Problems
 from pipeline.panel.open import open_study_panel
-from pipeline.panel.panel import Label, Panel
+from pipeline.panel.panel import Panel
 from pipeline.results.results import Results
 from pipeline.results.vintages import Vintage, sweep_of, vintages_of
 from pipeline.status import Status
 from pipeline.store.format.layout import CONTENT_HASH, LOGICAL_DATE, SINCE, SweepState, group_path, sweep_name
+from pipeline.store.location import Location
 from pipeline.store.locks import recalibration_held
 from pipeline.store.read import SweepInfo, open_arrays, read_sweeps
-from pipeline.store.store import Location, Store, Sweep
-from pipeline.sweep.coordinator import RunReport, run_panel
-from pipeline.sweep.methods import Methods
+from pipeline.store.store import Store
+from pipeline.store.sweep import Sweep
+from pipeline.sweep.calibrator import Calibrator
+from pipeline.sweep.coordinator import run_panel
 from pipeline.sweep.progress import Watcher
-from pipeline.sweep.worker_task import Earlier
+from pipeline.sweep.run import RunReport, SweepOptions
+from pipeline.sweep.task_runner import ParentSweep
 from pipeline.vintages.drift import Drift, compute_drift
 from pipeline.vintages.freshness import Seen, check_freshness
 
@@ -72,7 +76,7 @@ def recalibrate_study(
     study_text: str = "",
     accept: bool = False,
     watcher: Watcher | None = None,
-    methods: Methods | None = None,
+    calibrator: Calibrator | None = None,
     stop: threading.Event | None = None,
 ) -> RecalibrationReport:
     """Calibrate a study on its data up to a date and publish that as a vintage; once.
@@ -88,7 +92,7 @@ def recalibrate_study(
         The study's file, kept in the store.
     accept
         Take the data as they are, however late or broken they look.
-    watcher, methods, stop
+    watcher, calibrator, stop
         As for `pipeline.sweep.coordinator.run_study`.
 
     Returns
@@ -122,7 +126,7 @@ def recalibrate_study(
         _refuse_broken(study, panel, date, before, accept, watcher)
         if store is None:
             held.enter_context(recalibration_held(location.root))
-        return _publish(study, panel, date, name, before, study_text, watcher, methods, stop)
+        return _publish(study, panel, date, name, before, study_text, watcher, calibrator, stop)
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def _publish(
     before: _Before | None,
     study_text: str,
     watcher: Watcher,
-    methods: Methods | None,
+    calibrator: Calibrator | None,
     stop: threading.Event | None,
 ) -> RecalibrationReport:
     vintage = Vintage(study.study, date)
@@ -161,17 +165,20 @@ def _publish(
             found = drift[0]
             sweep.write_drift(found.market_arrays(), found.model_arrays(), found.attributes())
 
+    parent = None if before is None else ParentSweep(before.info.name, changed, study.recalibration.starts)
     run = run_panel(
         study,
         panel,
-        name=name,
         study_text=study_text,
         watcher=watcher,
-        methods=methods,
+        calibrator=calibrator,
         stop=stop,
-        earlier=None if before is None else Earlier(before.info.name, changed, study.recalibration.starts),
-        attributes={LOGICAL_DATE: date.key, SINCE: None if before is None else before.vintage.date.key},
-        before_end=before_end,
+        options=SweepOptions(
+            name=name,
+            parent=parent,
+            attributes={LOGICAL_DATE: date.key, SINCE: None if before is None else before.vintage.date.key},
+            before_end=before_end,
+        ),
     )
     report = RecalibrationReport(
         store=run.store,

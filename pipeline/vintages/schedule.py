@@ -24,8 +24,8 @@ from pipeline.results.vintages import is_vintage, vintages_of
 from pipeline.status import Status
 from pipeline.store.format.layout import LOGICAL_DATE
 from pipeline.store.store import Store
+from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.interrupt import stop_on_signals
-from pipeline.sweep.methods import Methods
 from pipeline.vintages.log import JsonLog, LogWatcher
 from pipeline.vintages.recalibrate import RecalibrationReport, recalibrate_study
 from pipeline.vintages.units import schedule_of
@@ -65,8 +65,8 @@ class Scheduler:
         The studies.
     log
         Told everything.
-    methods
-        How models are calibrated; by default :func:`pipeline.sweep.methods.default_methods`.
+    calibrator
+        How models are calibrated; by default `pipeline.sweep.calibrator.default_calibrator`.
     stop
         Set it to end the scheduler, as Ctrl-C and SIGTERM do.
 
@@ -83,10 +83,10 @@ class Scheduler:
         entries: Sequence[Entry],
         log: JsonLog,
         *,
-        methods: Methods | None = None,
+        calibrator: Calibrator | None = None,
         stop: threading.Event | None = None,
     ) -> None:
-        self._log, self._methods = log, methods
+        self._log, self._calibrator = log, calibrator
         self._stop = stop or threading.Event()
         self._due: queue.SimpleQueue[Entry] = queue.SimpleQueue()
         self._busy: set[tuple[str, str]] = set()
@@ -153,7 +153,7 @@ class Scheduler:
                 date,
                 study_text=text,
                 watcher=LogWatcher(log),
-                methods=self._methods,
+                calibrator=self._calibrator,
                 stop=self._stop,
             )
         except BusyError as error:

@@ -3,8 +3,6 @@
 import os
 import re
 import shlex
-import shutil
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +71,9 @@ def schedule_of(study: Study) -> Cron:
     return parse_cron(text)
 
 
-def print_units(jobs: Sequence[Job], style: str, image: str = "beed:latest") -> str:
+def print_units(
+    jobs: Sequence[Job], style: str, program: Sequence[str] = ("beed",), image: str = "beed:latest"
+) -> str:
     """Write the units of some studies.
 
     Parameters
@@ -82,6 +82,8 @@ def print_units(jobs: Sequence[Job], style: str, image: str = "beed:latest") -> 
         The studies.
     style
         ``cron``, ``systemd`` or ``kubernetes``.
+    program
+        The words that start beed, for cron and systemd.
     image
         Container image, for Kubernetes.
 
@@ -91,8 +93,8 @@ def print_units(jobs: Sequence[Job], style: str, image: str = "beed:latest") -> 
         Another style, a study without a schedule, or a schedule of seconds.
     """
     styles: dict[str, Callable[[Sequence[Job]], str]] = {
-        "cron": _crontab,
-        "systemd": _systemd,
+        "cron": lambda some: _crontab(some, program),
+        "systemd": lambda some: _systemd(some, program),
         "kubernetes": lambda some: _kubernetes(some, image),
     }
     if style not in styles:
@@ -106,13 +108,7 @@ def print_units(jobs: Sequence[Job], style: str, image: str = "beed:latest") -> 
     return styles[style](jobs)
 
 
-def _program() -> list[str]:
-    """Give the command that runs here, by its full path: schedulers have other search paths."""
-    found = shutil.which("beed", path=str(Path(sys.executable).parent)) or shutil.which("beed")
-    return [found] if found else [sys.executable, "-m", "pipeline.cli"]
-
-
-def _crontab(jobs: Sequence[Job]) -> str:
+def _crontab(jobs: Sequence[Job], program: Sequence[str]) -> str:
     lines = [
         "# For `crontab -e`. Exit codes: "
         f"{int(ExitCode.DRIFT)} parameters have drifted, {int(ExitCode.REFUSED)} data refused, "
@@ -120,17 +116,17 @@ def _crontab(jobs: Sequence[Job]) -> str:
         "CRON_TZ=UTC",
     ]
     # A percent sign ends the command in a crontab.
-    lines += [f"{job.cron.text} {job.command(_program()).replace('%', chr(92) + '%')}" for job in jobs]
+    lines += [f"{job.cron.text} {job.command(program).replace('%', chr(92) + '%')}" for job in jobs]
     return "\n".join(lines) + "\n"
 
 
-def _systemd(jobs: Sequence[Job]) -> str:
-    return "\n".join(_service(job) + "\n" + _timer(job) for job in jobs)
+def _systemd(jobs: Sequence[Job], program: Sequence[str]) -> str:
+    return "\n".join(_service(job, program) + "\n" + _timer(job) for job in jobs)
 
 
-def _service(job: Job) -> str:
+def _service(job: Job, program: Sequence[str]) -> str:
     # In units a percent sign and a dollar sign stand for something else unless doubled.
-    command = job.command(_program()).replace("\\", "\\\\").replace('"', '\\"')
+    command = job.command(program).replace("\\", "\\\\").replace('"', '\\"')
     command = command.replace("%", "%%").replace("$", "$$")
     return f"""# /etc/systemd/system/{job.name}.service
 [Unit]

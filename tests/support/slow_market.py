@@ -8,18 +8,15 @@ import os
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
-from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS
 from pipeline.seeds import fit_seed
 from pipeline.status import Status
-from pipeline.store.format.layout import STATISTIC_NAMES, ModelLayout, ParameterLabel
-from pipeline.sweep.methods import Methods
-from pipeline.validation.metrics import METRICS
-from pipeline.validation.windows import FUTURES, n_steps, windows_of
-
-COUNTS = {"param": 2, "stat": len(STATISTIC_NAMES)}
+from pipeline.store.format.layout import ModelLayout, ParameterLabel, empty_results
+from pipeline.sweep.calibrator import Calibrator
+from pipeline.sweep.layout import study_layout
 
 
 def describe(variant, study, firms):
@@ -46,48 +43,40 @@ def calibrate(panel, variant, study, warm=None):
     return results(panel, variant.name, study)
 
 
+def empty(panel, model, study, models):
+    markets, firms, times = (panel[axis].to_numpy() for axis in ("market", "firm", "time"))
+    layout = study_layout(study, markets=markets, firms=firms, times=times, models=models, chunk=1)
+    return empty_results(layout, model, len(markets))
+
+
 def results(panel, model, study):
-    markets = panel["market"].to_numpy().tolist()
-    n, windows, starts = len(markets), 1 + bool(study.validation.holdout), study.fit.starts
-    seeds = [fit_seed(study.seed, model, market) for market in markets]
-    value = np.stack([np.random.default_rng(seed).normal(size=(windows, 2)) for seed in seeds])
+    arrays = empty(panel, model, study, [describe(SimpleNamespace(name=model), study, None)])
+    for array in arrays.values():
+        array[...] = 0
+    seeds = [fit_seed(study.seed, model, market) for market in panel["market"].to_numpy().tolist()]
+    n, windows, parameters = arrays["value"].shape
+    value = np.stack([np.random.default_rng(seed).normal(size=(windows, parameters)) for seed in seeds])
     sales = panel["sales"].transpose("market", "firm", "time").to_numpy()
-    arrays = {
-        "value": value,
-        "stderr": np.abs(value),
-        "correlation": np.tile(np.eye(2), (n, windows, 1, 1)),
-        "at_bound": np.zeros((n, windows, 2)),
-        "statistic": np.zeros((n, windows, COUNTS["stat"])),
-        "start_cost": np.ones((n, windows, starts)),
-        "interval": np.zeros(
-            (n, windows, len(study.uncertainty.methods), 2, len(study.uncertainty.levels), 2)
-        ),
-        "sensitivity": np.ones((n, windows, 2)),
-        "direction": np.full((n, windows, N_DIRECTIONS, 2), np.nan),
-        "direction_strength": np.full((n, windows, N_DIRECTIONS), np.nan),
-        "status": np.full((n, windows), Status.CONVERGED),
-        "share": np.repeat((sales / np.nansum(sales, axis=1, keepdims=True))[:, None], windows, axis=1),
-    }
-    if study.validation.holdout:
-        arrays |= errors(panel, study, 0.0)
+    arrays["value"] = value
+    arrays["stderr"] = np.abs(value)
+    arrays["correlation"] = np.tile(np.eye(parameters), (n, windows, 1, 1))
+    arrays["start_cost"][...] = 1.0
+    arrays["sensitivity"][...] = 1.0
+    arrays["direction"][...] = np.nan
+    arrays["direction_strength"][...] = np.nan
+    arrays["status"][...] = Status.CONVERGED
+    arrays["share"][...] = (sales / np.nansum(sales, axis=1, keepdims=True))[:, None]
     return arrays
 
 
-def errors(panel, study, value):
-    windows = windows_of(study.validation)
-    shape = (panel.sizes["market"], len(windows), len(FUTURES))
-    steps = n_steps(windows, panel.sizes["time"])
-    return {
-        "error": np.full((*shape, len(METRICS)), value),
-        "step_error": np.full((*shape, steps, len(METRICS)), value),
-    }
-
-
 def assess(panel, baseline, study):
-    return errors(panel, study, 1.0)
+    arrays = empty(panel, baseline, study, [])
+    for array in arrays.values():
+        array[...] = 1.0
+    return arrays
 
 
-METHODS = Methods(describe, columns, calibrate, assess)
+CALIBRATOR = Calibrator(describe, columns, calibrate, assess)
 
 
 def main():
@@ -95,8 +84,8 @@ def main():
     import pipeline.sweep.plan
     from pipeline.cli.app import main as beed
 
-    # The real command line with other methods: tests of kills do not wait for compilers.
-    pipeline.sweep.coordinator.default_methods = lambda: METHODS
+    # The real command line with another calibrator: tests of kills do not wait for compilers.
+    pipeline.sweep.coordinator.default_calibrator = lambda: CALIBRATOR
     pipeline.sweep.plan.LARGEST_CHUNK = int(os.environ.get("SLOW_CHUNK", pipeline.sweep.plan.LARGEST_CHUNK))
     beed([os.environ.get("SLOW_COMMAND", "run"), *sys.argv[1:]])
 

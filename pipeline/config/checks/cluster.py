@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from pipeline.config.sections.cluster import KEYS_OF_KIND, ClusterSection
+from pipeline.config.engines import ENGINES
+from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.yaml.findings import Findings
 from pipeline.names import one_of
 
@@ -12,8 +13,8 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx|inproc)://")
 
 def check_cluster(cluster: ClusterSection, findings: Findings) -> None:
     """Check the section `cluster`."""
-    known = KEYS_OF_KIND[cluster.kind]
-    for key in sorted(cluster.model_fields_set - known - {"kind"}):
+    known = ENGINES[cluster.kind].settings
+    for key in sorted(cluster.model_fields_set - {"kind", *known}):
         expected = f"with kind {cluster.kind} {one_of(sorted(known))}"
         findings.add(("cluster", key), f"the key {key!r} with kind {cluster.kind}", expected)
     if cluster.kind == "address":

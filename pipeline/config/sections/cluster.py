@@ -1,21 +1,18 @@
 """The section `cluster` of a study: where the computation runs. It changes no number."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
+from pipeline.config.engines import ENGINES
 from pipeline.config.sections.location import resolve_location
 from pipeline.config.sections.types import Count, Section, Table, optional_table
 
-ClusterKind = Literal["serial", "local", "address", "slurm"]
-
-KEYS_OF_KIND: dict[str, frozenset[str]] = {
-    "serial": frozenset(),
-    "local": frozenset({"workers", "threads", "memory"}),
-    "address": frozenset({"address", "tls"}),
-    "slurm": frozenset({"workers", "threads", "memory", "queue", "account", "walltime", "options"}),
-}
-"""The keys that each kind of cluster takes."""
+# A type checker takes no names from a table; pydantic and its messages do.
+if TYPE_CHECKING:
+    ClusterKind = str
+else:
+    ClusterKind = Literal[tuple(ENGINES)]
 
 
 def _beside_the_study(value: str, info: ValidationInfo) -> str:
@@ -34,12 +31,11 @@ class TlsSection(Section):
 
 
 class ClusterSection(Section):
-    """Where the computation runs."""
+    """Where the computation runs; which engine takes which key: `pipeline.config.engines`."""
 
     kind: ClusterKind = Field(
         default="local",
-        description="serial: this process; local: processes on this machine; address: a dask cluster that "
-        "runs already; slurm: jobs of a SLURM queue.",
+        description="; ".join(f"{engine.name}: {engine.help}" for engine in ENGINES.values()) + ".",
     )
     workers: Count | None = Field(
         default=None, description="Worker processes (local: by default one a core) or SLURM jobs."

@@ -3,8 +3,9 @@
 import numpy as np
 from rich.console import Console
 
+from pipeline.config.engines import ENGINES
 from pipeline.config.study import Study
-from pipeline.executors.engines import count_workers
+from pipeline.executors.worker import count_workers
 from pipeline.panel.panel import Panel
 from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
 from pipeline.reporting.words import CORRELATED_ERRORS, cases
@@ -12,18 +13,17 @@ from pipeline.results.frames.table import Table
 from pipeline.results.summary import Summary
 from pipeline.store.format.layout import LOGICAL_DATE, SweepState
 from pipeline.store.store import Store
-from pipeline.sweep.coordinator import RunReport
 from pipeline.sweep.cost import readable_bytes, readable_seconds
 from pipeline.sweep.plan import Plan
+from pipeline.sweep.run import RunReport
 
 
 def show_plan(console: Console, study: Study, panel: Panel, plan: Plan) -> None:
     """Print what running a study would do, and what it cannot learn from its data."""
     workers = count_workers(study.cluster)
     seconds = readable_seconds(plan.seconds / max(workers, 1))
-    where = {"serial": "one after the other", "local": f"{workers} worker processes"}.get(
-        study.cluster.kind, f"cluster {study.cluster.kind}"
-    )
+    engine = ENGINES[study.cluster.kind]
+    where = f"{workers} worker processes" if engine.where == "this computer" else engine.help
     facts = {
         "sweep": plan.sweep,
         "store": study.store_location,

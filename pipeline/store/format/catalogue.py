@@ -9,7 +9,9 @@ import numpy as np
 
 from pipeline.status import Status
 
-Group = Literal["fits", "trajectories", "validation", "forecasts", "drift"]
+Group = Literal["fits", "trajectories", "validation", "population", "forecasts", "drift"]
+RESULT_GROUPS: tuple[Group, ...] = ("fits", "trajectories", "validation")
+"""What a sweep computes; a baseline has only ``validation``."""
 
 
 class SweepState(StrEnum):
@@ -30,137 +32,110 @@ class Variable:
     name, group
         Its name, and the kind of group it lives in.
     dims
-        Names of its axes, the market first.
+        Names of its axes, the market first. A sweep that has no label along one of them, such as bootstrap
+        replicates that were not asked for, does not have the array.
+    units, long_name
+        As in the CF conventions.
     dtype
         Of its elements, as numpy writes it.
     fill
         Value of cells not written yet, or that do not exist for this market.
-    units, long_name
-        As in the CF conventions.
     optional
-        A sweep that did not ask for it does not have it.
+        A forecast may be without it.
     """
 
     name: str
     group: Group
     dims: tuple[str, ...]
-    dtype: str
-    fill: float
     units: str
     long_name: str
+    dtype: str = "float64"
+    fill: float = np.nan
     optional: bool = False
 
 
 _FIT = ("market", "window")
-VARIABLES: tuple[Variable, ...] = (
-    Variable("value", "fits", (*_FIT, "param"), "float64", np.nan, "see unit(param)", "parameter value"),
-    Variable("stderr", "fits", (*_FIT, "param"), "float64", np.nan, "see unit(param)", "standard error"),
-    Variable(
-        "correlation",
-        "fits",
-        (*_FIT, "param", "param_"),
-        "float64",
-        np.nan,
-        "1",
-        "correlation of the parameter estimates",
-    ),
-    Variable(
-        "at_bound",
-        "fits",
-        (*_FIT, "param"),
-        "int8",
-        0,
-        "1",
-        "-1 at the lower bound, 1 at the upper bound, 0 between",
-    ),
-    Variable("statistic", "fits", (*_FIT, "stat"), "float64", np.nan, "see STATISTICS", "fit statistics"),
-    Variable(
-        "start_cost",
-        "fits",
-        (*_FIT, "start"),
-        "float64",
-        np.nan,
-        "1",
-        "half the sum of squared residuals reached from each start",
-    ),
-    Variable(
-        "replicate_value",
-        "fits",
-        (*_FIT, "replicate", "param"),
-        "float64",
-        np.nan,
-        "see unit(param)",
-        "parameter value of each bootstrap replicate",
-        optional=True,
-    ),
-    Variable(
-        "interval",
-        "fits",
-        (*_FIT, "interval_method", "param", "level", "side"),
-        "float64",
-        np.nan,
-        "see unit(param)",
-        "end of the interval of the parameter",
-        optional=True,
-    ),
-    Variable(
-        "sensitivity",
-        "fits",
-        (*_FIT, "param"),
-        "float64",
-        np.nan,
-        "1 / unit(param)",
-        "norm of the derivatives of all residuals in the parameter",
-    ),
-    Variable(
-        "direction",
-        "fits",
-        (*_FIT, "direction", "param"),
-        "float64",
-        np.nan,
-        "1",
-        "direction that the data see badly: unit vector of parameters times their sensitivity",
-    ),
-    Variable(
-        "direction_strength",
-        "fits",
-        (*_FIT, "direction"),
-        "float64",
-        np.nan,
-        "1",
-        "singular value of the scaled Jacobian along the direction, relative to the largest",
-    ),
-    Variable("status", "fits", _FIT, "int16", int(Status.PENDING), "1", "what became of the fit"),
-    Variable(
-        "share",
-        "trajectories",
-        (*_FIT, "firm", "time"),
-        "float64",
-        np.nan,
-        "1",
-        "market share, as calibrated",
-    ),
-    Variable(
-        "error",
-        "validation",
-        (*_FIT, "model", "future", "metric"),
-        "float64",
-        np.nan,
-        "see metric",
-        "error of the forecast shares, all periods ahead pooled",
-    ),
-    Variable(
-        "step_error",
-        "validation",
-        (*_FIT, "model", "future", "step", "metric"),
-        "float64",
-        np.nan,
-        "see metric",
-        "error of the forecast shares of one period ahead",
-        optional=True,
-    ),
-)
-VARIABLE: Mapping[str, Variable] = {variable.name: variable for variable in VARIABLES}
+_OF_PARAMETER = "see unit(param)"
+#: What a sweep holds of every model and baseline, by name. To add an array, add its record here and compute
+#: its values: as the field of that name of `pipeline.fitting.calibrate.FitRecord` or of its `uncertainty`.
+VARIABLES: Mapping[str, Variable] = {
+    variable.name: variable
+    for variable in (
+        Variable("value", "fits", (*_FIT, "param"), _OF_PARAMETER, "parameter value"),
+        Variable("stderr", "fits", (*_FIT, "param"), _OF_PARAMETER, "standard error"),
+        Variable(
+            "correlation", "fits", (*_FIT, "param", "param_"), "1", "correlation of the parameter estimates"
+        ),
+        Variable(
+            "at_bound",
+            "fits",
+            (*_FIT, "param"),
+            "1",
+            "-1 at the lower bound, 1 at the upper bound, 0 between",
+            dtype="int8",
+            fill=0,
+        ),
+        Variable("statistic", "fits", (*_FIT, "stat"), "see STATISTICS", "fit statistics"),
+        Variable(
+            "start_cost",
+            "fits",
+            (*_FIT, "start"),
+            "1",
+            "half the sum of squared residuals reached from each start",
+        ),
+        Variable(
+            "replicate_value",
+            "fits",
+            (*_FIT, "replicate", "param"),
+            _OF_PARAMETER,
+            "parameter value of each bootstrap replicate",
+        ),
+        Variable(
+            "interval",
+            "fits",
+            (*_FIT, "interval_method", "param", "level", "side"),
+            _OF_PARAMETER,
+            "end of the interval of the parameter",
+        ),
+        Variable(
+            "sensitivity",
+            "fits",
+            (*_FIT, "param"),
+            "1 / unit(param)",
+            "norm of the derivatives of all residuals in the parameter",
+        ),
+        Variable(
+            "direction",
+            "fits",
+            (*_FIT, "direction", "param"),
+            "1",
+            "direction that the data see badly: unit vector of parameters times their sensitivity",
+        ),
+        Variable(
+            "direction_strength",
+            "fits",
+            (*_FIT, "direction"),
+            "1",
+            "singular value of the scaled Jacobian along the direction, relative to the largest",
+        ),
+        Variable("status", "fits", _FIT, "1", "what became of the fit", "int16", int(Status.PENDING)),
+        Variable("share", "trajectories", (*_FIT, "firm", "time"), "1", "market share, as calibrated"),
+        Variable(
+            "error",
+            "validation",
+            (*_FIT, "model", "future", "metric"),
+            "see metric",
+            "error of the forecast shares, all periods ahead pooled",
+        ),
+        Variable(
+            "step_error",
+            "validation",
+            (*_FIT, "model", "future", "step", "metric"),
+            "see metric",
+            "error of the forecast shares of one period ahead",
+        ),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)

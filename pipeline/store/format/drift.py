@@ -7,42 +7,28 @@ of the vintage before), thresholds, alarm. Arrays of a model lie in ``drift/<mod
 from pipeline.store.format.catalogue import Variable
 from pipeline.store.format.layout import sweep_path
 
-_NAN = float("nan")
+_MARKET = ("market",)
 _PARAM = ("market", "param")
 DRIFT_VARIABLES: tuple[Variable, ...] = (
-    Variable(
-        "old", "drift", _PARAM, "float64", _NAN, "see unit(param)", "parameter value in the vintage before"
-    ),
-    Variable("old_stderr", "drift", _PARAM, "float64", _NAN, "see unit(param)", "its standard error then"),
-    Variable("change", "drift", _PARAM, "float64", _NAN, "1", "change since, in standard errors of then"),
-    Variable("exceeded", "drift", _PARAM, "int8", 0, "1", "1 where the change is beyond the threshold"),
+    Variable("old", "drift", _PARAM, "see unit(param)", "parameter value in the vintage before"),
+    Variable("old_stderr", "drift", _PARAM, "see unit(param)", "its standard error then"),
+    Variable("change", "drift", _PARAM, "1", "change since, in standard errors of then"),
+    Variable("exceeded", "drift", _PARAM, "1", "1 where the change is beyond the threshold", "int8", 0),
     Variable(
         "forecast_rmse",
         "drift",
-        ("market",),
-        "float64",
-        _NAN,
+        _MARKET,
         "1",
         "root mean square error of the shares of the new periods, as forecast then, given the efforts",
     ),
-    Variable(
-        "baseline_rmse",
-        "drift",
-        ("market",),
-        "float64",
-        _NAN,
-        "1",
-        "the same of the forecast that nothing changes",
-    ),
-    Variable(
-        "fit_rmse", "drift", ("market",), "float64", _NAN, "1", "root mean square error of the fit then"
-    ),
-    Variable("periods", "drift", ("market",), "int32", 0, "count", "new periods forecast then"),
+    Variable("baseline_rmse", "drift", _MARKET, "1", "the same of the forecast that nothing changes"),
+    Variable("fit_rmse", "drift", _MARKET, "1", "root mean square error of the fit then"),
+    Variable("periods", "drift", _MARKET, "count", "new periods forecast then", "int32", 0),
 )
 MARKET_VARIABLES: tuple[Variable, ...] = (
-    Variable("best_before", "drift", ("market",), "str", 0, "1", "model with the smallest AICc then"),
-    Variable("best_now", "drift", ("market",), "str", 0, "1", "model with the smallest AICc now"),
-    Variable("drifted", "drift", ("market",), "int8", 0, "1", "1 where a threshold is exceeded"),
+    Variable("best_before", "drift", _MARKET, "1", "model with the smallest AICc then", "str", 0),
+    Variable("best_now", "drift", _MARKET, "1", "model with the smallest AICc now", "str", 0),
+    Variable("drifted", "drift", _MARKET, "1", "1 where a threshold is exceeded", "int8", 0),
 )
 
 

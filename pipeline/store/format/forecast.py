@@ -12,68 +12,35 @@ import re
 from pipeline.store.format.catalogue import Variable
 from pipeline.store.format.layout import sweep_path
 
+_MARKET = ("market",)
 _SHARE = ("market", "firm", "future")
+_QUANTILE = ("market", "quantile", "firm", "future")
+_CURRENCY = "currency / period"
 FORECAST_VARIABLES: tuple[Variable, ...] = (
-    Variable("share", "forecasts", _SHARE, "float64", float("nan"), "1", "market share at the estimates"),
-    Variable(
-        "sales", "forecasts", _SHARE, "float64", float("nan"), "currency / period", "sales at the estimates"
-    ),
+    Variable("share", "forecasts", _SHARE, "1", "market share at the estimates"),
+    Variable("sales", "forecasts", _SHARE, _CURRENCY, "sales at the estimates"),
     Variable(
         "expense",
         "forecasts",
         _SHARE,
-        "float64",
-        float("nan"),
-        "currency / period",
+        _CURRENCY,
         "expenses on efforts of kind ratio and amount, at the estimates",
     ),
     Variable(
         "efforts",
         "forecasts",
         ("market", "firm", "effort", "future"),
-        "float64",
-        float("nan"),
         "see unit(effort)",
         "efforts under the plan, of the heaviest model",
     ),
-    Variable(
-        "total_sales",
-        "forecasts",
-        ("market", "future"),
-        "float64",
-        float("nan"),
-        "currency / period",
-        "sales of the market, median",
-    ),
-    Variable(
-        "share_quantile",
-        "forecasts",
-        ("market", "quantile", "firm", "future"),
-        "float64",
-        float("nan"),
-        "1",
-        "quantiles of market share",
-        optional=True,
-    ),
-    Variable(
-        "sales_quantile",
-        "forecasts",
-        ("market", "quantile", "firm", "future"),
-        "float64",
-        float("nan"),
-        "currency / period",
-        "quantiles of sales",
-        optional=True,
-    ),
-    Variable(
-        "weight", "forecasts", ("market", "member"), "float64", float("nan"), "1", "weight of the model"
-    ),
+    Variable("total_sales", "forecasts", ("market", "future"), _CURRENCY, "sales of the market, median"),
+    Variable("share_quantile", "forecasts", _QUANTILE, "1", "quantiles of market share", optional=True),
+    Variable("sales_quantile", "forecasts", _QUANTILE, _CURRENCY, "quantiles of sales", optional=True),
+    Variable("weight", "forecasts", ("market", "member"), "1", "weight of the model"),
     Variable(
         "rejected",
         "forecasts",
-        ("market",),
-        "float64",
-        float("nan"),
+        _MARKET,
         "count",
         "draws of parameters that had no course of shares",
         optional=True,

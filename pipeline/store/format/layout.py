@@ -28,19 +28,21 @@ Format 1: the first.
 """
 
 import hashlib
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.store.format.catalogue import (
     COORDINATE_ATTRIBUTES,
+    RESULT_GROUPS,
     SIDES,
     STATISTIC_NAMES,
     STATISTICS,
-    VARIABLE,
     VARIABLES,
     Group,
     Statistic,
@@ -56,12 +58,13 @@ __all__ = [
     "FORMAT_VERSION",
     "LOGICAL_DATE",
     "READABLE_VERSIONS",
+    "RESULT_GROUPS",
     "SIDES",
     "SINCE",
     "STATISTICS",
     "STATISTIC_NAMES",
-    "VARIABLE",
     "VARIABLES",
+    "Arrays",
     "Group",
     "ModelLayout",
     "ParameterLabel",
@@ -70,6 +73,7 @@ __all__ = [
     "SweepState",
     "Variable",
     "chunk_shape",
+    "empty_results",
     "group_path",
     "layout_bytes",
     "pack_statistics",
@@ -77,6 +81,9 @@ __all__ = [
     "sweep_name",
     "sweep_path",
 ]
+
+#: Values by the names of the catalogue.
+Arrays = dict[str, NDArray[Any]]
 
 FORMAT = "beed result store"
 FORMAT_VERSION = 1
@@ -159,60 +166,79 @@ class SweepLayout:
     n_steps: int = 0
     chunk: int = 8
 
-    def sizes(self, model: ModelLayout) -> dict[str, int]:
-        """Length of every axis, for one model."""
+    def labels(self) -> dict[str, np.ndarray]:
+        """Labels of every axis but those of parameters; none along an axis that the sweep does not have."""
         return {
-            "market": len(self.markets),
-            "window": len(self.windows),
-            "firm": len(self.firms),
-            "time": len(self.times),
-            "param": len(model.parameters),
-            "param_": len(model.parameters),
-            "stat": len(STATISTICS),
-            "start": self.n_starts,
-            "replicate": self.n_replicates,
-            "interval_method": len(self.intervals),
-            "level": len(self.levels),
-            "side": len(SIDES),
-            "direction": self.n_directions,
-            "model": len(self.models) + len(self.baselines),
-            "metric": len(self.metrics),
-            "future": len(self.futures),
-            "step": self.n_steps,
+            "market": self.markets,
+            "window": np.array(self.windows),
+            "firm": self.firms,
+            "time": self.times,
+            "start": np.arange(self.n_starts),
+            "direction": np.arange(self.n_directions),
+            "stat": np.array(STATISTIC_NAMES),
+            "replicate": np.arange(self.n_replicates),
+            "interval_method": np.array(self.intervals),
+            "level": np.array(self.levels, dtype=np.float64),
+            "side": np.array(SIDES),
+            "model": np.array([*(model.name for model in self.models), *self.baselines]),
+            "metric": np.array(self.metrics),
+            "future": np.array(self.futures),
+            "step": np.arange(1, self.n_steps + 1),
         }
 
+    def sizes(self, model: ModelLayout | None = None) -> dict[str, int]:
+        """Length of every axis, those of parameters for one model."""
+        n_parameters = 0 if model is None else len(model.parameters)
+        sizes = {name: len(labels) for name, labels in self.labels().items()}
+        return sizes | {"param": n_parameters, "param_": n_parameters}
+
     def variables(self, group: Group) -> tuple[Variable, ...]:
-        """Give the arrays of a group that this sweep has."""
+        """Give the arrays of a group that this sweep has: those with labels along all of their axes."""
+        labelled = {name for name, labels in self.labels().items() if len(labels)} | {"param", "param_"}
         return tuple(
             variable
-            for variable in VARIABLES
-            if variable.group == group
-            and ("replicate" not in variable.dims or self.n_replicates > 0)
-            and ("interval_method" not in variable.dims or (self.intervals and self.levels))
-            and ("metric" not in variable.dims or self.metrics)
-            and ("step" not in variable.dims or self.n_steps > 0)
+            for variable in VARIABLES.values()
+            if variable.group == group and labelled.issuperset(variable.dims)
         )
+
+
+def _result_shapes(layout: SweepLayout, name: str) -> Iterator[tuple[Variable, list[int]]]:
+    """Give the arrays of a model or baseline with their shapes, without the axis ``model``."""
+    model = next((one for one in layout.models if one.name == name), None)
+    sizes = layout.sizes(model)
+    groups: tuple[Group, ...] = RESULT_GROUPS if model else ("validation",)
+    for group in groups:
+        for variable in layout.variables(group):
+            yield variable, [sizes[dim] for dim in variable.dims if dim != "model"]
+
+
+def empty_results(layout: SweepLayout, name: str, markets: int) -> Arrays:
+    """Make arrays for the results of a model or baseline in so many markets, filled as if never written.
+
+    Returns
+    -------
+    dict of str to array
+        All that the sweep has for it, without the axis ``model``; a baseline has only ``validation``.
+    """
+    return {
+        variable.name: np.full([markets, *shape[1:]], variable.fill, dtype=variable.dtype)
+        for variable, shape in _result_shapes(layout, name)
+    }
+
+
+def layout_bytes(layout: SweepLayout) -> int:
+    """Bytes of all arrays of a sweep before compression."""
+    return sum(
+        math.prod(shape) * np.dtype(variable.dtype).itemsize
+        for name in (*(model.name for model in layout.models), *layout.baselines)
+        for variable, shape in _result_shapes(layout, name)
+    )
 
 
 def chunk_shape(variable: Variable, sizes: Mapping[str, int], markets: int) -> tuple[int, ...]:
     """Shape of a chunk: that many markets, one model, everything else whole."""
     grain = {"market": min(markets, max(sizes["market"], 1)), "model": 1}
     return tuple(max(grain.get(dim, sizes[dim]), 1) for dim in variable.dims)
-
-
-def layout_bytes(layout: SweepLayout) -> int:
-    """Bytes of all arrays of a sweep before compression."""
-    total = 0
-    for position, model in enumerate(layout.models):
-        sizes = layout.sizes(model)
-        groups: Sequence[Group] = (
-            ("fits", "trajectories") if position else ("fits", "trajectories", "validation")
-        )
-        for group in groups:
-            for variable in layout.variables(group):
-                cells = int(np.prod([sizes[dim] for dim in variable.dims], dtype=np.int64))
-                total += cells * np.dtype(variable.dtype).itemsize
-    return total
 
 
 def sweep_name(study: str, study_hash: str, data_hash: str) -> str:

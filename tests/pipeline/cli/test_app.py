@@ -63,7 +63,7 @@ def study(tmp_path):
 @pytest.fixture
 def methods(monkeypatch):
     """Fits that take no time; the models themselves are tested elsewhere."""
-    monkeypatch.setattr("pipeline.sweep.coordinator.default_methods", lambda: slow_market.METHODS)
+    monkeypatch.setattr("pipeline.sweep.coordinator.default_calibrator", lambda: slow_market.CALIBRATOR)
 
 
 def test_commands_are_those_documented():

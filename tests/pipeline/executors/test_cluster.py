@@ -306,7 +306,7 @@ def test_a_scheduler_without_workers_is_a_sentence(study, programs, monkeypatch)
 
     wait_for(listening)
     with pytest.raises(ClusterError, match=r"No dask worker .* Start some with 'dask worker"):
-        run_study(loaded, methods=slow_market.METHODS)
+        run_study(loaded, calibrator=slow_market.CALIBRATOR)
 
 
 @pytest.mark.slurm

@@ -1,6 +1,8 @@
 """Engines give the same answers, survive dying workers, and stop when told."""
 
+import importlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -12,9 +14,13 @@ import cloudpickle
 import numpy as np
 import pytest
 
+from pipeline import executors
+from pipeline.config.engines import ENGINES
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
-from pipeline.executors.engines import ENGINES, Hooks, execute
+from pipeline.executors.execute import execute
+from pipeline.executors.jobs import Hooks
+from pipeline.executors.worker import call_by_name
 
 # Workers cannot import a test module: its functions travel by value.
 cloudpickle.register_pickle_by_value(sys.modules[__name__])
@@ -77,11 +83,20 @@ def test_unknown_engine_is_a_sentence():
         run([], draw, SimpleNamespace(kind="mesos"))
 
 
-def test_every_engine_can_be_imported_and_runs():
-    import importlib
+def test_every_engine_has_a_file_and_every_such_file_is_listed():
+    runners = {
+        path.stem
+        for path in Path(executors.__path__[0]).glob("*.py")
+        if re.search(r"^def run\b", path.read_text(), re.MULTILINE)
+    }
+    assert runners == set(ENGINES)
+    for name in ENGINES:
+        assert callable(importlib.import_module(f"pipeline.executors.{name}").run)
 
-    for module in ENGINES.values():
-        assert callable(importlib.import_module(module).run)
+
+def test_the_example_of_a_function_by_name_can_be_called():
+    (example,) = re.findall(r"E\.g\. ``\"([\w.]+):(\w+)\"``", call_by_name.__doc__)
+    assert callable(getattr(importlib.import_module(example[0]), example[1]))
 
 
 @pytest.mark.cluster
@@ -171,25 +186,28 @@ def test_exceptions_of_jobs_come_back_as_outcomes():
 
 
 @pytest.mark.cluster
-def test_workers_are_warmed_and_ignore_interrupts_and_use_one_blas_thread():
+def test_workers_precompile_and_ignore_interrupts_and_use_one_blas_thread():
     def work(job):
+        import gc
         import signal as signals
 
         from threadpoolctl import threadpool_info
 
         ignored = signals.getsignal(signals.SIGINT) is signals.SIG_IGN
-        return ignored, [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        return gc.isenabled(), ignored, threads
 
-    _, outcomes = run([1], work, local(1))
-    ignored, threads = outcomes[0].result
+    _, outcomes = run([1], work, local(1), precompile="gc:disable")
+    collecting, ignored, threads = outcomes[0].result
+    assert not collecting
     assert ignored
     assert set(threads) == {1}
 
 
 @pytest.mark.cluster
-def test_worker_that_cannot_be_warmed_is_a_sentence():
+def test_worker_that_cannot_precompile_is_a_sentence():
     with pytest.raises(ClusterError, match="same version of beed"):
-        run([1], draw, local(1), warm="no_such_module:warm")
+        run([1], draw, local(1), precompile="no_such_module:precompile")
 
 
 def test_no_scheduler_is_a_sentence(monkeypatch):

@@ -37,7 +37,7 @@ def test_status_codes_never_move():
 
 
 def test_variables_start_with_market_and_are_described():
-    for variable in VARIABLES:
+    for variable in VARIABLES.values():
         assert variable.dims[0] == "market"
         assert variable.units
         assert variable.long_name
@@ -77,7 +77,7 @@ def test_sweep_names_are_safe_as_groups(study):
 
 
 def test_chunks_hold_some_markets_and_one_model():
-    error = schema.VARIABLE["error"]
+    error = VARIABLES["error"]
     sizes = {"market": 20, "window": 2, "model": 5, "future": 2, "metric": 3}
     assert chunk_shape(error, sizes, 8) == (8, 2, 1, 2, 3)
     assert chunk_shape(error, {**sizes, "market": 3}, 8) == (3, 2, 1, 2, 3)

@@ -7,7 +7,8 @@ import pytest
 import zarr
 
 from pipeline.errors import StoreNotFoundError
-from pipeline.store.store import Store, write_chunk
+from pipeline.store.store import Store
+from pipeline.store.write import write_chunk
 
 MODEL = "investment-mnl"
 
@@ -99,7 +100,7 @@ def test_vintages_on_s3(bucket, tmp_path, monkeypatch):
     study = load_study(path, [f"store={bucket}"])
     dates = [LogicalDate.parse(growing.week(number)) for number in (4, 5)]
     for date in dates:
-        assert recalibrate_study(study, date, methods=slow_market.METHODS).outcome == "published"
+        assert recalibrate_study(study, date, calibrator=slow_market.CALIBRATOR).outcome == "published"
     assert open_store(bucket, date=dates[0].key).panel()["time"].size == 5
     monkeypatch.setattr("pipeline.vintages.recalibrate._published", lambda *given: None)
-    assert recalibrate_study(study, dates[1], methods=slow_market.METHODS).outcome == "done"
+    assert recalibrate_study(study, dates[1], calibrator=slow_market.CALIBRATOR).outcome == "done"

@@ -16,10 +16,11 @@ import xarray as xr
 import zarr
 
 from pipeline.errors import BusyError, StoreConflictError, StoreError, StoreNotFoundError
+from pipeline.store.commit import transact
 from pipeline.store.format.layout import SweepState
 from pipeline.store.locks import refs_locked
-from pipeline.store.store import Store, write_chunk
-from pipeline.store.sweep import transact
+from pipeline.store.store import Store
+from pipeline.store.write import write_chunk
 
 MODEL = "investment-mnl"
 
@@ -116,7 +117,8 @@ def test_changes_are_applied_again_when_others_were_faster(tiny):
 COMMITTER = """
 import sys
 import numpy as np
-from pipeline.store.store import Store, write_chunk
+from pipeline.store.store import Store
+from pipeline.store.write import write_chunk
 
 path, first, step = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 store = Store.open(path)
@@ -220,7 +222,8 @@ def test_a_full_disk_is_said_and_the_commit_can_be_tried_again(tiny):
 import resource, signal
 import numpy as np
 from pipeline.errors import StoreError
-from pipeline.store.store import Store, write_chunk
+from pipeline.store.store import Store
+from pipeline.store.write import write_chunk
 
 store = Store.open({tiny.path!r})
 sweep = store.sweep(store.sweeps()[0].name)

@@ -69,7 +69,7 @@ def load(folder, *overrides):
 
 
 def run(folder, slow, *overrides, **options):
-    return run_study(load(folder, *overrides), methods=slow.METHODS, **options)
+    return run_study(load(folder, *overrides), calibrator=slow.CALIBRATOR, **options)
 
 
 def values(report, model="investment-linear"):
@@ -207,9 +207,9 @@ def test_when_nothing_works_the_run_gives_up(folder, slow, monkeypatch):
 
     import dataclasses
 
-    methods = dataclasses.replace(slow.METHODS, calibrate=broken)
+    calibrator = dataclasses.replace(slow.CALIBRATOR, calibrate=broken)
     with pytest.raises(ClusterError, match=r"5 tasks in a row .* no numba here"):
-        run_study(load(folder), methods=methods)
+        run_study(load(folder), calibrator=calibrator)
 
 
 def test_baselines_are_assessed(folder, slow):

@@ -117,7 +117,7 @@ def test_an_interrupted_sweep_goes_on_with_the_second_stage(report, folder, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.sweep.coordinator.population_of_fits", fail)
+        patch.setattr("pipeline.sweep.run.population_of_fits", fail)
         with pytest.raises(KeyboardInterrupt):
             run_study(study)
     resumed = run_study(study)

@@ -34,10 +34,10 @@ def slow(monkeypatch, tmp_path):
     sys.modules.pop("slow_market", None)
 
 
-def make(folder, date, *overrides, methods=None, **options):
+def make(folder, date, *overrides, calibrator=None, **options):
     study = load_study(folder / "study.yaml", overrides)
     when = None if date is None else LogicalDate.parse(date)
-    return recalibrate_study(study, when, methods=methods, **options)
+    return recalibrate_study(study, when, calibrator=calibrator, **options)
 
 
 def fitted(folder):
@@ -59,12 +59,12 @@ def values(store, date, model="investment-mnl"):
 
 def test_a_date_is_calibrated_once(tmp_path, slow):
     growing.write(tmp_path, growing.rows(12))
-    first = make(tmp_path, growing.week(11), methods=slow.METHODS)
+    first = make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
     assert (first.outcome, first.fitted, first.carried) == ("published", 3, 0)
     assert first.vintage.tag == f"shops@{growing.week(11)}"
     assert fitted(tmp_path) == [1, 2, 3]
     snapshot = Store.open(first.store).session().snapshot_id
-    again = make(tmp_path, growing.week(11), methods=slow.METHODS)
+    again = make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
     assert again.outcome == "done"
     assert fitted(tmp_path) == []
     assert Store.open(first.store).session().snapshot_id == snapshot
@@ -73,7 +73,7 @@ def test_a_date_is_calibrated_once(tmp_path, slow):
 def test_only_what_has_changed_is_fitted_and_the_vintage_is_complete(tmp_path, slow):
     found = growing.rows(12, markets=(1, 2, 3, 4, 5))
     growing.write(tmp_path, found)
-    first = make(tmp_path, growing.week(11), methods=slow.METHODS)
+    first = make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
     fitted(tmp_path)
     # One value of one market is revised; another market has a new week; one firm of a third is new.
     revised = [dict(row) for row in found]
@@ -82,7 +82,7 @@ def test_only_what_has_changed_is_fitted_and_the_vintage_is_complete(tmp_path, s
             row["sales"] *= 1.01
     revised += [row for row in growing.rows(13, markets=(4,)) if row["week"] == growing.week(12)]
     growing.write(tmp_path, revised)
-    second = make(tmp_path, growing.week(12), methods=slow.METHODS, accept=True)
+    second = make(tmp_path, growing.week(12), calibrator=slow.CALIBRATOR, accept=True)
     assert fitted(tmp_path) == [2, 4]
     assert (second.fitted, second.carried) == (2, 3)
     old, new = values(first.store, growing.week(11)), values(first.store, growing.week(12))
@@ -102,10 +102,10 @@ def test_baselines_and_windows_are_taken_over_too(tmp_path, slow):
     validation = "validation={holdout: 0.25, baselines: [last]}"
     found = growing.rows(12)
     growing.write(tmp_path, found)
-    make(tmp_path, growing.week(11), validation, methods=slow.METHODS)
+    make(tmp_path, growing.week(11), validation, calibrator=slow.CALIBRATOR)
     found[0]["sales"] *= 2
     growing.write(tmp_path, found)
-    second = make(tmp_path, growing.week(12), validation, methods=slow.METHODS)
+    second = make(tmp_path, growing.week(12), validation, calibrator=slow.CALIBRATOR)
     assert second.carried == 2
     errors = open_store(second.store, date=growing.week(12)).validation()["error"].load()
     assert errors.sel(model="last").notnull().all()
@@ -114,8 +114,8 @@ def test_baselines_and_windows_are_taken_over_too(tmp_path, slow):
 
 def test_another_study_fits_everything_again(tmp_path, slow):
     growing.write(tmp_path, growing.rows(12))
-    make(tmp_path, growing.week(11), methods=slow.METHODS)
-    report = make(tmp_path, growing.week(12), "seed=5", methods=slow.METHODS)
+    make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
+    report = make(tmp_path, growing.week(12), "seed=5", calibrator=slow.CALIBRATOR)
     assert report.fitted == 3
     assert "The study has changed" in report.why
 
@@ -123,12 +123,12 @@ def test_another_study_fits_everything_again(tmp_path, slow):
 def test_later_data_are_not_looked_at(tmp_path, slow):
     """A replay sees what was known then, even when what came later is broken."""
     growing.write(tmp_path, growing.rows(12))
-    first = make(tmp_path, growing.week(11), methods=slow.METHODS)
+    first = make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
     later = [row for row in growing.rows(14, firms=("A", "B", "C", "D")) if row["week"] > growing.week(11)]
     for row in later:
         row["sales"] = "none"
     growing.write(tmp_path, growing.rows(12) + later)
-    replay = make(tmp_path, growing.week(11), f"store={tmp_path}/other", methods=slow.METHODS)
+    replay = make(tmp_path, growing.week(11), f"store={tmp_path}/other", calibrator=slow.CALIBRATOR)
     one, two = open_store(first.store), open_store(replay.store)
     assert one.sweep.data_hash == two.sweep.data_hash
     assert two.panel()["firm"].values.tolist() == ["A", "B", "C"]
@@ -136,17 +136,17 @@ def test_later_data_are_not_looked_at(tmp_path, slow):
 
 def test_a_rolling_window_forgets(tmp_path, slow):
     growing.write(tmp_path, growing.rows(20))
-    report = make(tmp_path, growing.week(15), "recalibration.window=rolling 10", methods=slow.METHODS)
+    report = make(tmp_path, growing.week(15), "recalibration.window=rolling 10", calibrator=slow.CALIBRATOR)
     times = open_store(report.store).panel()["time"].values.astype("datetime64[D]").astype(str)
     assert times.tolist() == [growing.week(number) for number in range(6, 16)]
-    second = make(tmp_path, growing.week(17), "recalibration.window=rolling 10", methods=slow.METHODS)
+    second = make(tmp_path, growing.week(17), "recalibration.window=rolling 10", calibrator=slow.CALIBRATOR)
     assert second.outcome == "published"
     assert open_store(report.store).panel()["time"].size == 10
 
 
 def test_young_figures_can_wait(tmp_path, slow):
     growing.write(tmp_path, growing.rows(12))
-    report = make(tmp_path, growing.week(11), "recalibration.delay=7", methods=slow.METHODS)
+    report = make(tmp_path, growing.week(11), "recalibration.delay=7", calibrator=slow.CALIBRATOR)
     assert open_store(report.store).panel()["time"].size == 11
 
 
@@ -155,19 +155,19 @@ def test_periods_that_are_numbers(tmp_path, slow):
     for row in found:
         row["week"] = [growing.week(number) for number in range(12)].index(row["week"]) + 1
     growing.write(tmp_path, found, growing.STUDY.replace('schedule: "0 6 * * 1", ', ""))
-    assert make(tmp_path, "8", methods=slow.METHODS).vintage.tag == "shops@8"
-    assert make(tmp_path, None, methods=slow.METHODS).vintage.tag == "shops@12"
+    assert make(tmp_path, "8", calibrator=slow.CALIBRATOR).vintage.tag == "shops@8"
+    assert make(tmp_path, None, calibrator=slow.CALIBRATOR).vintage.tag == "shops@12"
     with pytest.raises(DataError, match="periods that are numbers"):
-        make(tmp_path, "2026-03-31", methods=slow.METHODS)
+        make(tmp_path, "2026-03-31", calibrator=slow.CALIBRATOR)
 
 
 def test_history_is_readable_by_date_and_never_rewritten(tmp_path, slow):
     growing.write(tmp_path, growing.rows(12))
-    first = make(tmp_path, growing.week(9), methods=slow.METHODS)
+    first = make(tmp_path, growing.week(9), calibrator=slow.CALIBRATOR)
     before = values(first.store, growing.week(9))
-    make(tmp_path, growing.week(11), methods=slow.METHODS)
+    make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
     # The newest date that is not later, whatever was made when.
-    make(tmp_path, growing.week(10), methods=slow.METHODS)
+    make(tmp_path, growing.week(10), calibrator=slow.CALIBRATOR)
     store = first.store
     assert open_store(store).sweep.attributes["logical_date"] == growing.week(11)
     assert open_store(store, sweep="shops").sweep.attributes["logical_date"] == growing.week(11)
@@ -185,7 +185,7 @@ def test_history_is_readable_by_date_and_never_rewritten(tmp_path, slow):
 
 def test_interrupted_work_is_resumed_and_not_current(tmp_path, slow):
     growing.write(tmp_path, growing.rows(12, markets=range(1, 9)))
-    make(tmp_path, growing.week(10), methods=slow.METHODS)
+    make(tmp_path, growing.week(10), calibrator=slow.CALIBRATOR)
     fitted(tmp_path)
     stop = threading.Event()
 
@@ -193,13 +193,13 @@ def test_interrupted_work_is_resumed_and_not_current(tmp_path, slow):
         def progress(self, done, failed, workers):
             stop.set()
 
-    part = make(tmp_path, growing.week(11), methods=slow.METHODS, watcher=StopSoon(), stop=stop)
+    part = make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR, watcher=StopSoon(), stop=stop)
     assert part.outcome == "interrupted"
     assert part.run.state == SweepState.INTERRUPTED
     done = fits_made(tmp_path)
     assert 0 < len(done) < 16
     assert open_store(part.store).sweep.attributes["logical_date"] == growing.week(10)
-    whole = make(tmp_path, growing.week(11), methods=slow.METHODS)
+    whole = make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
     assert whole.outcome == "published"
     rest = fits_made(tmp_path)
     assert len(done) + len(rest) == 16
@@ -209,13 +209,13 @@ def test_interrupted_work_is_resumed_and_not_current(tmp_path, slow):
 
 def test_who_is_at_it_is_said(tmp_path, slow):
     growing.write(tmp_path, growing.rows(12))
-    store = Path(make(tmp_path, growing.week(10), methods=slow.METHODS).store)
+    store = Path(make(tmp_path, growing.week(10), calibrator=slow.CALIBRATOR).store)
     with recalibration_held(store), pytest.raises(BusyError) as busy:
-        make(tmp_path, growing.week(11), methods=slow.METHODS)
+        make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
     assert busy.value.exit_code == ExitCode.BUSY
     assert str(busy.value).count("process ") == 1
     assert " since 20" in str(busy.value)
-    assert make(tmp_path, growing.week(11), methods=slow.METHODS).outcome == "published"
+    assert make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR).outcome == "published"
 
 
 def test_crashed_fits_are_not_taken_over(tmp_path, slow, monkeypatch):
@@ -230,9 +230,9 @@ def test_crashed_fits_are_not_taken_over(tmp_path, slow, monkeypatch):
         return arrays
 
     monkeypatch.setattr(slow, "results", crashed)
-    make(tmp_path, growing.week(11), methods=slow.METHODS)
+    make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
     monkeypatch.setattr(slow, "results", plain)
-    assert make(tmp_path, growing.week(12), methods=slow.METHODS).fitted == 1
+    assert make(tmp_path, growing.week(12), calibrator=slow.CALIBRATOR).fitted == 1
 
 
 def test_the_same_numbers_as_a_run_and_warm_starts_lead_to_the_same_optimum(tmp_path):
@@ -292,12 +292,12 @@ def test_workers_go_on_from_the_vintage_before(tmp_path, slow, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
     found = growing.rows(12, markets=(1, 2, 3, 4))
     growing.write(tmp_path, found)
-    make(tmp_path, growing.week(11), methods=slow.METHODS)
+    make(tmp_path, growing.week(11), calibrator=slow.CALIBRATOR)
     fitted(tmp_path)
     found[0]["sales"] *= 1.1
     growing.write(tmp_path, found)
     cluster = "cluster={kind: local, workers: 2}"
-    report = make(tmp_path, growing.week(12), cluster, methods=slow.METHODS)
+    report = make(tmp_path, growing.week(12), cluster, calibrator=slow.CALIBRATOR)
     assert (report.outcome, fitted(tmp_path)) == ("published", [1])
     old, new = (values(report.store, growing.week(number)) for number in (11, 12))
     assert old["value"].identical(new["value"])

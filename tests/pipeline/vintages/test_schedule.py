@@ -97,11 +97,11 @@ class Lines(io.StringIO):
         return super().write(text)
 
 
-def run_until(path, kinds, count, methods):
+def run_until(path, kinds, count, calibrator):
     """Run a scheduler until it has logged enough; returns all of it."""
     stop = threading.Event()
     stream = Lines(stop, kinds, count)
-    Scheduler([entry(path)], JsonLog(stream), stop=stop, methods=methods).run()
+    Scheduler([entry(path)], JsonLog(stream), stop=stop, calibrator=calibrator).run()
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -112,7 +112,7 @@ def test_missed_dates_are_made_up_for_in_order_and_refusals_do_not_stop_it(tmp_p
     path = growing.write(tmp_path, [row for row in rows if row["week"] != growing.week(10)])
     from pipeline.vintages.recalibrate import recalibrate_study
 
-    recalibrate_study(load_study(path), LogicalDate.parse(growing.week(8)), methods=slow_market.METHODS)
+    recalibrate_study(load_study(path), LogicalDate.parse(growing.week(8)), calibrator=slow_market.CALIBRATOR)
 
     class Clock(dt.datetime):
         @classmethod
@@ -124,7 +124,7 @@ def test_missed_dates_are_made_up_for_in_order_and_refusals_do_not_stop_it(tmp_p
         tmp_path,
         [row | {"sales": row["sales"] * (0.3 if row["week"] == growing.week(10) else 1)} for row in rows],
     )
-    events = run_until(path, ("published", "refused"), 3, slow_market.METHODS)
+    events = run_until(path, ("published", "refused"), 3, slow_market.CALIBRATOR)
     told = [(one["event"], one.get("date")) for one in events if one["event"] in ("published", "refused")]
     assert told == [
         ("published", growing.week(9)),
@@ -137,7 +137,7 @@ def test_missed_dates_are_made_up_for_in_order_and_refusals_do_not_stop_it(tmp_p
     assert all(one["time"].endswith("Z") and one["level"] for one in events)
     # The data have been put right: what was refused is due again.
     growing.write(tmp_path, rows)
-    told = [one.get("date") for one in run_until(path, ("published",), 2, slow_market.METHODS)]
+    told = [one.get("date") for one in run_until(path, ("published",), 2, slow_market.CALIBRATOR)]
     assert list(dict.fromkeys(told))[1:] == [growing.week(10), growing.week(11)]
 
 

@@ -80,7 +80,7 @@ def test_systemd(job, tmp_path):
 
 
 def test_kubernetes(job):
-    unit = yaml.safe_load(print_units([job], "kubernetes", "registry/beed:1"))
+    unit = yaml.safe_load(print_units([job], "kubernetes", image="registry/beed:1"))
     assert (unit["kind"], unit["metadata"]["name"]) == ("CronJob", "beed-shops")
     assert unit["spec"]["schedule"] == "0 6 * * 1"
     assert unit["spec"]["timeZone"] == "Etc/UTC"

@@ -1,24 +1,30 @@
-"""Drive jobs through a dask client: bounded, patient with dying workers, quick to stop."""
+"""Drive jobs through a dask client: few in flight, again after a worker died, quick to stop."""
 
 import contextlib
+import itertools
 import queue
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 import distributed
 from distributed import Client, Future, KilledWorker, WorkerPlugin
 
 from pipeline.errors import ClusterError
-from pipeline.executors.engines import Hooks, Outcome
+from pipeline.executors.jobs import Hooks, JobOutcome
 from pipeline.executors.worker import call_by_name, one_blas_thread
 
 #: Jobs in flight per worker thread: one running, the others hide the scheduler's few milliseconds a task.
 DEPTH = 3
 #: Seconds between two looks at the stop flag.
 TICK = 0.1
+#: For schedulers that this program starts: a job is blamed after this many deaths of workers, first in
+#: company, then alone.
+ALLOWED_FAILURES = 1
+#: For the same, where they answer HTTP: any free port, seen from this computer only. Left alone, dask insists
+#: on port 8787 and warns when another sweep has it.
+ANY_PORT = "127.0.0.1:0"
 
 
 class WorkerSetup(WorkerPlugin):
@@ -26,7 +32,7 @@ class WorkerSetup(WorkerPlugin):
 
     Parameters
     ----------
-    warm
+    precompile
         ``"module:function"`` to call, or None.
     ignore_interrupts
         For workers that share the coordinator's terminal: Ctrl-C reaches the whole process group, and a
@@ -35,8 +41,8 @@ class WorkerSetup(WorkerPlugin):
 
     name = "beed"
 
-    def __init__(self, warm: str | None, ignore_interrupts: bool) -> None:
-        self.warm = warm
+    def __init__(self, precompile: str | None, ignore_interrupts: bool) -> None:
+        self.precompile = precompile
         self.ignore_interrupts = ignore_interrupts
 
     def setup(self, worker: distributed.Worker) -> None:  # noqa: ARG002 - dask's interface
@@ -46,11 +52,13 @@ class WorkerSetup(WorkerPlugin):
             with contextlib.suppress(ValueError):
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
         one_blas_thread()
-        if self.warm is not None:
-            call_by_name(self.warm)
+        if self.precompile is not None:
+            call_by_name(self.precompile)
 
 
-def prepare_workers(client: Client, hooks: Hooks, *, ignore_interrupts: bool) -> None:
+def prepare_workers[Job, Result](
+    client: Client, hooks: Hooks[Job, Result], *, ignore_interrupts: bool
+) -> None:
     """Send :class:`WorkerSetup` to all present and future workers.
 
     Raises
@@ -59,7 +67,7 @@ def prepare_workers(client: Client, hooks: Hooks, *, ignore_interrupts: bool) ->
         A worker cannot load this package.
     """
     try:
-        client.register_plugin(WorkerSetup(hooks.warm, ignore_interrupts))
+        client.register_plugin(WorkerSetup(hooks.precompile, ignore_interrupts))
     except Exception as error:
         raise ClusterError(
             f"The dask workers cannot be prepared: {type(error).__name__}: {error}. Every worker needs "
@@ -67,7 +75,7 @@ def prepare_workers(client: Client, hooks: Hooks, *, ignore_interrupts: bool) ->
         ) from error
 
 
-def wait_for_workers(client: Client, hooks: Hooks, seconds: float | None) -> bool:
+def wait_for_workers[Job, Result](client: Client, hooks: Hooks[Job, Result], seconds: float | None) -> bool:
     """Wait until one worker thread is there.
 
     Parameters
@@ -101,10 +109,15 @@ def wait_for_workers(client: Client, hooks: Hooks, seconds: float | None) -> boo
     return False
 
 
-def drive(
-    client: Client, jobs: Iterable[Any], work: Callable[[Any], Any], hooks: Hooks, *, timeout: float | None
+def drive[Job, Result](
+    client: Client,
+    jobs: Iterable[Job],
+    work: Callable[[Job], Result],
+    hooks: Hooks[Job, Result],
+    *,
+    timeout: float | None,
 ) -> bool:
-    """Do the jobs on the client's workers; see :func:`pipeline.executors.engines.execute`.
+    """Do the jobs on the client's workers; see `pipeline.executors.execute.execute`.
 
     A job that dask blames for the death of a worker is done once more with nothing else in flight, because
     dask blames innocent neighbours too; only if that kills again it is reported as crashed.
@@ -116,20 +129,31 @@ def drive(
     """
     if not wait_for_workers(client, hooks, timeout):
         return False
-    return _Flight(client, work, hooks, timeout).run(iter(jobs))
+    return _Flight(client, iter(jobs), work, hooks, timeout).run()
 
 
-class _Flight:
-    """The jobs in flight and the ones to be done again alone."""
+class _Flight[Job, Result]:
+    """The jobs that are in flight, those still to be drawn, and those to be done again alone."""
 
-    def __init__(self, client: Client, work: Callable, hooks: Hooks, timeout: float | None) -> None:
-        self.client, self.work, self.hooks, self.timeout = client, work, hooks, timeout
-        self.jobs: dict[Future, tuple[Any, bool]] = {}  # future -> (job, runs alone)
+    def __init__(
+        self,
+        client: Client,
+        jobs: Iterator[Job],
+        work: Callable[[Job], Result],
+        hooks: Hooks[Job, Result],
+        timeout: float | None,
+    ) -> None:
+        self.client, self.jobs, self.work, self.hooks, self.timeout = client, jobs, work, hooks, timeout
+        self.exhausted = False
+        self.in_flight: dict[Future, tuple[Job, bool]] = {}  # future -> (job, runs alone)
         self.ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
-        self.blamed: deque[Any] = deque()
+        self.blamed: deque[Job] = deque()
 
-    def run(self, jobs: Any) -> bool:
-        exhausted = False
+    @property
+    def complete(self) -> bool:
+        return self.exhausted and not self.in_flight and not self.blamed
+
+    def run(self) -> bool:
         last_worker = time.monotonic()
         try:
             while not self.hooks.stop.is_set():
@@ -140,34 +164,41 @@ class _Flight:
                     raise ClusterError(
                         f"All dask workers were lost and none came back in {self.timeout:g} s."
                     )
-                if self.blamed:
-                    if not self.jobs:
-                        self._submit(self.blamed.popleft(), alone=True)
-                elif not any(alone for _, alone in self.jobs.values()):
-                    while not exhausted and len(self.jobs) < DEPTH * max(threads, 1):
-                        job = next(jobs, self)
-                        exhausted = job is self
-                        if not exhausted:
-                            self._submit(job, alone=False)
-                if exhausted and not self.jobs and not self.blamed:
+                self._refill(threads)
+                if self.complete:
                     return True
                 self._collect()
                 self.hooks.on_tick(threads)
             self._drain()
-            return exhausted and not self.jobs and not self.blamed
+            return self.complete
         finally:
-            for future in self.jobs:
+            for future in self.in_flight:
                 future.cancel()
 
-    def _submit(self, job: Any, *, alone: bool) -> None:
+    def _refill(self, threads: int) -> None:
+        """Submit as many jobs as hide the scheduler's delay; a blamed one only when nothing else runs."""
+        if self.blamed:
+            if not self.in_flight:
+                self._submit(self.blamed.popleft(), alone=True)
+            return
+        if any(alone for _, alone in self.in_flight.values()):
+            return
+        free = DEPTH * max(threads, 1) - len(self.in_flight)
+        for job in itertools.islice(self.jobs, max(free, 0)):
+            self._submit(job, alone=False)
+            free -= 1
+        self.exhausted = self.exhausted or free > 0
+
+    def _submit(self, job: Job, *, alone: bool) -> None:
         # pure=False: the same job sent again must run again, not be answered by a result that died.
         future = self.client.submit(self.work, job, pure=False)
-        self.jobs[future] = (job, alone)
+        self.in_flight[future] = (job, alone)
         future.add_done_callback(self.ended.put)
 
     def _drain(self) -> None:
+        """Give the jobs in flight their grace to finish."""
         deadline = time.monotonic() + self.hooks.grace
-        while self.jobs and time.monotonic() < deadline:
+        while self.in_flight and time.monotonic() < deadline:
             self._collect()
 
     def _collect(self) -> None:
@@ -185,33 +216,34 @@ class _Flight:
                 return
 
     def _settle(self, future: Future) -> None:
-        if future not in self.jobs:
+        if future not in self.in_flight:
             return
-        job, alone = self.jobs[future]
+        job, alone = self.in_flight[future]
         if future.cancelled():
             self._check_scheduler(lost=True)
+        outcome: JobOutcome[Job, Result]
         try:
-            outcome = Outcome(job, result=future.result(timeout=1.0))
+            outcome = JobOutcome(job, result=future.result(timeout=1.0))
         except TimeoutError as error:
             if future.status != "error":
                 # Its worker died with the result before it was fetched: dask computes it again.
                 future.add_done_callback(self.ended.put)
                 return
-            outcome = Outcome(job, error=error)
+            outcome = JobOutcome(job, error=error)
         except KilledWorker:
             if not alone:
                 self._forget(future)
                 self.blamed.append(job)
                 return
-            outcome = Outcome(job, crashed=True)
+            outcome = JobOutcome(job, crashed=True)
         except Exception as error:
-            outcome = Outcome(job, error=error)
+            outcome = JobOutcome(job, error=error)
         # Released at once: dask would compute a held result again when its worker dies.
         self._forget(future)
         self.hooks.on_outcome(outcome)
 
     def _forget(self, future: Future) -> None:
-        del self.jobs[future]
+        del self.in_flight[future]
         future.release()
 
     def _check_scheduler(self, lost: bool = False) -> None:

@@ -11,7 +11,7 @@ from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.panel.market import MarketArrays
-from pipeline.sweep.compile import warm_up
+from pipeline.sweep.precompile import precompile
 
 
 def signatures():
@@ -30,8 +30,8 @@ def signatures():
     ("form", "link", "effects"),
     [("scaled", "identity", "none"), ("investment", "exp", "free"), ("proportional", "identity", "zero-sum")],
 )
-def test_nothing_is_compiled_after_warming_up(form, link, effects):
-    warm_up()
+def test_nothing_is_compiled_after_precompiling(form, link, effects):
+    precompile()
     before = signatures()
     assert sum(before.values()) > 0
     random = np.random.default_rng(1)

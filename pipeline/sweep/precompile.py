@@ -1,4 +1,4 @@
-"""Load compiled code before it is needed: one tiny calibration calls every kernel once."""
+"""Compile, or load what was compiled before: one tiny calibration calls every kernel once."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from pipeline.fitting.calibrate import calibrate_market
 from pipeline.panel.market import MarketArrays
 
 
-def warm_up() -> None:
+def precompile() -> None:
     """Calibrate a made-up market of three firms and eight periods.
 
     Families, forms and curves are data to the kernels, so one model compiles or loads all of them.
@@ -27,7 +27,7 @@ def warm_up() -> None:
         active=np.ones((8, 3), dtype=np.bool_),
     )
     variant = Variant(
-        name="warm-up",
+        name="precompile",
         form="investment",
         response=ResponseChoice("mnl", "mnl", "exp", FrozenMapping({"u": "linear"})),
         firm_effects="free",

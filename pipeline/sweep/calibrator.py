@@ -1,0 +1,56 @@
+"""What a sweep needs to know of models: their parameters, their size, and how to calibrate them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from pipeline.config.study import Study
+from pipeline.config.variants import Variant
+from pipeline.store.format.layout import Arrays, ModelLayout
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """The functions that do the work of a sweep; they travel to workers by name, so they must be importable.
+
+    Attributes
+    ----------
+    describe
+        ``(variant, study, firms) -> ModelLayout``: all parameters that any market may have.
+    columns
+        ``(variant, study, n_firms) -> int``: free parameters in a market of that many firms.
+    calibrate
+        ``(panel of some markets, variant, study) -> Arrays``, as `pipeline.store.write.write_chunk` takes
+        them. Numbers must depend on market and model alone: see `pipeline.seeds.fit_seed`. For a pooled model
+        a fourth argument: its populations by window and parameter, see `pipeline.store.population`. When a
+        calibration goes on from an earlier one, ``warm``: a `pipeline.fitting.warm_start.WarmStarts`.
+    assess
+        ``(panel of some markets, baseline, study) -> Arrays``, likewise.
+    precompile
+        ``"module:function"`` that loads the compiled code that workers need, or compiles it; or None.
+    """
+
+    describe: Callable[[Variant, Study, NDArray[Any]], ModelLayout]
+    columns: Callable[[Variant, Study, int], int]
+    calibrate: Callable[..., Arrays]
+    assess: Callable[["xr.Dataset", str, Study], Arrays]
+    precompile: str | None = None
+
+
+def default_calibrator() -> Calibrator:
+    """Give the functions of this package; imports the compiler."""
+    from pipeline.sweep.fit_block import assess_baseline, calibrate_block
+    from pipeline.sweep.model_layout import count_columns, describe_model
+
+    return Calibrator(
+        describe=describe_model,
+        columns=count_columns,
+        calibrate=calibrate_block,
+        assess=assess_baseline,
+        precompile="pipeline.sweep.precompile:precompile",
+    )

@@ -1,0 +1,161 @@
+"""Calibrations and baselines for a block of markets, as the arrays that the store keeps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pipeline.config.catalogue import own_curves
+from pipeline.config.study import Study
+from pipeline.config.variants import Variant
+from pipeline.fitting.calibrate import FitRecord, calibrate_market
+from pipeline.fitting.warm_start import WarmStarts
+from pipeline.panel.market import MarketArrays, iterate_markets
+from pipeline.seeds import fit_seed
+from pipeline.store.format.layout import VARIABLES, Arrays, ModelLayout, empty_results, pack_statistics
+from pipeline.store.population import Populations
+from pipeline.sweep.layout import study_layout
+from pipeline.sweep.model_layout import describe_model
+from pipeline.validation.forecasters import baseline_forecaster, measure, model_forecaster
+from pipeline.validation.metrics import METRICS, pool
+from pipeline.validation.windows import windows_of
+
+#: Arrays that the record of a fit has under another name.
+_FIELDS = {"replicate_value": "replicate", "direction_strength": "strength"}
+
+
+def calibrate_block(
+    panel: xr.Dataset,
+    variant: Variant,
+    study: Study,
+    populations: Populations | None = None,
+    warm: WarmStarts | None = None,
+) -> Arrays:
+    """Calibrate one model on some markets, over all windows.
+
+    Parameters
+    ----------
+    panel : Dataset
+        The markets, loaded.
+    variant : Variant
+    study : Study
+    populations : mapping, optional
+        Priors of a pooled model, by window and parameter.
+    warm : WarmStarts, optional
+        Earlier estimates to start from.
+
+    Returns
+    -------
+    dict of str to array
+        What `pipeline.store.write.write_chunk` wants for the model.
+    """
+    curves = own_curves(study.curves)
+    efforts = tuple(str(name) for name in panel["effort"].values)
+    model = describe_model(variant, study, panel["firm"].values)
+    names = tuple(parameter.name for parameter in model.parameters)
+    columns = {name: column for column, name in enumerate(names)}
+    windows = windows_of(study.validation)
+    arrays = _empty(panel, study, variant.name, [model])
+    for row, market in enumerate(iterate_markets(panel)):
+        seed = fit_seed(study.seed, variant.name, market.market)
+        for column, window in enumerate(windows):
+            cell = (row, column)
+            count = window.n_training(market.times.size)
+            known = {} if warm is None else warm.estimates(cell, names)
+            record = calibrate_market(
+                variant,
+                market,
+                efforts,
+                warm.fewer(study.fit) if warm is not None and known else study.fit,
+                seed,
+                curves=curves,
+                n_train=count,
+                uncertainty=study.uncertainty,
+                population=None if populations is None else populations[window.name],
+                warm=known,
+            )
+            _store(arrays, cell, record, _positions(record, columns, panel, market))
+            ahead = window.n_ahead(market.times.size)
+            if ahead and record.model is not None:
+                forecaster = model_forecaster(
+                    record.model, record.theta, study.fit.initial, study.validation.state
+                )
+                _store_errors(arrays, cell, measure(forecaster, market, count, ahead))
+    return arrays
+
+
+def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
+    """Measure one baseline on some markets.
+
+    Returns
+    -------
+    dict of str to array
+        ``error`` of shape (market, window, future, metric) and ``step_error`` of shape (market, window,
+        future, step, metric).
+    """
+    arrays = _empty(panel, study, baseline, [])
+    forecaster = baseline_forecaster(baseline)
+    for row, market in enumerate(iterate_markets(panel)):
+        for column, window in enumerate(windows_of(study.validation)):
+            ahead = window.n_ahead(market.times.size)
+            if ahead:
+                count = window.n_training(market.times.size)
+                _store_errors(arrays, (row, column), measure(forecaster, market, count, ahead))
+    return arrays
+
+
+def _empty(panel: xr.Dataset, study: Study, name: str, models: list[ModelLayout]) -> Arrays:
+    """Make the arrays for the results of one model or baseline in the markets of a panel."""
+    markets, firms, times = (panel[axis].values for axis in ("market", "firm", "time"))
+    layout = study_layout(study, markets=markets, firms=firms, times=times, models=models, chunk=len(markets))
+    return empty_results(layout, name, len(markets))
+
+
+def _positions(
+    record: FitRecord, columns: Mapping[str, int], panel: xr.Dataset, market: MarketArrays
+) -> dict[str, NDArray[np.intp]]:
+    """Find where the parameters, firms and periods of a fit lie along the axes of the store."""
+    parameters = np.array([columns[name] for name in record.names], dtype=np.intp)
+    return {
+        "param": parameters,
+        "param_": parameters,
+        "firm": np.searchsorted(panel["firm"].values, market.firms),
+        "time": np.searchsorted(panel["time"].values, market.times),
+    }
+
+
+def _store(
+    arrays: Arrays, cell: tuple[int, int], record: FitRecord, positions: Mapping[str, NDArray[np.intp]]
+) -> None:
+    """Put all that the catalogue of the store names and the record has into one cell (market, window)."""
+    for name, array in arrays.items():
+        variable = VARIABLES[name]
+        if variable.group == "validation":
+            continue
+        if not (record.status.usable or name in ("status", "start_cost")):
+            continue
+        values = _values(record, name)
+        axes = zip(variable.dims[2:], values.shape, strict=True)
+        within = np.ix_(*(positions.get(axis, np.arange(size)) for axis, size in axes))
+        if name == "direction":
+            # A parameter that the market does not have takes no part in its directions.
+            array[cell][: len(values)] = 0.0
+        array[cell + within] = values
+
+
+def _values(record: FitRecord, name: str) -> NDArray[Any]:
+    """Take an array of the store out of a record, with the axes that it has there after market and window."""
+    if name == "statistic":
+        return pack_statistics(record.statistic)
+    if name == "share":
+        return record.share.T
+    source = record if hasattr(record, name) else record.uncertainty
+    return np.asarray(getattr(source, _FIELDS.get(name, name)))
+
+
+def _store_errors(arrays: Arrays, cell: tuple[int, int], errors: NDArray[np.float64]) -> None:
+    """Put the errors (future, period ahead, metric) into one cell, and what they come to."""
+    arrays["step_error"][cell][:, : errors.shape[1]] = errors
+    arrays["error"][cell] = pool(errors, tuple(METRICS))

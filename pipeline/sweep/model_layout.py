@@ -1,0 +1,70 @@
+"""What is known of a model before it is fitted: its parameters, and how many of them are free."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from kernels.response.catalogue import CURVES
+from pipeline.config.parameters import INITIAL, JUMP_PRICE, variant_parameters
+from pipeline.config.study import Study
+from pipeline.config.variants import Variant
+from pipeline.panel.simulated import true_model
+from pipeline.store.format.layout import ModelLayout, ParameterLabel
+
+
+def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> ModelLayout:
+    """Name all parameters that a model may have in any market, with their units.
+
+    Parameters
+    ----------
+    variant : Variant
+    study : Study
+        Own curves, and whether initial shares are estimated.
+    firms : (N,) array
+        All firms of the panel.
+    """
+    labels = [str(firm) for firm in firms.tolist()]
+    names = list(variant_parameters(variant, study.curves, labels))
+    if study.fit.initial == "estimated":
+        names += [f"{INITIAL}.{firm}" for firm in labels]
+    formulas = {
+        effort: study.curves[curve].formula if curve in study.curves else CURVES[curve].formula
+        for effort, curve in variant.response.curves.items()
+    }
+    return ModelLayout(
+        variant.name,
+        tuple(ParameterLabel(name, _unit(name)) for name in names),
+        {
+            "form": variant.form,
+            "response": variant.response.name,
+            "link": variant.response.link,
+            "curves": dict(variant.response.curves),
+            "formulas": formulas,
+            "order": list(variant.response.order),
+            "carry_over": dict(variant.carry_over),
+            "firm_effects": variant.firm_effects,
+            "numeraire": variant.numeraire,
+            "lag": dict(variant.response.lag),
+            "own": list(variant.response.own),
+            "cross": list(variant.response.cross),
+            "pooled_from": variant.pooled_from,
+            "is_truth": study.simulate is not None and variant.name == true_model(study),
+        },
+    )
+
+
+def _unit(name: str) -> str:
+    # The units of coefficients follow from those of their effort; only M is in currency.
+    return "currency" if name == JUMP_PRICE else "1"
+
+
+def count_columns(variant: Variant, study: Study, n_firms: int) -> int:
+    """Count the free parameters of a model in a market of ``n_firms`` firms."""
+    names = set(variant_parameters(variant, study.curves, None))
+    fixed = {name for name in names if name in study.fit.fixed or name in study.fit.expr}
+    fixed |= set() if variant.form == "scaled" else {"returns_to_scale"}
+    fixed |= {JUMP_PRICE} if variant.numeraire is None else {variant.numeraire}
+    constants = {"none": 0, "constant": 0, "free": n_firms, "zero-sum": n_firms - 1}[variant.firm_effects]
+    initial = n_firms - 1 if study.fit.initial == "estimated" else 0
+    own, cross = len(variant.response.own), len(variant.response.cross)
+    return len(names - fixed) + constants + initial + n_firms * (own + (n_firms - 1) * cross)

@@ -1,0 +1,262 @@
+"""One attempt at what is left of a sweep: tasks out, results in, commits, and an orderly end."""
+
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.engines import ENGINES
+from pipeline.config.sections.cluster import ClusterSection
+from pipeline.config.study import Study
+from pipeline.errors import BeedError, ClusterError
+from pipeline.executors.execute import execute
+from pipeline.executors.jobs import Hooks, JobOutcome
+from pipeline.executors.worker import call_by_name
+from pipeline.status import Status
+from pipeline.store.format.layout import SweepState
+from pipeline.store.sweep import Sweep
+from pipeline.store.write import write_chunk
+from pipeline.sweep.calibrator import Calibrator
+from pipeline.sweep.commit import Committer
+from pipeline.sweep.interrupt import stop_on_signals
+from pipeline.sweep.plan import Plan, Task
+from pipeline.sweep.pooling import population_of_fits
+from pipeline.sweep.progress import Watcher
+from pipeline.sweep.task_runner import ParentSweep, TaskMessage, TaskResult, TaskRunner, crashed_results
+
+#: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
+FAILURES_IN_A_ROW = 5
+_THIS_PROCESS = ClusterSection(kind="serial")
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did.
+
+    Attributes
+    ----------
+    store, sweep
+        Where the results are.
+    state
+        Of the sweep now.
+    kept, done, total
+        Fits found in the store at the start, done in this run, and asked for in all.
+    failures
+        Fits of this run without a usable result, by reason.
+    unfinished
+        Sentences about tasks that ended in an unforeseen exception; they are still pending.
+    seconds
+        Time of this run.
+    """
+
+    store: str
+    sweep: str
+    state: SweepState
+    kept: int
+    done: int
+    total: int
+    failures: dict[Status, int] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """What a sweep may be beside a study on a panel: a vintage, which has a name and a past.
+
+    Attributes
+    ----------
+    name
+        Of its group in the store; by default that of this study on these data.
+    parent
+        A finished sweep that gives starting values, and the fits of markets that have not changed.
+    attributes
+        Further plain facts about the sweep, kept from its beginning.
+    before_end
+        Called with the complete sweep before it is marked as done.
+    """
+
+    name: str | None = None
+    parent: ParentSweep | None = None
+    attributes: Mapping[str, Any] | None = None
+    before_end: Callable[[Sweep], None] | None = None
+
+
+class SweepRun:
+    """One attempt at what is left of a sweep.
+
+    Parameters
+    ----------
+    study, plan, sweep
+        What is asked, the work that it comes to, and where the results go.
+    calibrator
+        How models are calibrated.
+    watcher
+        Told how it goes.
+    stop
+        Set it to end the run early; what is finished is kept.
+    options
+        The sweep to go on from, and what to do before the end.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        plan: Plan,
+        sweep: Sweep,
+        calibrator: Calibrator,
+        watcher: Watcher,
+        stop: threading.Event,
+        options: SweepOptions,
+    ) -> None:
+        self.study, self.plan, self.sweep = study, plan, sweep
+        self.calibrator, self.watcher, self.stop, self.options = calibrator, watcher, stop, options
+        self.pooled = {one.name: one.pooled_from for one in study.variants() if one.pooled_from is not None}
+        self.committer = Committer(sweep)
+        self.counts: Counter[int] = Counter()
+        self.unfinished: list[str] = []
+        self.in_a_row = 0
+        self.windows = len(plan.layout.windows)
+        self.kept = 0
+
+    def go(self) -> RunReport:
+        """Do what is left, or as much of it as can be done."""
+        tasks = self._pending()
+        baselines = self.plan.layout.baselines
+        todo = sum(task.markets for task in tasks if task.model not in baselines) * self.windows
+        self.kept = self.plan.fits - todo
+        self.watcher.planned(self.plan, self.kept)
+        if not tasks:
+            return self._report(self._finish())
+        self.sweep.set_state(SweepState.RUNNING)
+        finished = False
+        try:
+            finished = self._execute_stages(tasks)
+        finally:
+            # Also after an error: what came back from the workers is not thrown away.
+            self.watcher.ended()
+            self.committer.flush()
+            if not finished or self.unfinished:
+                self.sweep.set_state(SweepState.INTERRUPTED)
+        if finished and not self.unfinished:
+            return self._report(self._finish())
+        return self._report(SweepState.INTERRUPTED)
+
+    def _pending(self) -> tuple[Task, ...]:
+        chunk = self.plan.layout.chunk
+        if self.sweep.info.compacted:
+            return ()
+        return self.plan.tasks_for(
+            {name: [part.start // chunk for part in self.sweep.pending(name)] for name in self.plan.grain}
+        )
+
+    def _execute_stages(self, tasks: tuple[Task, ...]) -> bool:
+        """Do what needs nothing but data first; pooled models need the fits of all markets."""
+        first = tuple(task for task in tasks if task.model not in self.pooled)
+        second = tuple(task for task in tasks if task.model in self.pooled)
+        if first and not self._execute(first):
+            return False
+        if not second or self.unfinished:
+            return True
+        self.committer.flush()
+        for name in dict.fromkeys(task.model for task in second):
+            if not self.sweep.has_population(name):
+                self.watcher.stage(f"Estimating the population of markets for {name}")
+                fits, windows = self.sweep.fits(self.pooled[name]), self.plan.layout.windows
+                self.sweep.write_population(name, population_of_fits(fits, windows, self.study.fit.priors))
+        return self._execute(second)
+
+    def _execute(self, tasks: tuple[Task, ...]) -> bool:
+        """Do some tasks; what only copies the parent sweep needs no workers."""
+        parent = self.options.parent
+        copies = tuple(
+            task
+            for task in tasks
+            if parent is not None and not parent.to_fit(task, task.model in self.pooled).any()
+        )
+        fits = tuple(task for task in tasks if task not in copies)
+        if copies and not self._execute_on(_THIS_PROCESS, copies):
+            return False
+        return not fits or self._execute_on(self.study.cluster, fits)
+
+    def _execute_on(self, cluster: ClusterSection, tasks: tuple[Task, ...]) -> bool:
+        precompile = self.calibrator.precompile
+        if precompile is not None and ENGINES[cluster.kind].where == "this computer":
+            # Before the workers start: on a fresh computer every one of them would compile the same code.
+            self.watcher.stage("Loading compiled code (compiling it, the first time)")
+            call_by_name(precompile)
+        runner = TaskRunner(self.study, self.calibrator, self.options.parent)
+        hooks = Hooks(
+            on_outcome=self._on_outcome, on_tick=self._on_tick, stop=self.stop, precompile=precompile
+        )
+        with stop_on_signals(self.stop):
+            return execute(self._messages(tasks), runner, cluster, hooks)
+
+    def _messages(self, tasks: tuple[Task, ...]) -> Iterator[TaskMessage]:
+        for task in tasks:
+            yield TaskMessage(task, self.sweep.fork())
+
+    def _on_outcome(self, outcome: JobOutcome[TaskMessage, TaskResult]) -> None:
+        task = outcome.job.task
+        if outcome.crashed:
+            self._on_crash(task)
+        elif outcome.error is not None:
+            self._on_error(task, outcome.error)
+        elif outcome.result is not None:
+            self.in_a_row = 0
+            self.committer.add(outcome.result.fork)
+            self.counts.update(outcome.result.counts)
+
+    def _on_crash(self, task: Task) -> None:
+        results = crashed_results(self.plan.layout, task)
+        fork = write_chunk(self.sweep.fork(), task.model, slice(task.start, task.stop), results)
+        self.committer.add(fork)
+        if "status" in results:
+            self.counts[Status.WORKER_CRASHED] += task.markets * self.windows
+        self.watcher.note(f"The worker died twice on {task.id}; these fits are marked as crashed.")
+
+    def _on_error(self, task: Task, error: Exception) -> None:
+        if isinstance(error, BeedError):
+            raise error
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+        sentence = f"Task {task.id} ended in {type(error).__name__}: {error}{where}; it stays pending."
+        self.unfinished.append(sentence)
+        self.watcher.note(sentence)
+        self.in_a_row += 1
+        if self.in_a_row >= FAILURES_IN_A_ROW:
+            raise ClusterError(
+                f"{self.in_a_row} tasks in a row could not be done, the last one with "
+                f"{type(error).__name__}: {error}. What was committed before is kept; run again to resume."
+            ) from error
+
+    def _on_tick(self, workers: int) -> None:
+        self.committer.tick()
+        self.watcher.progress(self.counts.total(), sum(self._failures().values()), workers)
+
+    def _failures(self) -> dict[Status, int]:
+        return {Status(code): count for code, count in sorted(self.counts.items()) if not Status(code).usable}
+
+    def _finish(self) -> SweepState:
+        if self.sweep.info.state != SweepState.DONE:
+            self.watcher.stage("Compacting the small tables")
+            self.sweep.compact()
+            if self.options.before_end is not None:
+                self.options.before_end(self.sweep)
+            self.sweep.set_state(SweepState.DONE)
+        return SweepState.DONE
+
+    def _report(self, state: SweepState) -> RunReport:
+        return RunReport(
+            store="",
+            sweep=self.sweep.name,
+            state=state,
+            kept=self.kept,
+            done=self.counts.total(),
+            total=self.plan.fits,
+            failures=self._failures(),
+            unfinished=tuple(self.unfinished),
+        )

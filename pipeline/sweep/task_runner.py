@@ -1,0 +1,155 @@
+"""What a worker does with one task: read the markets, calibrate, write the chunk, send the fork back."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.study import Study
+from pipeline.config.variants import Variant
+from pipeline.fitting.warm_start import WarmStarts
+from pipeline.status import Status
+from pipeline.store.carry_over import read_carried
+from pipeline.store.fork import Fork
+from pipeline.store.format.layout import Arrays, SweepLayout, empty_results
+from pipeline.store.population import read_population
+from pipeline.store.read import open_panel
+from pipeline.store.write import write_chunk
+from pipeline.sweep.calibrator import Calibrator
+from pipeline.sweep.plan import Task
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMessage:
+    """A task on its way to a worker, with the fork to write through."""
+
+    task: Task
+    fork: Fork
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """What comes back: the written fork, how many fits ended with which status, and seconds of work."""
+
+    fork: Fork
+    counts: Mapping[int, int]
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class ParentSweep:
+    """A finished sweep that a later one goes on from.
+
+    Attributes
+    ----------
+    name
+        Of its group in the store.
+    changed : (L,) array of bool
+        For every market of the later sweep, whether it has to be fitted: its data, or what is asked of it,
+        are not those of the parent.
+    starts
+        Fresh starting points beside the estimates of the parent.
+    """
+
+    name: str
+    changed: NDArray[np.bool_]
+    starts: int
+
+    def to_fit(self, task: Task, pooled: bool) -> NDArray[np.bool_]:
+        """Tell which markets of a task are fitted, shape (stop - start,); the others are copied.
+
+        A pooled model depends on all markets, so one that has changed changes all.
+        """
+        changed = self.changed[task.start : task.stop]
+        return np.full_like(changed, self.changed.any()) if pooled else changed
+
+
+@dataclass(frozen=True)
+class TaskRunner:
+    """The callable that is sent to the workers: does one task.
+
+    Parameters
+    ----------
+    study
+        What is asked.
+    calibrator
+        How models are calibrated.
+    parent
+        The sweep to go on from, if there is one.
+    """
+
+    study: Study
+    calibrator: Calibrator
+    parent: ParentSweep | None = None
+    variants: Mapping[str, Variant] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "variants", {variant.name: variant for variant in self.study.variants()})
+
+    def __call__(self, message: TaskMessage) -> TaskResult:
+        """Do one task."""
+        start = time.perf_counter()
+        task = message.task
+        # Opened once per process and snapshot; only these markets are read.
+        panel = open_panel(message.fork).isel(market=slice(task.start, task.stop))
+        if self.parent is None:
+            arrays = self._computed(message, panel.load())
+        else:
+            arrays = self._carried_over(message, panel, self.parent)
+        fork = write_chunk(message.fork, task.model, slice(task.start, task.stop), arrays)
+        return TaskResult(fork, count_status(arrays.get("status")), time.perf_counter() - start)
+
+    def _carried_over(self, message: TaskMessage, panel: "xr.Dataset", parent: ParentSweep) -> Arrays:
+        """Copy what has not changed, and fit the rest from where it was."""
+        task = message.task
+        variant = self.variants.get(task.model)
+        to_fit = parent.to_fit(task, variant is not None and variant.pooled_from is not None)
+        carried = read_carried(message.fork, parent.name, task.model, slice(task.start, task.stop))
+        if carried is None:
+            return self._computed(message, panel.load())
+        if not to_fit.any():
+            return carried
+        warm = WarmStarts(carried["value"][to_fit], parent.starts) if "value" in carried else None
+        computed = self._computed(message, panel.isel(market=to_fit).load(), warm)
+        for name, values in computed.items():
+            carried[name][to_fit] = values
+        return carried
+
+    def _computed(self, message: TaskMessage, panel: "xr.Dataset", warm: WarmStarts | None = None) -> Arrays:
+        """Calibrate the model, or assess the baseline, in the markets of a panel."""
+        model = message.task.model
+        if model not in self.variants:
+            return self.calibrator.assess(panel, model, self.study)
+        variant = self.variants[model]
+        # A pooled model takes its priors from the store; others are called without.
+        pooled = () if variant.pooled_from is None else (read_population(message.fork, model),)
+        further = {} if warm is None else {"warm": warm}
+        return self.calibrator.calibrate(panel, variant, self.study, *pooled, **further)
+
+
+def count_status(status: NDArray[np.int16] | None) -> dict[int, int]:
+    """Count the fits by status code; a baseline has none."""
+    if status is None:
+        return {}
+    codes, counts = np.unique(status, return_counts=True)
+    return dict(zip(codes.tolist(), counts.tolist(), strict=True))
+
+
+def crashed_results(layout: SweepLayout, task: Task) -> Arrays:
+    """Make the results of a task whose worker died twice: nothing but the status.
+
+    Returns
+    -------
+    dict of str to array
+        All arrays that `write_chunk` wants for the model, filled as if never written.
+    """
+    results = empty_results(layout, task.model, task.markets)
+    if "status" in results:
+        results["status"][...] = Status.WORKER_CRASHED
+    return results
