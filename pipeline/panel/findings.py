@@ -164,9 +164,10 @@ _TEXTS = {
     "entry": "{count} series begin after their market does: the firm enters.",
     "exit": "{count} series end before their market does: the firm leaves.",
     "return": "Firms vanish from their market and return {count} times; they are absent in between.",
-    "constant-effort": "The effort {column} never varies in {count} markets, so it explains nothing there.",
-    "similar-labels": "{count} pairs of names of markets or firms differ only in case or spaces; they are "
-    "kept apart.",
+    "constant-effort": "The effort {column} is constant in some markets ({count}), so its effect "
+    "there cannot be estimated.",
+    "similar-labels": "Some names of markets or firms differ only in case or spaces (pairs: {count}); "
+    "they are kept apart.",
     "sparse": "Only {count} of 1,000 cells of the cube market x firm x period contain data, because firms "
     "differ between markets; the store will be larger than necessary.",
 }

@@ -70,7 +70,7 @@ def ingest(
     reader : Reader
         The source.
     data : DataSection
-        Which columns are what.
+        What the columns mean.
     file : str
         Name of the source in messages.
     zero_sales : bool

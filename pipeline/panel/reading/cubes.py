@@ -73,25 +73,9 @@ class CubeReader:
         """Check axes, labels and types; tell whether the rows can be read."""
         count_before = problems.counts.total()
         for dim in self.dims:
-            if dim not in self.dataset.dims:
-                got = f"a dataset with the axes {', '.join(str(axis) for axis in self.dataset.dims)}"
-                problems.add("missing axes", dim, got, f"an axis {dim}", "Name the axes in the study.")
-            elif dim not in self.dataset.coords:
-                problems.add("axes without labels", dim, "an axis without labels", f"a coordinate {dim}")
+            self._check_axis(dim, problems)
         for name in names:
-            variable = self.dataset[name]
-            other_axes = [str(dim) for dim in variable.dims if dim not in self.dims]
-            if other_axes:
-                problems.add(
-                    "further axes",
-                    name,
-                    f"a variable over {', '.join(other_axes)} as well",
-                    f"a variable over {', '.join(self.dims)}",
-                    "Select one position on that axis, or make a variable of each position.",
-                )
-            elif name not in self.dims and variable.dtype.kind not in "fiub":
-                got = f"a variable of type {variable.dtype}"
-                problems.add("text in numbers", name, got, "numbers", column=name)
+            self._check_variable(name, problems)
         if problems.counts.total() > count_before:
             return False
         if set(self.dims) - set(self.dataset[self.sales].dims):
@@ -99,6 +83,24 @@ class CubeReader:
             problems.add("missing axes", self.sales, got, f"sales over {', '.join(self.dims)}")
             return False
         return True
+
+    def _check_axis(self, dim: str, problems: Problems) -> None:
+        if dim not in self.dataset.dims:
+            got = f"a dataset with the axes {', '.join(str(axis) for axis in self.dataset.dims)}"
+            problems.add("missing axes", dim, got, f"an axis {dim}", "Name the axes in the study.")
+        elif dim not in self.dataset.coords:
+            problems.add("axes without labels", dim, "an axis without labels", f"a coordinate {dim}")
+
+    def _check_variable(self, name: str, problems: Problems) -> None:
+        variable = self.dataset[name]
+        other_axes = [str(dim) for dim in variable.dims if dim not in self.dims]
+        if other_axes:
+            got, expected = f"a variable over {', '.join(other_axes)} as well", f"only {', '.join(self.dims)}"
+            hint = "Select one position on that axis, or make a variable of each position."
+            problems.add("further axes", name, got, expected, hint)
+        elif name not in self.dims and variable.dtype.kind not in "fiub":
+            got = f"a variable of type {variable.dtype}"
+            problems.add("text in numbers", name, got, "numbers", column=name)
 
 
 def _label_texts(values: np.ndarray) -> pa.Array:

@@ -43,7 +43,7 @@ class Encoder:
     Attributes
     ----------
     data : DataSection
-        Which columns are what.
+        What the columns mean.
     columns : tuple of str
         Columns kept as values, the sales first.
     row_filter : Expression or None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kernels.formula.expression import Expression, ExpressionError, parse
 from pipeline.config.sections.data import DataSection
-from pipeline.config.sections.file_format import expected_endings, format_of
+from pipeline.config.sections.file_format import Format, expected_endings, format_of
 from pipeline.config.sections.ledger.chart import chart_of
 from pipeline.config.sections.ledger.efforts import load_accounts
 from pipeline.config.sections.ledger.postings import LedgerSection
@@ -28,7 +28,7 @@ def open_source(data: DataSection | LedgerSection) -> tuple[Reader, DataSection]
     reader : Reader
         The rows.
     data : DataSection
-        Which of their columns are what.
+        What their columns mean.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def open_reader(data: DataSection | LedgerSection) -> Reader:
     Raises
     ------
     DataError
-        When it does not exist, cannot be opened, or is of an unknown format.
+        When it does not exist, cannot be opened, or has an unknown format.
     """
     location = data.location
     format_ = data.format or format_of(location)
@@ -62,23 +62,27 @@ def open_reader(data: DataSection | LedgerSection) -> Reader:
         )
     try:
         _require_existence(location)
-        match format_:
-            case "csv":
-                return CsvReader.open(location)
-            case "parquet":
-                return ParquetReader.open(location)
-            case "excel":
-                return ExcelReader.open(location)
-        if isinstance(data, DataSection):
-            return open_cube(location, format_, data)
+        return _open_format(location, format_, data)
+    except DataError:
+        raise
     except ImportError as error:
         scheme = location.partition("://")[0]
         hint = "Install the fsspec file system for it, or copy the file to this machine."
         raise refusal(location, str(error), f"a file system for {scheme}://", hint) from None
-    except DataError:
-        raise
     except (OSError, ValueError) as error:
         raise refusal(location, f"{type(error).__name__}: {error}", "a file that can be read") from None
+
+
+def _open_format(location: str, format_: Format, data: DataSection | LedgerSection) -> Reader:
+    match format_:
+        case "csv":
+            return CsvReader.open(location)
+        case "parquet":
+            return ParquetReader.open(location)
+        case "excel":
+            return ExcelReader.open(location)
+    if isinstance(data, DataSection):
+        return open_cube(location, format_, data)
     raise refusal(location, f"postings in {format_}", "CSV, Parquet or Excel", "Convert them to a table.")
 
 
