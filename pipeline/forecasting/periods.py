@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.config.sections.scenario import PerPeriod
 from pipeline.errors import QueryError
 from pipeline.panel.dates import LogicalDate
-from pipeline.panel.time_axis import EXPECTED, parse_label
+from pipeline.panel.stamps import EXPECTED, last_day, parse_label
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAYS = {"day": 1, "week": 7}
@@ -159,12 +159,8 @@ def _end_of(text: str, *, dates: bool) -> np.datetime64 | int:
     if stamp is None or dates == (stamp.kind == "integer"):
         wanted = EXPECTED if dates else "a whole number, as the periods are"
         raise QueryError(f"Got the deadline {text!r}; expected {wanted}, or +N for N periods.")
-    if stamp.kind == "integer":
-        return stamp.ordinal + 1
-    if stamp.kind in _DAYS:
-        return np.datetime64(stamp.ordinal + _DAYS[stamp.kind], "D").astype("datetime64[s]")
-    months = _MONTHS[stamp.kind]
-    return np.datetime64((stamp.ordinal + 1) * months, "M").astype("datetime64[s]")
+    end = last_day(stamp) + 1
+    return np.datetime64(end, "D").astype("datetime64[s]") if dates else end
 
 
 def season_length(frequency: str) -> int | None:

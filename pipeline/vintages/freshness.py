@@ -10,7 +10,7 @@ from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.forecasting.periods import future_labels, label_text
 from pipeline.names import Label
 from pipeline.panel.dates import LogicalDate
-from pipeline.panel.findings import Problems, place
+from pipeline.panel.findings import Problems, describe_place
 from pipeline.panel.panel import Panel
 from pipeline.sweep.plan import BLOCK_BYTES
 
@@ -116,13 +116,17 @@ def _check_lost(panel: Panel, settings: RecalibrationSection, known: KnownLabels
     for market in known.markets.tolist():
         if market not in present:
             problems.add(
-                "lost markets", place(market), "no rows at all", "the market that was there before", _ACCEPT
+                "lost markets",
+                describe_place(market),
+                "no rows at all",
+                "the market that was there before",
+                _ACCEPT,
             )
     expected = known.times if settings.rolling is None else known.times[known.times >= panel.times[0]]
     for label in np.setdiff1d(expected, panel.times):
         problems.add(
             "lost periods",
-            place(period=label_text(label)),
+            describe_place(period=label_text(label)),
             "no rows at all",
             "the period that was there before",
             _ACCEPT,
@@ -155,7 +159,7 @@ class _NewPeriod:
         """Describe what is wrong with a market, or with one firm in it."""
         name = None if firm is None else self.panel.firms[firm]
         label = self.markets[market]
-        where = place(label, name, label_text(self.panel.times[self.period]))
+        where = describe_place(label, name, label_text(self.panel.times[self.period]))
         return _Finding(label, kind, where, got, expected, hint)
 
 

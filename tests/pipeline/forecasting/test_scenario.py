@@ -246,6 +246,12 @@ def test_labels_go_on():
         "2024-03-31",
         "2024-04-30",
     ]
+    days = np.array(["2023-12-30", "2024-01-30"], "M8[s]")
+    assert future_labels(days, "1 month", 3).astype("M8[D]").astype(str).tolist() == [
+        "2024-02-29",
+        "2024-03-30",
+        "2024-04-30",
+    ]
     assert future_labels(np.array([5, 10]), "5", 2).tolist() == [15, 20]
     weeks = np.array(["2024-12-23", "2024-12-30"], "M8[s]")
     assert periods_until(weeks, "1 week", "2025-01") == 4
