@@ -1,7 +1,6 @@
 """Commits to the tip of a store, whatever others commit meanwhile."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import icechunk
 
@@ -40,7 +39,7 @@ def transact(
     )
 
 
-def commit_merged(session: icechunk.Session, message: str, metadata: Mapping[str, Any] | None) -> str:
+def commit_merged(session: icechunk.Session, message: str, metadata: Mapping[str, object] | None) -> str:
     """Commit a session that forks were merged into; returns the snapshot.
 
     Raises

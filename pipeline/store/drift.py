@@ -1,7 +1,6 @@
 """Drift beside the fits of a vintage: written whole, once, before the vintage is published."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import icechunk
 import numpy as np
@@ -17,7 +16,7 @@ def write_drift(
     sweep: str,
     markets: Mapping[str, np.ndarray],
     models: Mapping[str, Mapping[str, np.ndarray]],
-    attributes: Mapping[str, Any],
+    attributes: Mapping[str, object],
 ) -> None:
     """Write what has drifted into a writable session; nothing when it is there already.
 

@@ -1,7 +1,6 @@
 """Forecasts beside the fits: written whole, once, in one commit."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import icechunk
 import numpy as np
@@ -28,7 +27,7 @@ def write_forecast(
     name: str,
     coordinates: Mapping[str, np.ndarray],
     arrays: Mapping[str, np.ndarray],
-    attributes: Mapping[str, Any],
+    attributes: Mapping[str, object],
 ) -> bool:
     """Write one forecast into a writable session; returns whether it was not there already.
 

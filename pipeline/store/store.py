@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import icechunk
 import numpy as np
@@ -129,7 +129,7 @@ class Store:
         layout: SweepLayout,
         study_json: str = "",
         name: str | None = None,
-        attributes: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, object] | None = None,
     ) -> Sweep:
         """Open the sweep of this study on this data, making its empty arrays the first time.
 
@@ -216,7 +216,7 @@ class Store:
         name: str,
         coordinates: Mapping[str, np.ndarray],
         arrays: Mapping[str, np.ndarray],
-        attributes: Mapping[str, Any],
+        attributes: Mapping[str, object],
     ) -> bool:
         """Store a forecast beside the fits of a sweep, once; see `pipeline.store.forecast.write_forecast`.
 

@@ -114,7 +114,7 @@ class Sweep:
         self,
         markets: Mapping[str, np.ndarray],
         models: Mapping[str, Mapping[str, np.ndarray]],
-        attributes: Mapping[str, Any],
+        attributes: Mapping[str, object],
     ) -> str:
         """Write how far this vintage is from the one before, once; returns the snapshot.
 
@@ -128,7 +128,7 @@ class Sweep:
         )
 
     def merge_and_commit(
-        self, forks: Iterable[Fork], metadata: Mapping[str, Any] | None = None
+        self, forks: Iterable[Fork], metadata: Mapping[str, object] | None = None
     ) -> str | None:
         """Make the work of some forks permanent and visible, all of it or nothing.
 

@@ -12,7 +12,6 @@ from pipeline.config.study import Study
 from pipeline.errors import StoreNotFoundError
 from pipeline.executors.worker import count_workers
 from pipeline.panel.open import open_study_panel
-from pipeline.panel.source import PanelSource
 from pipeline.store.format.layout import CONTENT_HASH, sweep_name
 from pipeline.store.store import Store
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
@@ -24,10 +23,12 @@ from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
 if TYPE_CHECKING:
     import xarray as xr
 
+    from pipeline.panel.source import PanelSource
+
 
 def plan_study(
     study: Study,
-    panel: PanelSource,
+    panel: "PanelSource",
     *,
     calibrator: Calibrator | None = None,
     chunk: int | None = None,
@@ -89,7 +90,7 @@ def run_study(
 
 def run_panel(
     study: Study,
-    panel: PanelSource,
+    panel: "PanelSource",
     *,
     study_text: str = "",
     watcher: Watcher | None = None,
@@ -151,7 +152,7 @@ def _existing_chunk(location: str, name: str) -> int | None:
         return None
 
 
-def _blocks(study: Study, panel: PanelSource, planned: Plan) -> Iterator["xr.Dataset"]:
+def _blocks(study: Study, panel: "PanelSource", planned: Plan) -> Iterator["xr.Dataset"]:
     """Load the panel a bounded number of markets at a time, whole chunks; with the truth if simulated."""
     attributes = {}
     if study.simulate is not None:

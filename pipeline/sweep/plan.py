@@ -3,17 +3,20 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.fitting.identifiability import StructuralWarning, StructureCheck
-from pipeline.panel.source import PanelSource
 from pipeline.store.format.layout import ModelLayout, SweepLayout, layout_bytes, sweep_name
 from pipeline.sweep.cost import MarketSize, seconds_per_fit
 from pipeline.sweep.layout import study_layout
 from pipeline.validation.windows import windows_of
+
+if TYPE_CHECKING:
+    from pipeline.panel.source import PanelSource
 
 #: Seconds that a task should take: dask and the store cost some 10 ms for each.
 TASK_SECONDS = 1.0
@@ -168,7 +171,7 @@ def _runs(chunks: Sequence[int], longest: int) -> list[list[int]]:
 
 def plan(
     study: Study,
-    panel: PanelSource,
+    panel: "PanelSource",
     *,
     describe: Callable[[Variant], ModelLayout],
     columns: Callable[[Variant, int], int],
@@ -243,7 +246,7 @@ def _chunks_per_task(seconds_per_market: float, chunk: int) -> int:
 
 def check_structure(
     study: Study,
-    panel: PanelSource,
+    panel: "PanelSource",
     variants: tuple[Variant, ...],
     columns: Callable[[Variant, int], int],
     size: MarketSize,

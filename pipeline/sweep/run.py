@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pipeline.config.engines import ENGINES
 from pipeline.config.sections.cluster import ClusterSection
@@ -81,7 +80,7 @@ class SweepOptions:
 
     name: str | None = None
     parent: ParentSweep | None = None
-    attributes: Mapping[str, Any] | None = None
+    attributes: Mapping[str, object] | None = None
     before_end: Callable[[Sweep], None] | None = None
 
 
