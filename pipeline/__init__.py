@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.planning.equation import held_share, investment_against, required_investment
     from pipeline.planning.flight import flight_plan
     from pipeline.reporting.page import write_report
-    from pipeline.results.results import ResultStore, open_store
+    from pipeline.results.result_store import ResultStore, open_store
     from pipeline.sweep.coordinator import run_study
     from pipeline.vintages.recalibrate import recalibrate_study
 
@@ -35,7 +35,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
         "planning.equation": ["held_share", "investment_against", "required_investment"],
         "planning.flight": ["flight_plan"],
         "reporting.page": ["write_report"],
-        "results.results": ["ResultStore", "open_store"],
+        "results.result_store": ["ResultStore", "open_store"],
         "sweep.coordinator": ["run_study"],
         "vintages.recalibrate": ["recalibrate_study"],
     },

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from kernels.formula.program import Program
-from kernels.numeric.cache_folder import cache_folder
+from kernels.numeric.jit import cache_folder
 
 _FORMAT = 1
 _SOURCES = (

@@ -5,7 +5,6 @@ spends unbounded time and memory on hostile text. Nothing is ever compiled or ev
 """
 
 import ast
-import difflib
 import math
 import unicodedata
 import warnings
@@ -23,6 +22,7 @@ from kernels.formula.expression_nodes import (
     Node,
     Number,
 )
+from kernels.formula.near_names import nearest_name
 
 MAX_LENGTH = 2000
 """Characters in a formula."""
@@ -295,10 +295,8 @@ class _Builder:
 
 
 def _unknown(kind: str, name: str, valid: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    if not near:  # a name typed in another case is nearer than its letters tell
-        near = [known for known in valid if known.lower() == name.lower()][:1]
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    nearest = nearest_name(name, valid)
+    hint = "" if nearest is None else f"did you mean {nearest!r}? "
     listed = ", ".join(sorted(valid)[:40]) + (", ..." if len(valid) > 40 else "")
     return (
         f"unknown {kind} {name!r}; {hint}Known: {listed}"

@@ -9,18 +9,17 @@ effort.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.formula.instructions import LAST, SCALAR_A, SCALAR_B, STORE, execute
+from kernels.formula.program_set import TILE, ProgramSet
 from kernels.numeric.jit import jit, jit_enabled
 
 type Array = npt.NDArray[np.float64]
 
-TILE = 512
-"""Elements worked on at a time."""
 MAX_PARAMETERS = 60
 """Parameters of one program: one bit of the mask each."""
 
@@ -108,18 +107,6 @@ class Program:
         )
         shape = effort.shape
         return value.reshape(shape), gradient.reshape(values.size, *shape), slope.reshape(shape)
-
-
-class ProgramSet(NamedTuple):
-    """Several programs in the form that kernels take.
-
-    `layout` (program, 8): first scalar instruction, first vector instruction, end of instructions, first
-    constant, end of constants, number of parameters, of scalars, of registers.
-    """
-
-    code: npt.NDArray[np.int64]
-    constants: Array
-    layout: npt.NDArray[np.int64]
 
 
 def stack_programs(programs: Sequence[Program]) -> ProgramSet:

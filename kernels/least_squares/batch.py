@@ -133,7 +133,7 @@ def fit_batch(
     vary : (P,) array of bool
         Which parameters are free.
     gamma_form : int
-        `INVESTMENT`, `PROPORTIONAL` or `SCALED` of `kernels.motion.trajectory`.
+        `INVESTMENT`, `PROPORTIONAL` or `SCALED` of `kernels.motion.course`.
     kind : int
         Residual, `ILR` or `PLAIN` of `kernels.least_squares.residual`.
     data_index : (B,) array of int, optional

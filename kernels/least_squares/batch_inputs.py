@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kernels.least_squares.market import ILR, PLAIN, MarketData, observed_target, write_target
-from kernels.motion.trajectory import INVESTMENT, SCALED
+from kernels.motion.course import INVESTMENT, SCALED
 from kernels.numeric.jit import jit
 from kernels.numeric.simplex import helmert_factors
 

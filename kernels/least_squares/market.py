@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.motion.bernoulli_work import BernoulliWork, make_bernoulli_work
+from kernels.motion.course import Course, Slopes
 from kernels.motion.membership import mark_changes
-from kernels.motion.trajectory import Course, Slopes
 from kernels.numeric.jit import jit
 from kernels.numeric.simplex import helmert_factors, helmert_row
 from kernels.response.workspace import Workspace, make_workspace, prepare

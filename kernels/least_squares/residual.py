@@ -24,10 +24,8 @@ from kernels.least_squares.market import (
     prepare_market,
 )
 from kernels.motion.bernoulli_work import LOG, SHARE
+from kernels.motion.course import INVESTMENT, PROPORTIONAL, SCALED
 from kernels.motion.trajectory import (
-    INVESTMENT,
-    PROPORTIONAL,
-    SCALED,
     follow_investment,
     follow_proportional,
     follow_scaled,

@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from kernels.motion.bernoulli import MAX_STEPS
 from kernels.motion.bernoulli_work import LOG, SHARE, make_bernoulli_work
+from kernels.motion.course import Course, Slopes
 from kernels.motion.membership import mark_changes
 from kernels.motion.share_arguments import ShareArguments, check_arguments
 from kernels.motion.trajectory import (
-    Course,
-    Slopes,
     follow_investment,
     follow_proportional,
     follow_scaled,
@@ -148,40 +147,12 @@ def share_sensitivities(
         )
     n_times, n = given.shape
     n_cells = n_times * n
-    n_columns = n_cells + 2 + n
-    tangent = np.zeros((n_columns, n_times, n))
-    there = np.flatnonzero(given.active[0])
-    tangent.reshape(n_columns, n_cells)[there, there] = 1.0
-    log_jump = np.zeros(n_columns)
-    gamma_slope = np.zeros(n_columns)
-    log_jump[n_cells] = -1.0 / given.jump_price[0]
-    gamma_slope[n_cells + 1] = 1.0
-    x = np.zeros((n_columns, n))
-    initial = given.initial_share[0]
-    starting = given.active[0, 0] & (initial > 0)
-    # d ln share_j / d share_i = delta_ij / share_i - 1 under closure; what is common to the firms does not
-    # matter, but derivatives start centred.
-    x[n_cells + 2 :] = np.diag(np.where(starting, 1.0 / np.where(starting, initial, 1.0), 0.0)) - starting
+    tangent, x, slopes = _unit_columns(given)
     share = np.empty((n_times, n))
     gamma = float(given.returns_to_scale[0])
-    _refuse_failure(_differentiate(given, gamma, x, tangent, log_jump, gamma_slope, share), given)
+    _refuse_failure(_differentiate(given, gamma, x, tangent, slopes, share), given)
     if gamma in (0.0, 1.0):
-        # The closed forms have no neighbours; the general form passes through 0 and has a limit at 1.
-        by_gamma = np.zeros((1, n_times, n))
-        nearby = 0.0 if gamma == 0.0 else _NEXT_TO_ONE
-        last = slice(n_cells + 1, n_cells + 2)
-        failed = _differentiate(
-            given,
-            nearby,
-            np.zeros((1, n)),
-            by_gamma,
-            np.zeros(1),
-            np.ones(1),
-            np.empty((n_times, n)),
-            general=True,
-        )
-        _refuse_failure(failed, given)
-        tangent[last] = by_gamma
+        tangent[n_cells + 1] = _by_gamma_beside_a_closed_form(given, gamma)
     present = given.active[0]
     mean = (tangent * present).sum(axis=-1, keepdims=True) / present.sum(axis=-1, keepdims=True)
     tangent = np.where(present, tangent - mean, 0.0)
@@ -193,6 +164,50 @@ def share_sensitivities(
         tangent[n_cells + 1],
         np.moveaxis(tangent[n_cells + 2 :], 0, 2),
     )
+
+
+def _unit_columns(given: ShareArguments) -> tuple[NDArray[np.float64], NDArray[np.float64], Slopes]:
+    """Set up derivatives to start from: a column for each f, for M, for gamma and for each initial share.
+
+    Returns
+    -------
+    tangent : (C, T, N) array
+        Of f.
+    x : (C, N) array
+        Of ln share at the start.
+    slopes : Slopes
+        Of M and gamma.
+    """
+    n_times, n = given.shape
+    n_cells = n_times * n
+    n_columns = n_cells + 2 + n
+    tangent = np.zeros((n_columns, n_times, n))
+    there = np.flatnonzero(given.active[0])
+    tangent.reshape(n_columns, n_cells)[there, there] = 1.0
+    slopes = Slopes(*np.zeros((3, n_columns)))
+    slopes.log_jump[n_cells] = -1.0 / given.jump_price[0]
+    slopes.gamma[n_cells + 1] = 1.0
+    x = np.zeros((n_columns, n))
+    initial = given.initial_share[0]
+    starting = given.active[0, 0] & (initial > 0)
+    # d ln share_j / d share_i = delta_ij / share_i - 1 under closure; what is common to the firms does not
+    # matter, but derivatives start centred.
+    x[n_cells + 2 :] = np.diag(np.where(starting, 1.0 / np.where(starting, initial, 1.0), 0.0)) - starting
+    return tangent, x, slopes
+
+
+def _by_gamma_beside_a_closed_form(given: ShareArguments, gamma: float) -> NDArray[np.float64]:
+    """Differentiate by gamma at 0 or 1, shape (T, N).
+
+    The closed forms have no neighbours; the general form passes through 0 and has a limit at 1.
+    """
+    n_times, n = given.shape
+    tangent = np.zeros((1, n_times, n))
+    slopes = Slopes(np.zeros(1), np.ones(1), np.zeros(1))
+    share, nearby = np.empty((n_times, n)), 0.0 if gamma == 0.0 else _NEXT_TO_ONE
+    failed = _differentiate(given, nearby, np.zeros((1, n)), tangent, slopes, share, general=True)
+    _refuse_failure(failed, given)
+    return tangent[0]
 
 
 def _refuse_failure(failed: int, given: ShareArguments) -> None:
@@ -218,15 +233,14 @@ def _differentiate(
     gamma: float,
     x: NDArray[np.float64],
     tangent: NDArray[np.float64],
-    log_jump: NDArray[np.float64],
-    gamma_slope: NDArray[np.float64],
+    slopes: Slopes,
     share: NDArray[np.float64],
     general: bool = False,
 ) -> int:
     solved = _differentiate_market(
         given.initial_share[0], given.active[0], given.response[0], given.entry_share[0],
         given.total_sales[0], given.duration[0], given.jump_price[0], given.reference_sales[0], gamma,
-        general, x, tangent, Slopes(log_jump, gamma_slope, np.zeros_like(log_jump)), share,
+        general, x, tangent, slopes, share,
     )  # fmt: skip
     return -1 if solved else 0
 

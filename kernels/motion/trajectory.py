@@ -1,15 +1,12 @@
 """A market's shares over all periods, and their derivatives, for each of the three forms.
 
-`Course` says what moves the market; values are written first, derivatives turn the response's derivatives
+A `Course` says what moves the market; values are written first, derivatives turn the response's derivatives
 ``tangent (column, time, firm)`` into those of ln share, in place, up to an addend common to the firms of a
 period. For the closed forms the columns run one after the other over all periods; the general form takes all
 columns through each of its steps.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from kernels.motion.advance import lag, relaxation, softmax
 from kernels.motion.bernoulli import (
@@ -35,43 +32,6 @@ from kernels.motion.membership import admit, admit_tangent, restart
 from kernels.motion.period_mean import add_rest_mean, add_step_mean
 from kernels.numeric.elementary import exp
 from kernels.numeric.jit import jit
-
-INVESTMENT = 0
-"""returns_to_scale is 0: exact solution in closed form."""
-PROPORTIONAL = 1
-"""returns_to_scale is 1: exact solution in closed form."""
-SCALED = 2
-"""Any other returns_to_scale: the general form."""
-
-
-class Course(NamedTuple):
-    """What moves the shares of one market."""
-
-    active: NDArray[np.bool_]
-    """(time, firm) who is there."""
-    entry: NDArray[np.float64]
-    """(time, firm) share at which a firm that enters starts, and at which a period restarts."""
-    f: NDArray[np.float64]
-    """(time, firm) response; 0 for absent firms."""
-    tau: NDArray[np.float64]
-    """(time,) duration * total_sales**gamma * reference_sales**(1 - gamma) / jump_price."""
-    changed: NDArray[np.bool_]
-    """(time,) whether membership changes at the start of the period."""
-    first: int
-    """First period that is simulated; the state belongs to its start."""
-    restart: int
-    """Later periods before this one begin at ``entry`` of the period before."""
-
-
-class Slopes(NamedTuple):
-    """Derivatives that are the same for all firms, one entry a column."""
-
-    log_jump: NDArray[np.float64]
-    """(column,) derivative of -ln jump_price."""
-    gamma: NDArray[np.float64]
-    """(column,) derivative of returns_to_scale."""
-    log_tau: NDArray[np.float64]
-    """(column,) scratch: derivative of ln tau in the period at hand."""
 
 
 @jit

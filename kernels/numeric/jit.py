@@ -1,14 +1,15 @@
-"""The one place where compilation is configured."""
+"""The one place where compilation is configured, and where compiled code is kept for the next process."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
 import numba.core.config
-
-from kernels.numeric.cache_folder import machine_code_folder
 
 # contract: fused multiply-add is one rounding instead of two; reassoc: sums may be split over vector lanes.
 # Neither assumes anything about nan or inf, so guards such as `x != x` keep their meaning.
@@ -52,3 +53,30 @@ def _machine_code_kept() -> Iterator[None]:
 def jit_enabled() -> bool:
     """Tell whether kernels are compiled in this process."""
     return os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+
+
+def cache_folder() -> Path:
+    """Give the folder: ``$BEED_CACHE_DIR``, else ``$XDG_CACHE_HOME/beed``, else ``~/.cache/beed``."""
+    own = os.environ.get("BEED_CACHE_DIR")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "beed"
+
+
+@cache
+def machine_code_folder() -> Path | None:
+    """Give the folder for compiled kernels of this version of all sources; None where none can be made.
+
+    Numba renews a function's machine code when its own file changes, not when a function it calls does: a
+    folder for each state of all kernels together keeps callers from running code that is no more.
+    """
+    digest = hashlib.sha256()
+    kernels = Path(__file__).parents[1]
+    for source in sorted(kernels.rglob("*.py")):
+        digest.update(str(source.relative_to(kernels)).encode() + b"\0" + source.read_bytes())
+    folder = cache_folder() / "machine-code" / digest.hexdigest()[:16]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.formula.program import TILE, ProgramSet
+from kernels.formula.program_set import TILE, ProgramSet
 from kernels.numeric.elementary import log
 from kernels.numeric.jit import jit
 from kernels.response import curves

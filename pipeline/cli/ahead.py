@@ -1,13 +1,13 @@
 """Commands about what is to come: forecast, plan, game. Heavy imports wait for their command."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.stores import StorePath, SweepName
-from pipeline.errors import PlanError
+from pipeline.cli.arguments import parse_bounds, parse_margins, parse_prices, parse_target
+from pipeline.cli.options import Format, Plot, StorePath, SweepName
+from pipeline.cli.output import print_formatted
 
 Settings = Annotated[
     Path | None,
@@ -23,12 +23,13 @@ Market = Annotated[str | None, typer.Option(help="The market; needed when there 
 Model = Annotated[
     str | None, typer.Option(help="The model, * stands for anything; by default the best by AICc.")
 ]
-Plot = Annotated[
-    Path | None, typer.Option("--plot", metavar="FILE", help="Draw it, too: a .png or .svg file.")
-]
 Bound = Annotated[
     list[str] | None,
-    typer.Option("--bound", metavar="EFFORT=LOW:HIGH", help="What may be done with an effort. Repeatable."),
+    typer.Option(
+        "--bound",
+        metavar="EFFORT=LOW:HIGH",
+        help="Bounds of an effort; a side left empty is open. Repeatable.",
+    ),
 ]
 Price = Annotated[
     list[str] | None,
@@ -45,18 +46,17 @@ def forecast(
     scenario: Annotated[Path, typer.Option("--scenario", metavar="FILE", help="The scenario: a YAML file.")],
     overrides: Overrides = None,
     plot: Plot = None,
-    style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    style: Format = "table",
     sweep: SweepName = None,
 ) -> None:
     """Forecast shares and sales under a scenario; the bands are stored beside the fits."""
-    from pipeline.cli.stores import print_formatted
     from pipeline.config.sections.scenario import Scenario
     from pipeline.config.settings import load_settings
     from pipeline.forecasting.bands import forecast as make_forecast
     from pipeline.forecasting.save import store_forecast
     from pipeline.reporting.console.ahead import forecast_table, show_forecast
-    from pipeline.reporting.console.tables import make_console
-    from pipeline.results.results import open_store
+    from pipeline.reporting.console.printing import make_console
+    from pipeline.results.result_store import open_store
 
     settings = load_settings(Scenario, scenario, overrides=overrides or (), what="scenario")
     results = open_store(store, sweep=sweep)
@@ -93,17 +93,16 @@ def plan(
     settings: Settings = None,
     overrides: Overrides = None,
     plot: Plot = None,
-    style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    style: Format = "table",
     sweep: SweepName = None,
 ) -> None:
     """Plan a way to a share: the investment and efforts it takes, and what holding the present one costs."""
-    from pipeline.cli.stores import print_formatted
     from pipeline.config.sections.planning import PlanSettings
     from pipeline.config.settings import load_settings
     from pipeline.planning.flight import flight_plan
     from pipeline.reporting.console.ahead import plan_table, show_plan_of_firm
-    from pipeline.reporting.console.tables import make_console
-    from pipeline.results.results import open_store
+    from pipeline.reporting.console.printing import make_console
+    from pipeline.results.result_store import open_store
 
     given: dict[str, Any] = {"firm": firm, "market": market, "model": model, "path": path, "budget": budget}
     given |= parse_target(target) | {"bounds": parse_bounds(bound), "prices": parse_prices(price)}
@@ -111,15 +110,15 @@ def plan(
         PlanSettings, settings, given=_present(given), overrides=overrides or (), what="flight plan"
     )
     results = open_store(store, sweep=sweep)
-    found = flight_plan(results, chosen)
+    flight = flight_plan(results, chosen)
     if plot is not None:
         from pipeline.reporting.plots.ahead import plot_plan
 
-        plot_plan(results, found, plot)
+        plot_plan(results, flight, plot)
     if style == "table":
-        show_plan_of_firm(make_console(), found)
+        show_plan_of_firm(make_console(), flight)
     else:
-        print_formatted(plan_table(found), style)
+        print_formatted(plan_table(flight), style)
 
 
 def game(
@@ -136,17 +135,16 @@ def game(
     price: Price = None,
     settings: Settings = None,
     overrides: Overrides = None,
-    style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    style: Format = "table",
     sweep: SweepName = None,
 ) -> None:
     """Play the market: what each firm gains by its best response, and steady equilibria of all firms."""
-    from pipeline.cli.stores import print_formatted
     from pipeline.config.sections.game import GameSettings
     from pipeline.config.settings import load_settings
     from pipeline.games.game import play
     from pipeline.reporting.console.ahead import game_table, show_game
-    from pipeline.reporting.console.tables import make_console
-    from pipeline.results.results import open_store
+    from pipeline.reporting.console.printing import make_console
+    from pipeline.results.result_store import open_store
 
     periods: Any = int(horizon) if horizon is not None and horizon.isdigit() else horizon
     given: dict[str, Any] = {"market": market, "model": model, "strategy": strategy, "horizon": periods}
@@ -154,102 +152,11 @@ def game(
     chosen = load_settings(
         GameSettings, settings, given=_present(given), overrides=overrides or (), what="game"
     )
-    found = play(open_store(store, sweep=sweep), chosen)
+    played = play(open_store(store, sweep=sweep), chosen)
     if style == "table":
-        show_game(make_console(), found)
+        show_game(make_console(), played)
     else:
-        print_formatted(game_table(found), style)
-
-
-def parse_target(text: str | None) -> dict[str, Any]:
-    """Read ``share=0.20 by=2027-06``; either part may be missing.
-
-    Raises
-    ------
-    PlanError
-        It says something else.
-    """
-    found: dict[str, Any] = {}
-    for part in re.split(r"[\s,]+", text.strip()) if text else ():
-        key, equals, value = part.partition("=")
-        if key == "share" and equals:
-            percent = value.endswith("%")
-            share = _number(value.removesuffix("%"), "--target", "share=0.20 or share=20%")
-            found["target"] = share / 100 if percent else share
-        elif key == "by" and value:
-            found["by"] = value
-        else:
-            raise PlanError(f"Got --target {text!r}; expected 'share=0.20 by=2027-06' (at {part!r}).")
-    return found
-
-
-def parse_bounds(texts: list[str] | None) -> dict[str, list[float | None]]:
-    """Read ``effort=low:high`` each; a side left empty is open.
-
-    Raises
-    ------
-    PlanError
-        It says something else.
-    """
-    found: dict[str, list[float | None]] = {}
-    for text in texts or ():
-        effort, equals, span = text.partition("=")
-        low, colon, high = span.partition(":")
-        if not (effort and equals and colon):
-            raise PlanError(f"Got --bound {text!r}; expected EFFORT=LOW:HIGH, e.g. discount=0:0.1.")
-        found[effort] = [
-            _number(side, "--bound", "EFFORT=LOW:HIGH, e.g. discount=0:0.1") if side else None
-            for side in (low, high)
-        ]
-    return found
-
-
-def parse_prices(texts: list[str] | None) -> dict[str, float]:
-    """Read ``effort=money`` each.
-
-    Raises
-    ------
-    PlanError
-        It says something else.
-    """
-    found = {}
-    for text in texts or ():
-        effort, equals, money = text.partition("=")
-        if not (effort and equals):
-            raise PlanError(f"Got --price {text!r}; expected EFFORT=MONEY, e.g. feature=1000.")
-        found[effort] = _number(money, "--price", "EFFORT=MONEY, e.g. feature=1000")
-    return found
-
-
-def parse_margins(texts: list[str] | None) -> float | dict[str, float] | None:
-    """Read one margin for all firms, or ``firm=margin`` for each.
-
-    Raises
-    ------
-    PlanError
-        It says something else.
-    """
-    expected = "one number, or FIRM=MARGIN for each firm"
-    if not texts:
-        return None
-    if len(texts) == 1 and "=" not in texts[0]:
-        return _number(texts[0], "--margin", expected)
-    found = {}
-    for text in texts:
-        firm, _, value = text.rpartition("=")
-        found[firm] = _number(value, "--margin", expected) if firm else _refuse("--margin", text, expected)
-    return found
-
-
-def _number(text: str, option: str, expected: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return _refuse(option, text, expected)
-
-
-def _refuse(option: str, text: str, expected: str) -> float:
-    raise PlanError(f"Got {text!r} in {option}; expected {expected}.")
+        print_formatted(game_table(played), style)
 
 
 def _present(given: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli.ahead import forecast, game, plan
-from pipeline.cli.stores import export, query, report, runs, show
-from pipeline.cli.studies import check, run, schema
-from pipeline.cli.time import history, recalibrate, schedule
+from pipeline.cli import ahead, stores, studies, time
 from pipeline.errors import BeedError, ExitCode
 
 _EXIT_CODES = {
@@ -31,11 +28,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_STUDIES = (run, check, schema)
-_STORES = (runs, query, show, report, export)
-_AHEAD = (forecast, plan, game)
-_TIME = (recalibrate, history, schedule)
-for _command in (*_STUDIES, *_STORES, *_AHEAD, *_TIME):
+#: All commands, in the order of the help. A new one is a function with typed options, and a line here.
+COMMANDS = (
+    studies.run,
+    studies.check,
+    studies.schema,
+    stores.runs,
+    stores.query,
+    stores.show,
+    stores.report,
+    stores.export,
+    ahead.forecast,
+    ahead.plan,
+    ahead.game,
+    time.recalibrate,
+    time.history,
+    time.schedule,
+)
+for _command in COMMANDS:
     app.command()(_command)
 
 

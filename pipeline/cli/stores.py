@@ -1,33 +1,20 @@
 """Commands about stores: runs, query, show, report, export. Heavy imports wait for their command."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli.options import Date, Format, Markets, Model, StorePath, SweepName
+from pipeline.cli.output import print_formatted
 from pipeline.errors import QueryError
-
-if TYPE_CHECKING:
-    from pipeline.results.tables.frame import Table
-
-StorePath = Annotated[
-    str, typer.Argument(metavar="STORE", help="The store: a folder, or s3://bucket/prefix.")
-]
-SweepName = Annotated[
-    str | None, typer.Option("--sweep", help="Name of a sweep or study; by default the newest sweep.")
-]
-Date = Annotated[
-    str | None,
-    typer.Option("--date", metavar="D", help="What was believed at this date: the newest vintage up to it."),
-]
-Markets = Annotated[list[str] | None, typer.Option("--market", help="Only this market. May be repeated.")]
-Model = Annotated[str | None, typer.Option(help="Only models of this name; * stands for anything.")]
+from pipeline.results.tables.registry import TABLES
 
 
 def runs(store: StorePath) -> None:
     """List the sweeps of a store: state, progress, when it was made, hashes."""
-    from pipeline.reporting.console.tables import make_console, show_sweeps
+    from pipeline.reporting.console.printing import make_console
+    from pipeline.reporting.console.tables import show_sweeps
     from pipeline.store.store import Store
 
     show_sweeps(make_console(), Store.open(store))
@@ -35,13 +22,7 @@ def runs(store: StorePath) -> None:
 
 def query(
     store: StorePath,
-    sql: Annotated[
-        str | None,
-        typer.Option(
-            help="A SELECT over fits, params, starts, trajectories, validation, horizons, replicates, "
-            "intervals, directions, comparison, akaike, stacking, regimes, drift."
-        ),
-    ] = None,
+    sql: Annotated[str | None, typer.Option(help=f"A SELECT over {', '.join(TABLES)}.")] = None,
     market: Markets = None,
     model: Model = None,
     param: Annotated[
@@ -52,12 +33,12 @@ def query(
     ] = None,
     sort: Annotated[str | None, typer.Option(help="Sort by this column; -column for descending.")] = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Rows at most.")] = None,
-    style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    style: Format = "table",
     sweep: SweepName = None,
     date: Date = None,
 ) -> None:
     """Ask a store for fits, or with --param for parameter values; or anything at all in SQL."""
-    from pipeline.results.results import open_store
+    from pipeline.results.result_store import open_store
 
     conditions: dict[str, Any] = {"market": market, "model": model, "param": param, "window": window}
     conditions |= {"sort": sort, "limit": limit}
@@ -82,7 +63,7 @@ def show(
     date: Date = None,
 ) -> None:
     """Summarise a sweep: best models, what the data cannot tell, failures, bounds, validation; or draw it."""
-    from pipeline.results.results import open_store
+    from pipeline.results.result_store import open_store
 
     results = open_store(store, sweep=sweep, date=date)
     if plot is not None:
@@ -92,7 +73,8 @@ def show(
         return
     if market is not None or model is not None:
         raise QueryError("--market and --model say what to draw, with --plot FILE; 'beed query' lists fits.")
-    from pipeline.reporting.console.tables import make_console, show_summary
+    from pipeline.reporting.console.printing import make_console
+    from pipeline.reporting.console.tables import show_summary
 
     show_summary(make_console(), results.summary())
 
@@ -113,7 +95,7 @@ def report(
 ) -> None:
     """Write a sweep as one HTML page that opens offline: models, f, shares, validation, what is not known."""
     from pipeline.reporting.page import write_report
-    from pipeline.results.results import open_store
+    from pipeline.results.result_store import open_store
 
     results = open_store(store, sweep=sweep, date=date)
     page = write_report(results, out, markets=market, model=model, limit=limit)
@@ -128,24 +110,7 @@ def export(
     date: Date = None,
 ) -> None:
     """Write a sweep and its data as plain zarr (folder), netCDF (file .nc) or Parquet (folder of tables)."""
-    from pipeline.results.results import open_store
+    from pipeline.results.result_store import open_store
 
     style = style or {".nc": "netcdf", ".parquet": "parquet"}.get(out.suffix, "zarr")
     print(f"Written to {open_store(store, sweep=sweep, date=date).export(out, style)} ({style}).")
-
-
-def print_formatted(table: "Table", style: str) -> None:
-    """Write a table to the standard output: aligned text, CSV, JSON, or the bytes of Parquet.
-
-    Raises
-    ------
-    QueryError
-        An unknown style.
-    """
-    from pipeline.results.tables.frame import format_table
-
-    text = format_table(table, style)
-    if isinstance(text, bytes):
-        sys.stdout.buffer.write(text)
-    else:
-        print(text.removesuffix("\n"))

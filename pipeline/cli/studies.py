@@ -1,47 +1,27 @@
 """Commands about studies: run, check, schema. Everything heavy is imported when its command runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.config.engines import ENGINES, describe_engines, engines_with
+from pipeline.cli.options import Cluster, Overrides, StudyFile, Workers
+from pipeline.config.engines import ENGINES, engines_with
 from pipeline.errors import ExitCode, PlanError
 
 if TYPE_CHECKING:
+    from pipeline.config.sections.cluster import ClusterSection
     from pipeline.config.study import Study
-
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study: a YAML file.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override a key of the study, e.g. fit.starts=64; repeatable."
-    ),
-]
-Cluster = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KIND|ADDRESS",
-        help=f"Who does the work: {describe_engines()}; "
-        "or the address of a dask scheduler: tcp://host:8786, tls://...",
-    ),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help=f"How many workers ({', '.join(engines_with('workers'))}); local: by default one a core.",
-    ),
-]
 
 
 def run(
     study: StudyFile, overrides: Overrides = None, cluster: Cluster = None, workers: Workers = None
 ) -> None:
     """Run a study, going on where an earlier run left off. Running it twice does nothing the second time."""
+    from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.progress import choose_watcher
-    from pipeline.reporting.console.tables import make_console, show_report
-    from pipeline.results.results import open_store
+    from pipeline.reporting.console.tables import show_report
+    from pipeline.results.result_store import open_store
     from pipeline.store.format.layout import SweepState
     from pipeline.sweep.coordinator import run_study
 
@@ -61,7 +41,8 @@ def check(
 ) -> None:
     """Check a study and its data, and show what running it would do. Nothing is written."""
     from pipeline.panel.open import open_study_panel
-    from pipeline.reporting.console.tables import make_console, show_plan
+    from pipeline.reporting.console.printing import make_console
+    from pipeline.reporting.console.tables import show_plan
     from pipeline.sweep.coordinator import plan_study
 
     loaded = load(study, overrides, cluster, workers)
@@ -73,9 +54,9 @@ def schema() -> None:
     """Print the JSON schema of studies, for editors that complete and check YAML."""
     import json
 
-    from pipeline.config.study import Study
+    from pipeline.config.json_schema import study_schema
 
-    print(json.dumps(Study.model_json_schema(), indent=2))
+    print(json.dumps(study_schema(), indent=2))
 
 
 def load(study: Path, overrides: list[str] | None, cluster: str | None, workers: int | None) -> "Study":
@@ -88,13 +69,13 @@ def load(study: Path, overrides: list[str] | None, cluster: str | None, workers:
     return loaded.model_copy(update={"cluster": choose_cluster(loaded.cluster, cluster, workers)})
 
 
-def choose_cluster(section: Any, cluster: str | None, workers: int | None) -> Any:
+def choose_cluster(section: "ClusterSection", cluster: str | None, workers: int | None) -> "ClusterSection":
     """Make the `cluster` section that the command line asks for.
 
     Parameters
     ----------
     section
-        The study's own; what it says for the kind that is wanted stays.
+        That of the study; what it says for the kind that is wanted stays.
     cluster
         A kind, or the address of a scheduler.
     workers

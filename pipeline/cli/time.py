@@ -7,8 +7,19 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.stores import Markets, Model, StorePath
-from pipeline.cli.studies import Cluster, Overrides, StudyFile, Workers
+from pipeline.cli.options import (
+    Cluster,
+    Format,
+    Markets,
+    Model,
+    Overrides,
+    Plot,
+    StorePath,
+    StudyFile,
+    Workers,
+)
+from pipeline.cli.output import print_formatted
+from pipeline.cli.studies import load, study_text
 from pipeline.errors import ExitCode
 
 
@@ -30,10 +41,9 @@ def recalibrate(
     workers: Workers = None,
 ) -> None:
     """Calibrate what has changed up to a date, and publish it as a vintage that stays readable for ever."""
-    from pipeline.cli.studies import load, study_text
     from pipeline.panel.dates import LogicalDate
+    from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.progress import choose_watcher
-    from pipeline.reporting.console.tables import make_console
     from pipeline.reporting.console.vintages import show_recalibration
     from pipeline.vintages.recalibrate import recalibrate_study as make
 
@@ -63,11 +73,10 @@ def history(
     ] = None,
     model: Model = None,
     study: Annotated[str | None, typer.Option(help="Name of the study, when the store has several.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw it as well: .png or .svg.")] = None,
-    style: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    plot: Plot = None,
+    style: Format = "table",
 ) -> None:
     """Follow parameters through the vintages of a store: of some markets, or the median over all."""
-    from pipeline.cli.stores import print_formatted
     from pipeline.results.history import history as follow
     from pipeline.store.store import Store
 
@@ -93,8 +102,6 @@ def schedule(
     workers: Workers = None,
 ) -> None:
     """Recalibrate studies on their schedules until stopped, missed dates first; the log is lines of JSON."""
-    from pipeline.cli.studies import load, study_text
-
     if style is not None:
         from pipeline.vintages.units import Job, print_units
 

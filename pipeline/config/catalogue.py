@@ -1,4 +1,7 @@
-"""What the kernels know by name: curves, families and carry-over, imported only when needed."""
+"""What the kernels know by name: curves, families and carry-over.
+
+Kernels are imported inside the functions: most users of this module need them only for studies.
+"""
 
 import math
 from collections.abc import Mapping
@@ -40,7 +43,20 @@ def family_parts(name: str) -> tuple[Link, str]:
 
 
 def curve_parameters(name: str, own: Mapping[str, CurveSection]) -> tuple[str, ...]:
-    """Names of a curve's parameters that each effort has to itself, the main coefficient as ``beta``."""
+    """Names of the parameters of a curve that are not shared between efforts.
+
+    Parameters
+    ----------
+    name
+        The curve.
+    own
+        The curves of the study's own.
+
+    Returns
+    -------
+    tuple of str
+        The main coefficient as ``beta``; nothing for an unknown curve.
+    """
     from kernels.response.catalogue import CURVES
 
     if name in own:
@@ -63,7 +79,7 @@ def own_curves(sections: Mapping[str, CurveSection]) -> dict[str, "Curve"]:
     Raises
     ------
     kernels.formula.expression.ExpressionError
-        When a formula is refused; `load_study` has said so before.
+        When a formula is refused; `load_study` has reported it before.
     """
     from kernels.response.catalogue import DOMAINS, user_curve
 
@@ -80,34 +96,39 @@ def own_curves(sections: Mapping[str, CurveSection]) -> dict[str, "Curve"]:
 
 def own_bounds(parameter: CurveParameter) -> tuple[float, float]:
     """Bounds of a parameter of a curve of the study's own; infinite where none are given."""
-    low = -math.inf if parameter.minimum is None else parameter.minimum
-    return low, math.inf if parameter.maximum is None else parameter.maximum
+    minimum = -math.inf if parameter.minimum is None else parameter.minimum
+    return minimum, math.inf if parameter.maximum is None else parameter.maximum
 
 
-def _own_parameter(name: str, written: CurveParameter) -> "Parameter":
-    """Complete what the study says of a parameter: a start inside the bounds, and a finite box around it."""
+def _own_parameter(name: str, section: CurveParameter) -> "Parameter":
+    """Complete what the study says of a parameter: a start inside the bounds, a finite range for starts."""
     from kernels.response.parameter import Parameter
 
-    minimum, maximum = own_bounds(written)
-    middle = (
-        0.5 * (minimum + maximum) if math.isfinite(minimum + maximum) else min(max(1.0, minimum), maximum)
-    )
-    # The middle of what the user gave, when he gave a box but no start.
-    if written.low is not None and written.high is not None:
-        middle = 0.5 * (written.low + written.high)
-    start = middle if written.start is None else written.start
+    minimum, maximum = own_bounds(section)
+    if section.start is not None:
+        start = section.start
+    elif section.low is not None and section.high is not None:
+        start = 0.5 * (section.low + section.high)
+    elif math.isfinite(minimum + maximum):
+        start = 0.5 * (minimum + maximum)
+    else:
+        start = min(max(1.0, minimum), maximum)
     width = 3.0 * max(abs(start), 1.0)
-    around = (
-        minimum if math.isfinite(minimum) else start - width,
-        maximum if math.isfinite(maximum) else start + width,
+    low = minimum if math.isfinite(minimum) else start - width
+    high = maximum if math.isfinite(maximum) else start + width
+    return Parameter(
+        name,
+        section.unit,
+        minimum,
+        maximum,
+        start,
+        low if section.low is None else section.low,
+        high if section.high is None else section.high,
     )
-    low = around[0] if written.low is None else written.low
-    high = around[1] if written.high is None else written.high
-    return Parameter(name, written.unit, minimum, maximum, start, low, high)
 
 
 def has_main_coefficient(name: str, own: Mapping[str, CurveSection]) -> bool:
-    """Tell whether a curve is one coefficient times a shape, so that a coefficient of 1 means something."""
+    """Tell whether a curve is one coefficient times a shape, so that the coefficient may be fixed at 1."""
     return not name.startswith("ispline") and "beta" in curve_parameters(name, own)
 
 
@@ -126,7 +147,22 @@ def carry_over_names() -> frozenset[str]:
 
 
 def parameter_bounds(curve: str, parameter: str, own: Mapping[str, CurveSection]) -> tuple[float, float]:
-    """Bounds of a parameter of a curve, as far as they do not depend on the data."""
+    """Bounds of a parameter of a curve, as far as they do not depend on the data.
+
+    Parameters
+    ----------
+    curve
+        Name of the curve.
+    parameter
+        Name of the parameter, the main coefficient being ``beta``.
+    own
+        The curves of the study's own.
+
+    Returns
+    -------
+    low, high : float
+        Infinite where there is no bound, or no such parameter.
+    """
     from kernels.response.catalogue import CURVES
 
     if curve in own:

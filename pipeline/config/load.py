@@ -2,7 +2,7 @@
 
 import copy
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,16 @@ from pydantic import ValidationError
 from pipeline.config.checks.study import check_study
 from pipeline.config.sections.ledger.efforts import complete_ledger
 from pipeline.config.study import Study
-from pipeline.config.yaml.document import Document, dotted
-from pipeline.config.yaml.document import Path as KeyPath
+from pipeline.config.yaml.document import Document, KeyPath, dotted
 from pipeline.config.yaml.files import read_document
-from pipeline.config.yaml.messages import describe, translate
-from pipeline.config.yaml.overrides import OVERRIDE_ORIGIN, apply_overrides
+from pipeline.config.yaml.messages import translate
+from pipeline.config.yaml.overrides import OVERRIDE_ORIGIN, apply_overrides, blame_override
+from pipeline.config.yaml.validate import not_a_mapping
 from pipeline.errors import ConfigError, Problem
 
-_ROUNDS = 12
+# Rounds of checking and mending; and rounds that a key is mended alone, before its whole section is given up.
+_MOST_ROUNDS = 12
+_MOST_MENDINGS = 2
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
@@ -40,51 +42,58 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     Raises
     ------
     ConfigError
-        With every problem found, each with file, line, key, what was got and what is expected.
+        With every problem, each with file, line, key, what was got and what is expected.
     """
     document = read_document(Path(path), "a study")
     if document.content is None and document.problems:
         raise ConfigError(f"Study {path}", document.problems)
     overridden = apply_overrides(document, overrides)
     folder = str(Path(path).resolve().parent)
-    of_accounts = complete_ledger(document, folder)
-    study, found = _validate(document, folder)
-    found = [*document.problems, *of_accounts, *(_of_override(problem, overridden) for problem in found)]
-    if found or study is None:
-        raise ConfigError(f"Study {path}", sorted(found, key=_place))
+    problems = [*document.problems, *complete_ledger(document, folder)]
+    study, problems_of_study = _validate(document, folder)
+    problems += [_blamed(problem, overridden) for problem in problems_of_study]
+    if problems or study is None:
+        raise ConfigError(f"Study {path}", sorted(problems, key=_position))
     return study
 
 
 def _validate(document: Document, folder: str) -> tuple[Study | None, list[Problem]]:
-    """Check, and where something is wrong put something harmless in its place to find what else is wrong."""
+    """Check a study; where something is wrong, check the rest with something harmless in its place."""
     if not isinstance(document.content, dict):
-        got, expected = describe(document.content), "a study: a mapping with the keys of its sections"
-        return None, [Problem(document.file, document.line_of(()), "", got, expected)]
-    found: dict[KeyPath, Problem] = {}
+        return None, [not_a_mapping(document, "a study: a mapping with the keys of its sections")]
+    problems: dict[KeyPath, Problem] = {}
     trial = Document(document.file, copy.deepcopy(document.content), document.lines)
-    study, tried = None, Counter[KeyPath]()
-    for _ in range(_ROUNDS):
-        try:
-            study = Study.model_validate(trial.content, context={"folder": folder})
-            break
-        except ValidationError as error:
-            fresh = translate(error.errors(include_url=False), trial)
-            found |= {path: problem for path, problem in fresh.items() if not _touches(path, found)}
-            for path in fresh:
-                tried[path] += 1
-                if tried[path] > 2:
-                    _mend_section(trial.content, path)
-                else:
-                    _mend(trial.content, path, fresh)
+    study = _mend_until_valid(trial, folder, problems)
     if study is not None:
-        later = check_study(study, trial, found)
-        found |= {path: problem for path, problem in later.items() if not _touches(path, found)}
-    return study, list(found.values())
+        _add_new(problems, check_study(study, trial, problems))
+    return study, list(problems.values())
 
 
-def _touches(path: KeyPath, found: dict[KeyPath, Problem]) -> bool:
-    """Tell whether a key, or one above or below it, is already known to be wrong."""
-    return any(path[: len(other)] == other[: len(path)] for other in found)
+def _mend_until_valid(trial: Document, folder: str, problems: dict[KeyPath, Problem]) -> Study | None:
+    """Mend the trial until it is a study, adding the problems met; None when it cannot be mended."""
+    mendings = Counter[KeyPath]()
+    for _ in range(_MOST_ROUNDS):
+        try:
+            return Study.model_validate(trial.content, context={"folder": folder})
+        except ValidationError as error:
+            wrong = translate(error.errors(include_url=False), trial, Study)
+        _add_new(problems, wrong)
+        for path in wrong:
+            mendings[path] += 1
+            if mendings[path] > _MOST_MENDINGS:
+                _mend_section(trial.content, path)
+            else:
+                _mend(trial.content, path, wrong)
+    return None
+
+
+def _add_new(problems: dict[KeyPath, Problem], further: Mapping[KeyPath, Problem]) -> None:
+    """Add the problems of keys of which nothing is known yet, neither above nor below them."""
+    problems |= {path: problem for path, problem in further.items() if not _touches(path, problems)}
+
+
+def _touches(path: KeyPath, known: Collection[KeyPath]) -> bool:
+    return any(path[: len(other)] == other[: len(path)] for other in known)
 
 
 def _mend(content: Any, path: KeyPath, wrong: Collection[KeyPath]) -> None:
@@ -96,7 +105,7 @@ def _mend(content: Any, path: KeyPath, wrong: Collection[KeyPath]) -> None:
         parent = parent[part]
     last = path[-1]
     if isinstance(parent, list) and isinstance(last, int):
-        # Items keep their places, so that later problems keep their lines.
+        # Items keep their positions, so that later problems keep their lines.
         right = [item for index, item in enumerate(parent) if (*path[:-1], index) not in wrong]
         if right:
             parent[last] = copy.deepcopy(right[0])
@@ -116,13 +125,13 @@ def _mend_section(content: dict[str, Any], path: KeyPath) -> None:
         content.pop(str(path[0]), None)
 
 
-def _of_override(problem: Problem, overridden: Sequence[KeyPath]) -> Problem:
-    for path in overridden:
-        key = dotted(path)
-        if problem.key == key or problem.key.startswith(f"{key}."):
-            return Problem(OVERRIDE_ORIGIN, None, problem.key, problem.got, problem.expected, problem.hint)
+def _blamed(problem: Problem, overridden: Sequence[KeyPath]) -> Problem:
+    """Blame an override for a problem in what it set."""
+    keys = map(dotted, overridden)
+    if any(problem.key == key or problem.key.startswith(f"{key}.") for key in keys):
+        return blame_override(problem, problem.key)
     return problem
 
 
-def _place(problem: Problem) -> tuple[bool, int]:
+def _position(problem: Problem) -> tuple[bool, int]:
     return problem.file == OVERRIDE_ORIGIN, problem.line or 0

@@ -22,12 +22,12 @@ _DOTTED = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+)")
 
 
 def effort_parameter(effort: str, parameter: str) -> str:
-    """Name a parameter of an effort's curve or carry-over; ``beta`` carries the effort's own name."""
+    """Name a parameter of an effort's curve or carry-over: ``price.h``; ``beta`` is called ``price``."""
     return effort if parameter == "beta" else f"{effort}.{parameter}"
 
 
 def firm_parameter(firm: str | None) -> str:
-    """Name the constant of a firm, or (None) that of all firms."""
+    """Name the constant of a firm, or with None the one of all firms."""
     return CONSTANT if firm is None else f"{CONSTANT}.{firm}"
 
 
@@ -43,7 +43,7 @@ def variant_parameters(
     curves
         The curves of the study's own.
     firms
-        The firms; None when they are not known, then what carries a firm's name is left out.
+        The firms; None when they are not known: parameters named after a firm are then left out.
 
     Returns
     -------
@@ -52,11 +52,12 @@ def variant_parameters(
     """
     names: dict[str, None] = {}
     for effort, curve in variant.response.curves.items():
-        own = (*curve_parameters(curve, curves), *carry_over_parameters(variant.carry_over[effort]))
-        names |= dict.fromkeys(effort_parameter(effort, name) for name in own)
+        of_effort = (*curve_parameters(curve, curves), *carry_over_parameters(variant.carry_over[effort]))
+        names |= dict.fromkeys(effort_parameter(effort, name) for name in of_effort)
         names |= dict.fromkeys(shared_parameters(curve))
-    known = lag_terms(variant.response) if firms is None else response_terms(variant.response, tuple(firms))
-    names |= dict.fromkeys(term.name for term in known)
+    response = variant.response
+    terms = lag_terms(response) if firms is None else response_terms(response, tuple(firms))
+    names |= dict.fromkeys(term.name for term in terms)
     if variant.firm_effects == "constant":
         names[CONSTANT] = None
     elif variant.firm_effects != "none" and firms is not None:
@@ -69,15 +70,10 @@ def undotted(text: str) -> tuple[str, dict[str, str]]:
 
     Returns
     -------
-    str
+    plain : str
         The text with ``price.h`` as ``price__h``.
-    dict
+    dotted : dict of str
         The dotted name of each plain one.
     """
-    found: dict[str, str] = {}
-
-    def plain(match: re.Match[str]) -> str:
-        found[match[1].replace(".", "__")] = match[1]
-        return match[1].replace(".", "__")
-
-    return _DOTTED.sub(plain, text), found
+    dotted = {name.replace(".", "__"): name for name in _DOTTED.findall(text)}
+    return _DOTTED.sub(lambda match: match[1].replace(".", "__"), text), dotted

@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from pipeline.config.sections.types import Section
 from pipeline.config.yaml.document import Document
 from pipeline.config.yaml.files import read_document
-from pipeline.config.yaml.messages import describe, translate
 from pipeline.config.yaml.overrides import apply_overrides
-from pipeline.errors import ConfigError, Problem
+from pipeline.config.yaml.validate import validate
+from pipeline.errors import ConfigError
 
 
 def load_settings[Settings: Section](
@@ -31,32 +29,25 @@ def load_settings[Settings: Section](
     path
         YAML file.
     given
-        Values of top keys that go before those of the file.
+        Values of top keys that replace those of the file.
     overrides
-        ``key=value`` each, set last.
+        ``key=value`` each, set before `given`.
     what
         What they are, for messages: ``scenario``.
 
     Raises
     ------
     ConfigError
-        With every problem found.
+        With every problem.
     """
-    document = read_document(Path(path), f"a {what}") if path is not None else Document("", {})
-    title = f"{what.capitalize()} {path}" if path is not None else what.capitalize()
-    if document.content is None and document.problems:
-        raise ConfigError(title, document.problems)
-    apply_overrides(document, overrides)
-    if not isinstance(document.content, dict):
-        got = describe(document.content)
-        raise ConfigError(title, [Problem(document.file, 1, "", got, f"a {what}: a mapping with its keys")])
-    document.content |= dict(given or {})
-    found: list[Problem] = list(document.problems)
-    try:
-        settings = kind.model_validate(document.content, context={"document": document})
-    except ValidationError as error:
-        found += translate(error.errors(include_url=False), document, kind).values()
-        raise ConfigError(title, found) from None
-    if found:
-        raise ConfigError(title, found)
+    document = Document("", {}) if path is None else read_document(Path(path), f"a {what}")
+    if document.content is not None:
+        apply_overrides(document, overrides)
+    if isinstance(document.content, dict):
+        document.content |= dict(given or {})
+    expected = f"a {what}: a mapping with its keys"
+    settings, problems = validate(kind, document, expected, {"document": document})
+    if problems or settings is None:
+        title = what.capitalize() if path is None else f"{what.capitalize()} {path}"
+        raise ConfigError(title, problems)
     return settings

@@ -5,21 +5,20 @@ import json
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag
+from pydantic import Discriminator, Field, Tag
 
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import DataSection
 from pipeline.config.sections.fit import FitSection, ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
-from pipeline.config.sections.location import resolve_location
 from pipeline.config.sections.models import CurveSection, ModelsSection
 from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.config.sections.simulate import SimulateSection
-from pipeline.config.sections.types import Integer, Label, Section, Table
+from pipeline.config.sections.types import Label, LocatedSection, OrNothing, Seed, Table, optional_table
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant, expand_variants
 
-# Where the work is done, where the answer goes and what things are called changes no number. The data
+# Where the computation runs, where the results go and what things are called changes no number. The data
 # themselves are identified by the hash of the panel, not by the name of their file.
 _NO_NUMBERS: dict[str, Any] = {
     "study": True,
@@ -29,10 +28,6 @@ _NO_NUMBERS: dict[str, Any] = {
     "recalibration": True,
     "data": {"file", "format", "ledger", "accounts"},
 }
-
-
-def _nothing_is_empty(value: Any) -> Any:
-    return {} if value is None else value
 
 
 def _source_of(value: Any) -> str:
@@ -47,8 +42,8 @@ DataSource = Annotated[
 ]
 
 
-class Study(Section):
-    """One study: the data, the models calibrated on them, how, where, and the store of the answers."""
+class Study(LocatedSection):
+    """One study: the data, the models calibrated on them, how and where, and the store of the results."""
 
     study: Label = Field(description="Name of the study; names its sweeps in the store.")
     description: str = Field(default="", description="A sentence on what the study is for.")
@@ -56,38 +51,28 @@ class Study(Section):
         default=None, description="The panel to calibrate on: a table, or the postings of a ledger."
     )
     simulate: SimulateSection | None = Field(
-        default=None, description="A made-up panel with a known truth, in place of data."
+        default=None, description="A simulated panel with a known truth, in place of data."
     )
-    curves: Table[CurveSection] = Field(
-        default_factory=dict, validate_default=True, description="Curves g(u) of your own."
-    )
+    curves: Table[CurveSection] = optional_table("Curves g(u) of your own.")
     models: ModelsSection = Field(description="The models: every list is an axis of the sweep.")
-    fit: Annotated[FitSection, BeforeValidator(_nothing_is_empty)] = Field(
-        default=FitSection(), description="How a model is calibrated."
-    )
-    validation: Annotated[ValidationSection, BeforeValidator(_nothing_is_empty)] = Field(
+    fit: OrNothing[FitSection] = Field(default=FitSection(), description="How a model is calibrated.")
+    validation: OrNothing[ValidationSection] = Field(
         default=ValidationSection(), description="What the models are tested against."
     )
-    uncertainty: Annotated[UncertaintySection, BeforeValidator(_nothing_is_empty)] = Field(
+    uncertainty: OrNothing[UncertaintySection] = Field(
         default=UncertaintySection(), description="How far the estimates can be trusted."
     )
-    recalibration: Annotated[RecalibrationSection, BeforeValidator(_nothing_is_empty)] = Field(
-        default=RecalibrationSection(), description="How the calibration is kept current."
+    recalibration: OrNothing[RecalibrationSection] = Field(
+        default=RecalibrationSection(), description="How the calibration is kept up to date."
     )
-    cluster: Annotated[ClusterSection, BeforeValidator(_nothing_is_empty)] = Field(
-        default=ClusterSection(), description="Where the work is done; changes no number."
+    cluster: OrNothing[ClusterSection] = Field(
+        default=ClusterSection(), description="Where the computation runs; changes no number."
     )
     store: str = Field(
-        description="Where the answers go: a folder, relative to the study file, or a URL, "
-        "such as s3://bucket/runs."
+        description="Where the results go: a folder, relative to the study file, or a URL such as "
+        "s3://bucket/runs."
     )
-    seed: Integer = Field(default=0, ge=0, description="Root of all random numbers of the study.")
-
-    _folder: str = PrivateAttr(default="")
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Remember the folder of the study file, which relative paths refer to."""
-        self._folder = (context or {}).get("folder", "")
+    seed: Seed = 0
 
     @property
     def efforts(self) -> tuple[str, ...]:
@@ -98,11 +83,11 @@ class Study(Section):
     @property
     def store_location(self) -> str:
         """Path or URL of the store, relative paths taken from the study file's folder."""
-        return resolve_location(self.store, self._folder)
+        return self.resolve(self.store)
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 (64 hex digits) of all in the study that changes a number, however it was written."""
+        """SHA-256 (64 hex digits) of everything in the study that changes a number, however it is written."""
         content = self.model_dump(mode="json", exclude=_NO_NUMBERS)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Further linear terms of a response: past efforts, a firm's own coefficient, what rivals' efforts do.
+"""Further linear terms of a response: past efforts, coefficients of single firms, effects of rivals' efforts.
 
 ========================== ============================================== =================================
 name                       adds to f of firm i in period t                written as
@@ -29,9 +29,9 @@ class Term:
     effort, lag
         The effort, and how many periods ago.
     firm
-        Position of the only firm whose f it enters; None: every firm's.
+        Position of the only firm whose f contains it; None: that of every firm does.
     rival
-        Position of the firm whose effort it is; None: the firm's own.
+        Position of the firm whose effort it is; None: it is the effort of the firm itself.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Term:
 
 
 def lag_terms(choice: ResponseChoice) -> tuple[Term, ...]:
-    """List the terms of past efforts, which do not depend on who the firms are."""
+    """List the terms of past efforts, which do not depend on the firms."""
     return tuple(
         Term(f"{effort}.lag{lag}", effort, lag)
         for effort, longest in choice.lag.items()
@@ -51,7 +51,7 @@ def lag_terms(choice: ResponseChoice) -> tuple[Term, ...]:
 
 
 def response_terms(choice: ResponseChoice, firms: Sequence[str]) -> tuple[Term, ...]:
-    """List all further terms of a response in a market of these firms.
+    """List all further terms of a response in a market of given firms.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def response_terms(choice: ResponseChoice, firms: Sequence[str]) -> tuple[Term, 
     Returns
     -------
     tuple of Term
-        Lags, then own terms, then cross terms; none when the response asks for none.
+        Lags, then own terms, then cross terms; empty when the response has none.
     """
     lags = lag_terms(choice)
     bases = {effort: Term(effort, effort) for effort in choice.curves} | {term.name: term for term in lags}

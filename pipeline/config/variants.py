@@ -29,7 +29,7 @@ class ResponseChoice:
     name
         As it appears in the model's name.
     family
-        The family it was written as; "mixed" when every effort has a curve of its own.
+        The family it was written as; "mixed" when it was written with a curve for each effort.
     link
         identity: f = b + Σ g(u); exp: f = exp(b + Σ g(u)); ces: f = exp(b) (Σ w u^ρ)^(1/ρ).
     curves
@@ -39,7 +39,7 @@ class ResponseChoice:
     lag
         Number of lags of the efforts that have linear terms of the past.
     own, cross
-        Efforts, or lags of them, with terms for each firm and for each firm and rival.
+        Efforts, or lags of them, with terms for each firm, and for each pair of firm and rival.
     """
 
     name: str
@@ -54,7 +54,7 @@ class ResponseChoice:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One model of a sweep, every choice made; hashable and picklable.
+    """One model of a sweep with every choice made; hashable and picklable.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Va
         all others.
     """
     variants = []
-    for labels, response, carry in _combinations(models, efforts):
+    for labels, response, carry_over in _combinations(models, efforts):
         if any(_matches(entry, labels) for entry in models.exclude):
             continue
         variants.append(
@@ -110,12 +110,14 @@ def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Va
                 form=labels.form,
                 response=response,
                 firm_effects=resolve_effects(labels.firm_effects, labels.form, response.link),
-                carry_over=carry_over_kinds(carry, efforts),
+                carry_over=carry_over_kinds(carry_over, efforts),
                 numeraire=labels.numeraire,
             )
         )
     if models.pooling:
-        variants += [replace(one, name=f"{one.name}-pooled", pooled_from=one.name) for one in variants]
+        variants += [
+            replace(variant, name=f"{variant.name}-pooled", pooled_from=variant.name) for variant in variants
+        ]
     return tuple(variants)
 
 
@@ -128,27 +130,28 @@ def _combinations(
     models: ModelsSection, efforts: tuple[str, ...]
 ) -> Iterator[tuple["_Labels", ResponseChoice, CarryOverSection]]:
     responses = [choice for entry in models.response for choice in response_choices(entry, efforts)]
-    for form, response, effects, carry, numeraire in product(
+    for form, response, effects, carry_over, numeraire in product(
         models.form, responses, models.firm_effects, models.carry_over, models.numeraire
     ):
-        yield _Labels(form, response.name, effects, carry_over_name(carry), numeraire), response, carry
+        labels = _Labels(form, response.name, effects, carry_over_name(carry_over), numeraire)
+        yield labels, response, carry_over
 
 
 def response_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> tuple[ResponseChoice, ...]:
-    """Make the market functions that one entry of `models.response` stands for: one, or many under pareto."""
+    """Make the market functions of one entry of `models.response`: one, or under pareto perhaps many."""
     terms: dict[str, Any] = {"lag": entry.lag, "own": entry.own, "cross": entry.cross}
     if entry.curves is not None:
         link = entry.link or "identity"
-        # An effort left out is reported by the checks; until then it takes no part.
-        curves = {name: entry.curves[name] for name in efforts if name in entry.curves}
+        # An effort without a curve is reported by the checks; until then it is left out.
+        curves = {effort: entry.curves[effort] for effort in efforts if effort in entry.curves}
         name = entry.name or ("mixed" if link == "identity" else f"{link}-mixed")
         return (ResponseChoice(name, "mixed", link, FrozenMapping(curves), **terms),)
     family = entry.family or ""
     if family == "pareto":
         return tuple(_pareto_choices(entry, efforts))
-    own_link, curve = family_parts(family)
-    one = FrozenMapping(dict.fromkeys(efforts, curve))
-    return (ResponseChoice(entry.name or family, family, own_link, one, **terms),)
+    family_link, curve = family_parts(family)
+    same_curves = FrozenMapping(dict.fromkeys(efforts, curve))
+    return (ResponseChoice(entry.name or family, family, family_link, same_curves, **terms),)
 
 
 def _pareto_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> Iterator[ResponseChoice]:
@@ -159,14 +162,14 @@ def _pareto_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> Iterato
             yield ResponseChoice("-".join((base, *order)), "pareto", "identity", curves, order)
     elif entry.order == "leading":
         for leader in efforts:
-            order = (leader, *(name for name in efforts if name != leader))
+            order = (leader, *(effort for effort in efforts if effort != leader))
             yield ResponseChoice(f"{base}-{leader}", "pareto", "identity", curves, order)
     else:
         yield ResponseChoice(base, "pareto", "identity", curves, tuple(entry.order or efforts))
 
 
 def carry_over_name(entry: CarryOverSection) -> str:
-    """Give the name of an entry of `models.carry_over`: its own, or the kinds it uses."""
+    """Give the name of an entry of `models.carry_over`: as written, or else the kinds it uses."""
     if entry.name is not None:
         return entry.name
     parts = [f"{kind}-{effort}" for effort, kind in entry.efforts.items() if kind != "none"]
@@ -174,7 +177,7 @@ def carry_over_name(entry: CarryOverSection) -> str:
 
 
 def true_variant(simulate: SimulateSection) -> Variant:
-    """Give the model that a simulated market lives under, named ``truth``; its form follows from γ."""
+    """Give the true model of simulated markets, named ``truth``; its form follows from γ."""
     truth, efforts = simulate.truth, tuple(simulate.efforts)
     response = response_choices(truth.response, efforts)[0]
     forms: dict[float, Form] = {0.0: "investment", 1.0: "proportional"}
@@ -210,7 +213,7 @@ _EFFECT_NAMES: dict[FirmEffects, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """What a combination is called on each axis; `exclude` is matched against these."""
+    """Names of a combination on each axis; `exclude` is compared with these."""
 
     form: Form
     response: str
@@ -230,7 +233,7 @@ class _Labels:
 
 
 def _matches(entry: ExcludeSection, labels: _Labels) -> bool:
-    wanted: Mapping[str, Any] = {key: getattr(entry, key) for key in entry.model_fields_set}
-    return bool(wanted) and all(
-        values is None or getattr(labels, key) in values for key, values in wanted.items()
+    excluded: Mapping[str, Any] = {axis: getattr(entry, axis) for axis in entry.model_fields_set}
+    return bool(excluded) and all(
+        values is None or getattr(labels, axis) in values for axis, values in excluded.items()
     )

@@ -9,6 +9,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "calibrate": ["FitRecord", "calibrate_market"],
-        "identifiability": ["check_structure"],
+        "identifiability": ["StructureCheck"],
     },
 )

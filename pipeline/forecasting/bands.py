@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 from pipeline.config.sections.scenario import Scenario
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import nearest, one_of
 from pipeline.errors import ConfigError, QueryError
 from pipeline.forecasting.draws import Member, draw_parameters, model_weights, share_out, stored_replicates
 from pipeline.forecasting.efforts import plan_efforts
 from pipeline.forecasting.market import FutureMarket, future_market
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.forecasting.trajectory import Ahead, ForecastError, simulate_ahead
+from pipeline.names import did_you_mean, one_of
 from pipeline.results.select import select_markets, select_models
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ class Forecast:
         raise QueryError(f"Market {label} is not in this forecast.")
 
 
-def forecast(results: "ResultStore", scenario: Scenario) -> Forecast:
+def forecast(results: "Results", scenario: Scenario) -> Forecast:
     """Forecast the markets of a sweep under a scenario.
 
     Parameters
@@ -145,7 +145,7 @@ def forecast(results: "ResultStore", scenario: Scenario) -> Forecast:
     return Forecast(scenario, times, efforts, tuple(done), tuple(notes))
 
 
-def check_names(results: "ResultStore", scenario: Scenario) -> None:
+def check_names(results: "Results", scenario: Scenario) -> None:
     """Refuse firms and efforts that the sweep does not have, all at once.
 
     Raises
@@ -159,17 +159,17 @@ def check_names(results: "ResultStore", scenario: Scenario) -> None:
     findings = Findings(scenario.document)
     for firm, choices in scenario.firms.items():
         if firm not in firms:
-            findings.add(("firms", firm), f"the firm {firm!r}", one_of(firms), nearest(firm, firms))
+            findings.add(("firms", firm), f"the firm {firm!r}", one_of(firms), did_you_mean(firm, firms))
         for effort in choices:
             if effort not in efforts:
-                hint = nearest(effort, efforts)
+                hint = did_you_mean(effort, efforts)
                 findings.add(("firms", firm, effort), f"the effort {effort!r}", one_of(efforts), hint)
     if findings.problems:
         raise ConfigError(f"Scenario {scenario.scenario}", findings.problems.values())
 
 
 def _forecast_market(
-    results: "ResultStore", scenario: Scenario, members: tuple[Member, ...], ahead: list[FutureMarket]
+    results: "Results", scenario: Scenario, members: tuple[Member, ...], ahead: list[FutureMarket]
 ) -> MarketForecast:
     market = ahead[0]
     total = market_total(scenario.total_sales, market)
@@ -205,7 +205,7 @@ def expenses(market: FutureMarket, course: Ahead, total: Floats) -> Floats:
 
 
 def _bands(
-    results: "ResultStore",
+    results: "Results",
     scenario: Scenario,
     members: tuple[Member, ...],
     ahead: list[FutureMarket],
@@ -241,7 +241,7 @@ def _bands(
 
 
 def _draw_courses(
-    results: "ResultStore",
+    results: "Results",
     scenario: Scenario,
     market: FutureMarket,
     course: Ahead,
@@ -269,9 +269,7 @@ def _draw_courses(
     return shares, rejected
 
 
-def _with_noise(
-    results: "ResultStore", market: FutureMarket, shares: Floats, rng: np.random.Generator
-) -> Floats:
+def _with_noise(results: "Results", market: FutureMarket, shares: Floats, rng: np.random.Generator) -> Floats:
     """Add residuals as large as those of the fit."""
     fit = results.fits(market.model).sel(market=market.market).isel(window=0)
     spread = float(np.sqrt(fit["redchi"]))

@@ -12,7 +12,7 @@ from pipeline.forecasting.market import FutureMarket
 from pipeline.status import Status
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ class Member:
 
 
 def model_weights(
-    results: "ResultStore", market: Any, models: Sequence[str], criterion: str
+    results: "Results", market: Any, models: Sequence[str], criterion: str
 ) -> tuple[Member, ...]:
     """Weigh the models of a market, the heaviest first.
 
@@ -95,7 +95,7 @@ def share_out(members: Sequence[Member], count: int) -> list[int]:
     return [int(number) for number in whole]
 
 
-def stored_replicates(results: "ResultStore", market: FutureMarket) -> Floats:
+def stored_replicates(results: "Results", market: FutureMarket) -> Floats:
     """Read the bootstrap replicates of a fit in the order of the kernels, shape (B, P); B = 0 without any."""
     fit = results.fits(market.model)
     none = np.empty((0, market.theta.size))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.sections.scenario import Course, EffortChoice, RivalsSection, Scenario
+from pipeline.config.sections.scenario import EffortChoice, PerPeriod, RivalsSection, Scenario
 from pipeline.errors import QueryError
 from pipeline.forecasting.market import FutureMarket
 from pipeline.forecasting.reactions import Reaction, fit_rule
@@ -165,7 +165,7 @@ def _refuse_index(market: FutureMarket, effort: int, where: str) -> None:
         )
 
 
-def _course(course: Course, horizon: int, where: str) -> Floats:
+def _course(course: PerPeriod, horizon: int, where: str) -> Floats:
     values = np.atleast_1d(np.asarray(course, dtype=float))
     if values.size not in (1, horizon):
         raise QueryError(

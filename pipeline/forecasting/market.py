@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from kernels.least_squares.residual import ILR
@@ -18,7 +19,7 @@ from pipeline.panel.market import MarketArrays
 from pipeline.results.stored_fit import read_fit
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 Floats = NDArray[np.float64]
 
@@ -136,7 +137,7 @@ class FutureMarket:
 
 
 def future_market(
-    results: "ResultStore", market: Any, model: str, horizon: int, start: str = "observed"
+    results: "Results", market: Any, model: str, horizon: int, start: str = "observed"
 ) -> FutureMarket:
     """Read a calibrated market from a store and prepare it for the periods after its data.
 
@@ -198,7 +199,7 @@ def future_market(
     )
 
 
-def _last_share(results: "ResultStore", model: str, arrays: MarketArrays, start: str) -> Floats:
+def _last_share(results: "Results", model: str, arrays: MarketArrays, start: str) -> Floats:
     if start == "observed":
         # A firm that sold nothing is still there; a share of 0 would stay 0 under gamma = 1.
         return np.maximum(np.nan_to_num(arrays.share[-1]), _NEVER_SOLD_OUT)
@@ -213,7 +214,7 @@ def _restricted(problem: MarketModel, present: NDArray[np.bool_]) -> ResponseSpe
     return spec._replace(design=np.ascontiguousarray(spec.design[present]))
 
 
-def _labels(panel: Any, name: str, default: str) -> tuple[str, ...]:
+def _labels(panel: xr.Dataset, name: str, default: str) -> tuple[str, ...]:
     if name not in panel:
         return (default,) * panel.sizes["effort"]
     return tuple(map(str, panel[name].values))

@@ -12,12 +12,12 @@ from pipeline.forecasting.bands import Forecast
 from pipeline.store.format.forecast import FORECAST_VARIABLES, forecast_name
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 Arrays = dict[str, NDArray[np.float64]]
 
 
-def store_forecast(results: "ResultStore", forecast: Forecast) -> str:
+def store_forecast(results: "Results", forecast: Forecast) -> str:
     """Write a forecast into the store that it was made from; returns its name there.
 
     The same forecast is stored once: doing it again changes nothing.
@@ -41,7 +41,7 @@ def store_forecast(results: "ResultStore", forecast: Forecast) -> str:
     return name
 
 
-def forecast_arrays(results: "ResultStore", forecast: Forecast) -> tuple[dict[str, NDArray[Any]], Arrays]:
+def forecast_arrays(results: "Results", forecast: Forecast) -> tuple[dict[str, NDArray[Any]], Arrays]:
     """Arrange a forecast over all markets and firms of its sweep.
 
     Returns

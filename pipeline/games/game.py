@@ -22,7 +22,7 @@ from pipeline.planning.controls import make_levers
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 Floats = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ class Game:
     starts: int
 
 
-def play(results: "ResultStore", settings: GameSettings) -> Game:
+def play(results: "Results", settings: GameSettings) -> Game:
     """Play on a calibrated market of a store.
 
     Raises

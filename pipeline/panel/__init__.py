@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "dates": ["LogicalDate"],
         "market": ["MarketArrays"],
-        "open": ["open_panel"],
+        "open": ["open_study_panel"],
+        "panel": ["Label", "Panel"],
     },
 )

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kernels.formula.expression import Expression, ExpressionError, parse
 from pipeline.config.sections.data import EFFORT_FUNCTIONS, EffortSection
@@ -77,14 +77,14 @@ class Groups:
         with np.errstate(invalid="ignore"):  # infinities are reported by the checks, with their place
             return (np.bincount(group, weights=values) / np.maximum(count, 1))[group]
 
-    def _lag(self, values: np.ndarray, periods: Any = 1.0) -> np.ndarray:
+    def _lag(self, values: np.ndarray, periods: ArrayLike = 1.0) -> np.ndarray:
         values = np.broadcast_to(values, self.series.shape)
         back = _whole_periods(periods)
         start = np.searchsorted(self.series, self.series, side="left")
         return values[np.maximum(np.arange(self.series.size) - back, start)]
 
 
-def _whole_periods(periods: Any) -> int:
+def _whole_periods(periods: ArrayLike) -> int:
     number = np.unique(np.asarray(periods, dtype=np.float64))
     if number.size != 1 or number[0] != np.floor(number[0]) or not 1 <= number[0] <= 10_000:
         raise ExpressionError("the second argument of lag must be a whole number of periods, 1 or more")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +42,7 @@ class PanelNote:
         return f"{self.message} For example {'; '.join(self.examples)}." if self.examples else self.message
 
 
-def place(market: Any = None, firm: Any = None, period: Any = None, column: str = "") -> str:
+def place(market: object = None, firm: object = None, period: object = None, column: str = "") -> str:
     """Name a place in the panel: ``market 5, firm B, period 2026-03, column price``."""
     parts = (("market", market), ("firm", firm), ("period", period), ("column", column or None))
     return ", ".join(f"{name} {value}" for name, value in parts if value is not None)

@@ -1,12 +1,12 @@
 """From a reader of rows to checked rows market by market: one pass over the source, one over its rows."""
 
-import difflib
 import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pipeline.config.sections.data import DataSection
+from pipeline.names import did_you_mean
 from pipeline.panel.checks import Checker
 from pipeline.panel.dates import Span
 from pipeline.panel.efforts import Effort
@@ -104,8 +104,7 @@ def _check_labels(encoder: Encoder, data: DataSection) -> None:
     known = encoder.markets.texts
     for label in data.markets or ():
         if str(label) not in known:
-            near = difflib.get_close_matches(str(label), known, 1)
-            hint = f"Did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(str(label), known)
             encoder.problems.add(
                 "unknown markets", "data.markets", f"the market {label}", "a market of the data", hint
             )

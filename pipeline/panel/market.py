@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import xarray as xr
+
+from pipeline.panel.panel import Label
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class MarketArrays:
         Fixed scale of the market, currency per period, where the study gives one.
     """
 
-    market: Any
+    market: Label
     firms: np.ndarray
     times: np.ndarray
     share: np.ndarray
@@ -47,7 +48,7 @@ class MarketArrays:
     reference_sales: float | None = None
 
 
-def market_arrays(dataset: xr.Dataset, market: Any) -> MarketArrays:
+def market_arrays(dataset: xr.Dataset, market: Label) -> MarketArrays:
     """Take one market out of a panel, without the firms and periods that it does not have.
 
     Parameters
@@ -87,7 +88,7 @@ def iterate_markets(dataset: xr.Dataset) -> Iterator[MarketArrays]:
 
 
 def _compress(
-    label: Any,
+    label: Label,
     firms: np.ndarray,
     times: np.ndarray,
     period: np.ndarray,

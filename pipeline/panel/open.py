@@ -1,18 +1,12 @@
 """The panel that a study speaks of, from its data or made up; all of it, or the periods of a span."""
 
-from typing import Any
-
 from pipeline.config.study import Study
 from pipeline.panel.dates import Span
+from pipeline.panel.panel import Panel
 
 
-def open_study_panel(study: Study, span: Span | None = None) -> Any:
-    """Open the panel of a study, from data or simulated, all of it or the periods of a span.
-
-    Returns
-    -------
-    pipeline.panel.source.PanelSource
-    """
+def open_study_panel(study: Study, span: Span | None = None) -> Panel:
+    """Open the panel of a study, from data or simulated, all of it or the periods of a span."""
     if study.simulate is None:
         from pipeline.panel.source import open_panel
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,6 +14,7 @@ from pipeline.panel.dates import Span
 from pipeline.panel.findings import PanelNote
 from pipeline.panel.ingest import Ingested, ingest
 from pipeline.panel.market import MarketArrays, iterate_markets, market_arrays
+from pipeline.panel.panel import Label
 from pipeline.panel.reading.cubes import cube_blocks
 from pipeline.panel.reading.formats import open_source
 
@@ -74,11 +74,11 @@ class PanelSource:
         return digest.hexdigest()
 
     @cached_property
-    def market_hashes(self) -> Mapping[Any, str]:
+    def market_hashes(self) -> Mapping[Label, str]:
         """SHA-256 of the values of each market, by label; other markets and other firms do not matter."""
         return dict(zip(self.markets.tolist(), self._ingested.hashes, strict=True))
 
-    def load(self, markets: Sequence[Any] | np.ndarray | slice) -> xr.Dataset:
+    def load(self, markets: Sequence[Label] | np.ndarray | slice) -> xr.Dataset:
         """Load some markets.
 
         Parameters
@@ -119,10 +119,10 @@ class PanelSource:
         self._ingested.runs.close()
 
     @cached_property
-    def _index(self) -> dict[Any, int]:
+    def _index(self) -> dict[Label, int]:
         return {label: position for position, label in enumerate(self.markets.tolist())}
 
-    def _positions(self, markets: Sequence[Any] | np.ndarray | slice) -> list[int]:
+    def _positions(self, markets: Sequence[Label] | np.ndarray | slice) -> list[int]:
         if isinstance(markets, slice):
             return list(range(self.markets.size))[markets]
         labels = markets.tolist() if isinstance(markets, np.ndarray) else list(markets)

@@ -7,13 +7,12 @@ from pipeline.config.variants import Variant
 from pipeline.errors import QueryError
 from pipeline.forecasting.draws import model_weights
 from pipeline.results.select import select_markets, select_models
-from pipeline.results.stored_fit import stored_study
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 
-def one_market(results: "ResultStore", wanted: Any) -> Any:
+def one_market(results: "Results", wanted: Any) -> Any:
     """Give the label of the market asked for; the only one when none is.
 
     Raises
@@ -32,7 +31,7 @@ def one_market(results: "ResultStore", wanted: Any) -> Any:
 
 
 def best_model(
-    results: "ResultStore",
+    results: "Results",
     market: Any,
     pattern: str | None,
     suits: Callable[[Variant], bool] = lambda _: True,
@@ -45,7 +44,7 @@ def best_model(
         None does.
     """
     names = select_models(results.sweep, pattern)
-    suitable = {variant.name for variant in stored_study(results).variants() if suits(variant)}
+    suitable = {name for name, variant in results.variants.items() if suits(variant)}
     chosen = [name for name in names if name in suitable]
     if not chosen:
         raise QueryError(

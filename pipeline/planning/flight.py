@@ -26,7 +26,7 @@ from pipeline.planning.track import follow_path, wanted_path
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 Floats = NDArray[np.float64]
 
@@ -129,7 +129,7 @@ class FlightPlan:
         return not self.plan.binding
 
 
-def flight_plan(results: "ResultStore", settings: PlanSettings) -> FlightPlan:
+def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     """Plan the way of a firm to a share on a calibrated market.
 
     Raises

@@ -2,29 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from pipeline.results.tables.frame import Table
+from pipeline.reporting.cells import cell, heading
+from pipeline.results.frames.table import Table
 
-MISSING = "–"
-_HEADINGS = {
-    "aic_lead": "AIC lead",
-    "bic_lead": "BIC lead",
-    "by_aic": "best by AIC",
-    "by_bic": "best by BIC",
-    "best_by_aic": "best by AIC in",
-    "best_by_bic": "best by BIC in",
-    "better_in": "better in",
-    "worse_in": "worse in",
-    "gamma": "γ",
-    "half_life": "half-life",
-    "p": "p-value",
-}
+# Labels of markets may be numbers, and are names all the same.
 _LABELS = ("market", "example")
-_CRITERIA = {"aic": "AIC", "aicc": "AICc", "bic": "BIC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +40,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Text as it is, in a box that opens."""
+    """Text as it is, in a box that is closed at first."""
 
     kind: ClassVar[str] = "code"
     title: str
@@ -63,7 +49,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table; ``numeric`` columns stand to the right, ``more`` is said below it; ``folded``: it opens."""
+    """A table; ``numeric`` columns are right-aligned, ``more`` stands below; ``folded``: closed at first."""
 
     kind: ClassVar[str] = "grid"
     title: str
@@ -96,7 +82,7 @@ class Section:
 
 
 def grid(
-    title: str, table: "Table", *, rows: int = 20, all_of_them: str = "", folded: bool = False
+    title: str, table: Table, *, rows: int = 20, all_of_them: str = "", folded: bool = False
 ) -> tuple[Block, ...]:
     """Show the first rows of a table, and say how many there are; nothing when it is empty.
 
@@ -119,42 +105,21 @@ def grid(
         return ()
     kept = [name for name in table.columns if not _nothing(table[name])]
     headings = tuple(heading(name) for name in kept)
-    # Labels of markets may be numbers, and are names all the same.
     numeric = tuple(table[name].dtype.kind in "biuf" and name not in _LABELS for name in kept)
     part = table.take(slice(rows))
-    cells = tuple(
-        zip(*([_write(name, value) for value in part[name].tolist()] for name in kept), strict=True)
-    )
+    written = ([cell(value, name) for value in part[name].tolist()] for name in kept)
     left = len(table) - rows
     more = f"… and {left} more row{'s' if left > 1 else ''}" + (f": {all_of_them}" if all_of_them else "")
-    return (Grid(title, headings, cells, numeric, f"{more}." if left > 0 else "", folded),)
-
-
-def heading(name: str) -> str:
-    """Turn the name of a column into a heading."""
-    if name in _HEADINGS:
-        return _HEADINGS[name]
-    return " ".join(_CRITERIA.get(word, word) for word in name.split("_"))
-
-
-def cell(value: Any) -> str:
-    """Write a value for people: four digits, a dash where it is missing."""
-    if value is None or value != value:
-        return MISSING
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        if np.isinf(value):
-            return "∞" if value > 0.0 else "-∞"
-        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e6 else f"{value:.4g}"
-    return str(value)
-
-
-def _write(name: str, value: Any) -> str:
-    """Write a value of a column; of probabilities and weights, four places are enough."""
-    if isinstance(value, float) and (name == "p" or name.startswith(("weight", "stacking"))):
-        return "<0.0001" if 0.0 < value < 1e-4 else cell(round(value, 4))
-    return cell(value)
+    return (
+        Grid(
+            title,
+            headings,
+            tuple(zip(*written, strict=True)),
+            numeric,
+            f"{more}." if left > 0 else "",
+            folded,
+        ),
+    )
 
 
 def _nothing(column: np.ndarray) -> bool:

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.errors import QueryError
+from pipeline.results.results import Results
 from pipeline.results.select import select_markets, select_models
+from pipeline.results.summary import Summary
+from pipeline.results.tables.sweep_tables import Label
 from pipeline.status import is_usable
-
-if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
-    from pipeline.results.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +28,15 @@ class Shown:
     """
 
     model: str | None
-    markets: tuple[tuple[Any, str], ...]
+    markets: tuple[tuple[Label, str], ...]
     usable: int
 
 
 def choose(
-    results: "ResultStore",
-    summary: "Summary",
+    results: Results,
+    summary: Summary,
     *,
-    markets: Sequence[Any] | None,
+    markets: Sequence[Label] | None,
     model: str | None,
     limit: int,
 ) -> Shown:
@@ -63,36 +61,32 @@ def choose(
     if model is not None and model not in select_models(results.sweep, model):
         raise QueryError(f"The report shows one model; got {model!r}, expected one of {results.models}.")
     chosen = model or _best_model(summary)
-    labels = results.tables.labels("market")
     if chosen is None:
         return Shown(None, (), 0)
-    fits = results.fits(chosen).isel(window=0)
-    usable = is_usable(fits["status"].values)
+    tables = results.tables
+    labels = tables.labels("market").tolist()
+    usable = is_usable(tables.arrays(chosen)["status"][:, 0])
     if markets:
-        places = [place for place in _places(results, markets) if usable[place]]
-        return Shown(chosen, tuple((labels[place], "as asked") for place in places), int(usable.sum()))
-    error = np.where(usable, fits["rmse"].values, np.inf)
+        wanted = np.zeros(len(labels), dtype=np.bool_)
+        wanted[select_markets(tables, markets)] = True
+        asked = tuple((labels[place], "as asked") for place in np.flatnonzero(wanted & usable))
+        return Shown(chosen, asked, int(usable.sum()))
+    error = np.where(usable, tables.statistics(chosen)["rmse"], np.inf)
     order = np.argsort(error, kind="stable")[: int(usable.sum())]
     ranks = np.unique(np.linspace(0, order.size - 1, max(min(limit, order.size), 0)).round().astype(int))
-    words = tuple((labels[order[rank]], _word(rank, order.size)) for rank in ranks.tolist())
-    return Shown(chosen, words, int(usable.sum()))
+    reasons = tuple((labels[order[rank]], _reason(rank, order.size)) for rank in ranks.tolist())
+    return Shown(chosen, reasons, int(usable.sum()))
 
 
-def _best_model(summary: "Summary") -> str | None:
+def _best_model(summary: Summary) -> str | None:
     if len(summary.choice) and not np.isnan(summary.choice["delta_aicc"]).all():
         return str(summary.choice["model"][0])
     usable = summary.models["usable"]
     return str(summary.models["model"][int(np.argmax(usable))]) if usable.any() else None
 
 
-def _places(results: "ResultStore", markets: Sequence[Any]) -> list[int]:
-    found = select_markets(results.tables, markets)
-    return (
-        list(range(*found.indices(results.sweep.n_markets))) if isinstance(found, slice) else found.tolist()
-    )
-
-
-def _word(rank: int, count: int) -> str:
+def _reason(rank: int, count: int) -> str:
+    """Say why a market is shown that has this rank among those that the model fits, the best first."""
     if count == 1:
         return "the only one"
     if rank == 0:

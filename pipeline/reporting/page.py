@@ -3,30 +3,27 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipeline.errors import QueryError, StoreError
-from pipeline.reporting.blocks import Section, Text
 from pipeline.reporting.choice import choose
-from pipeline.reporting.drift import drift
-from pipeline.reporting.market import fitted_shares, market_function, parameters
-from pipeline.reporting.tables import best_models, identifiability, origin, overview, validation
-
-if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+from pipeline.reporting.sections.order import SECTIONS
+from pipeline.reporting.subject import ReportSubject
+from pipeline.results.results import Results
+from pipeline.results.summary import summarise
+from pipeline.results.tables.sweep_tables import Label
 
 _SUFFIXES = (".html", ".htm")
 _CODE = re.compile(r"`([^`]+)`")
 
 
 def write_report(
-    results: "ResultStore",
+    results: Results,
     out: str | Path,
     *,
-    markets: Sequence[Any] | None = None,
+    markets: Sequence[Label] | None = None,
     model: str | None = None,
     limit: int = 3,
 ) -> Path:
@@ -69,14 +66,17 @@ def write_report(
 
 
 def render_report(
-    results: "ResultStore",
+    results: Results,
     *,
-    markets: Sequence[Any] | None = None,
+    markets: Sequence[Label] | None = None,
     model: str | None = None,
     limit: int = 3,
 ) -> str:
     """Give the page as text; takes what `write_report` takes."""
-    sections = _sections(results, markets, model, limit)
+    summary = summarise(results)
+    shown = choose(results, summary, markets=markets, model=model, limit=limit)
+    subject = ReportSubject(results, summary, shown)
+    sections = [section for make in SECTIONS if (section := make(subject)) is not None]
     environment = Environment(
         loader=PackageLoader("pipeline.reporting", "templates"),
         autoescape=True,
@@ -89,25 +89,6 @@ def render_report(
     return environment.get_template("report.html").render(
         study=info.study, sweep=info.name, created=str(info.created)[:10], sections=sections
     )
-
-
-def _sections(
-    results: "ResultStore", markets: Sequence[Any] | None, model: str | None, limit: int
-) -> list[Section]:
-    summary = results.summary()
-    shown = choose(results, summary, markets=markets, model=model, limit=limit)
-    found = [overview(results, summary, shown.model), best_models(summary)]
-    if shown.model is None:
-        text = "No model has a usable fit, so there is no market function to show."
-        found.append(Section("function", "The market function f", (Text(text, "warning"),)))
-    else:
-        found += [market_function(results, shown), fitted_shares(results, shown)]
-    found.append(validation(results, summary))
-    if shown.model is not None:
-        found.append(parameters(results, summary, shown))
-    found.append(identifiability(summary))
-    moved = drift(results, shown.model)
-    return [*found, *([moved] if moved is not None else []), origin(results)]
 
 
 def _prose(text: str) -> Markup:

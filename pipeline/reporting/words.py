@@ -1,26 +1,38 @@
 """What a report says in sentences: the findings of a sweep in short, and who wins a comparison."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.results.tables.frame import Table
-from pipeline.results.tables.validation import LEVEL
+from pipeline.reporting.choice import Shown
+from pipeline.results.frames.table import Table
+from pipeline.results.summary import Summary
+from pipeline.results.tables.comparison import LEVEL
+from pipeline.results.tables.regimes import REGIMES
 
-if TYPE_CHECKING:
-    from pipeline.results.summary import Summary
-
+_ADVICE = "trust the intervals of autoregressive, bootstrap or hac, not those of covariance"
+CORRELATED_ERRORS = (
+    "Where errors are correlated from one period to the next, standard errors and the intervals of the "
+    f"method covariance are too narrow: {_ADVICE}."
+)
 # Part of the fits from which correlated errors are a finding, and not a few fits' bad luck.
 _MANY = 0.25
 _FUTURES = {
     "given": "with the efforts and the market's total as they were",
     "carried": "with the last efforts and total carried forward",
 }
+_FUTURE_TITLES = {"given": "efforts given", "carried": "efforts carried forward"}
 _KINDS = {"holdout": "the periods held out", "rolling": "rolling origins"}
+_KIND_TITLES = {"holdout": "held out", "rolling": "rolling origins"}
+_MEANING = {
+    "coexistence": "firms of different strength live side by side",
+    "neutral": "the strongest firm slowly takes the market",
+    "lock-in": "who is ahead pulls away",
+    "undetermined": "the data do not tell whether firms can live side by side",
+}
 
 
-def findings(summary: "Summary", chosen: str | None) -> tuple[str, ...]:
+def findings(summary: Summary, chosen: str | None) -> tuple[str, ...]:
     """Say in some sentences what was found.
 
     Parameters
@@ -30,7 +42,7 @@ def findings(summary: "Summary", chosen: str | None) -> tuple[str, ...]:
     chosen
         The model that the page shows.
     """
-    said = [
+    sentences = [
         *_fit_sentence(summary, chosen),
         *_regime_sentence(summary, chosen),
         *filter(None, map(_winner, cases(summary.comparison))),
@@ -38,7 +50,18 @@ def findings(summary: "Summary", chosen: str | None) -> tuple[str, ...]:
         *_serial_sentence(summary, chosen),
         *_failure_sentence(summary),
     ]
-    return tuple(said)
+    return tuple(sentences)
+
+
+def shown_markets(shown: Shown) -> str:
+    """Say which markets a section shows, and how to see others."""
+    count = len(shown.markets)
+    if count >= shown.usable:
+        return f"Model `{shown.model}`."
+    return (
+        f"Model `{shown.model}`. Shown are {count} of {shown.usable} markets, by how well the model fits "
+        "them; `beed report STORE --market M` shows others."
+    )
 
 
 def cases(comparison: Table) -> tuple[Table, ...]:
@@ -58,11 +81,22 @@ def describe_case(case: Table) -> str:
     return f"forecasts of {_KINDS.get(window, window)}, {_FUTURES.get(future, future)}"
 
 
+def case_title(case: Table) -> str:
+    """Name one comparison in some words, for the title of a picture."""
+    window, future = str(case["window"][0]), str(case["future"][0])
+    return f"{_KIND_TITLES.get(window, window).capitalize()}, {future_title(future)}"
+
+
+def future_title(future: str) -> str:
+    """Name what forecasts were given, in some words."""
+    return _FUTURE_TITLES.get(future, future)
+
+
 def verdict(difference: float, error: float, p: float, against: str) -> str:
     """Say how an error differs from that of the contender it is held against."""
     base = error - difference
     if difference == 0.0 and np.isnan(p):
-        return "the yardstick"
+        return "the reference"
     size = f"{abs(difference) / base:.1%}" if base > 0.0 else f"{abs(difference):.3g}"
     word = "smaller" if difference < 0.0 else "larger"
     chance = "" if np.isnan(p) else ", more than chance" if p < LEVEL else ", may be chance"
@@ -76,39 +110,33 @@ def percentage(part: int, of: int, what: str = "markets") -> str:
     return f"{'all' if part == of else part} {'' if part == of else 'of '}{of} {what}"
 
 
-def _fit_sentence(summary: "Summary", chosen: str | None) -> Sequence[str]:
+def _fit_sentence(summary: Summary, chosen: str | None) -> Sequence[str]:
     if chosen is None:
         return ("No model has a usable fit yet.",)
     models = [str(name) for name in summary.models["model"]]
-    place = models.index(chosen)
+    row = models.index(chosen)
     total = summary.sweep.n_markets
-    best = int(summary.models["best_by_aic"][place])
-    error = float(summary.models["rmse"][place])
+    best = int(summary.models["best_by_aic"][row])
+    error = float(summary.models["rmse"][row])
     sentence = f"The model shown is `{chosen}`"
     if len(models) > 1:
         sentence += f", the best by AIC of {len(models)} models in {percentage(best, total)}"
     return (f"{sentence}; its typical error of a share in the fitted periods is {error:.2g}.",)
 
 
-def _regime_sentence(summary: "Summary", chosen: str | None) -> Sequence[str]:
+def _regime_sentence(summary: Summary, chosen: str | None) -> Sequence[str]:
     rows = {str(row[0]): row for row in summary.regimes.rows()}
     if chosen not in rows:
         return ()
     _, source, gamma, *counts, life = rows[chosen]
-    words = ("coexistence", "neutral", "lock-in", "undetermined")
-    meaning = {
-        "coexistence": "firms of different strength live side by side",
-        "neutral": "the strongest firm slowly takes the market",
-        "lock-in": "who is ahead pulls away",
-        "undetermined": "the data do not tell whether firms can live side by side",
-    }
-    count, word = max(zip(counts, words, strict=True), key=lambda pair: pair[0])
-    said = f"Returns to scale γ = {gamma:.2g} ({source}): {word} in {percentage(count, sum(counts))}, " + (
-        f"that is, {meaning[word]}."
+    count, word = max(zip(counts, REGIMES, strict=True), key=lambda pair: pair[0])
+    sentence = (
+        f"Returns to scale γ = {gamma:.2g} ({source}): {word} in {percentage(count, sum(counts))}, that is, "
+        f"{_MEANING[word]}."
     )
     if life is not None and np.isfinite(life):
-        said += f" A share gets half of the way to its long run in {life:.2g} periods."
-    return (said,)
+        sentence += f" A share gets half of the way to its long run in {life:.2g} periods."
+    return (sentence,)
 
 
 def _winner(case: Table) -> str:
@@ -116,41 +144,40 @@ def _winner(case: Table) -> str:
     if len(case) < 2 or np.isnan(case["error"][0]):
         return ""
     best = str(case["model"][0])
-    start = f"In {describe_case(case)}, the smallest error has `{best}`"
+    start = f"In {describe_case(case)}, `{best}` has the smallest error"
     if best == against:
         return f"{start}: no model beats this baseline."
     difference, error, p = (float(case[name][0]) for name in ("difference", "error", "p"))
     return f"{start}: {verdict(difference, error, p, f'the best baseline, `{against}`')}."
 
 
-def _identified_sentence(summary: "Summary", chosen: str | None) -> str:
-    own = summary.undetermined.take(summary.undetermined["model"] == chosen)
-    if len(own):
+def _identified_sentence(summary: Summary, chosen: str | None) -> str:
+    undetermined = summary.undetermined.take(summary.undetermined["model"] == chosen)
+    if len(undetermined):
         return (
-            f"The data leave something of `{chosen}` undetermined: {own['what'][0]} "
-            f"(in {percentage(int(own['fits'][0]), int(own['of'][0]), 'fits')})."
+            f"The data leave something of `{chosen}` undetermined: {undetermined['what'][0]} "
+            f"(in {percentage(int(undetermined['fits'][0]), int(undetermined['of'][0]), 'fits')})."
         )
     weak = summary.weak.take(summary.weak["model"] == chosen)
     if len(weak):
         return (
-            f"The data determine every parameter of `{chosen}`, some only just: {weak['what'][0]} "
+            f"The data determine every parameter of `{chosen}`, some only weakly: {weak['what'][0]} "
             f"(in {percentage(int(weak['fits'][0]), int(weak['of'][0]), 'fits')})."
         )
     return f"The data determine every free parameter of `{chosen}`." if chosen else ""
 
 
-def _serial_sentence(summary: "Summary", chosen: str | None) -> Sequence[str]:
-    own = summary.serial.take(summary.serial["model"] == chosen)
-    if not len(own) or own["fits"][0] < _MANY * own["of"][0]:
+def _serial_sentence(summary: Summary, chosen: str | None) -> Sequence[str]:
+    serial = summary.serial.take(summary.serial["model"] == chosen)
+    if not len(serial) or serial["fits"][0] < _MANY * serial["of"][0]:
         return ()
-    share = percentage(int(own["fits"][0]), int(own["of"][0]), "fits")
+    share = percentage(int(serial["fits"][0]), int(serial["of"][0]), "fits")
     return (
         f"Errors of `{chosen}` are correlated from one period to the next in {share} "
-        f"(median correlation {own['correlation'][0]:.2g}): trust the intervals of autoregressive, hac or "
-        "bootstrap, not those of covariance.",
+        f"(median correlation {serial['correlation'][0]:.2g}): {_ADVICE}.",
     )
 
 
-def _failure_sentence(summary: "Summary") -> Sequence[str]:
+def _failure_sentence(summary: Summary) -> Sequence[str]:
     lost = int(np.sum(summary.failures["fits"])) if len(summary.failures) else 0
     return (f"{lost} fit{'s' if lost > 1 else ''} failed; the reasons are below.",) if lost else ()

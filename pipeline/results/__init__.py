@@ -1,10 +1,12 @@
-"""Read-only questions to a store: lazy arrays, tables (`tables`), SQL, curves."""
+"""Read-only questions to a store: lazy arrays (`results`), tables (`tables`), SQL, curves, files."""
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "results": ["ResultStore", "open_store"],
+        "result_store": ["ResultStore", "open_store"],
+        "results": ["Results"],
+        "tables.registry": ["TABLES"],
     },
 )

@@ -1,24 +1,22 @@
 """Calibrated market functions as curves: f against one effort at a time, with a confidence band.
 
-Shares are moved by what sets firms apart, so the level of f can be unknown where its course is known well: in
+Shares are moved by what sets firms apart, so the level of f can be unknown where its shape is known well: in
 a market that adjusts within a period only ratios of f are seen, and at γ = 1 only differences.
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.models.market_model import MarketModel
 from pipeline.panel.market import MarketArrays
+from pipeline.results.intervals import normal_interval
+from pipeline.results.results import Results
 from pipeline.results.stored_fit import StoredFit, read_fit
-
-if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+from pipeline.results.tables.sweep_tables import Label
 
 # Periods of constant effort after which every carry-over has forgotten what was before.
 _SETTLED = 16
-_Z95 = 1.959963984540054
 _ROUNDING = 1e-12
 
 
@@ -29,7 +27,7 @@ class ResponseCurve:
     Attributes
     ----------
     effort, unit
-        What varies.
+        Name and unit of what varies.
     level : (G,) array
         Levels of the effort, held for so long that carry-over has settled, from the smallest to the
         largest seen.
@@ -58,7 +56,7 @@ class ResponseCurve:
 
 
 def response_curves(
-    results: "ResultStore", market: Any, model: str, points: int = 60, *, relative: bool = False
+    results: Results, market: Label, model: str, points: int = 60, *, relative: bool = False
 ) -> tuple[ResponseCurve, ...]:
     """Evaluate the calibrated f of a model in a market against each of its efforts.
 
@@ -85,24 +83,22 @@ def response_curves(
     labelled = "unit" in fit.panel
     units = dict(zip(fit.efforts, map(str, fit.panel["unit"].values), strict=True)) if labelled else {}
     return tuple(
-        _curve(fit, place, name, units.get(name, "1"), points, relative)
-        for place, name in enumerate(fit.efforts)
+        _curve(fit, effort, units.get(name, "1"), points, relative) for effort, name in enumerate(fit.efforts)
     )
 
 
 def _curve(
     fit: StoredFit,
-    place: int,
-    name: str,
+    effort: int,
     unit: str,
     points: int,
     relative: bool,
 ) -> ResponseCurve:
     problem, arrays, theta, covariance = fit.problem, fit.arrays, fit.theta, fit.covariance
     seen = arrays.efforts[:, arrays.active]
-    level = np.linspace(seen[place].min(), seen[place].max(), points)
-    wanted = np.append(level, np.median(seen[place])) if relative else level
-    value, slope = _course(problem, arrays, place, theta, wanted)
+    level = np.linspace(seen[effort].min(), seen[effort].max(), points)
+    wanted = np.append(level, np.median(seen[effort])) if relative else level
+    value, slope = _mean_response(problem, arrays, effort, theta, wanted)
     measure = "f"
     if relative:
         ratio = problem.variant.form != "proportional" and bool(np.all(value > 0.0))
@@ -113,15 +109,15 @@ def _curve(
         rounding = _ROUNDING * np.abs(slope).max(initial=0.0)
         value, slope = value[:-1] - value[-1], slope[:-1] - slope[-1]
         slope = np.where(np.abs(slope) > rounding, slope, 0.0)
-    half = _Z95 * np.sqrt(np.maximum([_variance(one, covariance) for one in slope], 0.0))
-    low, high = value - half, value + half
+    variance = np.array([_variance(gradient, covariance) for gradient in slope])
+    low, high = normal_interval(value, np.sqrt(np.maximum(variance, 0.0)))
     if measure == "f / f(median)":
         value, low, high = np.exp(value), np.exp(low), np.exp(high)
-    return ResponseCurve(name, unit, level, value, low, high, measure)
+    return ResponseCurve(fit.efforts[effort], unit, level, value, low, high, measure)
 
 
-def _course(
-    problem: MarketModel, arrays: MarketArrays, place: int, theta: np.ndarray, level: np.ndarray
+def _mean_response(
+    problem: MarketModel, arrays: MarketArrays, effort: int, theta: np.ndarray, level: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Evaluate f, the mean over firms, and its gradient (G, P) at levels (G,) of one effort."""
     seen = arrays.efforts[:, arrays.active]
@@ -130,13 +126,13 @@ def _course(
     present = np.ones(efforts.shape[1:], dtype=np.bool_)
     value, slope = np.empty(level.size), np.empty((level.size, theta.size))
     for point, amount in enumerate(level):
-        efforts[place] = amount
+        efforts[effort] = amount
         # All firms together: what rivals' efforts and earlier ones do is part of the curve.
         inputs = problem.prepared(replace(arrays, efforts=efforts, active=present)).efforts
         value[point] = problem.response.evaluate(theta, inputs)[-1].mean()
-        own = problem.response.gradient(theta, inputs)[:, -1].mean(axis=1)
-        # Parameters of the equation, which f does not know, come after its own.
-        slope[point] = np.append(own, np.zeros(theta.size - own.size))
+        gradient = problem.response.gradient(theta, inputs)[:, -1].mean(axis=1)
+        # Parameters of the equation, which f does not know, come after those of f.
+        slope[point] = np.append(gradient, np.zeros(theta.size - gradient.size))
     return value, slope
 
 

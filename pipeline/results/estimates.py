@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.results.tables.fits import SweepTables
-from pipeline.status import is_usable
+from pipeline.results.tables.sweep_tables import SweepTables
 
 Floats = NDArray[np.float64]
 
@@ -35,13 +34,9 @@ class Estimates:
     def read(self, model: str) -> dict[str, Floats]:
         """Give value and stderr (market, param), aicc and rmse (market,); nan where a fit is not usable."""
         if model not in self._read:
-            arrays = self.tables.arrays(model)
-            usable = is_usable(arrays["status"][:, 0])
-            names = [str(name) for name in self.tables.labels("stat")]
-            packed = np.asarray(arrays["statistic"][:, 0])
-            found = {name: np.asarray(arrays[name][:, 0]) for name in ("value", "stderr")}
-            found |= {name: np.where(usable, packed[:, names.index(name)], np.nan) for name in _STATISTICS}
-            self._read[model] = found
+            arrays, statistics = self.tables.arrays(model), self.tables.statistics(model)
+            cubes = {name: np.asarray(arrays[name][:, 0]) for name in ("value", "stderr")}
+            self._read[model] = cubes | {name: statistics[name] for name in _STATISTICS}
         return self._read[model]
 
     def along(self, model: str, name: str, markets: np.ndarray, params: tuple[str, ...]) -> Floats:
@@ -61,11 +56,11 @@ class Estimates:
         return np.where(np.isfinite(table.min(axis=0)), names, "")
 
 
-def aligned(own: np.ndarray, wanted: np.ndarray, values: Floats) -> Floats:
-    """Put values of some markets (L', ...) in the places of others; nan where there is none of the label."""
-    places = {label: place for place, label in enumerate(own.tolist())}
-    found = np.full((len(wanted), *values.shape[1:]), np.nan)
+def aligned(labels: np.ndarray, wanted: np.ndarray, values: Floats) -> Floats:
+    """Put values (L', ...) of labelled markets in the places of others; nan where a label has none."""
+    places = {label: place for place, label in enumerate(labels.tolist())}
+    result = np.full((len(wanted), *values.shape[1:]), np.nan)
     for row, label in enumerate(wanted.tolist()):
         if label in places:
-            found[row] = values[places[label]]
-    return found
+            result[row] = values[places[label]]
+    return result

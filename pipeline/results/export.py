@@ -2,37 +2,41 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.errors import QueryError, StoreError
-from pipeline.results.tables.frame import to_arrow
+from pipeline.results.frames.formats import to_arrow
+from pipeline.results.frames.table import Table
+from pipeline.results.results import Results
+from pipeline.results.tables.registry import TABLES, TableEntry
+from pipeline.store.copy import copy_groups
 from pipeline.store.format.layout import panel_path, sweep_path
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from pipeline.results.results import ResultStore
-
-#: Cells of a table that are in memory at once.
-_ROWS = 2_000_000
+# Cells of a table that are in memory at once.
+_CELLS = 2_000_000
 
 
-def export(store: "ResultStore", out: str | Path, style: str = "zarr") -> Path:
-    """Write the sweep that a store was opened for, with the data it was calibrated on.
+def export(results: Results, out: str | Path, style: str = "zarr") -> Path:
+    """Write a sweep with the data it was calibrated on.
 
     Parameters
     ----------
-    store
-        What to write.
+    results
+        The sweep.
     out
         Where to: a directory for ``zarr`` and ``parquet``, a file for ``netcdf``; must not exist.
     style
-        ``zarr``: the groups as they are, for ``xarray.open_datatree``. ``netcdf``: one file with a group for
-        each dataset that `ResultStore` gives. ``parquet``: one file for each table that SQL sees.
+        A key of `STYLES`. ``zarr``: the groups as they are, for ``xarray.open_datatree``. ``netcdf``: one
+        file with a group for each dataset that `Results` gives. ``parquet``: one file for each table that
+        SQL sees.
 
     Returns
     -------
@@ -45,13 +49,8 @@ def export(store: "ResultStore", out: str | Path, style: str = "zarr") -> Path:
     StoreError
         It cannot be written.
     """
-    writers: dict[str, Callable[[ResultStore, Path], None]] = {
-        "zarr": _zarr,
-        "netcdf": _netcdf,
-        "parquet": _parquet,
-    }
-    if style not in writers:
-        raise QueryError(f"Got the format {style!r}; expected one of {', '.join(writers)}.")
+    if style not in STYLES:
+        raise QueryError(f"Got the format {style!r}; expected one of {', '.join(STYLES)}.")
     target = Path(out)
     if target.exists():
         raise QueryError(f"There is something at {target} already; give a name that does not exist yet.")
@@ -60,7 +59,7 @@ def export(store: "ResultStore", out: str | Path, style: str = "zarr") -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove(part)
-        writers[style](store, part)
+        STYLES[style](results, part)
         part.rename(target)
     except OSError as error:
         raise StoreError(f"The export to {target} could not be written: {error}") from error
@@ -69,14 +68,12 @@ def export(store: "ResultStore", out: str | Path, style: str = "zarr") -> Path:
     return target
 
 
-def _zarr(store: "ResultStore", target: Path) -> None:
-    from pipeline.store.copy import copy_groups
-
-    paths = [panel_path(store.sweep.data_hash), sweep_path(store.sweep.name)]
-    copy_groups(store.session, target, paths)
+def _zarr(results: Results, target: Path) -> None:
+    paths = [panel_path(results.sweep.data_hash), sweep_path(results.sweep.name)]
+    copy_groups(results.session, target, paths)
 
 
-def _netcdf(store: "ResultStore", target: Path) -> None:
+def _netcdf(results: Results, target: Path) -> None:
     try:
         import_module("h5netcdf")
         import_module("h5py")
@@ -84,15 +81,15 @@ def _netcdf(store: "ResultStore", target: Path) -> None:
         raise QueryError(
             "Writing netCDF needs the packages h5netcdf and h5py: pip install 'beed[netcdf]'."
         ) from error
-    groups: dict[str, Callable[[], xr.Dataset]] = {"panel": store.panel}
-    for model in store.models:
-        groups[f"fits/{model}"] = partial(store.fits, model)
-        groups[f"trajectories/{model}"] = partial(store.trajectories, model)
-    if len(store.tables.validation()):
-        groups["validation"] = store.validation
-    for place, (group, build) in enumerate(groups.items()):
+    groups: dict[str, Callable[[], xr.Dataset]] = {"panel": results.panel}
+    for model in results.models:
+        groups[f"fits/{model}"] = partial(results.fits, model)
+        groups[f"trajectories/{model}"] = partial(results.trajectories, model)
+    if results.tables.validation_arrays():
+        groups["validation"] = results.validation
+    for number, (group, build) in enumerate(groups.items()):
         dataset = _plain_attributes(build())
-        dataset.to_netcdf(target, group=group, mode="a" if place else "w", engine="h5netcdf")
+        dataset.to_netcdf(target, group=group, mode="a" if number else "w", engine="h5netcdf")
 
 
 def _plain_attributes(dataset: "xr.Dataset") -> "xr.Dataset":
@@ -104,7 +101,7 @@ def _plain_attributes(dataset: "xr.Dataset") -> "xr.Dataset":
     return dataset
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> str | float | list[int | float]:
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, list) and value and all(isinstance(item, int | float) for item in value):
@@ -112,28 +109,30 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else json.dumps(value)
 
 
-def _parquet(store: "ResultStore", target: Path) -> None:
+def _parquet(results: Results, target: Path) -> None:
     import pyarrow.parquet as pq
 
-    tables = store.tables
     target.mkdir()
-    markets = len(tables.labels("market"))
-    cells = len(tables.labels("window")) * len(tables.labels("firm")) * len(tables.labels("time"))
-    step = max(_ROWS // max(cells, 1), 1)
-    blocks = [slice(start, start + step) for start in range(0, markets, step)]
-    for name, build in tables.builders.items():
-        models: list[list[str] | None] = (
-            [None] if name in ("validation", "horizons") else [[model] for model in store.models]
-        )
-        writer: pq.ParquetWriter | None = None
-        for chosen in models:
-            for block in blocks:
-                piece = to_arrow(build(chosen, block))
+    for name, entry in TABLES.items():
+        with ExitStack() as stack:
+            writer: pq.ParquetWriter | None = None
+            for piece in map(to_arrow, _pieces(results, entry)):
                 if writer is None:
-                    writer = pq.ParquetWriter(target / f"{name}.parquet", piece.schema)
+                    writer = stack.enter_context(pq.ParquetWriter(target / f"{name}.parquet", piece.schema))
                 writer.write_table(piece)
-        if writer is not None:
-            writer.close()
+
+
+def _pieces(results: Results, entry: TableEntry) -> Iterator[Table]:
+    """Build a table piece by piece, so that a large one need not fit into memory."""
+    tables = results.tables
+    if entry.by == "sweep":
+        yield entry.build(tables)
+        return
+    cells = len(tables.labels("window")) * len(tables.labels("firm")) * len(tables.labels("time"))
+    step = max(_CELLS // max(cells, 1), 1)
+    for models in [[model] for model in results.models] if entry.by == "model" else [None]:
+        for start in range(0, len(tables.labels("market")), step):
+            yield entry.build(tables, models, slice(start, start + step))
 
 
 def _remove(path: Path) -> None:
@@ -141,3 +140,10 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+STYLES: dict[str, Callable[[Results, Path], None]] = {
+    "zarr": _zarr,
+    "netcdf": _netcdf,
+    "parquet": _parquet,
+}

@@ -9,23 +9,23 @@ import numpy as np
 from pipeline.config.parameters import INITIAL
 from pipeline.errors import QueryError
 from pipeline.results.estimates import Estimates
+from pipeline.results.frames.table import Table
+from pipeline.results.intervals import normal_interval
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.tables.choice import POOLED
-from pipeline.results.tables.fits import SweepTables
-from pipeline.results.tables.frame import Table
+from pipeline.results.tables.sweep_tables import Label, SweepTables
 from pipeline.results.vintages import Vintage, sweep_of, vintages_of
 from pipeline.store.read import read_sweeps
 from pipeline.store.store import Store
 
 _COLUMNS = ("date", "market", "model", "param", "value", "stderr", "low", "high")
-_Z95 = 1.959963984540054
 
 
 def history(
     store: Store,
     *,
     study: str | None = None,
-    market: Sequence[Any] | None = None,
+    market: Sequence[Label] | None = None,
     model: str | None = None,
     param: str | None = None,
 ) -> Table:
@@ -61,8 +61,8 @@ def history(
     tables = [SweepTables(session, sweep_of(sweeps, vintage)) for vintage in vintages]
     pattern = model or _favourite(tables[-1])
     rows: list[tuple[Any, ...]] = []
-    for vintage, one in zip(vintages, tables, strict=True):
-        rows += _rows(vintage, one, pattern, market, param)
+    for vintage, of_vintage in zip(vintages, tables, strict=True):
+        rows += _rows(vintage, of_vintage, pattern, market, param)
     if not rows:
         wanted = ", ".join(f"{name} {value}" for name, value in (("model", model), ("param", param)) if value)
         last = tables[-1]
@@ -98,7 +98,7 @@ def _rows(
     vintage: Vintage,
     tables: SweepTables,
     pattern: str,
-    market: Sequence[Any] | None,
+    market: Sequence[Label] | None,
     param: str | None,
 ) -> list[tuple[Any, ...]]:
     try:
@@ -115,12 +115,13 @@ def _rows(
             wanted = not name.startswith(f"{INITIAL}.") if param is None else fnmatchcase(name, param)
             if not wanted or np.isnan(value[:, column]).all():
                 continue
-            own = (vintage.date.key, model, name)
+            date, centre, error = vintage.date.key, value[:, column], stderr[:, column]
             if market is None:
-                low, middle, high = np.nanquantile(value[:, column], (0.25, 0.5, 0.75)).tolist()
-                rows.append((own[0], POOLED, *own[1:], middle, None, low, high))
-                continue
-            for label, centre, error in zip(labels, value[:, column], stderr[:, column], strict=True):
-                ends = (float(centre - _Z95 * error), float(centre + _Z95 * error))
-                rows.append((own[0], label, *own[1:], float(centre), float(error), *ends))
+                low, middle, high = np.nanquantile(centre, (0.25, 0.5, 0.75)).tolist()
+                rows.append((date, POOLED, model, name, middle, None, low, high))
+            else:
+                columns = [cells.tolist() for cells in (centre, error, *normal_interval(centre, error))]
+                rows += [
+                    (date, label, model, name, *cells) for label, *cells in zip(labels, *columns, strict=True)
+                ]
     return rows

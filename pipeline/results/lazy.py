@@ -8,6 +8,8 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from pipeline.results.tables.trajectories import calibrated_sales, observed_shares
+
 Indexers = dict[Hashable, Any]
 
 
@@ -59,7 +61,7 @@ def derived(
     return xr.Variable(tuple(sizes), lazy, dict(attributes))
 
 
-def observed_share(sales: xr.Variable) -> xr.Variable:
+def lazy_observed_share(sales: xr.Variable) -> xr.Variable:
     """Shares of observed sales, lazily; nan where a firm is absent.
 
     Parameters
@@ -70,14 +72,13 @@ def observed_share(sales: xr.Variable) -> xr.Variable:
 
     def compute(indexers: Indexers) -> xr.Variable:
         cells = sales.isel(indexers)
-        with np.errstate(invalid="ignore"):  # periods in which nobody sells
-            return cells / cells.sum("firm", skipna=True)
+        return cells.copy(data=observed_shares(cells.to_numpy(), cells.get_axis_num("firm")))
 
     attributes = {"units": "1", "long_name": "market share, as observed"}
     return derived(sales.sizes, compute, ("market", "time"), attributes)
 
 
-def calibrated_sales(share: xr.Variable, sales: xr.Variable) -> xr.Variable:
+def lazy_calibrated_sales(share: xr.Variable, sales: xr.Variable) -> xr.Variable:
     """Calibrated shares times the observed total sales of the market, lazily.
 
     Parameters
@@ -89,8 +90,10 @@ def calibrated_sales(share: xr.Variable, sales: xr.Variable) -> xr.Variable:
     """
 
     def compute(indexers: Indexers) -> xr.Variable:
-        total = sales.isel(indexers).sum("firm", skipna=True)
-        return share.isel(indexers) * total
+        cells = share.isel(indexers)
+        seen = sales.isel(indexers).set_dims(cells.sizes)
+        values = calibrated_sales(cells.to_numpy(), seen.to_numpy(), cells.get_axis_num("firm"))
+        return cells.copy(data=values)
 
     attributes = {"units": sales.attrs.get("units", ""), "long_name": "sales, as calibrated"}
     return derived(share.sizes, compute, ("market", "time"), attributes)

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Any
 
 import numpy as np
 
 from pipeline.errors import QueryError
-from pipeline.results.tables.fits import ALL_MARKETS, Selection, SweepTables
-from pipeline.results.tables.frame import Table
+from pipeline.results.frames.table import Table
+from pipeline.results.tables.fits import fits, params
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Label, Selection, SweepTables
 from pipeline.store.read import SweepInfo
 
+# What a parameter is shown with of its fit.
+_OF_FIT = ("status", "aic", "aicc", "bic", "rmse")
 
-def select_markets(tables: SweepTables, wanted: Sequence[Any] | None) -> Selection:
+
+def select_markets(tables: SweepTables, wanted: Sequence[Label] | None) -> Selection:
     """Find markets by their labels, given as they are or as text.
 
     Raises
@@ -33,46 +36,28 @@ def select_markets(tables: SweepTables, wanted: Sequence[Any] | None) -> Selecti
 
 
 def select_models(info: SweepInfo, pattern: str | None) -> tuple[str, ...]:
-    """Find models by a pattern with ``*``, ``?`` and ``[...]``.
+    """Find models by a pattern with ``*``, ``?`` and ``[...]``; all when None.
 
     Raises
     ------
     QueryError
         Nothing matches.
     """
-    found = tuple(model for model in info.models if _matches(model, pattern or "*"))
-    if not found:
+    matching = tuple(model for model in info.models if _matches(model, pattern or "*"))
+    if not matching:
         raise QueryError(f"No model matches {pattern!r}; the sweep {info.name} has {', '.join(info.models)}.")
-    return found
+    return matching
 
 
 def query_table(
     tables: SweepTables,
     *,
-    market: Sequence[Any] | None = None,
+    market: Sequence[Label] | None = None,
     model: str | None = None,
     param: str | None = None,
     window: str | None = None,
-    sort: str | None = None,
-    limit: int | None = None,
 ) -> Table:
-    """Select fits, or the values of parameters when one is named; reads only the chunks needed.
-
-    Parameters
-    ----------
-    tables
-        Of the sweep asked.
-    market
-        Labels of markets; all when None.
-    model, param
-        Patterns (``investment-*``, ``discount*``). With a parameter there is one row for each of its values,
-        with the status and the information criteria of its fit; without, one row for each fit.
-    window
-        Name of the periods calibrated on.
-    sort
-        A column, descending with a leading dash.
-    limit
-        Rows at most.
+    """Select fits, or parameters when one is named; see `pipeline.results.result_store.ResultStore.select`.
 
     Raises
     ------
@@ -81,32 +66,35 @@ def query_table(
     """
     models = select_models(tables.info, model)
     markets = select_markets(tables, market)
-    table = tables.fits(models, markets)
+    table = fits(tables, models, markets)
     if param is not None:
-        table = _select_params(tables.params(models, markets), table, param)
-    if window is not None:
-        if window not in tables.labels("window"):
-            known = ", ".join(map(str, tables.labels("window")))
-            raise QueryError(f"The sweep {tables.info.name} has no window {window!r}; it has {known}.")
-        table = table.take(table["window"] == window)
-    if sort is not None:
-        table = table.sorted(sort)
-    return table if limit is None else table.take(slice(max(limit, 0)))
+        table = _with_fits(_matching(params(tables, models, markets), param), table)
+    if window is None:
+        return table
+    if window not in tables.labels("window"):
+        known = ", ".join(map(str, tables.labels("window")))
+        raise QueryError(f"The sweep {tables.info.name} has no window {window!r}; it has {known}.")
+    return table.take(table["window"] == window)
 
 
-def _select_params(params: Table, fits: Table, pattern: str) -> Table:
-    known = sorted(set(params["param"].tolist()))
+def _matching(table: Table, pattern: str) -> Table:
+    """Keep the parameters whose names match."""
+    known = sorted(set(table["param"].tolist()))
     matching = {name for name in known if _matches(name, pattern)}
     if known and not matching:
         raise QueryError(f"No parameter matches {pattern!r}; these models have {', '.join(known)}.")
-    params = params.take(np.array([name in matching for name in params["param"]], dtype=bool))
-    keys = zip(fits["model"], fits["market"].tolist(), fits["window"], strict=True)
-    places = {key: place for place, key in enumerate(keys)}
-    rows = zip(params["model"], params["market"].tolist(), params["window"], strict=True)
-    found = np.array([places[row] for row in rows], dtype=np.intp)
-    return Table(
-        {**params.columns, **{name: fits[name][found] for name in ("status", "aic", "aicc", "bic", "rmse")}}
-    )
+    return table.take(np.array([name in matching for name in table["param"]], dtype=bool))
+
+
+def _with_fits(table: Table, of_fits: Table) -> Table:
+    """Put the status and the criteria of its fit beside each parameter."""
+    places = {key: place for place, key in enumerate(_keys(of_fits))}
+    rows = np.array([places[key] for key in _keys(table)], dtype=np.intp)
+    return Table(dict(table.columns) | {name: of_fits[name][rows] for name in _OF_FIT})
+
+
+def _keys(table: Table) -> list[tuple[object, ...]]:
+    return list(zip(table["model"], table["market"].tolist(), table["window"], strict=True))
 
 
 def _matches(name: str, pattern: str) -> bool:

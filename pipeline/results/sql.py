@@ -5,10 +5,12 @@ from typing import Any
 
 import duckdb
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pipeline.errors import QueryError
-from pipeline.results.tables.fits import SweepTables
-from pipeline.results.tables.frame import Table
+from pipeline.results.frames.table import Table
+from pipeline.results.tables.registry import TABLES
+from pipeline.results.tables.sweep_tables import SweepTables
 
 _SETTINGS: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
@@ -34,11 +36,10 @@ def query_sql(tables: SweepTables, sql: str) -> Table:
     Parameters
     ----------
     tables
-        Tables that may be named: fits, params, starts, trajectories, validation, horizons, replicates,
-        intervals, directions, and what follows from them: comparison, akaike, stacking, regimes, drift,
-        forecasts, forecast_bands. Only those named are built.
+        Of the sweep asked.
     sql
-        One statement.
+        One statement. It may name any of `pipeline.results.tables.registry.TABLES`; only those named are
+        built.
 
     Raises
     ------
@@ -49,13 +50,14 @@ def query_sql(tables: SweepTables, sql: str) -> Table:
     try:
         _check_statement(connection, sql)
         words = {word.lower() for word in re.findall(r"\w+", sql)}
-        for name, build in (tables.builders | tables.derived).items():
-            if name in words:
-                connection.register(name, {key: _column(values) for key, values in build().columns.items()})
+        for name in [name for name in TABLES if name in words]:
+            columns = TABLES[name].build(tables).columns
+            connection.register(name, {key: _column(values) for key, values in columns.items()})
         return _fetch(connection.execute(sql))
     except duckdb.Error as error:
-        known = ", ".join([*tables.builders, *tables.derived])
-        raise QueryError(f"The query cannot be answered: {error}. The tables are {known}.") from error
+        raise QueryError(
+            f"The query cannot be answered: {error}. The tables are {', '.join(TABLES)}."
+        ) from error
     finally:
         connection.close()
 
@@ -73,11 +75,10 @@ def _column(values: np.ndarray) -> np.ndarray:
 
 
 def _fetch(result: duckdb.DuckDBPyConnection) -> Table:
-    found: dict[str, Any] = result.fetchnumpy()
-    return Table({name: _filled(values) for name, values in found.items()})
+    return Table({name: _filled(values) for name, values in result.fetchnumpy().items()})
 
 
-def _filled(values: Any) -> np.ndarray:
+def _filled(values: ArrayLike) -> np.ndarray:
     """Put nan, NaT or None where the answer has NULL."""
     if not isinstance(values, np.ma.MaskedArray):
         return np.asarray(values)
@@ -86,6 +87,6 @@ def _filled(values: Any) -> np.ndarray:
         return np.where(missing, np.nan, values.data.astype(np.float64))
     if values.dtype.kind in "mM":
         return np.where(missing, np.array("NaT", dtype=values.dtype), values.data)
-    found = values.data.astype(object)
-    found[missing] = None
-    return found
+    filled = values.data.astype(object)
+    filled[missing] = None
+    return filled

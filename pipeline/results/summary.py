@@ -3,22 +3,22 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.results.tables.choice import pooled_choice, regime_counts
-from pipeline.results.tables.fits import SweepTables, status_names
-from pipeline.results.tables.frame import Table
+from pipeline.results.frames.table import Table
+from pipeline.results.intervals import Z95
+from pipeline.results.results import Results
+from pipeline.results.tables.choice import pooled_choice
+from pipeline.results.tables.comparison import all_metrics, by_horizon, comparisons, kinds, read_losses
+from pipeline.results.tables.fits import params, status_names
+from pipeline.results.tables.regimes import regime_counts
+from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.tables.trust import summarise_correlation, summarise_directions
-from pipeline.results.tables.validation import all_metrics, by_horizon, comparisons, kinds, read_losses
 from pipeline.status import Status, is_usable
 from pipeline.store.format.layout import panel_path
-from pipeline.store.read import SweepInfo
+from pipeline.store.read import SweepInfo, open_attributes
 from pipeline.validation.windows import ROLLING
-
-if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,14 @@ class Summary:
     regimes: Table
 
 
-def summarise(store: "ResultStore") -> Summary:
-    """Summarise the sweep that a store was opened for."""
-    tables = store.tables
-    window = str(tables.labels("window")[0])
+def summarise(results: Results) -> Summary:
+    """Summarise a sweep."""
+    tables = results.tables
     cubes = _Cubes(tables)
     undetermined, weak = summarise_directions(tables, cubes.usable.sum(axis=1))
     return Summary(
         sweep=tables.info,
-        window=window,
+        window=tables.first_window,
         models=_models(cubes),
         best=_best(cubes),
         failures=_failures(cubes),
@@ -96,7 +95,7 @@ def summarise(store: "ResultStore") -> Summary:
         undetermined=undetermined,
         weak=weak,
         serial=summarise_correlation(tables.info.models, cubes.statistic),
-        recovered=_recovered(tables, _truth(store)),
+        recovered=_recovered(tables, _truth(results)),
         validation=all_metrics(tables),
         comparison=comparisons(tables, ("rmse",)),
         horizons=_horizons(tables),
@@ -113,13 +112,11 @@ class _Cubes:
         self.markets = tables.labels("market")
         self.windows = tables.labels("window")
         self.n_starts = len(tables.labels("start"))
-        names = [str(name) for name in tables.labels("stat")]
-        arrays = [tables.arrays(model) for model in self.info.models]
-        self.status = np.stack([np.asarray(array["status"][...]) for array in arrays])
+        models = self.info.models
+        self.status = np.stack([np.asarray(tables.arrays(model)["status"][...]) for model in models])
         self.usable = is_usable(self.status[:, :, 0])
-        packed = np.stack([np.asarray(array["statistic"][:, 0]) for array in arrays])
-        packed = np.where(self.usable[..., None], packed, np.nan)
-        self.statistic = {name: packed[..., place] for place, name in enumerate(names)}
+        statistics = [tables.statistics(model) for model in models]
+        self.statistic = {name: np.stack([of[name] for of in statistics]) for name in statistics[0]}
 
     def best(self, criterion: str) -> tuple[np.ndarray, np.ndarray]:
         """Model with the smallest criterion in each market (-1: none), and the lead over the second."""
@@ -139,13 +136,13 @@ def _models(cubes: _Cubes) -> Table:
     rows = [
         (
             model,
-            int(np.sum(cubes.status[place, :, 0] != Status.PENDING)),
-            int(np.sum(cubes.usable[place])),
-            int(np.sum(by_aic == place)),
-            int(np.sum(by_bic == place)),
-            *(_median(cubes.statistic[name][place]) for name in ("rmse", "starts_agree", "seconds")),
+            int(np.sum(cubes.status[row, :, 0] != Status.PENDING)),
+            int(np.sum(cubes.usable[row])),
+            int(np.sum(by_aic == row)),
+            int(np.sum(by_bic == row)),
+            *(_median(cubes.statistic[name][row]) for name in ("rmse", "starts_agree", "seconds")),
         )
-        for place, model in enumerate(cubes.info.models)
+        for row, model in enumerate(cubes.info.models)
     ]
     names = ("model", "fits", "usable", "best_by_aic", "best_by_bic", "rmse", "starts_agree", "seconds")
     return Table.from_rows(names, rows)
@@ -154,73 +151,75 @@ def _models(cubes: _Cubes) -> Table:
 def _best(cubes: _Cubes) -> Table:
     (by_aic, aic_lead), (by_bic, bic_lead) = cubes.best("aic"), cubes.best("bic")
     models = np.array([*cubes.info.models, None], dtype=object)
-    found = np.flatnonzero(by_aic >= 0)
-    agree = cubes.statistic["starts_agree"][by_aic[found], found]
+    known = np.flatnonzero(by_aic >= 0)
+    best = by_aic[known]
     return Table(
         {
-            "market": cubes.markets[found],
-            "by_aic": models[by_aic[found]],
-            "aic_lead": aic_lead[found],
-            "by_bic": models[by_bic[found]],
-            "bic_lead": bic_lead[found],
-            "rmse": cubes.statistic["rmse"][by_aic[found], found],
-            "starts_agree": agree,
-            "starts": np.full(len(found), cubes.n_starts),
+            "market": cubes.markets[known],
+            "by_aic": models[best],
+            "aic_lead": aic_lead[known],
+            "by_bic": models[by_bic[known]],
+            "bic_lead": bic_lead[known],
+            "rmse": cubes.statistic["rmse"][best, known],
+            "starts_agree": cubes.statistic["starts_agree"][best, known],
+            "starts": np.full(len(known), cubes.n_starts),
         }
     )
 
 
 def _failures(cubes: _Cubes) -> Table:
     rows = []
-    for place, model in enumerate(cubes.info.models):
+    for row, model in enumerate(cubes.info.models):
         for column, window in enumerate(cubes.windows):
-            codes = cubes.status[place, :, column]
+            codes = cubes.status[row, :, column]
             for code in np.unique(codes):
                 known = int(code) in set(map(int, Status))
                 if code == Status.PENDING or (known and Status(code).usable):
                     continue
-                where = np.flatnonzero(codes == code)
+                markets = cubes.markets[codes == code]
                 sentence = Status(code).sentence if known else "A code of a newer version of beed."
                 name = status_names(np.array([code]))[0]
-                rows.append((model, window, name, len(where), cubes.markets[where[0]], sentence))
+                rows.append((model, window, name, len(markets), markets[0], sentence))
     return Table.from_rows(("model", "window", "status", "fits", "example", "reason"), rows)
 
 
 def _at_bounds(tables: SweepTables) -> Table:
     rows = []
     for model in tables.info.models:
-        params = tables.params([model])
-        first = params["window"] == tables.labels("window")[0]
-        for param in dict.fromkeys(params["param"].tolist()):
-            here = params["at_bound"][first & (params["param"] == param)]
+        table = _first_window(tables, model)
+        for param in dict.fromkeys(table["param"].tolist()):
+            sides = table["at_bound"][table["param"] == param]
             for side, word in ((-1, "lower"), (1, "upper")):
-                if count := int(np.sum(here == side)):
-                    rows.append((model, param, word, count, len(here)))
+                if count := int(np.sum(sides == side)):
+                    rows.append((model, param, word, count, len(sides)))
     return Table.from_rows(("model", "param", "bound", "fits", "of"), rows)
 
 
-def _truth(store: "ResultStore") -> dict[str, float]:
-    """Read the true parameters that simulated data carry in the attribute ``truth`` of their panel."""
-    from pipeline.store.read import open_attributes
+def _first_window(tables: SweepTables, model: str) -> Table:
+    """Parameters of the fits to all periods."""
+    table = params(tables, [model])
+    return table.take(table["window"] == tables.first_window)
 
-    truth = open_attributes(store.session, panel_path(store.sweep.data_hash)).get("truth")
-    found = json.loads(truth) if isinstance(truth, str) else truth
-    return dict(found) if isinstance(found, Mapping) else {}
+
+def _truth(results: Results) -> dict[str, float]:
+    """Read the true parameters that simulated data carry in the attribute ``truth`` of their panel."""
+    truth = open_attributes(results.session, panel_path(results.sweep.data_hash)).get("truth")
+    truth = json.loads(truth) if isinstance(truth, str) else truth
+    return dict(truth) if isinstance(truth, Mapping) else {}
 
 
 def _recovered(tables: SweepTables, truth: Mapping[str, float]) -> Table:
     rows = []
     # The truth may be none of the models that were fitted; then there is nothing to hold against it.
     for model in [model for model in tables.info.models if truth and tables.is_truth(model)]:
-        params = tables.params([model])
-        first = params["window"] == tables.labels("window")[0]
+        table = _first_window(tables, model)
         for param, true in truth.items():
-            chosen = first & (params["param"] == param)
-            value, stderr = params["value"][chosen], params["stderr"][chosen]
+            of_param = table["param"] == param
+            value, stderr = table["value"][of_param], table["stderr"][of_param]
             if not len(value):
                 continue
             known = stderr > 0
-            cover = np.abs(value - true)[known] <= 1.96 * stderr[known]
+            cover = np.abs(value - true)[known] <= Z95 * stderr[known]
             spread = float(np.std(value, ddof=1)) if len(value) > 1 else np.nan
             covered = float(np.mean(cover)) if known.any() else np.nan
             rows.append((model, param, float(true), float(np.mean(value)), _median(stderr), spread, covered))

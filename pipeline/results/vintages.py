@@ -32,18 +32,18 @@ def vintages_of(tags: Iterable[str], study: str | None = None) -> tuple[Vintage,
     study
         Of this study only.
     """
-    found = []
+    vintages = []
     for tag in tags:
         name, at, date = tag.rpartition("@")
         if at and study in (None, name):
             try:
-                found.append(Vintage(name, LogicalDate.parse(date)))
+                vintages.append(Vintage(name, LogicalDate.parse(date)))
             except PlanError:
                 continue
-    return tuple(sorted(found, key=lambda vintage: vintage.date))
+    return tuple(sorted(vintages, key=lambda vintage: vintage.date))
 
 
-def as_of(tags: Sequence[str], date: LogicalDate, study: str | None, place: str) -> Vintage:
+def as_of(tags: Sequence[str], date: LogicalDate, study: str | None, url: str) -> Vintage:
     """Give the newest vintage that is not later than a date.
 
     Parameters
@@ -54,8 +54,8 @@ def as_of(tags: Sequence[str], date: LogicalDate, study: str | None, place: str)
         What was believed then is wanted.
     study
         Of this study only.
-    place
-        The store, for the message.
+    url
+        Of the store, for the message.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def as_of(tags: Sequence[str], date: LogicalDate, study: str | None, place: str)
         return earlier[-1]
     listed = ", ".join(vintage.tag for vintage in known[:12]) or "none"
     raise StoreNotFoundError(
-        f"The store at {place} has no vintage of {study or 'any study'} up to {date}; its vintages are: "
+        f"The store at {url} has no vintage of {study or 'any study'} up to {date}; its vintages are: "
         f"{listed}. `beed recalibrate STUDY --date D` makes one."
     )
 

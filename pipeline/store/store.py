@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """A store opened for writing; for questions see `pipeline.results.results.ResultStore`.
+    """A store opened for writing; for questions see `pipeline.results.result_store.ResultStore`.
 
     Use `open` or `open_or_create`.
     """

@@ -4,14 +4,15 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import psutil
+import xarray as xr
 
 from pipeline.config.study import Study
 from pipeline.errors import StoreNotFoundError
 from pipeline.executors.worker import count_workers
 from pipeline.panel.open import open_study_panel
+from pipeline.panel.panel import Panel
 from pipeline.store.format.layout import CONTENT_HASH, sweep_name
 from pipeline.store.store import Store
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
@@ -20,15 +21,10 @@ from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
 from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-    from pipeline.panel.source import PanelSource
-
 
 def plan_study(
     study: Study,
-    panel: "PanelSource",
+    panel: Panel,
     *,
     calibrator: Calibrator | None = None,
     chunk: int | None = None,
@@ -90,7 +86,7 @@ def run_study(
 
 def run_panel(
     study: Study,
-    panel: "PanelSource",
+    panel: Panel,
     *,
     study_text: str = "",
     watcher: Watcher | None = None,
@@ -152,7 +148,7 @@ def _existing_chunk(location: str, name: str) -> int | None:
         return None
 
 
-def _blocks(study: Study, panel: "PanelSource", planned: Plan) -> Iterator["xr.Dataset"]:
+def _blocks(study: Study, panel: Panel, planned: Plan) -> Iterator[xr.Dataset]:
     """Load the panel a bounded number of markets at a time, whole chunks; with the truth if simulated."""
     attributes = {}
     if study.simulate is not None:

@@ -3,20 +3,17 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.fitting.identifiability import StructuralWarning, StructureCheck
+from pipeline.panel.panel import Panel
 from pipeline.store.format.layout import ModelLayout, SweepLayout, layout_bytes, sweep_name
 from pipeline.sweep.cost import MarketSize, seconds_per_fit
 from pipeline.sweep.layout import study_layout
 from pipeline.validation.windows import windows_of
-
-if TYPE_CHECKING:
-    from pipeline.panel.source import PanelSource
 
 #: Seconds that a task should take: dask and the store cost some 10 ms for each.
 TASK_SECONDS = 1.0
@@ -171,7 +168,7 @@ def _runs(chunks: Sequence[int], longest: int) -> list[list[int]]:
 
 def plan(
     study: Study,
-    panel: "PanelSource",
+    panel: Panel,
     *,
     describe: Callable[[Variant], ModelLayout],
     columns: Callable[[Variant, int], int],
@@ -185,7 +182,7 @@ def plan(
     study
         What is asked.
     panel
-        Labels are taken at once, data by blocks.
+        Its labels are taken at once, its data by blocks.
     describe
         Names and units of all parameters that a model may have in this panel.
     columns
@@ -246,7 +243,7 @@ def _chunks_per_task(seconds_per_market: float, chunk: int) -> int:
 
 def check_structure(
     study: Study,
-    panel: "PanelSource",
+    panel: Panel,
     variants: tuple[Variant, ...],
     columns: Callable[[Variant, int], int],
     size: MarketSize,

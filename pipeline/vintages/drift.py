@@ -15,12 +15,12 @@ from pipeline.models.market_model import first_periods
 from pipeline.models.one_step import forecast_shares
 from pipeline.panel.market import MarketArrays, iterate_markets
 from pipeline.results.estimates import Estimates, aligned
-from pipeline.results.stored_fit import rebuild_model, stored_study
+from pipeline.results.stored_fit import rebuild_model
 from pipeline.validation.baselines import predict_shares
 from pipeline.validation.scores import fit_rmse
 
 if TYPE_CHECKING:
-    from pipeline.results.results import ResultStore
+    from pipeline.results.results import Results
 
 Floats = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ class Drift:
         return {"since": self.since, "alarm": self.alarm, "thresholds": thresholds}
 
 
-def compute_drift(since: str, old: "ResultStore", new: "ResultStore", thresholds: ThresholdsSection) -> Drift:
+def compute_drift(since: str, old: "Results", new: "Results", thresholds: ThresholdsSection) -> Drift:
     """Compare two vintages, the fits to all periods.
 
     Parameters
@@ -152,13 +152,11 @@ def compute_drift(since: str, old: "ResultStore", new: "ResultStore", thresholds
     return Drift(since, models, best_before, best_now, drifted, alarm, thresholds)
 
 
-def _forecasts(
-    old: "ResultStore", new: "ResultStore", estimates: Estimates, models: list[str]
-) -> dict[str, Floats]:
+def _forecasts(old: "Results", new: "Results", estimates: Estimates, models: list[str]) -> dict[str, Floats]:
     """Errors of the forecasts made then: rmse, that of the last shares, new periods; (L, 3) by model."""
     markets = new.tables.labels("market").tolist()
     found = {model: np.full((len(markets), 3), np.nan) for model in models}
-    study = stored_study(old)
+    study = old.study
     efforts = tuple(study.efforts)
     rows = {label: row for row, label in enumerate(markets)}
     places = {label: place for place, label in enumerate(estimates.markets.tolist())}
@@ -186,7 +184,7 @@ def _forecasts(
 
 
 def _continued(
-    old: "ResultStore", new: "ResultStore", markets: list[Any], efforts: tuple[str, ...]
+    old: "Results", new: "Results", markets: list[Any], efforts: tuple[str, ...]
 ) -> Iterator[tuple[MarketArrays, int]]:
     """Give markets as they were known then, followed by the periods since, and the number of old periods."""
     before, after = old.panel(), new.panel()

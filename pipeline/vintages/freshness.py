@@ -11,6 +11,7 @@ from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.forecasting.periods import future_labels
 from pipeline.panel.dates import LogicalDate
 from pipeline.panel.findings import Problems, place
+from pipeline.panel.panel import Label, Panel
 from pipeline.sweep.plan import BLOCK_BYTES
 
 _ACCEPT = "If it is as it should be, say so once with --accept."
@@ -31,7 +32,7 @@ class Seen:
 class _Finding:
     """Something wrong with one market in a new period: what `Problems.add` takes."""
 
-    market: Any
+    market: Label
     kind: str
     where: str
     got: str
@@ -40,14 +41,14 @@ class _Finding:
 
 
 def check_freshness(
-    panel: Any, date: LogicalDate, asked: RecalibrationSection, seen: Seen | None, problems: Problems
+    panel: Panel, date: LogicalDate, asked: RecalibrationSection, seen: Seen | None, problems: Problems
 ) -> tuple[str, ...]:
     """Look at the periods that are new.
 
     Parameters
     ----------
     panel
-        A `pipeline.panel.source.PanelSource` of the periods up to the date.
+        Of the periods up to the date.
     date
         The date of the calibration.
     asked
@@ -87,7 +88,7 @@ def check_freshness(
     return tuple(notes)
 
 
-def _check_late(panel: Any, date: LogicalDate, asked: RecalibrationSection, problems: Problems) -> None:
+def _check_late(panel: Panel, date: LogicalDate, asked: RecalibrationSection, problems: Problems) -> None:
     if asked.late is None:
         return
     following = future_labels(panel.times, panel.frequency, _MOST_MISSING)
@@ -105,7 +106,7 @@ def _check_late(panel: Any, date: LogicalDate, asked: RecalibrationSection, prob
         )
 
 
-def _check_lost(panel: Any, asked: RecalibrationSection, seen: Seen, problems: Problems) -> None:
+def _check_lost(panel: Panel, asked: RecalibrationSection, seen: Seen, problems: Problems) -> None:
     here = set(panel.markets.tolist())
     for market in seen.markets.tolist():
         if market not in here:
@@ -127,7 +128,7 @@ def _check_lost(panel: Any, asked: RecalibrationSection, seen: Seen, problems: P
 class _Look:
     """One new period in a block of markets: sales (L, N, T)."""
 
-    panel: Any
+    panel: Panel
     sales: NDArray[np.float64]
     markets: NDArray[Any]
     period: int
@@ -174,7 +175,7 @@ def _check_period(look: _Look) -> Iterator[_Finding]:
 
 
 def _check_total(
-    panel: Any, together: NDArray[np.float64], period: int, asked: RecalibrationSection, problems: Problems
+    panel: Panel, together: NDArray[np.float64], period: int, asked: RecalibrationSection, problems: Problems
 ) -> None:
     earlier = together[max(period - asked.lookback, 0) : period]
     if _incomplete(together[period], earlier, asked.complete):
@@ -190,12 +191,14 @@ def _shortfall(total: float, earlier: NDArray[np.float64], asked: RecalibrationS
     )
 
 
-def _incomplete(total: Any, earlier: NDArray[np.float64], part: float) -> Any:
+def _incomplete(
+    total: np.float64 | NDArray[np.float64], earlier: NDArray[np.float64], part: float
+) -> NDArray[np.bool_]:
     """Tell totals (...) that are far below those before (..., periods): the median, and each of them."""
     return (total < part * np.median(earlier, axis=-1)) & (total < earlier.min(axis=-1))
 
 
-def _blocks(panel: Any) -> Iterator[tuple[NDArray[np.float64], NDArray[Any]]]:
+def _blocks(panel: Panel) -> Iterator[tuple[NDArray[np.float64], NDArray[Any]]]:
     bytes_of_market = 8 * len(panel.firms) * len(panel.times) * (1 + len(panel.efforts))
     for block in panel.blocks(max(BLOCK_BYTES // max(bytes_of_market, 1), 1)):
         yield block["sales"].transpose("market", "firm", "time").values, block["market"].values

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from pipeline.config.study import Study
@@ -13,7 +14,8 @@ from pipeline.errors import DataError, StoreConflictError, StoreNotFoundError
 from pipeline.panel.dates import LogicalDate, Span
 from pipeline.panel.findings import Problems
 from pipeline.panel.open import open_study_panel
-from pipeline.results.results import ResultStore
+from pipeline.panel.panel import Label, Panel
+from pipeline.results.results import Results
 from pipeline.results.vintages import Vintage, sweep_of, vintages_of
 from pipeline.status import Status
 from pipeline.store.format.layout import CONTENT_HASH, LOGICAL_DATE, SINCE, SweepState, group_path, sweep_name
@@ -132,13 +134,13 @@ class _Before:
 
     vintage: Vintage
     info: SweepInfo
-    panel: Any
+    panel: xr.Dataset
     crashed: NDArray[Any]
 
 
 def _publish(
     study: Study,
-    panel: Any,
+    panel: Panel,
     date: LogicalDate,
     name: str,
     before: _Before | None,
@@ -157,7 +159,7 @@ def _publish(
             since = before.vintage.date.key
             watcher.stage(f"Comparing with the vintage of {since}")
             store = Store.open(study.store_location)
-            old, new = (ResultStore(store, sweep=one) for one in (before.info.name, sweep.name))
+            old, new = (Results(store, sweep=one) for one in (before.info.name, sweep.name))
             drift.append(compute_drift(since, old, new, study.recalibration.thresholds))
             found = drift[0]
             sweep.write_drift(found.market_arrays(), found.model_arrays(), found.attributes())
@@ -212,7 +214,7 @@ def _published(store: Store, study: Study, date: LogicalDate) -> RecalibrationRe
     return RecalibrationReport(store.location.url, vintage, "done")
 
 
-def _open_panel(study: Study, date: LogicalDate | None) -> tuple[Any, LogicalDate]:
+def _open_panel(study: Study, date: LogicalDate | None) -> tuple[Panel, LogicalDate]:
     """Open the periods that a calibration for a date may see."""
     asked = study.recalibration
     limit = date or LogicalDate.today()
@@ -258,7 +260,7 @@ def _before(store: Store | None, study: Study, date: LogicalDate, name: str) -> 
     return _Before(earlier[-1], info, store.panel(info.data_hash), crashed)
 
 
-def _changed(study: Study, panel: Any, before: _Before | None) -> tuple[NDArray[np.bool_], str]:
+def _changed(study: Study, panel: Panel, before: _Before | None) -> tuple[NDArray[np.bool_], str]:
     """Tell the markets that have to be fitted, and say why."""
     everything = np.ones(len(panel.markets), dtype=np.bool_)
     if before is None:
@@ -268,7 +270,7 @@ def _changed(study: Study, panel: Any, before: _Before | None) -> tuple[NDArray[
             f"The study has changed since the vintage of {before.vintage.date}: all markets are calibrated "
             "anew, from where they were."
         )
-    known: dict[Any, str] = {}
+    known: dict[Label, str] = {}
     if CONTENT_HASH in before.panel:
         hashes = zip(
             before.panel["market"].values.tolist(),
@@ -286,7 +288,7 @@ def _changed(study: Study, panel: Any, before: _Before | None) -> tuple[NDArray[
 
 
 def _refuse_broken(
-    study: Study, panel: Any, date: LogicalDate, before: _Before | None, accept: bool, watcher: Watcher
+    study: Study, panel: Panel, date: LogicalDate, before: _Before | None, accept: bool, watcher: Watcher
 ) -> None:
     seen = None
     if before is not None:

@@ -12,7 +12,7 @@ from kernels.least_squares.residual import (
     prepare_market,
     simulate_market,
 )
-from kernels.motion.trajectory import INVESTMENT, PROPORTIONAL, SCALED
+from kernels.motion.course import INVESTMENT, PROPORTIONAL, SCALED
 from kernels.response.response import compose
 
 FORMS = {"investment": (INVESTMENT, 0.0), "scaled": (SCALED, 0.5), "proportional": (PROPORTIONAL, 1.0)}

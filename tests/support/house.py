@@ -168,7 +168,10 @@ def longest_chain(graph: Mapping[str, set[str]]) -> list[str]:
 
     def chain(module: str) -> list[str]:
         if module not in chains:
-            chains[module] = [module, *max((chain(other) for other in sorted(graph[module])), key=len, default=[])]
+            chains[module] = [
+                module,
+                *max((chain(other) for other in sorted(graph[module])), key=len, default=[]),
+            ]
         return chains[module]
 
     return max((chain(module) for module in graph), key=len)

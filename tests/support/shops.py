@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline import open_store
 from pipeline.config.load import load_study
-from pipeline.results.results import ResultStore
+from pipeline.results.result_store import ResultStore
 from pipeline.sweep.coordinator import run_study
 
 STUDY = """

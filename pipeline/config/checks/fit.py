@@ -1,13 +1,13 @@
 """Checks of the section `fit`: unknown parameters, values outside bounds, options of other methods."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kernels.formula.expression import ExpressionError, parse
 from pipeline.config.parameters import CONSTANT, INITIAL, undotted, variant_parameters
+from pipeline.config.sections.fit import FitSection
 from pipeline.config.study import Study
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import nearest, one_of
 
 
 def check_fit(study: Study, findings: Findings) -> None:
@@ -18,6 +18,19 @@ def check_fit(study: Study, findings: Findings) -> None:
         findings.add(("fit", "loss"), f"the loss {fit.loss!r} with method {fit.method}", expected)
     if fit.polish > fit.starts:
         findings.add(("fit", "polish"), f"{fit.polish} of {fit.starts} starts", "polish <= starts")
+    _check_values(fit, findings)
+    if fit.shrinkage is not None and not fit.priors:
+        expected = "fit.priors beside shrinkage: the standard deviations that its factors multiply"
+        findings.add(("fit", "shrinkage"), "no priors", expected)
+    if findings.clean("models", "curves"):
+        # The models decide which parameters there are, so they must be right first.
+        known = known_parameters(study)
+        _check_names(fit, known, findings)
+        _check_expressions(fit, known, findings)
+
+
+def _check_values(fit: FitSection, findings: Findings) -> None:
+    """Check that bounds are ordered, and that parameters are held inside them and in one way only."""
     for name, (low, high) in fit.bounds.items():
         if low is not None and high is not None and low >= high:
             hint = f"To hold it at {low:g}, put it under fit.fixed." if low == high else ""
@@ -30,44 +43,36 @@ def check_fit(study: Study, findings: Findings) -> None:
     for name in fit.expr:
         if name in fit.fixed:
             findings.add(("fit", "expr", name), "a parameter that fit.fixed holds too", "one of the two")
-    if fit.shrinkage is not None and not fit.priors:
-        expected = "fit.priors beside shrinkage: the standard deviations that its factors multiply"
-        findings.add(("fit", "shrinkage"), "no priors", expected)
-    if findings.clean("models", "curves"):
-        # What parameters there are follows from the models, so these must be right first.
-        _check_names(study, findings)
-
-
-def _check_names(study: Study, findings: Findings) -> None:
-    known = known_parameters(study)
-    tables: Mapping[str, Mapping[str, object]] = {
-        "fixed": study.fit.fixed,
-        "bounds": study.fit.bounds,
-        "expr": study.fit.expr,
-        "priors": study.fit.priors,
-    }
-    # Beliefs may be about a whole family: price.own stands for price.own.Acme and all others.
-    families = tuple(f"{name}.{kind}" for name in known for kind in ("own", "cross"))
-    for table, entries in tables.items():
-        for name in entries:
-            if not _is_known(name, known) and not (table == "priors" and name in families):
-                got = f"the parameter {name!r}, which no model of the study has"
-                findings.add(("fit", table, name), got, one_of(known), nearest(name, known))
-    uses = {name: _check_expr(name, text, known, findings) for name, text in study.fit.expr.items()}
-    _check_circles(uses, findings)
 
 
 def known_parameters(study: Study) -> tuple[str, ...]:
     """Name the parameters of all models of a study, as far as they are known without the data."""
     names: dict[str, None] = {}
     for variant in study.variants():
-        own = variant_parameters(variant, study.curves, None)
-        # γ is a number of the form unless it is estimated.
-        names |= dict.fromkeys(own if variant.form == "scaled" else own[:-1])
+        parameters = variant_parameters(variant, study.curves, None)
+        # The last one, γ, is a number given by the form unless it is estimated.
+        names |= dict.fromkeys(parameters if variant.form == "scaled" else parameters[:-1])
     return tuple(names)
 
 
-def _is_known(name: str, known: tuple[str, ...]) -> bool:
+def _check_names(fit: FitSection, known: Sequence[str], findings: Findings) -> None:
+    """Check that the tables of `fit` name parameters of the models."""
+    tables: Mapping[str, Mapping[str, object]] = {
+        "fixed": fit.fixed,
+        "bounds": fit.bounds,
+        "expr": fit.expr,
+        "priors": fit.priors,
+    }
+    # A prior may be given for many parameters: price.own stands for price.own.Acme and all others.
+    groups = {f"{name}.{kind}" for name in known for kind in ("own", "cross")}
+    for table, entries in tables.items():
+        for name in entries:
+            if not _is_known(name, known) and not (table == "priors" and name in groups):
+                got = f"the parameter {name!r}, which no model of the study has"
+                findings.add_unknown(("fit", table, name), got, name, known)
+
+
+def _is_known(name: str, known: Sequence[str]) -> bool:
     # What carries a firm's name is known by its first part; the firms come with the data.
     return (
         name in known
@@ -76,23 +81,9 @@ def _is_known(name: str, known: tuple[str, ...]) -> bool:
     )
 
 
-def _check_expr(name: str, text: str, known: tuple[str, ...], findings: Findings) -> tuple[str, ...]:
-    """Check one expression; give the parameters that it uses."""
-    location = ("fit", "expr", name)
-    plain, dotted = undotted(text)
-    try:
-        used = parse(plain).names
-    except ExpressionError as error:
-        findings.add(location, f"{text!r}: {error.reason}", "a formula over other parameters")
-        return ()
-    others = tuple(dotted.get(other, other) for other in used)
-    for other in others:
-        if not _is_known(other, known):
-            findings.add(location, f"the unknown parameter {other!r}", one_of(known), nearest(other, known))
-    return others
-
-
-def _check_circles(uses: Mapping[str, tuple[str, ...]], findings: Findings) -> None:
+def _check_expressions(fit: FitSection, known: Sequence[str], findings: Findings) -> None:
+    """Check that expressions use parameters of the models, and none of them itself by way of others."""
+    uses = {name: _parameters_in(name, text, known, findings) for name, text in fit.expr.items()}
     for name in uses:
         reached: set[str] = set()
         ahead = list(uses[name])
@@ -103,6 +94,21 @@ def _check_circles(uses: Mapping[str, tuple[str, ...]], findings: Findings) -> N
                 ahead += uses.get(other, ())
         if name in reached:
             got = f"an expression for {name!r} that leads back to {name!r}"
-            findings.add(
-                ("fit", "expr", name), got, "parameters that do not follow from each other in a circle"
-            )
+            expected = "parameters that do not depend on each other in a circle"
+            findings.add(("fit", "expr", name), got, expected)
+
+
+def _parameters_in(name: str, text: str, known: Sequence[str], findings: Findings) -> tuple[str, ...]:
+    """Name the parameters that an expression uses; none when it cannot be read."""
+    location = ("fit", "expr", name)
+    plain, dotted = undotted(text)
+    try:
+        used = parse(plain).names
+    except ExpressionError as error:
+        findings.add(location, f"{text!r}: {error.reason}", "a formula over other parameters")
+        return ()
+    others = tuple(dotted.get(other, other) for other in used)
+    for other in others:
+        if not _is_known(other, known):
+            findings.add_unknown(location, f"the unknown parameter {other!r}", other, known)
+    return others

@@ -3,64 +3,73 @@
 import datetime as dt
 
 from pipeline.config.catalogue import parameter_bounds
-from pipeline.config.checks.models import check_response
+from pipeline.config.checks.responses import check_effort, check_response
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE, variant_parameters
+from pipeline.config.sections.models import CARRY_OVER_KEYS
 from pipeline.config.sections.simulate import SimulateSection
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant, response_choices, true_variant
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import nearest, one_of
 
 _TRUTH = ("simulate", "truth")
 
 
 def check_simulate(study: Study, simulate: SimulateSection, findings: Findings) -> None:
-    """Check a simulated market and its truth."""
+    """Check simulated markets and their truth."""
+    _check_markets(simulate, findings)
+    count = len(findings.problems)
+    truth = simulate.truth
+    check_response(study, truth.response, (*_TRUTH, "response"), findings)
+    for effort in truth.carry_over.efforts:
+        check_effort(study, (*_TRUTH, "carry_over", effort), effort, findings, CARRY_OVER_KEYS)
+    if len(response_choices(truth.response, study.efforts)) != 1:
+        got = f"the order {truth.response.order!r}"
+        findings.add((*_TRUTH, "response", "order"), got, "one ranking: there is one truth")
+    if len(findings.problems) == count:
+        _check_parameters(study, simulate, findings)
+
+
+def _check_markets(simulate: SimulateSection, findings: Findings) -> None:
     total = sum(budget.part for budget in simulate.efforts.values())
     if abs(total - 1) > 1e-6:
         findings.add(("simulate", "efforts"), f"parts that sum to {total:.6g}", "parts that sum to 1")
-    twice = [firm for firm in simulate.firms if simulate.firms.count(firm) > 1]
-    if twice:
-        findings.add(("simulate", "firms"), f"the firm {twice[0]!r} twice", "a name of its own for each firm")
+    repeated = [firm for firm in simulate.firms if simulate.firms.count(firm) > 1]
+    if repeated:
+        findings.add(
+            ("simulate", "firms"), f"the firm {repeated[0]!r} twice", "a different name for each firm"
+        )
     if simulate.start is not None:
         try:
             dt.date.fromisoformat(simulate.start)
         except ValueError:
-            findings.add(
-                ("simulate", "start"), repr(simulate.start), "a day of the calendar, e.g. 2024-01-01"
-            )
-    before = len(findings.problems)
-    check_response(study, simulate.truth.response, (*_TRUTH, "response"), findings)
-    for effort in simulate.truth.carry_over.efforts:
-        if effort not in study.efforts:
-            hint = nearest(effort, study.efforts)
-            location = (*_TRUTH, "carry_over", effort)
-            findings.add(location, f"the unknown effort {effort!r}", one_of(study.efforts), hint)
-    if len(response_choices(simulate.truth.response, study.efforts)) != 1:
-        got = f"the order {simulate.truth.response.order!r}"
-        findings.add((*_TRUTH, "response", "order"), got, "one ranking: there is one truth")
-    if len(findings.problems) == before:
-        _check_truth(study, simulate, true_variant(simulate), findings)
+            findings.add(("simulate", "start"), repr(simulate.start), "a date that exists, e.g. 2024-01-01")
 
 
-def _check_truth(study: Study, simulate: SimulateSection, variant: Variant, findings: Findings) -> None:
-    given = simulate.truth.parameters
+def _check_parameters(study: Study, simulate: SimulateSection, findings: Findings) -> None:
+    """Check that every parameter of the truth has a value, within its bounds."""
+    variant, values = true_variant(simulate), simulate.truth.parameters
     needed = variant_parameters(variant, study.curves, simulate.firms)
     for name in needed:
-        if name not in given:
+        if name not in values:
             findings.add((*_TRUTH, "parameters", name), "nothing", f"the true value of {name!r}")
-    for name, value in given.items():
+    for name, value in values.items():
         location = (*_TRUTH, "parameters", name)
         if name not in needed:
             got = f"the parameter {name!r}, which the true f does not have"
-            findings.add(location, got, one_of(needed), nearest(name, needed))
-        elif name == JUMP_PRICE and value <= 0:
-            findings.add(location, f"{value:g}", "M > 0, in currency")
-        elif name == RETURNS_TO_SCALE and value < 0:
-            findings.add(location, f"{value:g}", "γ >= 0")
+            findings.add_unknown(location, got, name, needed)
         else:
-            effort, _, parameter = name.partition(".")
-            curve = variant.response.curves.get(effort, "")
-            low, high = parameter_bounds(curve, parameter or "beta", study.curves)
-            if not low <= value <= high:
-                findings.add(location, f"{value:g}", f"a value within {low:g} to {high:g}")
+            expected = _expected_value(study, variant, name, value)
+            if expected is not None:
+                findings.add(location, f"{value:g}", expected)
+
+
+def _expected_value(study: Study, variant: Variant, name: str, value: float) -> str | None:
+    """Say which values a parameter may have; None when this one is among them."""
+    if name == JUMP_PRICE:
+        return "M > 0, in currency" if value <= 0 else None
+    if name == RETURNS_TO_SCALE:
+        return "γ >= 0" if value < 0 else None
+    effort, _, parameter = name.partition(".")
+    curve = variant.response.curves.get(effort, "")
+    low, high = parameter_bounds(curve, parameter or "beta", study.curves)
+    return None if low <= value <= high else f"a value within {low:g} to {high:g}"

@@ -1,32 +1,27 @@
-"""What one field cannot tell: combinations of sections that make no sense, names that refer to nothing."""
+"""Checks of a whole study: combinations of sections that make no sense, names that refer to nothing."""
 
-import re
 from collections.abc import Collection
-from pathlib import Path
 
-from kernels.formula.expression import ExpressionError, parse
+from pipeline.config.checks.cluster import check_cluster
+from pipeline.config.checks.curves import check_curves
+from pipeline.config.checks.data import check_table
 from pipeline.config.checks.fit import check_fit
-from pipeline.config.checks.ledger import check_exists, check_ledger
-from pipeline.config.checks.models import check_curves, check_models
+from pipeline.config.checks.ledger import check_ledger
+from pipeline.config.checks.models import check_models
 from pipeline.config.checks.recalibration import check_recalibration
 from pipeline.config.checks.simulate import check_simulate
 from pipeline.config.checks.uncertainty import check_uncertainty
-from pipeline.config.engines import ENGINES
 from pipeline.config.parameters import RESERVED
-from pipeline.config.sections.cluster import ClusterSection
-from pipeline.config.sections.data import EFFORT_FUNCTIONS, EXTENSIONS, DataSection
 from pipeline.config.sections.fit import ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
-from pipeline.config.sections.location import is_url
 from pipeline.config.sections.models import CARRY_OVER_KEYS, RESPONSE_KEYS
+from pipeline.config.sections.types import is_name
 from pipeline.config.study import Study
-from pipeline.config.yaml.document import Document
-from pipeline.config.yaml.document import Path as KeyPath
+from pipeline.config.yaml.document import Document, KeyPath
 from pipeline.config.yaml.findings import Findings
-from pipeline.config.yaml.messages import one_of
 from pipeline.errors import Problem
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_USED_BY_STUDIES = RESERVED | RESPONSE_KEYS | CARRY_OVER_KEYS
 
 
 def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = ()) -> dict[KeyPath, Problem]:
@@ -51,8 +46,10 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
         findings.add(("data",), "neither data nor simulate", "one of these two sections")
     if study.data is not None and study.simulate is not None:
         findings.add(("simulate",), "both data and simulate", "one of these two sections")
-    if study.data is not None:
-        _check_data(study.data, findings)
+    if isinstance(study.data, LedgerSection):
+        check_ledger(study.data, findings)
+    elif study.data is not None:
+        check_table(study.data, findings)
     _check_effort_names(study, findings)
     check_curves(study, findings)
     check_models(study, findings)
@@ -62,7 +59,7 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
     if study.simulate is not None:
         check_simulate(study, study.simulate, findings)
     _check_validation(study.validation, findings)
-    _check_cluster(study.cluster, findings)
+    check_cluster(study.cluster, findings)
     return findings.problems
 
 
@@ -78,70 +75,10 @@ def _check_validation(validation: ValidationSection, findings: Findings) -> None
 
 def _check_effort_names(study: Study, findings: Findings) -> None:
     section = "data" if study.data is not None else "simulate"
-    taken = RESERVED | RESPONSE_KEYS | CARRY_OVER_KEYS
     for name in study.efforts:
         location = (section, "efforts", name)
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             expected = "a name of letters, digits and underscores that does not begin with a digit"
             findings.add(location, f"the effort {name!r}", expected)
-        elif name in taken:
+        elif name in _USED_BY_STUDIES:
             findings.add(location, f"the effort {name!r}", f"another name: studies use {name!r} themselves")
-
-
-def _check_data(data: DataSection | LedgerSection, findings: Findings) -> None:
-    for name, effort in data.efforts.items():
-        if effort.formula is not None:
-            _check_formula(("data", "efforts", name, "formula"), effort.formula, findings)
-    if data.filter is not None:
-        _check_formula(("data", "filter"), data.filter, findings)
-    if isinstance(data, LedgerSection):
-        check_ledger(data, findings)
-        return
-    _check_file(data, findings)
-    roles = {"market": data.market, "firm": data.firm, "time": data.time, "sales": data.sales}
-    seen: dict[str, str] = {}
-    for role, column in roles.items():
-        if column is not None and column in seen:
-            expected = f"another column: {column!r} is the {seen[column]} already"
-            findings.add(("data", role), f"the column {column!r}", expected)
-        elif column is not None:
-            seen[column] = role
-
-
-def _check_file(data: DataSection, findings: Findings) -> None:
-    if data.format is None and not data.file.lower().endswith(tuple(EXTENSIONS)):
-        expected = f"a file that ends in {one_of(EXTENSIONS)}, or the key format"
-        findings.add(("data", "file"), repr(data.file), expected)
-    if not is_url(data.file):
-        check_exists("file", data.file, data.location, findings)
-
-
-def _check_formula(location: tuple[int | str, ...], text: str, findings: Findings) -> None:
-    try:
-        parse(text, functions=EFFORT_FUNCTIONS)
-    except ExpressionError as error:
-        where = "" if error.position is None else f" (character {error.position})"
-        cut = text.count("(") > text.count(")")
-        hint = "A comma inside { } ends a value: put the formula in quotes." if cut else ""
-        findings.add(location, f"{error.text!r}{where}: {error.reason}", "a formula over columns", hint)
-
-
-def _check_cluster(cluster: ClusterSection, findings: Findings) -> None:
-    known = ENGINES[cluster.kind].settings
-    for key in sorted(cluster.model_fields_set - {"kind", *known}):
-        expected = f"with kind {cluster.kind} {one_of(sorted(known))}"
-        findings.add(("cluster", key), f"the key {key!r} with kind {cluster.kind}", expected)
-    if cluster.kind != "address":
-        return
-    if cluster.address is None:
-        findings.add(("cluster", "address"), "nothing", "the scheduler's address, e.g. tcp://host:8786")
-    elif not re.match(r"^(tcp|tls|ws|wss|ucx|inproc)://", cluster.address):
-        findings.add(("cluster", "address"), repr(cluster.address), "tcp://host:port or tls://host:port")
-    elif cluster.address.startswith("tls://") and cluster.tls is None:
-        findings.add(("cluster", "tls"), "nothing", "ca, certificate and key for an address with tls://")
-    if cluster.tls is not None:
-        for key in ("ca", "certificate", "key"):
-            if not Path(getattr(cluster.tls, key)).is_file():
-                findings.add(
-                    ("cluster", "tls", key), f"{getattr(cluster.tls, key)!r}, which is no file", "a PEM file"
-                )

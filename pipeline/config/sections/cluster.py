@@ -1,4 +1,4 @@
-"""The section `cluster` of a study: where the work is done. It changes no number."""
+"""The section `cluster` of a study: where the computation runs. It changes no number."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from pipeline.config.engines import ENGINES
 from pipeline.config.sections.location import resolve_location
-from pipeline.config.sections.types import Integer, Section, Table
+from pipeline.config.sections.types import Count, Section, Table, optional_table
 
 # A type checker takes no names from a table; pydantic and its messages do.
 if TYPE_CHECKING:
@@ -31,16 +31,16 @@ class TlsSection(Section):
 
 
 class ClusterSection(Section):
-    """Where the work is done; which engine takes which key: `pipeline.config.engines`."""
+    """Where the computation runs; which engine takes which key: `pipeline.config.engines`."""
 
     kind: ClusterKind = Field(
         default="local",
         description="; ".join(f"{engine.name}: {engine.help}" for engine in ENGINES.values()) + ".",
     )
-    workers: Integer | None = Field(
-        default=None, ge=1, description="Worker processes (local: by default one a core) or SLURM jobs."
+    workers: Count | None = Field(
+        default=None, description="Worker processes (local: by default one a core) or SLURM jobs."
     )
-    threads: Integer = Field(default=1, ge=1, description="Threads per worker.")
+    threads: Count = Field(default=1, description="Threads per worker.")
     memory: str | None = Field(default=None, description="Memory limit per worker, e.g. `2 GiB`.")
     address: str | None = Field(
         default=None, description="Scheduler to connect to: `tcp://...` or `tls://...`."
@@ -49,6 +49,4 @@ class ClusterSection(Section):
     queue: str | None = Field(default=None, description="SLURM partition.")
     account: str | None = Field(default=None, description="SLURM account.")
     walltime: str | None = Field(default=None, description="SLURM time limit per job, e.g. `01:00:00`.")
-    options: Table[str] = Field(
-        default_factory=dict, validate_default=True, description="Further options of sbatch: `{qos: high}`."
-    )
+    options: Table[str] = optional_table("Further options of sbatch: `{qos: high}`.")

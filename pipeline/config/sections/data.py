@@ -1,27 +1,24 @@
-"""The section `data` of a study: where the panel is read from, and which columns are what."""
+"""The section `data` of a study: where the panel is read from, and what its columns mean."""
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.sections.location import resolve_location
-from pipeline.config.sections.types import Integer, Name, Number, OneOrMany, Section, Table
+from pipeline.config.sections.file_format import Format
+from pipeline.config.sections.types import (
+    Integer,
+    LocatedSection,
+    Name,
+    OneOrMany,
+    Positive,
+    Section,
+    Table,
+    refusal,
+)
 
 EffortKind = Literal["ratio", "amount", "index"]
-Frequency = Literal["integer", "day", "week", "month", "quarter", "year"]
-Format = Literal["csv", "parquet", "excel", "netcdf", "zarr"]
-
-EXTENSIONS: dict[str, Format] = {
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".tsv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".xlsx": "excel",
-    ".nc": "netcdf",
-    ".zarr": "zarr",
-}
-"""The format that a file's name tells."""
+CalendarFrequency = Literal["day", "week", "month", "quarter", "year"]
+Frequency = Literal["integer", CalendarFrequency]
 
 EFFORT_FUNCTIONS: dict[str, int | tuple[int, int]] = {"market_mean": 1, "firm_mean": 1, "lag": (1, 2)}
 """Functions that formulas of efforts have besides the usual ones, with their numbers of arguments."""
@@ -37,36 +34,38 @@ class EffortSection(Section):
     formula: str | None = Field(
         default=None,
         description="Formula over columns, e.g. `log(market_mean(price) / price)`; besides the usual "
-        "functions "
-        "`market_mean(x)` (over the firms of a market in a period), `firm_mean(x)` (over the periods of "
-        "a firm) "
-        "and `lag(x)` (the firm's previous period).",
+        "functions `market_mean(x)` (over the firms of a market in a period), `firm_mean(x)` (over the "
+        "periods of a firm) and `lag(x)` (the firm's previous period).",
     )
     kind: EffortKind = Field(
         default="index",
         description="ratio: expense over the firm's own sales, E/X; amount: expense over the market's "
-        "reference "
-        "sales, E/X_ref; index: any other number (a flag, a log price, a turnover).",
+        "reference sales, E/X_ref; index: any other number (a flag, a log price, a turnover).",
     )
     unit: str = Field(default="1", description="Unit shown in tables and plots.")
     description: str = Field(default="", description="A few words for tables and plots.")
 
     @model_validator(mode="after")
-    def _one_origin(self) -> Self:
+    def _column_or_formula(self) -> Self:
         if self.column is not None and self.formula is not None:
-            raise ValueError("both column and formula|one of the two: an effort is a column or a formula")
+            raise refusal("both column and formula", "one of the two: an effort is a column or a formula")
         return self
+
+
+def effort_table(value: Any) -> Any:
+    """Write a name, or a list of names, as a mapping of names to nothing; leave other values as they are."""
+    names = [value] if isinstance(value, str) else value
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+        return dict.fromkeys(names)
+    return value
 
 
 def _spell_out_efforts(value: Any) -> Any:
     """Write every effort as a mapping; it may be a column's name, or nothing when it has that name."""
-    if isinstance(value, str):
-        value = [value]
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        value = dict.fromkeys(value)
-    if not isinstance(value, dict):
-        return value
-    return {name: _spell_out_effort(name, effort) for name, effort in value.items()}
+    table = effort_table(value)
+    if not isinstance(table, dict):
+        return table
+    return {name: _spell_out_effort(name, effort) for name, effort in table.items()}
 
 
 def _spell_out_effort(name: Any, effort: Any) -> Any:
@@ -80,13 +79,13 @@ def _spell_out_effort(name: Any, effort: Any) -> Any:
 Efforts = Annotated[
     Table[EffortSection],
     BeforeValidator(
-        _spell_out_efforts, json_schema_input_type=dict[Name, EffortSection | str | None] | list[Name]
+        _spell_out_efforts, json_schema_input_type=dict[Name, EffortSection | str | None] | list[Name] | Name
     ),
 ]
 
 
-class PanelSection(Section):
-    """What data say about the panel that is made of them, wherever they come from."""
+class PanelSection(LocatedSection):
+    """How data become a panel, whatever they are read from."""
 
     efforts: Efforts = Field(min_length=1, description="The inputs of f: name, and column or formula.")
     markets: OneOrMany[Integer | str] | None = Field(
@@ -95,30 +94,22 @@ class PanelSection(Section):
     filter: str | None = Field(
         default=None, description="Use these rows only: a formula over columns, e.g. `week >= 60`."
     )
-    reference_sales: Number | None = Field(
+    reference_sales: Positive | None = Field(
         default=None,
-        gt=0,
         description="X_ref, the fixed scale of a market in the unit of the sales per period; by default each "
         "market's mean total sales.",
     )
-
-    _folder: str = PrivateAttr(default="")
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Remember the folder of the study file, which relative paths refer to."""
-        self._folder = (context or {}).get("folder", "")
 
 
 class DataSection(PanelSection):
     """A tidy table (a row per market, firm and period) or labelled dataset, and what its columns mean."""
 
     file: str = Field(
-        description="Path, relative to the study file, or URL (s3://, https://, ...) of a CSV, Parquet "
-        "or Excel "
-        "table or of a netCDF or zarr dataset."
+        description="Path, relative to the study file, or URL (s3://, https://, ...) of a CSV, Parquet or "
+        "Excel table or of a netCDF or zarr dataset."
     )
     format: Format | None = Field(
-        default=None, description="Format of the file; by default from its extension."
+        default=None, description="Format of the file; by default from the ending of its name."
     )
     market: str | None = Field(
         default=None, description="Column that names the market; without it the whole table is one market."
@@ -135,4 +126,4 @@ class DataSection(PanelSection):
     @property
     def location(self) -> str:
         """Path or URL of the file, relative paths taken from the study file's folder."""
-        return resolve_location(self.file, self._folder)
+        return self.resolve(self.file)

@@ -1,4 +1,4 @@
-"""Where the paths that a study names are: beside the study file, or at a URL."""
+"""Locations that a study names: URLs, and paths relative to the study file."""
 
 import re
 from pathlib import Path

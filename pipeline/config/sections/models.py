@@ -4,7 +4,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.sections.types import Flag, Integer, Label, Name, Number, OneOrMany, Section, Table
+from pipeline.config.sections.types import (
+    Flag,
+    Integer,
+    Label,
+    Name,
+    Number,
+    OneOrMany,
+    Section,
+    Table,
+    optional_table,
+    refusal,
+)
 
 Form = Literal["investment", "scaled", "proportional"]
 Link = Literal["identity", "exp", "ces"]
@@ -63,39 +74,38 @@ class ResponseSection(Section):
     order: Order | OneOrMany[Name] | None = Field(
         default=None,
         description="Ranking of the efforts under pareto: their names, the most effective first; `all` "
-        "orders, or "
-        "`leading`: one model for each effort in the lead. By default the order of the data section.",
+        "orders, or `leading`: one model for each effort in the lead. By default the order of the data "
+        "section.",
     )
-    lag: Table[Lags] = Field(
-        default_factory=dict,
-        validate_default=True,
-        description="Further linear terms of past efforts, e.g. `{price: 2}` adds `price.lag1` and "
-        "`price.lag2`; a negative coefficient after a promotion is stockpiling.",
+    lag: Table[Lags] = optional_table(
+        "Further linear terms of past efforts, e.g. `{price: 2}` adds `price.lag1` and `price.lag2`; a "
+        "negative coefficient after a promotion is stockpiling."
     )
     own: OneOrMany[str] = Field(
         default=(),
         description="Efforts, or lags of them, whose coefficient may differ by firm: `price` adds "
-        "`price.own.<firm>`, what a firm's coefficient has beyond the common one. Needs a prior.",
+        "`price.own.<firm>`, the difference of a firm's coefficient from the common one. Needs a prior.",
     )
     cross: OneOrMany[str] = Field(
         default=(),
-        description="Efforts, or lags of them, that reach each rival in its own way: `price` adds "
-        "`price.cross.<firm>.<rival>`, what the rival's effort does to f of the firm. Needs a prior.",
+        description="Efforts, or lags of them, whose effect on rivals differs by pair of firms: `price` adds "
+        "`price.cross.<firm>.<rival>`, the effect of the rival's effort on f of the firm. Needs a prior.",
     )
 
     @model_validator(mode="after")
     def _family_or_curves(self) -> Self:
         if (self.family is None) == (self.curves is None):
             got = "neither family nor curves" if self.family is None else "both family and curves"
-            raise ValueError(f"{got}|a family for all efforts, or a curve for each of them")
+            raise refusal(got, "a family for all efforts, or a curve for each of them")
         if self.link is not None and self.curves is None:
-            raise ValueError(
-                "a link beside a family|link only with a curve for each effort: a family has its own"
-            )
+            expected = "link only with a curve for each effort: a family has its own"
+            raise refusal("a link beside a family", expected)
         if self.order is not None and self.family != "pareto":
-            raise ValueError(f"an order under {self.family or 'curves'}|order only under the family pareto")
+            got = f"an order under {self.family or 'curves'}"
+            raise refusal(got, "order only under the family pareto")
         if self.family in ("pareto", "ces") and (self.lag or self.own or self.cross):
-            raise ValueError(f"lag, own or cross under {self.family}|these only where efforts add up")
+            got = f"lag, own or cross under {self.family}"
+            raise refusal(got, "these only where the terms of the efforts are added")
         return self
 
 
@@ -104,9 +114,7 @@ class CarryOverSection(Section):
 
     name: Label | None = Field(default=None, description="Name in the model's name; by default the kind.")
     kind: CarryOver = Field(default="none", description="Kind for the efforts that are not listed.")
-    efforts: Table[CarryOver] = Field(
-        default_factory=dict, validate_default=True, description="A kind for each effort listed."
-    )
+    efforts: Table[CarryOver] = optional_table("A kind for each effort listed.")
 
 
 def _spell_out_response(value: Any) -> Any:
@@ -114,9 +122,8 @@ def _spell_out_response(value: Any) -> Any:
         return {"family": value}
     if not isinstance(value, dict) or "curves" in value or "family" in value:
         return value
-    own = {key: item for key, item in value.items() if key in RESPONSE_KEYS}
-    curves = {key: item for key, item in value.items() if key not in RESPONSE_KEYS}
-    return own | ({"curves": curves} if curves else {})
+    keys, curves = _separate(value, RESPONSE_KEYS)
+    return keys | ({"curves": curves} if curves else {})
 
 
 def _spell_out_carry_over(value: Any) -> Any:
@@ -124,26 +131,36 @@ def _spell_out_carry_over(value: Any) -> Any:
         return {"kind": value}
     if not isinstance(value, dict) or "efforts" in value:
         return value
-    own = {key: item for key, item in value.items() if key in CARRY_OVER_KEYS}
-    return own | {"efforts": {key: item for key, item in value.items() if key not in CARRY_OVER_KEYS}}
+    keys, efforts = _separate(value, CARRY_OVER_KEYS)
+    return keys | {"efforts": efforts}
+
+
+def _separate(value: dict[Any, Any], keys: frozenset[str]) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """Separate the keys of a section that is written short from the names of efforts beside them."""
+    return (
+        {key: item for key, item in value.items() if key in keys},
+        {key: item for key, item in value.items() if key not in keys},
+    )
 
 
 def _spell_out_effects(value: Any) -> Any:
-    return {True: "free", False: "constant"}.get(value, value) if isinstance(value, bool) else value
-
-
-def _spell_out_list(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+    if isinstance(value, bool):
+        return "free" if value else "constant"
+    return value
 
 
 Response = Annotated[
     ResponseSection,
-    BeforeValidator(_spell_out_response, json_schema_input_type=str | ResponseSection | dict[Name, str]),
+    BeforeValidator(
+        _spell_out_response,
+        json_schema_input_type=str | ResponseSection | dict[Name, str | list[str] | dict[Name, Lags]],
+    ),
 ]
 CarryOvers = Annotated[
     CarryOverSection,
     BeforeValidator(
-        _spell_out_carry_over, json_schema_input_type=CarryOver | CarryOverSection | dict[Name, CarryOver]
+        _spell_out_carry_over,
+        json_schema_input_type=CarryOver | CarryOverSection | dict[Name, CarryOver | Label],
     ),
 ]
 Effects = Annotated[
@@ -152,7 +169,7 @@ Effects = Annotated[
 
 
 class ExcludeSection(Section):
-    """Models not wanted: those that agree with every key given here."""
+    """Models to leave out: those that agree with every key given here."""
 
     form: OneOrMany[Form] | None = Field(default=None, description="Form, or several.")
     response: OneOrMany[str] | None = Field(default=None, description="Name of a response, or several.")
@@ -171,16 +188,14 @@ class ModelsSection(Section):
     )
     response: OneOrMany[Response] = Field(
         min_length=1,
-        description="The market function f: a family (linear, power, log, exponential, hill, mnl, mci, "
-        "...), or a "
-        "curve for each effort, e.g. `{price: linear, promotion: hill, link: exp}`.",
+        description="The market function f: a family (linear, power, log, exponential, hill, mnl, mci, ...), "
+        "or a curve for each effort, e.g. `{price: linear, promotion: hill, link: exp}`.",
     )
     firm_effects: OneOrMany[Effects] = Field(
         default=("free",),
         min_length=1,
-        description="true: a constant for each firm (summing to zero where only differences matter); "
-        "false: one "
-        "constant for all firms where it matters; or none, constant, free, zero-sum.",
+        description="true: a constant for each firm (summing to zero where only differences matter); false: "
+        "one constant for all firms where it matters; or none, constant, free, zero-sum.",
     )
     carry_over: OneOrMany[CarryOvers] = Field(
         default=(CarryOverSection(),),
@@ -191,16 +206,16 @@ class ModelsSection(Section):
     numeraire: OneOrMany[str | None] = Field(
         default=(None,),
         min_length=1,
-        description="Effort whose coefficient is 1, so that M comes out in currency; by default M is "
-        "fixed at "
-        "X_ref and f is a rate per period.",
+        description="Effort whose coefficient is 1, so that M is estimated in currency; by default M is "
+        "fixed at X_ref and f is a rate per period.",
     )
     pooling: Flag = Field(
         default=False,
-        description="true: besides every model the same one again, named `<model>-pooled`, its parameters "
-        "drawn towards their mean over the markets as far as markets resemble each other (empirical Bayes).",
+        description="true: besides every model the same one again, named `<model>-pooled`, with its "
+        "parameters shrunk towards their mean over the markets as far as markets resemble each other "
+        "(empirical Bayes).",
     )
     exclude: OneOrMany[ExcludeSection] = Field(
         default=(),
-        description="Combinations not wanted, e.g. `{form: proportional, response: [hill, tanh]}`.",
+        description="Combinations to leave out, e.g. `{form: proportional, response: [hill, tanh]}`.",
     )

@@ -1,29 +1,61 @@
-"""Settings of a flight plan: who wants which share, by when, along which path, and what it may do for it."""
+"""Settings of a flight plan: who wants which share, by when, along which path, and with which means."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.sections.scenario import Course, RivalsSection, TotalSection
-from pipeline.config.sections.types import Flag, Integer, Number, Section, Table
+from pipeline.config.sections.scenario import PerPeriod, RivalsSection, StartShares, TotalSales, TotalSection
+from pipeline.config.sections.types import (
+    Flag,
+    Fraction,
+    Integer,
+    Number,
+    Positive,
+    Section,
+    Seed,
+    Table,
+    optional_table,
+    refusal,
+)
 
 PathKind = Literal["cheapest", "linear", "logistic"]
 Bounds = Annotated[
-    tuple[Course | None, Course | None],
+    tuple[PerPeriod | None, PerPeriod | None],
     Field(
-        description="[smallest, largest], each one number or one for each period; null: as far as was seen."
+        description="[smallest, largest], each one number or one for each period; null: as far as was "
+        "observed."
     ),
 ]
 
 
-class PlanSettings(Section):
-    """A wanted share and the means to reach it."""
+class OneMarketSettings(Section):
+    """What flight plans and games have in common: one market under one model, prices, start and seed."""
 
-    firm: str = Field(description="The firm that plans.")
     market: Integer | str | None = Field(
         default=None, description="The market; needed when there are several."
     )
     model: str | None = Field(default=None, description="The model; by default the best by AICc.")
+    prices: Table[Number] = optional_table(
+        "Currency per period for one unit of an effort of kind index; without a price such an effort stays "
+        "as it is."
+    )
+    discount: Fraction = Field(default=0.0, description="Discount rate of expenses and earnings, per period.")
+    total_sales: TotalSales = TotalSection()
+    start: StartShares = "observed"
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _prices_are_positive(self) -> Self:
+        for effort, price in self.prices.items():
+            if price <= 0:
+                raise refusal(f"a price of {price:g} for {effort}", "prices > 0")
+        return self
+
+
+class PlanSettings(OneMarketSettings):
+    """The share a firm wants and the means to reach it."""
+
+    firm: str = Field(description="The firm that plans.")
     target: Number | None = Field(
         default=None, gt=0, lt=1, description="The share wanted; by default the present one: hold it."
     )
@@ -35,19 +67,11 @@ class PlanSettings(Section):
         description="cheapest: whatever costs least; linear: the same step of share every period; logistic: "
         "the same step of the log-odds.",
     )
-    bounds: Table[Bounds] = Field(
-        default_factory=dict,
-        validate_default=True,
-        description="What the firm may do with an effort; by default what any firm was seen to do.",
+    bounds: Table[Bounds] = optional_table(
+        "Bounds of the firm's efforts; by default the range of what any firm was observed to do."
     )
-    prices: Table[Number] = Field(
-        default_factory=dict,
-        validate_default=True,
-        description="Currency per period for one unit of an effort of kind index; without a price such an "
-        "effort stays as it is.",
-    )
-    budget: Number | None = Field(
-        default=None, gt=0, description="Money, currency per period: which share does it hold?"
+    budget: Positive | None = Field(
+        default=None, description="Money, currency per period: which share does it hold?"
     )
     keep: Flag = Field(
         default=True,
@@ -58,25 +82,12 @@ class PlanSettings(Section):
         default=0.0,
         ge=0,
         le=1,
-        description="Part of sales that is earned; counts against the expenses on the cheapest path.",
+        description="Fraction of sales that is earned; counts against the expenses on the cheapest path.",
     )
-    discount: Number = Field(default=0.0, ge=0, lt=1, description="Discount rate of expenses, per period.")
     rivals: RivalsSection = Field(default=RivalsSection(), description="What the other firms do.")
-    total_sales: TotalSection = Field(default=TotalSection(), description="Sales of the whole market.")
-    start: Literal["observed", "calibrated"] = Field(
-        default="observed", description="Shares to start from, at the end of the data."
-    )
     draws: Integer = Field(
         default=200,
         ge=0,
         le=100_000,
         description="Draws for the probability of reaching the target; 0: none.",
     )
-    seed: Integer = Field(default=0, ge=0, description="Root of the random numbers.")
-
-    @model_validator(mode="after")
-    def _prices_are_positive(self) -> Self:
-        bad: list[Any] = [name for name, price in self.prices.items() if price <= 0]
-        if bad:
-            raise ValueError(f"a price of {self.prices[bad[0]]:g} for {bad[0]}|prices > 0")
-        return self

@@ -1,33 +1,29 @@
-"""The section `recalibration` of a study: when it is calibrated anew, on which periods, what is an alarm."""
+"""The section `recalibration` of a study: when it is calibrated again, on which periods, what is an alarm."""
 
 import re
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from pipeline.config.sections.types import Flag, Integer, Number, Section
+from pipeline.config.sections.types import Count, Flag, Fraction, Integer, OrNothing, Positive, Section
 
 EXPANDING = "expanding"
 _WINDOW = re.compile(r"rolling ([1-9]\d{0,5})")
 
 
 class ThresholdsSection(Section):
-    """How far a market may drift before it is said aloud; null: not watched."""
+    """How far a market may drift before it is reported; null: not watched."""
 
-    change: Number | None = Field(
+    change: Positive | None = Field(
         default=3.0,
-        gt=0,
-        description="Change of a parameter of the market's best model, in standard errors that it had.",
+        description="Change of a parameter of the market's best model, in its earlier standard errors.",
     )
-    forecast: Number | None = Field(
+    forecast: Positive | None = Field(
         default=3.0,
-        gt=0,
-        description="Root mean square error of the shares forecast by the market's best model, over that "
-        "of its fit.",
+        description="RMSE of the shares forecast by the market's best model, over the RMSE of its fit.",
     )
     best_model: Flag = Field(default=False, description="Whether another best model (by AICc) is drift.")
-    markets: Number = Field(
-        default=0.0, ge=0, lt=1, description="Part of the markets that may drift without an alarm."
+    markets: Fraction = Field(
+        default=0.0, description="Fraction of the markets that may drift without an alarm."
     )
 
 
@@ -36,57 +32,52 @@ class RecalibrationSection(Section):
 
     schedule: str | None = Field(
         default=None,
-        description="When, as cron writes it, UTC: `0 6 * * 1` (minute, hour, day of month, month, weekday).",
+        description="When, as cron writes it, in UTC (minute, hour, day, month, weekday): `0 6 * * 1`.",
     )
     window: str = Field(
         default=EXPANDING,
         pattern=r"^(expanding|rolling [1-9][0-9]{0,5})$",
-        description="Periods calibrated on: expanding (all up to the date) or `rolling 104` (the last 104).",
+        description="Periods fitted: expanding (all up to the date) or `rolling 104` (the last 104).",
     )
     starts: Integer = Field(
         default=3,
         ge=0,
-        description="Fresh starting points beside the estimates of the last calibration; fewer than "
-        "fit.starts.",
+        description="New starting points beside the last calibration's estimates; fewer than fit.starts.",
     )
     delay: Integer = Field(
         default=0,
         ge=0,
-        description="Days (periods, where they are numbers) after its label before a period is looked at: "
+        description="Days (periods, where they are numbers) that a period must be past its label to be used: "
         "7 for weeks named by their first day whose figures come in daily.",
     )
     late: Integer | None = Field(
         default=1,
         ge=0,
-        description="Periods that may be missing between the data and the date before the data are late; "
+        description="Periods that may be missing between the data and the date; with more the data are late. "
         "null: any number.",
     )
     lookback: Integer = Field(
         default=8, ge=2, description="Periods before a new one that it is compared with."
     )
-    complete: Number = Field(
+    complete: Fraction = Field(
         default=0.6,
-        ge=0,
-        lt=1,
-        description="A new period is incomplete when its total sales are below this part of the median of "
-        "the periods before, and below each of them; 0: never.",
+        description="A new period is incomplete when its total sales are below this fraction of the median "
+        "of the periods before, and below each of them; 0: never.",
     )
-    tolerance: Number = Field(
+    tolerance: Fraction = Field(
         default=0.1,
-        ge=0,
-        lt=1,
-        description="Part of the markets that may be missing or look incomplete in a new period: they are "
-        "named in a note. All together are judged without it.",
+        description="Fraction of the markets that may be missing or look incomplete in a new period: they "
+        "are named in a note. The total of all markets is checked without it.",
     )
     exits: Flag = Field(
-        default=False, description="Whether firms may leave a market without being asked about."
+        default=False, description="Whether firms may leave a market; false: a firm that leaves is a problem."
     )
-    catch_up: Integer = Field(
-        default=50, ge=1, description="Missed dates that a scheduler makes up for at most, the latest ones."
+    catch_up: Count = Field(
+        default=50, description="Missed dates that a scheduler calibrates afterwards at most, the latest."
     )
-    thresholds: Annotated[
-        ThresholdsSection, BeforeValidator(lambda value: {} if value is None else value)
-    ] = Field(default=ThresholdsSection(), description="What counts as drift.")
+    thresholds: OrNothing[ThresholdsSection] = Field(
+        default=ThresholdsSection(), description="What counts as drift."
+    )
 
     @property
     def rolling(self) -> int | None:

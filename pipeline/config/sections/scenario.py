@@ -1,109 +1,123 @@
-"""A scenario: what firms will do, what the market does, and how uncertain all that is."""
+"""A scenario: what firms will do, how the market develops, and how uncertain all that is."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from pipeline.config.sections.types import Flag, Integer, Label, Number, OneOrMany, Section, Table
+from pipeline.config.sections.types import (
+    Count,
+    Flag,
+    Integer,
+    Label,
+    Number,
+    OneOrMany,
+    Section,
+    Seed,
+    Table,
+    optional_table,
+    refusal,
+)
 from pipeline.config.yaml.document import Document
 
-Course = Number | tuple[Number, ...]
+PerPeriod = Number | tuple[Number, ...]
 """One number for all periods, or one for each."""
 RivalKind = Literal["hold", "hold_budget", "match", "rule"]
 TotalModel = Literal["constant", "trend", "seasonal", "logistic", "given"]
+StartShares = Annotated[
+    Literal["observed", "calibrated"], Field(description="Shares to start from, at the end of the data.")
+]
 
 
 class EffortChoice(Section):
     """What one firm does with one effort: exactly one of the keys."""
 
-    value: Course | None = Field(default=None, description="The effort itself, in its own unit.")
-    add: Course | None = Field(
-        default=None, description="A change in the effort's unit, added to what it was last."
+    value: PerPeriod | None = Field(default=None, description="The effort itself, in its own unit.")
+    add: PerPeriod | None = Field(
+        default=None, description="A change in the effort's unit, added to its last value."
     )
-    factor: Course | None = Field(default=None, description="A factor on what it was last.")
-    budget: Course | None = Field(
+    factor: PerPeriod | None = Field(default=None, description="A factor on its last value.")
+    budget: PerPeriod | None = Field(
         default=None,
         description="Money, currency per period; for efforts of kind ratio or amount. A ratio σ = E/X then "
-        "follows from the sales that it brings about.",
+        "follows from the sales that result.",
     )
-    last: Integer | None = Field(
-        default=None, ge=1, description="As in the last so many periods, over and over again."
+    last: Count | None = Field(
+        default=None, description="As in the last so many periods, repeated again and again."
     )
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if len(self.model_fields_set) != 1 or getattr(self, next(iter(self.model_fields_set))) is None:
-            got = ", ".join(sorted(self.model_fields_set)) or "none of the keys"
-            raise ValueError(f"{got}|exactly one of value, add, factor, budget, last")
+    def _exactly_one(self) -> Self:
+        keys = sorted(self.model_fields_set)
+        if len(keys) != 1 or getattr(self, keys[0]) is None:
+            got = ", ".join(keys) or "none of the keys"
+            raise refusal(got, "exactly one of value, add, factor, budget, last")
         return self
 
 
-def _spell_out(value: Any) -> Any:
+def _spell_out_choice(value: Any) -> Any:
     return {"value": value} if isinstance(value, int | float | list | tuple) else value
 
 
 Choice = Annotated[
     EffortChoice,
-    BeforeValidator(_spell_out, json_schema_input_type=EffortChoice | float | list[float]),
+    BeforeValidator(_spell_out_choice, json_schema_input_type=EffortChoice | float | list[float]),
 ]
 
 
 class RivalsSection(Section):
-    """What the firms do that the scenario says nothing about."""
+    """What the firms do that the scenario does not mention."""
 
     kind: RivalKind = Field(
         default="hold",
         description="hold: their efforts stay; hold_budget: their money stays, where efforts are ratios; "
-        "match: they change each effort as the named firms do on average; rule: they follow the rule that "
-        "their past efforts show: a regression on their own and the others' efforts one period before.",
+        "match: they change each effort as the named firms do on average; rule: they follow a regression of "
+        "their past efforts on their own and the others' efforts one period before.",
     )
-    last: Integer = Field(
-        default=1, ge=1, description="What stays is what they did in the last so many periods, repeated."
+    last: Count = Field(
+        default=1, description="What stays is what they did in the last so many periods, repeated."
     )
 
 
 class TotalSection(Section):
-    """How the sales of the whole market go on."""
+    """How the sales of the whole market develop."""
 
     model: TotalModel = Field(
         default="constant",
         description="constant; trend: growth at a constant rate; seasonal: growth and a yearly wave; "
         "logistic: growth towards a ceiling; given.",
     )
-    last: Integer | None = Field(
-        default=None, ge=1, description="Fit it to the last so many periods; by default to all."
+    last: Count | None = Field(
+        default=None, description="Fit it to the last so many periods; by default to all."
     )
     season: Integer | None = Field(
         default=None, ge=2, description="Periods of a season; by default those of a year."
     )
     harmonics: Integer = Field(default=2, ge=1, le=26, description="Waves of the season.")
-    values: Course | None = Field(
+    values: PerPeriod | None = Field(
         default=None, description="With model given: sales of the market, currency per period."
     )
 
     @model_validator(mode="after")
     def _values_when_given(self) -> Self:
         if (self.model == "given") != (self.values is not None):
-            raise ValueError(f"the model {self.model!r}|values with the model given, and only with it")
-        bad = [value for value in _numbers(self.values) if value <= 0]
-        if bad:
-            raise ValueError(f"total sales of {bad[0]:g}|values > 0")
+            raise refusal(f"the model {self.model!r}", "values with the model given, and only with it")
+        values = self.values if isinstance(self.values, tuple) else (self.values,)
+        for value in values:
+            if value is not None and value <= 0:
+                raise refusal(f"total sales of {value:g}", "values > 0")
         return self
 
 
-def _numbers(course: Course | None) -> tuple[float, ...]:
-    if course is None:
-        return ()
-    return course if isinstance(course, tuple) else (course,)
+TotalSales = Annotated[TotalSection, Field(description="Sales of the whole market.")]
 
 
 class DrawsSection(Section):
-    """What the bands are made of."""
+    """What the bands of a forecast contain."""
 
-    draws: Integer = Field(default=200, ge=0, le=100_000, description="Courses drawn; 0: no bands.")
+    draws: Integer = Field(default=200, ge=0, le=100_000, description="Futures drawn; 0: no bands.")
     parameters: Flag = Field(
-        default=True, description="Draw parameters: from replicates where the store has them."
+        default=True, description="Draw parameters: from bootstrap replicates where the store has them."
     )
     models: Literal["aicc", "aic", "bic", "equal", "best"] = Field(
         default="aicc",
@@ -127,19 +141,15 @@ class Scenario(Section):
         default=("*",), min_length=1, description="Models to use; * stands for anything."
     )
     horizon: Integer = Field(default=12, ge=1, le=10_000, description="Periods to forecast.")
-    start: Literal["observed", "calibrated"] = Field(
-        default="observed", description="Shares to start from, at the end of the data."
-    )
-    firms: Table[Table[Choice]] = Field(
-        default_factory=dict, validate_default=True, description="Plans: firm, effort, what it does."
-    )
+    start: StartShares = "observed"
+    firms: Table[Table[Choice]] = optional_table("Plans: firm, effort, what it does.")
     rivals: RivalsSection = Field(default=RivalsSection(), description="What the other firms do.")
-    total_sales: TotalSection = Field(default=TotalSection(), description="Sales of the whole market.")
-    uncertainty: DrawsSection = Field(default=DrawsSection(), description="What the bands are made of.")
+    total_sales: TotalSales = TotalSection()
+    uncertainty: DrawsSection = Field(default=DrawsSection(), description="What the bands contain.")
     quantiles: tuple[Annotated[Number, Field(gt=0, lt=1)], ...] = Field(
         default=(0.05, 0.25, 0.5, 0.75, 0.95), min_length=1, description="Quantiles of the bands."
     )
-    seed: Integer = Field(default=0, ge=0, description="Root of the random numbers.")
+    seed: Seed = 0
 
     _document: Document | None = PrivateAttr(default=None)
 

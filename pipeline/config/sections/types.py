@@ -1,5 +1,6 @@
-"""What sections of a study are made of: strict scalars, immutable mappings, lists that may be one value."""
+"""What sections are made of: strict scalars, immutable mappings, values that may be written short."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -8,14 +9,18 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetJsonSchemaHandler,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     Strict,
     StringConstraints,
     WrapSerializer,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from pipeline.config.sections.location import resolve_location
 
 Value = TypeVar("Value")
 
@@ -56,12 +61,55 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-# "5" is not 5 and true is not 1: a study says what it means, so nothing is converted behind the user's back.
+class LocatedSection(Section):
+    """A section with paths that are relative to the folder of its file."""
+
+    _folder: str = PrivateAttr(default="")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the folder."""
+        self._folder = (context or {}).get("folder", "")
+
+    def resolve(self, location: str) -> str:
+        """Give a path or URL of the section as it can be opened from anywhere."""
+        return resolve_location(location, self._folder)
+
+
+def refusal(got: str, expected: str) -> PydanticCustomError:
+    """Make the error of a section whose values do not go together.
+
+    Parameters
+    ----------
+    got, expected
+        As in `pipeline.errors.Problem`.
+    """
+    return PydanticCustomError(
+        "refused", "got {got}; expected {expected}", {"got": got, "expected": expected}
+    )
+
+
+_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+# "5" is not 5 and true is not 1: a study says what it means, so nothing is converted silently.
 Integer = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Flag = Annotated[bool, Strict()]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+Count = Annotated[Integer, Field(ge=1)]
+Positive = Annotated[Number, Field(gt=0)]
+Fraction = Annotated[Number, Field(ge=0, lt=1)]
+Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=96)]
+Seed = Annotated[Integer, Field(ge=0, description="Root of all random numbers.")]
+
+
+def optional_table(description: str) -> Any:
+    """Make the field of a table that may be left out."""
+    return Field(default_factory=dict, validate_default=True, description=description)
+
+
+def is_name(text: str) -> bool:
+    """Tell whether formulas can use a text as a name: letters, digits and underscores, no digit first."""
+    return re.fullmatch(_NAME, text) is not None
 
 
 def _as_list(value: Any) -> Any:
@@ -76,8 +124,12 @@ def _thaw(value: Mapping[str, Any], serialize: SerializerFunctionWrapHandler) ->
     return serialize(dict(value))
 
 
+def _nothing_as_empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
 class _OneOrManySchema:
-    """Tell editors that the list may be written as its only member."""
+    """Tells editors that the list may be written as its only item."""
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -86,6 +138,18 @@ class _OneOrManySchema:
         return {"anyOf": [many.get("items", {}), many]}
 
 
-# A list that may be written as its only member, and a mapping that stays as it was read.
+class _OrNothingSchema:
+    """Tells editors that nothing need follow the key."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"type": "null"}]}
+
+
 OneOrMany = Annotated[tuple[Value, ...], BeforeValidator(_as_list), _OneOrManySchema()]
+"""A list that may be written as its only item."""
+OrNothing = Annotated[Value, BeforeValidator(_nothing_as_empty), _OrNothingSchema()]
+"""A section, or a mapping, that is empty when nothing follows its key."""
 Table = Annotated[Mapping[str, Value], AfterValidator(_freeze), WrapSerializer(_thaw)]
+"""A mapping of names to values that stays as it was read."""

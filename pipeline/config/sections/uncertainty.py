@@ -1,10 +1,10 @@
-"""The section `uncertainty` of a study: intervals of the estimates, and how they are found."""
+"""The section `uncertainty` of a study: intervals of the estimates, and how they are computed."""
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from pipeline.config.sections.types import Integer, Number, OneOrMany, Section
+from pipeline.config.sections.types import Integer, Number, OneOrMany, OrNothing, Section
 
 IntervalMethod = Literal["covariance", "hac", "autoregressive", "profile", "bootstrap", "mcmc"]
 Level = Annotated[Number, Field(gt=0.0, lt=1.0)]
@@ -14,7 +14,7 @@ class McmcSection(Section):
     """How the posterior is sampled, for the interval method mcmc."""
 
     steps: Integer = Field(default=1000, ge=10, description="Steps of each walker.")
-    burn: Integer = Field(default=300, ge=0, description="First steps that are thrown away.")
+    burn: Integer = Field(default=300, ge=0, description="First steps that are discarded.")
     walkers: Integer | None = Field(
         default=None, ge=4, description="Walkers; null: four for each parameter, at least 16."
     )
@@ -40,9 +40,7 @@ class UncertaintySection(Section):
     block: Literal["auto"] | Integer = Field(
         default="auto", description="Periods in a block, for the scheme blocks; auto: from the correlation."
     )
-    mcmc: Annotated[McmcSection, BeforeValidator(lambda value: {} if value is None else value)] = Field(
-        default=McmcSection(), description="How the posterior is sampled."
-    )
+    mcmc: OrNothing[McmcSection] = Field(default=McmcSection(), description="How the posterior is sampled.")
 
     @property
     def methods(self) -> tuple[IntervalMethod, ...]:
@@ -52,9 +50,14 @@ class UncertaintySection(Section):
         return ("covariance", "autoregressive", *(("bootstrap",) if self.bootstrap else ()))
 
     def refits(self, columns: int) -> int:
-        """Count the further fits of a model with that many free parameters, for estimates of time.
+        """Count the further fits of a model, for estimates of time.
 
-        An end of a profile takes about five; six evaluations of a sampler take as long as one.
+        An end of a profile interval takes about five fits; six evaluations of a sampler take as long as one.
+
+        Parameters
+        ----------
+        columns
+            Number of free parameters.
         """
         ends = 2 * columns * len(self.levels) if "profile" in self.methods else 0
         walkers = self.mcmc.walkers or max(4 * (columns + 1), 16)

@@ -1,1 +1,1 @@
-"""YAML to plain values that remember their lines, and every problem with them as a sentence."""
+"""YAML as plain values with the line of every key, and everything wrong with it as problems for the user."""

@@ -1,16 +1,17 @@
-"""YAML files to documents: whatever is wrong with a file is a problem of its document."""
+"""YAML files as documents: whatever is wrong with a file becomes a problem of its document."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from pipeline.config.yaml.document import Document, read_yaml
 from pipeline.errors import Problem
+from pipeline.names import did_you_mean_file
 
 _LARGEST_FILE = 1_000_000
+"""Bytes."""
 
 
 def read_document(path: Path, what: str) -> Document:
-    """Read a YAML file; whatever is wrong with it becomes a problem of the document.
+    """Read a YAML file.
 
     Parameters
     ----------
@@ -18,29 +19,29 @@ def read_document(path: Path, what: str) -> Document:
         The file.
     what
         What it should be, for messages: ``a study``.
+
+    Returns
+    -------
+    Document
+        With its problems; a file that is missing, too large, empty or not UTF-8 raises nothing.
     """
     document = Document(str(path))
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            size = f"{path.stat().st_size:,} bytes"
-            document.problems.append(Problem(str(path), None, "", size, f"{what}, which is a page of text"))
-            return document
+        size = path.stat().st_size
+        if size > _LARGEST_FILE:
+            return _unreadable(path, f"{size:,} bytes", f"{what}, which is a page of text")
         document = read_yaml(path.read_text(encoding="utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
         got = f"the byte 0x{error.object[error.start]:02X} at position {error.start}"
-        document.problems.append(Problem(str(path), None, "", got, "text in UTF-8"))
+        return _unreadable(path, got, "text in UTF-8")
+    except FileNotFoundError:
+        return _unreadable(path, "no such file", f"{what} in YAML", did_you_mean_file(path, "*.y*ml"))
     except OSError as error:
-        document.problems.append(_missing_file(path, error, what))
+        return _unreadable(path, str(error.strerror or error).lower(), f"{what} in YAML")
     if document.content is None and not document.problems:
-        document.problems.append(
-            Problem(str(path), None, "", "an empty file", what, "See configs/ for examples.")
-        )
+        return _unreadable(path, "an empty file", what, "See configs/ for examples.")
     return document
 
 
-def _missing_file(path: Path, error: OSError, what: str) -> Problem:
-    got = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error).lower()
-    beside = [item.name for item in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-    close = get_close_matches(path.name, beside, n=1)
-    hint = f"Did you mean {str(path.with_name(close[0]))!r}?" if close else ""
-    return Problem(str(path), None, "", got, f"{what} in YAML", hint)
+def _unreadable(path: Path, got: str, expected: str, hint: str = "") -> Document:
+    return Document(str(path), problems=[Problem(str(path), None, "", got, expected, hint)])

@@ -1,43 +1,54 @@
-"""Where checks of a study put what they find: one problem per key, each with its line."""
+"""Where checks collect problems: one for each key, with its line."""
 
 from collections.abc import Collection
 from typing import Any
 
-from pipeline.config.yaml.document import Document, Path, dotted
+from pipeline.config.yaml.document import Document, KeyPath
 from pipeline.config.yaml.messages import path_in
 from pipeline.errors import Problem
+from pipeline.names import did_you_mean, one_of
 
 
 class Findings:
-    """Problems of one study, by key.
+    """Problems of one document, by key.
 
     Parameters
     ----------
     document
-        What the study was read from.
+        What is checked.
     wrong
-        Keys known to be wrong already; what the study says there is not what the user wrote.
+        Keys known to be wrong already: what the document has there is a stand-in for what the user wrote.
     """
 
-    def __init__(self, document: Document, wrong: Collection[Path] = ()) -> None:
+    def __init__(self, document: Document, wrong: Collection[KeyPath] = ()) -> None:
         self.document = document
         self.wrong = tuple(wrong)
-        self.problems: dict[Path, Problem] = {}
+        self.problems: dict[KeyPath, Problem] = {}
 
-    def add(self, location: tuple[int | str, ...], got: str, expected: str, hint: str = "") -> None:
-        """Note a problem; `location` may have parts that the file leaves out, such as the number 0."""
+    def add(self, location: KeyPath, got: str, expected: str, hint: str = "") -> None:
+        """Add a problem; only the first one of a key is kept.
+
+        Parameters
+        ----------
+        location
+            Where. It may have parts that the document leaves out, such as the number 0 of a list that is
+            written as its only item.
+        got, expected, hint
+            As in `pipeline.errors.Problem`.
+        """
         path = path_in(self.document.content, location)
-        # A second problem of the same key waits until the first is mended.
-        self.problems.setdefault(
-            path, Problem(self.document.file, self.document.line_of(path), dotted(path), got, expected, hint)
-        )
+        self.problems.setdefault(path, self.document.problem(path, got, expected, hint))
+
+    def add_unknown(self, location: KeyPath, got: str, name: str, known: Collection[str]) -> None:
+        """Add the problem of a name that is not among the known ones, with the nearest of them."""
+        self.add(location, got, one_of(known), did_you_mean(name, known))
 
     def clean(self, *sections: str) -> bool:
-        """Tell whether nothing is wrong with these sections so far."""
+        """Tell whether no problem lies in these sections so far."""
         return not any(path and path[0] in sections for path in (*self.wrong, *self.problems))
 
-    def written(self, location: tuple[int | str, ...]) -> Any:
-        """Give what the file says at a location."""
+    def written(self, location: KeyPath) -> Any:
+        """Give what the document has at a location; None where it has nothing."""
         content = self.document.content
         for part in path_in(content, location):
             try:

@@ -1,19 +1,107 @@
-"""Pydantic's complaints as sentences: what was got, what is expected, the nearest valid name."""
+"""Pydantic's errors as problems for the user: what was got, what is expected, the nearest valid name."""
 
 import re
-import types
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
-from typing import Annotated, Any, Union, get_args, get_origin
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Tag
+from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from pipeline.config.study import Study
-from pipeline.config.yaml.document import Document, Path, dotted
+from pipeline.config.yaml.annotations import section_at
+from pipeline.config.yaml.document import Document, KeyPath
 from pipeline.errors import Problem
+from pipeline.names import did_you_mean, one_of
 
-# What each kind of complaint wants; {names in braces} come from pydantic's context.
+_LONGEST_TEXT = 60
+_MOST_KEYS = 4
+
+
+class _Sentence(NamedTuple):
+    got: str
+    expected: str
+    hint: str = ""
+
+
+def describe(value: Any) -> str:
+    """Say what a value is, as a piece of a sentence."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"the text {value[:_LONGEST_TEXT] + '...' if len(value) > _LONGEST_TEXT else value!r}"
+        case Mapping():
+            keys = ", ".join(map(str, list(value)[:_MOST_KEYS]))
+            return f"a mapping with {keys}" if value else "a mapping without keys"
+        case list() | tuple():
+            return f"a list of {len(value)}" if value else "an empty list"
+        case _:
+            return str(value)
+
+
+def path_in(content: Any, location: KeyPath) -> KeyPath:
+    """Reduce pydantic's location to keys that the document has (the last one may be what is missing).
+
+    Values that may be written short (one item for a list, a family for a mapping) are spelled out before they
+    are checked, so locations contain parts that nobody wrote.
+    """
+    path: list[str | int] = []
+    for position, part in enumerate(location):
+        if _has(content, part):
+            content = content[part]
+            path.append(part)
+        elif isinstance(content, dict) and isinstance(part, str) and position == len(location) - 1:
+            path.append(part)
+    return tuple(path)
+
+
+def _has(content: Any, part: str | int) -> bool:
+    if isinstance(content, dict):
+        return part in content
+    return isinstance(content, list) and isinstance(part, int) and part < len(content)
+
+
+def translate(
+    errors: Iterable[ErrorDetails], document: Document, root: type[BaseModel]
+) -> dict[KeyPath, Problem]:
+    """Make one problem of all that pydantic says about one key.
+
+    Parameters
+    ----------
+    errors
+        Pydantic's errors.
+    document
+        What was checked; its lines locate the keys.
+    root
+        The section that it was checked against.
+
+    Returns
+    -------
+    dict
+        Problems by the path of the key, in the order of the errors.
+    """
+    problems: dict[KeyPath, Problem] = {}
+    for error in errors:
+        if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
+            continue  # pydantic counts the items that are right; the others have problems of their own
+        path = path_in(document.content, error["loc"])
+        sentence = _SENTENCES.get(error["type"], _simple_sentence)(error, root)
+        if path in problems:
+            sentence = _merge(problems[path], sentence)
+        problems[path] = document.problem(path, *sentence)
+    return problems
+
+
+def _merge(earlier: Problem, sentence: _Sentence) -> _Sentence:
+    """Join what two alternatives of a union expect."""
+    if sentence.expected in earlier.expected:
+        return _Sentence(earlier.got, earlier.expected, earlier.hint)
+    expected = f"{earlier.expected} or {sentence.expected}"
+    return _Sentence(earlier.got, expected, earlier.hint or sentence.hint)
+
+
+# What each kind of error expects; {names in braces} come from pydantic's context.
 _EXPECTED = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -33,172 +121,65 @@ _EXPECTED = {
     "less_than_equal": "a number <= {le}",
     "string_too_short": "text",
     "string_too_long": "at most {max_length} characters",
+    "string_pattern_mismatch": "text that matches {pattern}",
 }
-_LARGEST_LIST = 40
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Ask "Did you mean ...?" with the valid name most like this one; empty when none is."""
-    names = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    return f"Did you mean {names[close[0]]!r}?" if close else ""
+def _simple_sentence(error: ErrorDetails, _root: type[BaseModel]) -> _Sentence:
+    if error["type"] not in _EXPECTED:
+        return _Sentence(describe(error["input"]), error["msg"])
+    context = error.get("ctx", {})
+    shown = {key: f"{item:g}" if isinstance(item, float) else item for key, item in context.items()}
+    return _Sentence(describe(error["input"]), _EXPECTED[error["type"]].format(**shown))
 
 
-def one_of(known: Iterable[str]) -> str:
-    """List the valid names."""
-    names = list(known)
-    if len(names) > _LARGEST_LIST:
-        names = [*names[:_LARGEST_LIST], f"... ({len(names)} in all)"]
-    return f"one of {', '.join(names)}" if names else "nothing here"
+def _refused(error: ErrorDetails, _root: type[BaseModel]) -> _Sentence:
+    """Repeat what a validator of the section said (`pipeline.config.sections.types.refusal`)."""
+    return _Sentence(error["ctx"]["got"], error["ctx"]["expected"])
 
 
-def describe(value: Any) -> str:
-    """Say what a value is, as a piece of a sentence."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f"the text {value[:60] + '...' if len(value) > 60 else value!r}"
-    if isinstance(value, Mapping):
-        return "a mapping" + (f" with {', '.join(map(str, list(value)[:4]))}" if value else " without keys")
-    if isinstance(value, list | tuple):
-        return f"a list of {len(value)}" if value else "an empty list"
-    return str(value)
+def _unknown_key(error: ErrorDetails, root: type[BaseModel]) -> _Sentence:
+    *above, key = error["loc"]
+    section = section_at(tuple(above), root)
+    known = list(section.model_fields) if section is not None else []
+    return _Sentence(f"the unknown key {key!r}", one_of(known), did_you_mean(str(key), known))
 
 
-def path_in(content: Any, location: tuple[int | str, ...]) -> Path:
-    """Reduce pydantic's location to keys that the document has (the last one may be what is missing).
-
-    Values that may be written short (one item for a list, a family for a mapping) are spelled out before they
-    are checked, so locations contain parts that nobody wrote.
-    """
-    path: list[str | int] = []
-    for position, part in enumerate(location):
-        if (isinstance(content, dict) and part in content) or (
-            isinstance(content, list) and isinstance(part, int) and part < len(content)
-        ):
-            content = content[part]  # type: ignore[index]
-        elif isinstance(content, dict) and isinstance(part, str) and position == len(location) - 1:
-            path.append(part)
-            break
-        else:
-            continue
-        path.append(part)
-    return tuple(path)
+def _missing(error: ErrorDetails, root: type[BaseModel]) -> _Sentence:
+    *above, key = error["loc"]
+    if isinstance(key, int):
+        return _Sentence(describe(error["input"]), "a pair of values, e.g. [0, 1]")
+    section = section_at(tuple(above), root)
+    field = None if section is None else section.model_fields.get(key)
+    meaning = f" ({field.description.rstrip('.')})" if field is not None and field.description else ""
+    return _Sentence("nothing", f"the key {key!r}{meaning}")
 
 
-def translate(
-    errors: Iterable[ErrorDetails], document: Document, root: type[BaseModel] = Study
-) -> dict[Path, Problem]:
-    """Make one problem of all that pydantic says about one key.
-
-    Parameters
-    ----------
-    errors
-        Pydantic's errors.
-    document
-        What was checked; its lines locate the keys.
-    root
-        What the document was checked against.
-
-    Returns
-    -------
-    dict
-        Problems by the path of the key, in the order found.
-    """
-    found: dict[Path, Problem] = {}
-    for error in errors:
-        if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
-            continue  # pydantic counts the items that are right; the others have problems of their own
-        path = path_in(document.content, error["loc"])
-        got, expected, hint = _sentence(error, path, root)
-        earlier = found.get(path)
-        if earlier is not None:
-            if expected in earlier.expected:
-                continue
-            expected = f"{earlier.expected} or {expected}"
-            got, hint = earlier.got, earlier.hint or hint
-        found[path] = Problem(document.file, document.line_of(path), dotted(path), got, expected, hint)
-    return found
+def _not_among(error: ErrorDetails, _root: type[BaseModel]) -> _Sentence:
+    known = re.findall(r"'([^']*)'", str(error["ctx"]["expected"]))
+    value = error["input"]
+    hint = did_you_mean(value, known) if isinstance(value, str) else ""
+    return _Sentence(describe(value), one_of(known), hint)
 
 
-def _sentence(error: ErrorDetails, path: Path, root: type[BaseModel]) -> tuple[str, str, str]:
-    kind, value, context = error["type"], error["input"], error.get("ctx", {})
-    if kind == "value_error" and "|" in error["msg"]:
-        got, _, expected = error["msg"].removeprefix("Value error, ").partition("|")
-        return got, expected, ""
-    if kind == "extra_forbidden":
-        section = section_at(error["loc"][:-1], root)
-        known = list(section.model_fields) if section is not None else []
-        name = str(error["loc"][-1])
-        return f"the unknown key {name!r}", one_of(known), nearest(name, known)
-    if kind == "missing" and isinstance(error["loc"][-1], int):
-        return describe(value), "a pair of values, e.g. [0, 1]", ""
-    if kind == "missing":
-        section = section_at(error["loc"][:-1], root)
-        field = None if section is None else section.model_fields.get(str(error["loc"][-1]))
-        what = f" ({field.description.rstrip('.')})" if field is not None and field.description else ""
-        return "nothing", f"the key {error['loc'][-1]!r}{what}", ""
-    if kind in ("literal_error", "enum"):
-        known = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        return describe(value), one_of(known), nearest(str(value), known) if isinstance(value, str) else ""
-    if kind in ("model_type", "model_attributes_type"):
-        section = section_at(error["loc"], root)
-        keys = one_of(section.model_fields) if section is not None else "its keys"
-        return describe(value), f"a mapping with keys ({keys})", ""
-    if kind == "string_pattern_mismatch":
-        return describe(value), f"text that matches {context['pattern']}", ""
-    if kind in ("too_short", "too_long"):
-        return describe(value), error["msg"].partition("should have ")[2].partition(" after")[0], ""
-    if kind in _EXPECTED:
-        shown = {key: f"{item:g}" if isinstance(item, float) else item for key, item in context.items()}
-        return describe(value), _EXPECTED[kind].format(**shown), ""
-    return (
-        describe(value),
-        error["msg"],
-        "" if path else "Expected a mapping with the keys of its sections.",
-    )
+def _no_section(error: ErrorDetails, root: type[BaseModel]) -> _Sentence:
+    section = section_at(error["loc"], root)
+    keys = one_of(section.model_fields) if section is not None else "its keys"
+    return _Sentence(describe(error["input"]), f"a mapping with keys ({keys})")
 
 
-def section_at(location: tuple[int | str, ...], root: type[BaseModel] = Study) -> type[BaseModel] | None:
-    """Find which section stands at a location, from the annotations of the fields."""
-    annotation: Any = root
-    for part in location:
-        section = _section_in(annotation)
-        if section is not None and part in section.model_fields:
-            annotation = section.model_fields[str(part)].annotation
-        elif section is not None and get_origin(annotation) is None and annotation is section:
-            return None
-        # Otherwise the part tells one section of several, or is a name in a table or a number in a list: same
-        # annotation, one level down.
-        elif section is not None:
-            annotation = _tagged(annotation, part) or section
-    return _section_in(annotation)
+def _wrong_length(error: ErrorDetails, _root: type[BaseModel]) -> _Sentence:
+    expected = error["msg"].partition("should have ")[2].partition(" after")[0]
+    return _Sentence(describe(error["input"]), expected)
 
 
-def _tagged(annotation: Any, tag: int | str) -> Any:
-    """Find the member of a union of sections that has a tag."""
-    if get_origin(annotation) is Annotated and Tag(str(tag)) in annotation.__metadata__:
-        return get_args(annotation)[0]
-    found = (_tagged(argument, tag) for argument in get_args(annotation))
-    return next((member for member in found if member is not None), None)
-
-
-def _section_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    origin = get_origin(annotation)
-    if origin is None:
-        return None
-    arguments = get_args(annotation)
-    if origin is Annotated:
-        arguments = arguments[:1]
-    elif origin not in (Union, types.UnionType, tuple, list, dict) and not isinstance(origin, type):
-        # A generic alias such as Table[Section]: what it stands for is a mapping of its argument.
-        arguments = arguments or (getattr(origin, "__value__", None),)
-    for argument in arguments:
-        section = _section_in(argument)
-        if section is not None:
-            return section
-    return None
+_SENTENCES: dict[str, Callable[[ErrorDetails, type[BaseModel]], _Sentence]] = {
+    "refused": _refused,
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    "literal_error": _not_among,
+    "model_type": _no_section,
+    "model_attributes_type": _no_section,
+    "too_short": _wrong_length,
+    "too_long": _wrong_length,
+}

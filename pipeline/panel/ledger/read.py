@@ -1,6 +1,5 @@
 """Accounting postings as a source of rows: read, checked, summed; a row per company and period."""
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 from pipeline.config.sections.ledger.chart import CLOSING, Chart
 from pipeline.config.sections.ledger.coefficients import table_columns
 from pipeline.config.sections.ledger.postings import COMPANY, MARKET, PERIOD, LedgerSection, PostingColumns
+from pipeline.names import did_you_mean, one_of
 from pipeline.panel.findings import Problems, place
 from pipeline.panel.ledger.entries import EntryBook, Repetitions, closing_entries
 from pipeline.panel.ledger.postings import ASIDE, PostingEncoder
@@ -108,10 +108,9 @@ def _columns(wanted: PostingColumns, there: Sequence[str], problems: Problems) -
     for key in type(wanted).model_fields:
         name = getattr(wanted, key)
         if name is not None and name not in there:
-            near = difflib.get_close_matches(name, there, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"Name the right one in data.columns.{key}."
-            expected = f"one of {', '.join(there[:40])}"
-            problems.add("unknown columns", f"data.columns.{key}", f"the column {name}", expected, hint)
+            hint = did_you_mean(name, there) or f"Name the right one in data.columns.{key}."
+            where, got = f"data.columns.{key}", f"the column {name}"
+            problems.add("unknown columns", where, got, one_of(there), hint)
     usual = {key: key for key in ("entry", "currency") if getattr(wanted, key) is None and key in there}
     return wanted.model_copy(update=usual)
 

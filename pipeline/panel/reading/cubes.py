@@ -4,7 +4,7 @@ import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -144,7 +144,7 @@ def open_cube(location: str, format_: str, data: DataSection) -> CubeReader:
     return CubeReader(dataset, dims, data.sales)
 
 
-def _netcdf_source(location: str) -> Any:
+def _netcdf_source(location: str) -> str | BinaryIO:
     return open_binary(location) if is_url(location) else location
 
 

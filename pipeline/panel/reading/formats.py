@@ -1,29 +1,22 @@
 """From the `data` section of a study to a reader of rows: formats, places, columns that must be there."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 from kernels.formula.expression import Expression, ExpressionError, parse
 from pipeline.config.sections.data import DataSection
+from pipeline.config.sections.file_format import expected_endings, format_of
 from pipeline.config.sections.ledger.chart import chart_of
 from pipeline.config.sections.ledger.efforts import load_accounts
 from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.location import is_url
+from pipeline.names import did_you_mean, did_you_mean_file, one_of
 from pipeline.panel.efforts import Effort, build_effort
 from pipeline.panel.findings import Problems
 from pipeline.panel.ledger.read import read_ledger
 from pipeline.panel.reading.cubes import open_cube
 from pipeline.panel.reading.files import locate
 from pipeline.panel.reading.tables import CsvReader, ExcelReader, ParquetReader, Reader, refusal
-
-_EXTENSIONS = {
-    "csv": ("csv", "tsv", "txt", "csv.gz", "tsv.gz", "csv.bz2", "csv.xz"),
-    "parquet": ("parquet", "pq", "parq"),
-    "excel": ("xlsx", "xlsm", "xls"),
-    "netcdf": ("nc", "nc4", "cdf", "netcdf"),
-    "zarr": ("zarr",),
-}
 
 
 def open_source(data: DataSection | LedgerSection) -> tuple[Reader, DataSection]:
@@ -60,7 +53,12 @@ def open_reader(data: DataSection | LedgerSection) -> Reader:
         When it does not exist, cannot be opened, or is of an unknown format.
     """
     location = data.location
-    format_ = data.format or _format_of(location)
+    format_ = data.format or format_of(location)
+    if format_ is None:
+        name = location.rstrip("/").rpartition("/")[2]
+        raise refusal(
+            location, f"a file called {name}", expected_endings(), "Name the format with data.format."
+        )
     try:
         _require_existence(location)
         match format_:
@@ -83,26 +81,11 @@ def open_reader(data: DataSection | LedgerSection) -> Reader:
     raise refusal(location, f"postings in {format_}", "CSV, Parquet or Excel", "Make a table of them.")
 
 
-def _format_of(location: str) -> str:
-    name = location.rstrip("/").rpartition("/")[2].lower()
-    for format_, extensions in _EXTENSIONS.items():
-        if name.endswith(tuple(f".{extension}" for extension in extensions)):
-            return format_
-    if not is_url(location) and Path(location).is_dir():
-        return "parquet"
-    known = ", ".join(f".{extensions[0]}" for extensions in _EXTENSIONS.values())
-    raise refusal(location, f"a file called {name}", f"one of {known}", "Name the format with data.format.")
-
-
 def _require_existence(location: str) -> None:
     filesystem, path = locate(location)
     if filesystem.exists(path):
         return
-    hint = ""
-    if not is_url(location) and Path(location).parent.is_dir():
-        names = [entry.name for entry in Path(location).parent.iterdir()]
-        near = difflib.get_close_matches(Path(location).name, names, 1)
-        hint = f"Did you mean {near[0]}?" if near else ""
+    hint = "" if is_url(location) else did_you_mean_file(Path(location))
     raise refusal(location, "no such file", "a file that exists", hint, "data.file")
 
 
@@ -150,8 +133,5 @@ def row_filter(data: DataSection, columns: Sequence[str], problems: Problems) ->
 
 
 def _unknown(problems: Problems, key: str, column: str, columns: Sequence[str]) -> None:
-    near = difflib.get_close_matches(column, columns, 1)
-    lower = [name for name in columns if name.lower() == column.lower()]
-    guess = (lower or near)[:1]
-    hint = f"Did you mean {guess[0]}?" if guess else ""
-    problems.add("unknown columns", key, f"the column {column}", f"one of {', '.join(columns[:40])}", hint)
+    hint = did_you_mean(column, columns)
+    problems.add("unknown columns", key, f"the column {column}", one_of(columns), hint)

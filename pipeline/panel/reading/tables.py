@@ -1,10 +1,11 @@
 """Reading tidy tables chunk by chunk: CSV streamed, Parquet by batches of row groups, Excel whole."""
 
 import csv
+import datetime as dt
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ class CsvReader:
         """Give the rows as text, nulls where there is none."""
         skipped: list[int] = []
 
-        def skip(row: Any) -> str:
+        def skip(row: pyarrow.csv.InvalidRow) -> str:
             skipped.append(row.number)
             got = f"{row.actual_columns} values"
             expected = f"{row.expected_columns}, as in the header"
@@ -120,7 +121,7 @@ class ParquetReader:
     """Rows of a Parquet file, or of a folder of such files. Row numbers count from 1 over all files."""
 
     location: str
-    dataset: Any = field(repr=False)
+    dataset: pyarrow.dataset.Dataset = field(repr=False)
 
     @classmethod
     def open(cls, location: str) -> "ParquetReader":
@@ -169,14 +170,18 @@ class ExcelReader:
     def open(cls, location: str) -> "ExcelReader":
         """Read the sheet."""
         try:
-            with open_binary(location) as file:
+            # Named, because pandas warns that its choice for .xlsx will change.
+            readers = ("io.excel.xlsx.reader", "openpyxl", "io.excel.xls.reader", "calamine")
+            with open_binary(location) as file, pd.option_context(*readers):
                 frame = pd.read_excel(file, dtype=object, na_filter=False)
         except ImportError as error:
             hint = "Install it with: pip install 'beed[excel]'."
             raise refusal(
                 location, f"an Excel file ({error})", "the package that reads Excel files", hint
             ) from None
-        except ValueError as error:
+        except OSError:
+            raise
+        except Exception as error:  # every reader of workbooks has errors of its own
             raise refusal(location, str(error), "an Excel workbook") from None
         names = _unique(location, [str(name).strip() for name in frame.columns])
         return cls(location, names, frame.set_axis(list(names), axis="columns"))
@@ -189,9 +194,9 @@ class ExcelReader:
         yield Chunk(columns, np.arange(len(self.frame)) + 2)
 
 
-def _cell_text(cell: Any) -> str | None:
+def _cell_text(cell: object) -> str | None:
     """Write a cell as it would stand in a CSV file."""
-    if isinstance(cell, pd.Timestamp) or hasattr(cell, "isoformat"):
+    if isinstance(cell, dt.date | dt.time):  # pandas' and Python's moments are dates
         return str(cell.isoformat())
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))

@@ -8,8 +8,8 @@ from rich.console import Console
 from pipeline.forecasting.bands import Forecast, MarketForecast
 from pipeline.games.game import Equilibrium, Game
 from pipeline.planning.flight import FlightPlan, Solution
-from pipeline.reporting.console.tables import print_facts, print_table
-from pipeline.results.tables.frame import Table
+from pipeline.reporting.console.printing import print_facts, print_line, print_table
+from pipeline.results.frames.table import Table
 
 #: Markets of a forecast that are shown; the store holds all.
 _MARKETS = 3
@@ -43,13 +43,15 @@ def show_forecast(console: Console, made: Forecast, store: str, name: str) -> No
         title = f"Market {one.market} in {_label(made.times[-1])} ({weights})"
         print_table(console, title, _end_table(made, one))
         if one.rejected:
-            _line(console, f"Note: {one.rejected} draws of parameters had no course and were drawn again.")
+            print_line(
+                console, f"Note: {one.rejected} draws of parameters had no course and were drawn again."
+            )
     if len(made.markets) > _MARKETS:
-        _line(console, f"... and {len(made.markets) - _MARKETS} more markets.")
+        print_line(console, f"... and {len(made.markets) - _MARKETS} more markets.")
     for note in made.notes:
-        _line(console, f"Note: {note}")
-    _line(console, f"Stored: {store}, forecast {name}.")
-    _line(console, f'Ask:    python: pipeline.open_store("{store}").forecast("{name}")')
+        print_line(console, f"Note: {note}")
+    print_line(console, f"Stored: {store}, forecast {name}.")
+    print_line(console, f'Ask:    python: pipeline.open_store("{store}").forecast("{name}")')
 
 
 def _end_table(made: Forecast, one: MarketForecast) -> Table:
@@ -167,7 +169,7 @@ def show_game(console: Console, found: Game) -> None:
     for number, one in enumerate(found.equilibria, 1):
         print_table(console, _equilibrium_title(found, one, number), _equilibrium(found, one))
     if not any(one.converged for one in found.equilibria):
-        _line(console, "No start came to rest: this game may have no equilibrium of steady strategies.")
+        print_line(console, "No start came to rest: this game may have no equilibrium of steady strategies.")
 
 
 def _equilibrium_title(found: Game, one: Equilibrium, number: int) -> str:
@@ -212,7 +214,3 @@ def _label(time: Any) -> str:
     return (
         str(time.astype("datetime64[D]")) if getattr(time, "dtype", np.dtype(int)).kind == "M" else str(time)
     )
-
-
-def _line(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pipeline.reporting.console.printing import print_line
 from pipeline.sweep.cost import readable_seconds
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.progress import Watcher
@@ -50,7 +51,7 @@ class LineWatcher(Watcher):
         self._start = self._last = clock()
 
     def _line(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_line(self._console, text)
 
     def stage(self, text: str) -> None:
         """Write the stage as a line."""

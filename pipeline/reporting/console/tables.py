@@ -1,44 +1,24 @@
 """Tables for people: the plan of a study, what a run came to, the sweeps of a store."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from rich.console import Console
-from rich.table import Table as RichTable
 
 from pipeline.config.engines import ENGINES
 from pipeline.config.study import Study
 from pipeline.executors.worker import count_workers
+from pipeline.panel.panel import Panel
+from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
+from pipeline.reporting.words import CORRELATED_ERRORS, cases
+from pipeline.results.frames.table import Table
 from pipeline.results.summary import Summary
-from pipeline.results.tables.frame import Table
 from pipeline.store.format.layout import LOGICAL_DATE, SweepState
 from pipeline.store.store import Store
 from pipeline.sweep.cost import readable_bytes, readable_seconds
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.run import RunReport
 
-#: Columns of a table in a file or pipe, where there is no terminal to ask.
-_WIDTH = 132
-#: Rows of a table that are shown; `beed query` gives all.
-_ROWS = 12
 
-_HEADINGS = {
-    "best_by_aic": "best by AIC in",
-    "best_by_bic": "best by BIC in",
-    "better_in": "better in",
-    "worse_in": "worse in",
-    "log_score": "log score",
-}
-
-
-def make_console() -> Console:
-    """Make a console that writes wide lines where it is not a terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
-
-
-def show_plan(console: Console, study: Study, panel: Any, plan: Plan) -> None:
+def show_plan(console: Console, study: Study, panel: Panel, plan: Plan) -> None:
     """Print what running a study would do, and what it cannot learn from its data."""
     workers = count_workers(study.cluster)
     seconds = readable_seconds(plan.seconds / max(workers, 1))
@@ -92,13 +72,13 @@ def show_report(console: Console, report: RunReport, summary: Summary | None) ->
     if report.state != SweepState.DONE:
         left = report.total - report.kept - report.done
         lines.append(f"Stopped with {left} fits to do; everything finished is kept. Run again to go on.")
-    lines += [f"Unfinished: {sentence}" for sentence in report.unfinished[:_ROWS]]
+    lines += [f"Unfinished: {sentence}" for sentence in report.unfinished[:MOST_ROWS]]
     lines.append(f"Results: {report.store} (sweep {report.sweep})")
     lines.append(f"Ask:     beed show {report.store}")
     lines.append(f'         beed query {report.store} --sort aic --limit 10   or --sql "select ..."')
     lines.append(f'         python: import pipeline; pipeline.open_store("{report.store}")')
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(console, line)
 
 
 def show_summary(console: Console, summary: Summary) -> None:
@@ -120,34 +100,29 @@ def show_summary(console: Console, summary: Summary) -> None:
         print_table(console, f"Rmse by periods ahead of rolling origins (efforts {future})", table, rows=40)
     print_table(console, "Parameters at a bound", summary.at_bounds)
     print_table(console, "What the data do not determine (no standard error is given)", summary.undetermined)
-    print_table(console, "What they hardly determine", summary.weak)
+    print_table(console, "What the data determine only weakly", summary.weak)
     print_table(console, "Errors correlated from one period to the next", summary.serial)
     if len(summary.serial):
-        note = (
-            "Standard errors and intervals of the method covariance take errors for independent: "
-            "trust those of autoregressive, hac or bootstrap."
-        )
-        console.print(note, style="yellow", markup=False, highlight=False)
+        console.print(CORRELATED_ERRORS, style="yellow", markup=False, highlight=False)
     print_table(console, "Failures by reason", summary.failures)
 
 
 def _print_comparisons(console: Console, table: Table) -> None:
     """Print who wins, by how much and whether by more than chance, for each kind of window and future."""
-    cases = dict.fromkeys(zip(table["window"], table["future"], strict=True)) if len(table) else {}
-    for window, future in cases:
-        own = table.take((table["window"] == window) & (table["future"] == future))
-        if own["test"][0] == "markets":
+    for case in cases(table):
+        window, future, against, test = (case[name][0] for name in ("window", "future", "against", "test"))
+        if test == "markets":
             chance = "intervals and p from resampled markets; better and worse by Diebold-Mariano at 5 %"
         else:
             chance = "p of Diebold-Mariano over time"
-        shown = {
-            name: column
-            for name, column in own.columns.items()
+        shown = [
+            name
+            for name, column in case.columns.items()
             if name not in ("window", "future", "metric", "against", "test")
             and not (name in ("low", "high") and np.isnan(column.astype(float)).all())
-        }
-        title = f"Who wins, {window}, efforts {future}: rmse against {own['against'][0]} ({chance})"
-        print_table(console, title, Table(shown), rows=40)
+        ]
+        title = f"Who wins, {window}, efforts {future}: rmse against {against} ({chance})"
+        print_table(console, title, case.select(shown), rows=40)
 
 
 def show_sweeps(console: Console, store: Store) -> None:
@@ -169,7 +144,7 @@ def show_sweeps(console: Console, store: Store) -> None:
                 info.n_markets,
                 info.study_hash[:8],
                 info.data_hash[:8],
-                info.attributes.get(LOGICAL_DATE, "-"),
+                info.attributes.get(LOGICAL_DATE),
             )
         )
     names = (
@@ -185,38 +160,7 @@ def show_sweeps(console: Console, store: Store) -> None:
     )
     if rows:
         table = Table.from_rows(names, rows)
-        kept = names if set(table["vintage"].tolist()) != {"-"} else names[:-1]
-        print_table(console, "", Table({name: table[name] for name in kept}), rows=1000)
+        has_vintages = any(date is not None for date in table["vintage"].tolist())
+        print_table(console, "", table.select(names if has_vintages else names[:-1]), rows=1000)
     else:
         console.print(f"The store at {store.location.url} holds no sweep yet.", markup=False, highlight=False)
-
-
-def print_table(console: Console, title: str, table: Table, rows: int = _ROWS) -> None:
-    """Print the first rows of a table, and how many there are; nothing when it is empty."""
-    if not len(table):
-        return
-    drawn = RichTable(title=title or None, title_justify="left", title_style="bold", header_style="bold")
-    for name, column in table.columns.items():
-        right = column.dtype.kind in "biuf"
-        drawn.add_column(_HEADINGS.get(name, name.replace("_", " ")), justify="right" if right else "left")
-    for row in list(table.take(slice(rows)).rows()):
-        drawn.add_row(*(_cell(value) for value in row))
-    console.print(drawn)
-    if len(table) > rows:
-        console.print(f"... and {len(table) - rows} more rows", style="dim", highlight=False)
-
-
-def print_facts(console: Console, title: str, facts: Mapping[str, str]) -> None:
-    """Print named facts under a title, names in one column."""
-    console.print(title, style="bold", markup=False, highlight=False)
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        console.print(f"  {name:<{width}}  {value}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _cell(value: Any) -> str:
-    from rich.markup import escape
-
-    if value is None or value != value:
-        return "-"
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))

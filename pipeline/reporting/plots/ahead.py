@@ -7,14 +7,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.panel.market import MarketArrays, market_arrays
-from pipeline.reporting.plots.market import plot_file, save_figure
+from pipeline.reporting.plots.files import plot_file, save_figure
+from pipeline.results.results import Results
+from pipeline.results.tables.sweep_tables import Label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pipeline.forecasting.bands import Forecast, MarketForecast
     from pipeline.planning.flight import FlightPlan
-    from pipeline.results.results import ResultStore
 
 _COLUMNS = 4
 _MOST_FIRMS = 12
@@ -23,7 +24,9 @@ _PAST = 3
 _SEEN: dict[str, Any] = {"color": "0.35", "marker": ".", "markersize": 3, "linewidth": 0.8}
 
 
-def plot_forecast(results: "ResultStore", made: "Forecast", out: str | Path, *, market: Any = None) -> Path:
+def plot_forecast(
+    results: Results, made: "Forecast", out: str | Path, *, market: Label | None = None
+) -> Path:
     """Draw the shares of the firms of one market: what was seen, the forecast, and its quantile bands.
 
     Parameters
@@ -98,7 +101,7 @@ def _draw_bands(axes: "Axes", made: "Forecast", one: "MarketForecast", firm: int
         axes.plot(made.times, bands[levels.size // 2], color="C0", linewidth=0.9, linestyle=":")
 
 
-def plot_plan(results: "ResultStore", found: "FlightPlan", out: str | Path) -> Path:
+def plot_plan(results: Results, found: "FlightPlan", out: str | Path) -> Path:
     """Draw a flight plan: the share, the money, and what the firm does with each effort.
 
     Parameters

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from pipeline.errors import QueryError
 from pipeline.panel.dates import LogicalDate
-from pipeline.reporting.plots.market import plot_file, save_figure
+from pipeline.reporting.plots.files import plot_file, save_figure
+from pipeline.results.frames.table import Table
 from pipeline.results.tables.choice import POOLED
-from pipeline.results.tables.frame import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,17 +62,19 @@ def draw_history(table: Table) -> Figure:
     rows = -(-len(params) // _COLUMNS)
     columns = min(len(params), _COLUMNS)
     figure = Figure(figsize=(4.2 * columns + 0.4, 2.7 * rows + 0.7), layout="constrained")
-    for place, param in enumerate(params):
-        axes = figure.add_subplot(rows, columns, place + 1)
-        own = table.take(table["param"] == param)
+    for panel, param in enumerate(params):
+        axes = figure.add_subplot(rows, columns, panel + 1)
+        of_param = table.take(table["param"] == param)
         for number, (market, model) in enumerate(lines):
-            keep = [pair == (market, model) for pair in zip(own["market"], own["model"], strict=True)]
-            _draw(axes, own.take(np.array(keep, dtype=bool)), f"C{number}", _label(market, model, lines))
+            keep = [
+                pair == (market, model) for pair in zip(of_param["market"], of_param["model"], strict=True)
+            ]
+            _draw(axes, of_param.take(np.array(keep, dtype=bool)), f"C{number}", _label(market, model, lines))
         axes.set_title(str(param), fontsize=9)
         axes.tick_params(labelsize=7)
         axes.tick_params(axis="x", rotation=30)
         axes.ticklabel_format(axis="y", useOffset=False)
-        if place == 0 and len(lines) > 1:
+        if panel == 0 and len(lines) > 1:
             axes.legend(fontsize=7, frameon=False)
     market, model = lines[0]
     band = "median and quartiles over all markets" if market == POOLED else "estimates and 95 % intervals"
@@ -84,18 +86,19 @@ def draw_history(table: Table) -> Figure:
 
 def _label(market: object, model: str, lines: list[tuple[object, str]]) -> str:
     several = len({model for _, model in lines}) > 1
-    place = "all markets" if market == POOLED else f"market {market}"
-    return f"{place}, {model}" if several else place
+    where = "all markets" if market == POOLED else f"market {market}"
+    return f"{where}, {model}" if several else where
 
 
-def _draw(axes: "Axes", own: Table, color: str, label: str) -> None:
-    dates = [LogicalDate.parse(str(text)) for text in own["date"]]
+def _draw(axes: "Axes", table: Table, color: str, label: str) -> None:
+    """Draw one parameter of one market and model."""
+    dates = [LogicalDate.parse(str(text)) for text in table["date"]]
     time = np.array(
         [np.datetime64(date.key) if date.dated else date.ordinal for date in dates],
         dtype="datetime64[s]" if dates and dates[0].dated else np.int64,
     )
-    low, high = own["low"].astype(float), own["high"].astype(float)
+    low, high = table["low"].astype(float), table["high"].astype(float)
     axes.fill_between(time, low, high, color=color, alpha=0.2, linewidth=0)
     axes.plot(
-        time, own["value"].astype(float), color=color, linewidth=1.3, marker=".", markersize=4, label=label
+        time, table["value"].astype(float), color=color, linewidth=1.3, marker=".", markersize=4, label=label
     )

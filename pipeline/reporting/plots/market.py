@@ -8,18 +8,22 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
-from pipeline.errors import QueryError, StoreError
+from pipeline.errors import QueryError
+from pipeline.reporting.cells import with_unit
+from pipeline.reporting.plots.files import plot_file, save_figure
+from pipeline.results.curves import ResponseCurve, response_curves
+from pipeline.results.results import Results
+from pipeline.results.select import query_table
+from pipeline.results.tables.sweep_tables import Label
+from pipeline.status import Status
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-    from pipeline.results.curves import ResponseCurve
-    from pipeline.results.results import ResultStore
-
-_SUFFIXES = (".png", ".svg")
 _COLUMNS = 4
-_MOST_FIRMS = 12
+MOST_FIRMS = 12
+"""Firms of a market that are drawn: the largest."""
 # A ratio that grows by more than this is drawn on a logarithmic scale.
 _DECADES = 20.0
 _OBSERVED: dict[str, Any] = {
@@ -33,7 +37,7 @@ _FITTED: dict[str, Any] = {"color": "C0", "linewidth": 1.4, "label": "calibrated
 
 
 def plot_market(
-    results: "ResultStore", out: str | Path, *, market: Any = None, model: str | None = None
+    results: Results, out: str | Path, *, market: Label | None = None, model: str | None = None
 ) -> Path:
     """Draw observed and calibrated shares of a market and its f curves with 95 % bands.
 
@@ -60,8 +64,6 @@ def plot_market(
     StoreError
         The file cannot be written.
     """
-    from pipeline.results.curves import response_curves
-
     target = plot_file(out)
     label, chosen = _choose(results, market, model)
     trajectory = results.trajectories(chosen).isel(window=0).sel(market=label).load()
@@ -70,36 +72,7 @@ def plot_market(
     return save_figure(figure, target)
 
 
-def plot_file(out: str | Path) -> Path:
-    """Give the path of a picture.
-
-    Raises
-    ------
-    QueryError
-        Another kind of file than can be drawn.
-    """
-    target = Path(out)
-    if target.suffix.lower() not in _SUFFIXES:
-        raise QueryError(f"Got the file {target}; expected a name that ends in {' or '.join(_SUFFIXES)}.")
-    return target
-
-
-def save_figure(figure: Figure, target: Path) -> Path:
-    """Write a picture.
-
-    Raises
-    ------
-    StoreError
-        It cannot be written.
-    """
-    try:
-        figure.savefig(target, dpi=130)
-    except OSError as error:
-        raise StoreError(f"The plot {target} could not be written: {error.strerror}.") from error
-    return target
-
-
-def draw_market(trajectory: "xr.Dataset", curves: Sequence["ResponseCurve"]) -> Figure:
+def draw_market(trajectory: "xr.Dataset", curves: Sequence[ResponseCurve]) -> Figure:
     """Draw one market.
 
     Parameters
@@ -119,39 +92,39 @@ def draw_market(trajectory: "xr.Dataset", curves: Sequence["ResponseCurve"]) -> 
     figure = Figure(figsize=(12.0, 0.6 + 1.9 * rows[0] + 2.4 * rows[1]), layout="constrained")
     grid = GridSpec(sum(rows), _COLUMNS, figure=figure, height_ratios=[1.9] * rows[0] + [2.4] * rows[1])
     first: Axes | None = None
-    for place, firm in enumerate(firms):
-        axes = figure.add_subplot(grid[divmod(place, _COLUMNS)], sharex=first)
+    for panel, firm in enumerate(firms):
+        axes = figure.add_subplot(grid[divmod(panel, _COLUMNS)], sharex=first)
         first = first or axes
-        _draw_firm(axes, trajectory.isel(firm=firm), legend=place == 0)
-        axes.tick_params(labelbottom=place + _COLUMNS >= len(firms))
-    for place, curve in enumerate(curves):
-        row, column = divmod(place, _COLUMNS)
+        _draw_firm(axes, trajectory.isel(firm=firm), legend=panel == 0)
+        axes.tick_params(labelbottom=panel + _COLUMNS >= len(firms))
+    for panel, curve in enumerate(curves):
+        row, column = divmod(panel, _COLUMNS)
         _draw_curve(figure.add_subplot(grid[rows[0] + row, column]), curve)
     return figure
 
 
-def draw_curves(curves: Sequence["ResponseCurve"]) -> Figure:
+def draw_curves(curves: Sequence[ResponseCurve]) -> Figure:
     """Draw a market function alone: one panel an effort, with the 95 % band."""
     rows = -(-len(curves) // _COLUMNS)
     figure = Figure(figsize=(12.0, 0.2 + 2.4 * rows), layout="constrained")
     grid = GridSpec(rows, _COLUMNS, figure=figure)
-    for place, curve in enumerate(curves):
-        _draw_curve(figure.add_subplot(grid[divmod(place, _COLUMNS)]), curve)
+    for panel, curve in enumerate(curves):
+        _draw_curve(figure.add_subplot(grid[divmod(panel, _COLUMNS)]), curve)
     return figure
 
 
-def _choose(results: "ResultStore", market: Any, model: str | None) -> tuple[Any, str]:
-    """Find the market's label and the model to draw."""
+def _choose(results: Results, market: Label | None, model: str | None) -> tuple[Label, str]:
+    """Find the label of the market and the model to draw."""
+    tables = results.tables
     wanted = None if market is None else [market]
-    table = results.select(market=wanted, model=model, sort="aic")
-    first = results.tables.labels("window")[0]
-    keep = np.isin(table["status"].astype(str), ["converged", "evaluations_exhausted"])
-    table = table.take(keep & (table["window"] == first))
+    table = query_table(tables, market=wanted, model=model, window=tables.first_window).sorted("aic")
+    usable = [status.name.lower() for status in Status if status.usable]
+    table = table.take(np.isin(table["status"].astype(str), usable))
     if not len(table):
         which = "this store" if market is None else f"market {market}"
         raise QueryError(f"There is no usable fit to draw for {which}; `beed show` says why fits failed.")
     if market is None:
-        labels = results.tables.labels("market").tolist()
+        labels = tables.labels("market").tolist()
         order = np.argsort([labels.index(label) for label in table["market"].tolist()], kind="stable")
         table = table.take(order)
     return table["market"].tolist()[0], str(table["model"][0])
@@ -161,7 +134,7 @@ def _largest(trajectory: "xr.Dataset") -> list[int]:
     observed = trajectory["observed_share"].values
     present = np.flatnonzero(~np.isnan(observed).all(axis=1))
     size = np.nansum(observed[present], axis=1)
-    return sorted(present[np.argsort(-size, kind="stable")[:_MOST_FIRMS]].tolist())
+    return sorted(present[np.argsort(-size, kind="stable")[:MOST_FIRMS]].tolist())
 
 
 def _draw_firm(axes: "Axes", firm: "xr.Dataset", *, legend: bool) -> None:
@@ -178,10 +151,10 @@ def _draw_firm(axes: "Axes", firm: "xr.Dataset", *, legend: bool) -> None:
         axes.set_ylabel("share", fontsize=8)
 
 
-def _draw_curve(axes: "Axes", curve: "ResponseCurve") -> None:
+def _draw_curve(axes: "Axes", curve: ResponseCurve) -> None:
     axes.fill_between(curve.level, curve.low, curve.high, color="C0", alpha=0.2, linewidth=0)
     axes.plot(curve.level, curve.value, **_FITTED)
-    axes.set_xlabel(curve.effort if curve.unit in ("", "1") else f"{curve.effort} [{curve.unit}]", fontsize=8)
+    axes.set_xlabel(with_unit(curve.effort, curve.unit), fontsize=8)
     axes.set_ylabel(curve.measure, fontsize=8)
     if curve.measure == "f / f(median)" and curve.value.max() > _DECADES * curve.value.min():
         axes.set_yscale("log")

@@ -2,6 +2,7 @@
 
 import io
 import re
+from html import escape
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -33,7 +34,7 @@ def inline_svg(figure: Figure, label: str, prefix: str) -> str:
         Drawn with black (ink), grey 0.35 (muted), grey 0.8 (lines) and the colours C0 to C3, each of which
         follows the page's style, by day and by night.
     label
-        What it shows, for those who cannot see it.
+        What it shows, for screen readers.
     prefix
         Letters and digits that keep its identifiers apart from those of the other figures of the page.
 
@@ -42,8 +43,6 @@ def inline_svg(figure: Figure, label: str, prefix: str) -> str:
     str
         Text stays text. No script, no address.
     """
-    from html import escape
-
     out = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "beed"}):
         figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
@@ -52,6 +51,6 @@ def inline_svg(figure: Figure, label: str, prefix: str) -> str:
     head, body = text.split(">", 1)
     size = re.search(r'viewBox="[^"]*"', head)
     body = _GROUP_ID.sub(r"\1", body)
-    body = _LOCAL.sub(lambda found: f"{found[1]}{prefix}-", body.replace("xlink:href", "href"))
-    body = _COLOUR.sub(lambda found: _COLOURS[found[0]], _NAMESPACE.sub("", body))
+    body = _LOCAL.sub(lambda match: f"{match[1]}{prefix}-", body.replace("xlink:href", "href"))
+    body = _COLOUR.sub(lambda match: _COLOURS[match[0]], _NAMESPACE.sub("", body))
     return f'<svg role="img" aria-label="{escape(label)}" {size[0] if size else ""}>{body.strip()}'

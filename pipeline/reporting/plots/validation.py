@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from pipeline.reporting.cells import with_unit
+from pipeline.results.frames.table import Table
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from pipeline.results.tables.frame import Table
 
 _INK, _MUTED, _LINE = "#000000", "0.35", "0.8"
 _MODEL, _BASELINE = "C0", "0.35"
@@ -18,7 +19,7 @@ _COLUMNS = 4
 
 
 @dataclass(frozen=True)
-class Estimates:
+class ParameterEstimates:
     """One parameter of one model in many markets.
 
     Attributes
@@ -39,13 +40,13 @@ class Estimates:
     truth: float = float("nan")
 
 
-def draw_errors(panels: Sequence[tuple[str, "Table"]], baselines: Sequence[str], most: int = 14) -> Figure:
+def draw_errors(panels: Sequence[tuple[str, Table]], baselines: Sequence[str], most: int = 14) -> Figure:
     """Draw mean errors of contenders as bars, the best on top, with 95 % intervals of the difference.
 
     Parameters
     ----------
     panels
-        Title, and a table of `pipeline.results.tables.validation.compare`, for each kind of forecast.
+        Title, and a table of `pipeline.results.tables.comparison.compare`, for each kind of forecast.
     baselines
         Names of those contenders that are baselines.
     most
@@ -57,20 +58,20 @@ def draw_errors(panels: Sequence[tuple[str, "Table"]], baselines: Sequence[str],
     height = max(len(table) for table in shown)
     figure = Figure(figsize=(12.0, rows * (0.9 + 0.26 * height)), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
-    for place, ((title, _), table) in enumerate(zip(panels, shown, strict=True)):
-        _draw_bars(grid[divmod(place, columns)], table, baselines, title)
+    for panel, ((title, _), table) in enumerate(zip(panels, shown, strict=True)):
+        _draw_bars(grid[divmod(panel, columns)], table, baselines, title)
     for unused in grid.ravel()[len(panels) :]:
         unused.set_visible(False)
     return figure
 
 
-def draw_horizons(panels: Sequence[tuple[str, "Table"]], baselines: Sequence[str], models: int = 3) -> Figure:
+def draw_horizons(panels: Sequence[tuple[str, Table]], baselines: Sequence[str], models: int = 3) -> Figure:
     """Draw errors by periods ahead: the best models in colour, all baselines in grey.
 
     Parameters
     ----------
     panels
-        Title, and a table of `pipeline.results.tables.validation.by_horizon`, for each kind of future.
+        Title, and a table of `pipeline.results.tables.comparison.by_horizon`, for each kind of future.
     baselines
         Names of those contenders that are baselines.
     models
@@ -85,7 +86,7 @@ def draw_horizons(panels: Sequence[tuple[str, "Table"]], baselines: Sequence[str
     return figure
 
 
-def draw_estimates(params: Sequence[Estimates], most: int = 60) -> Figure:
+def draw_estimates(params: Sequence[ParameterEstimates], most: int = 60) -> Figure:
     """Draw the estimates of parameters in all markets, each sorted by size, with their 95 % intervals.
 
     Parameters
@@ -98,29 +99,29 @@ def draw_estimates(params: Sequence[Estimates], most: int = 60) -> Figure:
     rows = -(-len(params) // _COLUMNS)
     figure = Figure(figsize=(12.0, 0.2 + 2.6 * rows), layout="constrained")
     grid = figure.subplots(rows, _COLUMNS, squeeze=False)
-    for axes, found in zip(grid.ravel(), params, strict=False):
-        _draw_sorted(axes, found, most)
+    for axes, estimates in zip(grid.ravel(), params, strict=False):
+        _draw_sorted(axes, estimates, most)
     for unused in grid.ravel()[len(params) :]:
         unused.set_visible(False)
     return figure
 
 
-def _best(table: "Table", most: int) -> "Table":
+def _best(table: Table, most: int) -> Table:
     keep = np.arange(len(table)) < most
     # What everything is held against must be seen.
     return table.take(keep | (table["model"] == table["against"]))
 
 
-def _draw_bars(axes: "Axes", table: "Table", baselines: Sequence[str], title: str) -> None:
+def _draw_bars(axes: "Axes", table: Table, baselines: Sequence[str], title: str) -> None:
     names = [str(name) for name in table["model"]]
-    place = np.arange(len(names))[::-1]
+    height = np.arange(len(names))[::-1]
     colours = [_BASELINE if name in baselines else _MODEL for name in names]
-    axes.barh(place, table["error"], color=colours, height=0.62, alpha=0.85)
-    for row, error in zip(place, table["error"], strict=True):
+    axes.barh(height, table["error"], color=colours, height=0.62, alpha=0.85)
+    for row, error in zip(height, table["error"], strict=True):
         axes.annotate(
             f"{error:.4g}", (error, row), (3, 0), textcoords="offset points", va="center", fontsize=7
         )
-    axes.set_yticks(place, names, fontsize=8)
+    axes.set_yticks(height, names, fontsize=8)
     axes.set_title(title, fontsize=9, loc="left")
     axes.tick_params(axis="x", labelsize=7)
     axes.tick_params(axis="y", length=0)
@@ -128,20 +129,19 @@ def _draw_bars(axes: "Axes", table: "Table", baselines: Sequence[str], title: st
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _draw_lines(axes: "Axes", table: "Table", baselines: Sequence[str], models: int) -> None:
+def _draw_lines(axes: "Axes", table: Table, baselines: Sequence[str], models: int) -> None:
     steps = [int(name.split()[0]) for name in table.columns if name != "model"]
     errors = np.column_stack([column for name, column in table.columns.items() if name != "model"])
     names = [str(name) for name in table["model"]]
     mean = errors.mean(axis=1)
-    own = [place for place in np.argsort(mean, kind="stable") if names[place] not in baselines][:models]
-    yardsticks = [place for place, name in enumerate(names) if name in baselines]
+    best = [row for row in np.argsort(mean, kind="stable") if names[row] not in baselines][:models]
     styles = ("-", "--", ":", "-.", (0, (1, 3)), (0, (6, 2, 1, 2)))
-    for rank, place in enumerate(yardsticks):
+    for rank, row in enumerate([row for row, name in enumerate(names) if name in baselines]):
         style = styles[rank % len(styles)]
-        axes.plot(steps, errors[place], color=_MUTED, linewidth=1.2, linestyle=style, label=names[place])
-    for rank, place in enumerate(own):
+        axes.plot(steps, errors[row], color=_MUTED, linewidth=1.2, linestyle=style, label=names[row])
+    for rank, row in enumerate(best):
         axes.plot(
-            steps, errors[place], color=f"C{rank}", linewidth=2, marker="o", markersize=4, label=names[place]
+            steps, errors[row], color=f"C{rank}", linewidth=2, marker="o", markersize=4, label=names[row]
         )
     axes.set_ylim(bottom=0.0)
     axes.set_xticks(steps)
@@ -151,21 +151,21 @@ def _draw_lines(axes: "Axes", table: "Table", baselines: Sequence[str], models: 
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_sorted(axes: "Axes", found: Estimates, most: int) -> None:
-    order = np.argsort(found.value, kind="stable")
+def _draw_sorted(axes: "Axes", estimates: ParameterEstimates, most: int) -> None:
+    order = np.argsort(estimates.value, kind="stable")
     if order.size > most:
         order = order[np.unique(np.linspace(0, order.size - 1, most).round().astype(int))]
-    value, low, high = found.value[order], found.low[order], found.high[order]
+    value, low, high = estimates.value[order], estimates.low[order], estimates.high[order]
     rank = np.arange(value.size)
     axes.hlines(rank, low, high, color="C0", alpha=0.45, linewidth=1.5 if value.size > 25 else 2.5)
     axes.plot(value, rank, linestyle="none", marker="o", markersize=3, color="C0")
-    if not np.isnan(found.truth):
-        axes.axvline(found.truth, color="C1", linewidth=1.2)
-    _look_at(axes, value, low, high, found.truth)
+    if not np.isnan(estimates.truth):
+        axes.axvline(estimates.truth, color="C1", linewidth=1.2)
+    _look_at(axes, value, low, high, estimates.truth)
     axes.axvline(0.0, color=_LINE, linewidth=0.8, zorder=0)
     axes.set_yticks([])
     axes.locator_params(axis="x", nbins=4)
-    axes.set_title(found.param if found.unit in ("", "1") else f"{found.param} [{found.unit}]", fontsize=9)
+    axes.set_title(with_unit(estimates.param, estimates.unit), fontsize=9)
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right", "left"]].set_visible(False)
 

@@ -1,15 +1,15 @@
 """The drift of a vintage as a table."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import numpy as np
+import zarr
 
-from pipeline.results.tables.frame import Table
+from pipeline.results.frames.table import Table
+from pipeline.results.tables.cubes import constant_columns
+from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.store.format.drift import drift_path
 from pipeline.store.read import open_arrays, open_attributes
-
-if TYPE_CHECKING:
-    from pipeline.results.tables.fits import SweepTables
 
 _COLUMNS = (
     "market",
@@ -31,10 +31,11 @@ _COLUMNS = (
     "best_changed",
     "drifted",
 )
+_ERRORS = ("periods", "forecast_rmse", "fit_rmse", "baseline_rmse")
 
 
-def drift_table(tables: "SweepTables") -> Table:
-    """Compare with the vintage before: one row a market, model and parameter of the fits to all periods.
+def drift(tables: SweepTables) -> Table:
+    """One row for every market, model and parameter of the fits to all periods: then, now, the change.
 
     Returns
     -------
@@ -48,33 +49,34 @@ def drift_table(tables: "SweepTables") -> Table:
     for model in tables.info.models:
         arrays = open_arrays(session, drift_path(name, model))
         if shared and arrays:
-            parts.append(_model(tables, model, arrays, shared))
+            parts.append(_of_model(tables, model, arrays, shared))
     if not parts:
         return Table.from_rows(_COLUMNS, [])
     return Table({column: np.concatenate([part[column] for part in parts]) for column in _COLUMNS})
 
 
-def _model(tables: "SweepTables", model: str, arrays: dict[str, Any], shared: dict[str, Any]) -> Table:
+def _of_model(
+    tables: SweepTables, model: str, arrays: Mapping[str, zarr.Array], shared: Mapping[str, zarr.Array]
+) -> Table:
     since = str(open_attributes(tables.session, drift_path(tables.info.name)).get("since", ""))
     params, markets = tables.params_of(model), tables.labels("market")
-    own, size = tables.arrays(model), (len(markets), len(params))
-    cubes = {key: np.asarray(arrays[key][...]) for key in ("old", "old_stderr", "change", "exceeded")}
-    cubes["new"], cubes["new_stderr"] = (np.asarray(own[key][:, 0]) for key in ("value", "stderr"))
-    rows = {
-        key: np.asarray(arrays[key][...]) for key in ("periods", "forecast_rmse", "fit_rmse", "baseline_rmse")
-    }
-    rows |= {key: np.asarray(shared[key][...]) for key in ("best_before", "best_now", "drifted")}
-    rows["market"] = markets
-    rows["best_changed"] = rows["best_before"] != rows["best_now"]
-    rows["drifted"] = rows["drifted"].astype(bool)
-    cubes["exceeded"] = cubes["exceeded"].astype(bool)
-    chosen = np.flatnonzero(~(np.isnan(cubes["old"]) & np.isnan(cubes["new"])).ravel())
-    row, column = np.unravel_index(chosen, size)
-    found = {key: values[row] for key, values in rows.items()}
-    found |= {key: values.ravel()[chosen] for key, values in cubes.items()}
-    found["param"] = params[column]
-    found["model"] = np.full(chosen.size, model, dtype=object)
-    found["since"] = np.full(chosen.size, since, dtype=object)
+    estimates = tables.arrays(model)
+    by_param = {key: np.asarray(arrays[key][...]) for key in ("old", "old_stderr", "change")}
+    by_param["exceeded"] = np.asarray(arrays["exceeded"][...]).astype(bool)
+    by_param["new"], by_param["new_stderr"] = (
+        np.asarray(estimates[key][:, 0]) for key in ("value", "stderr")
+    )
+    by_market = {key: np.asarray(arrays[key][...]) for key in _ERRORS}
+    by_market |= {key: np.asarray(shared[key][...]) for key in ("best_before", "best_now")}
+    by_market["drifted"] = np.asarray(shared["drifted"][...]).astype(bool)
+    by_market["best_changed"] = by_market["best_before"] != by_market["best_now"]
+    by_market["market"] = markets
+    known = ~(np.isnan(by_param["old"]) & np.isnan(by_param["new"]))
+    row, column = np.nonzero(known)
+    columns = {key: values[row] for key, values in by_market.items()}
+    columns |= {key: values[known] for key, values in by_param.items()}
+    columns |= constant_columns(row.size, model=model, since=since)
+    columns["param"] = params[column]
     for key in ("best_before", "best_now"):
-        found[key] = found[key].astype(object)
-    return Table({key: found[key] for key in _COLUMNS})
+        columns[key] = columns[key].astype(object)
+    return Table({key: columns[key] for key in _COLUMNS})

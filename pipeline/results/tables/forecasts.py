@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.results.tables.fits import SweepTables
-from pipeline.results.tables.frame import Table
+from pipeline.results.frames.table import Table
+from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.store.forecast import list_forecasts
 from pipeline.store.format.forecast import forecasts_path
 from pipeline.store.read import open_arrays, read_labels
@@ -41,9 +41,9 @@ def _table(tables: SweepTables, axes: Sequence[str], variables: dict[str, str]) 
             for axis in axes
         ]
         rows = [np.full(cells[0].size, name, dtype=object)]
-        rows += [label[place] for label, place in zip(labels, cells, strict=True)]
+        rows += [label[cell] for label, cell in zip(labels, cells, strict=True)]
         rows += [value[cells] for value in values]
         for column, part in zip(columns, rows, strict=True):
             parts[column].append(part)
     empty = np.empty(0, dtype=object)
-    return Table({name: np.concatenate(found) if found else empty for name, found in parts.items()})
+    return Table({name: np.concatenate(part) if part else empty for name, part in parts.items()})

@@ -1,14 +1,16 @@
-"""What `beed show` says of how far estimates can be trusted: weak directions, correlated errors."""
+"""How far estimates can be trusted, in counts of fits: weak directions, correlated errors."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipeline.results.tables.fits import SweepTables
-from pipeline.results.tables.frame import Table
+from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE
+from pipeline.results.frames.table import Table
+from pipeline.results.intervals import Z95
+from pipeline.results.tables.sweep_tables import SweepTables
+from pipeline.results.tables.uncertainty import directions
 
-# Correlations this many standard errors from zero are counted; chance makes one of 20 fits look so.
-_SIGNIFICANT = 1.96
+# Correlations more than `Z95` standard errors from zero are counted; chance makes one of 20 fits look so.
 _CHANCE = 0.05
 
 
@@ -28,29 +30,27 @@ def summarise_directions(tables: SweepTables, usable: np.ndarray) -> tuple[Table
         Directions that the data do not see, and that they see badly: one row a model and sentence, with the
         number of fits, a market for example, and the median strength; the commonest first.
     """
-    from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE
-
     names = ("model", "what", "fits", "of", "example", "strength")
     rows: tuple[list, list] = ([], [])
-    for place, model in enumerate(tables.info.models):
-        table = tables.directions([model])
-        table = table.take(table["window"] == tables.labels("window")[0])
-        blind = table["strength"] <= RANK_TOLERANCE
-        for chosen, into in ((blind, rows[0]), (~blind, rows[1])):
+    for model, count in zip(tables.info.models, usable.tolist(), strict=True):
+        table = directions(tables, [model])
+        table = table.take(table["window"] == tables.first_window)
+        unseen = table["strength"] <= RANK_TOLERANCE
+        for chosen, into in ((unseen, rows[0]), (~unseen, rows[1])):
             part = table.take(chosen)
             for sentence in dict.fromkeys(part["sentence"].tolist()):
-                here = part.take(part["sentence"] == sentence)
-                strength = float(np.median(here["strength"]))
-                fits = len(set(here["market"].tolist()))
-                into.append((model, sentence, fits, int(usable[place]), here["market"][0], strength))
+                same = part.take(part["sentence"] == sentence)
+                strength = float(np.median(same["strength"]))
+                fits = len(set(same["market"].tolist()))
+                into.append((model, sentence, fits, count, same["market"][0], strength))
     undetermined, weak = (
-        Table.from_rows(names, sorted(found, key=lambda row: -row[2] / max(row[3], 1))) for found in rows
+        Table.from_rows(names, sorted(part, key=lambda row: -row[2] / max(row[3], 1))) for part in rows
     )
-    return Table({name: undetermined[name] for name in names[:-1]}), weak
+    return undetermined.select(names[:-1]), weak
 
 
 def summarise_correlation(models: Sequence[str], statistic: Mapping[str, np.ndarray]) -> Table:
-    """Name the models whose errors hang together over time.
+    """Name the models whose errors are correlated from one period to the next.
 
     Parameters
     ----------
@@ -67,10 +67,10 @@ def summarise_correlation(models: Sequence[str], statistic: Mapping[str, np.ndar
     rows = []
     if "autocorrelation" in statistic:
         degrees = statistic["n_residual"] - statistic["n_free"]
-        for place, model in enumerate(models):
-            known = np.isfinite(statistic["autocorrelation"][place]) & (degrees[place] > 0)
-            found = statistic["autocorrelation"][place][known]
-            fits = int(np.sum(np.abs(found) > _SIGNIFICANT / np.sqrt(degrees[place][known])))
-            if fits > max(2 * _CHANCE * found.size, 0):
-                rows.append((model, float(np.median(found)), fits, found.size))
+        for row, model in enumerate(models):
+            known = np.isfinite(statistic["autocorrelation"][row]) & (degrees[row] > 0)
+            correlation = statistic["autocorrelation"][row][known]
+            fits = int(np.sum(np.abs(correlation) > Z95 / np.sqrt(degrees[row][known])))
+            if fits > 2 * _CHANCE * correlation.size:
+                rows.append((model, float(np.median(correlation)), fits, correlation.size))
     return Table.from_rows(("model", "correlation", "fits", "of"), rows)

@@ -14,7 +14,7 @@ from kernels.formula import instructions
 from kernels.formula.expression import ExpressionError, compile_curve, parse
 from kernels.formula.expression_cache import load_program
 from kernels.formula.program import TILE, Program, make_registers, run_program, stack_programs
-from kernels.numeric.cache_folder import cache_folder
+from kernels.numeric.jit import cache_folder
 
 CURVES = [
     ("beta * u**n / (h**n + u**n)", ("beta", "h", "n")),

@@ -1,34 +1,20 @@
 """The commands that look ahead: arguments in, tables out, refusals with a sentence."""
 
-import importlib
 import json
-import sys
 
 import pytest
-from places import SUPPORT
+from commands import beed
+from shops import run_shops
 
-from pipeline.cli.ahead import parse_bounds, parse_margins, parse_target
-from pipeline.cli.app import main
+from pipeline.cli.arguments import parse_bounds, parse_margins, parse_target
 from pipeline.errors import ExitCode, PlanError
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    sys.path.insert(0, str(SUPPORT))
-    try:
-        shops = importlib.import_module("shops")
-    finally:
-        sys.path.remove(str(SUPPORT))
     folder = tmp_path_factory.mktemp("shops")
-    shops.run_shops(folder)
+    run_shops(folder)
     return folder / "store"
-
-
-def beed(capsys, *arguments):
-    with pytest.raises(SystemExit) as leaving:
-        main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return int(leaving.value.code or 0), out, err
 
 
 def test_forecast(store, tmp_path, capsys):

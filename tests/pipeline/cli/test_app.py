@@ -1,19 +1,27 @@
 """The command line: exit codes, fast start, nothing written on refusal, the same answers as the library."""
 
-import importlib
 import json
 import re
 import subprocess
 import sys
 import time
+from typing import get_args
 
 import pytest
-from places import ROOT, SUPPORT
+import slow_market
+from commands import beed
+from places import ROOT
 
-from pipeline.cli.app import app, main
+from pipeline.cli.app import app
 from pipeline.cli.studies import choose_cluster
+from pipeline.config.json_schema import study_schema
 from pipeline.config.sections.cluster import ClusterSection
+from pipeline.config.sections.game import GameSettings
+from pipeline.config.sections.planning import PathKind
 from pipeline.errors import ExitCode, PlanError
+from pipeline.results.export import STYLES
+from pipeline.results.frames.formats import FORMATS
+from pipeline.results.tables.registry import TABLES
 
 COMMANDS = {"run", "check", "schema", "runs", "query", "show", "report", "export", "forecast", "plan", "game"}
 COMMANDS |= {"recalibrate", "history", "schedule"}
@@ -55,19 +63,7 @@ def study(tmp_path):
 @pytest.fixture
 def methods(monkeypatch):
     """Fits that take no time; the models themselves are tested elsewhere."""
-    monkeypatch.syspath_prepend(SUPPORT)
-    module = importlib.import_module("slow_market")
-    monkeypatch.setattr("pipeline.sweep.coordinator.default_calibrator", lambda: module.CALIBRATOR)
-    yield module
-    sys.modules.pop("slow_market", None)
-
-
-def beed(capsys, *arguments):
-    """Run the command line in this process; returns exit code, output, errors."""
-    with pytest.raises(SystemExit) as leaving:
-        main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return int(leaving.value.code or 0), out, err
+    monkeypatch.setattr("pipeline.sweep.coordinator.default_calibrator", lambda: slow_market.CALIBRATOR)
 
 
 def test_commands_are_those_documented():
@@ -80,6 +76,38 @@ def test_help_names_every_exit_code(capsys):
     text = " ".join(out.split())
     for exit_code in ExitCode:
         assert re.search(rf"[ :]{int(exit_code)} \w", text.split("Exit codes")[1]), exit_code
+
+
+def help_of(capsys, command, option):
+    """Give what the help of a command says of an option."""
+    text = beed(capsys, command, "--help")[1]
+    return " ".join(re.search(rf"\n  {option} (.*?)(?=\n  --|\Z)", text, re.DOTALL)[1].split())
+
+
+def names_in(text):
+    """Split "one, two or three." into names."""
+    return re.findall(r"\w+", re.sub(r"\bor\b", ",", text))
+
+
+def test_the_help_of_sql_lists_all_tables(capsys):
+    said = help_of(capsys, "query", "--sql")
+    assert names_in(said.partition("A SELECT over ")[2]) == list(TABLES)
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "names"),
+    [
+        ("query", "--format", list(FORMATS)),
+        ("history", "--format", list(FORMATS)),
+        ("forecast", "--format", list(FORMATS)),
+        ("export", "--format", list(STYLES)),
+        ("plan", "--path", list(get_args(PathKind))),
+        ("game", "--strategy", list(get_args(GameSettings.model_fields["strategy"].annotation))),
+    ],
+)
+def test_the_help_names_what_there_is_to_choose(capsys, command, option, names):
+    said = help_of(capsys, command, option).partition(">")[2].partition("[default")[0]
+    assert sorted(names_in(said)) == sorted(names)
 
 
 def test_help_starts_fast_and_loads_nothing_heavy():
@@ -166,7 +194,7 @@ def test_missing_study_and_unknown_options_are_refused(tmp_path, capsys):
 def test_schema_is_json(capsys):
     code, out, _ = beed(capsys, "schema")
     assert code == 0
-    assert "models" in json.loads(out)["properties"]
+    assert json.loads(out) == study_schema()
 
 
 def test_missing_store_is_an_error_of_its_own(tmp_path, capsys):

@@ -1,8 +1,13 @@
 """Cron expressions: what they mean, and what is refused."""
 
+import datetime as dt
+import itertools
+
 import pytest
+from apscheduler.triggers.cron import CronTrigger
 
 from pipeline.config.sections.cron import CronError, parse_cron
+from pipeline.vintages.schedule import make_trigger
 
 
 @pytest.mark.parametrize(
@@ -53,3 +58,46 @@ def test_what_means_nothing_is_refused(text, why):
 )
 def test_days_with_more_than_one_moment(text, daily):
     assert parse_cron(text).daily_at_most is daily
+
+
+def moments(trigger, count):
+    """The first moments of a trigger from 2028-02-20 on, a Sunday before a leap day."""
+    now = dt.datetime(2028, 2, 20, tzinfo=dt.UTC)
+    for _ in range(count):
+        now = trigger.get_next_fire_time(None, now)
+        yield now
+        now += dt.timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0 6 * * 1", "0 6 * * 0", "0 6 * * 5-7", "30 1-3 * * mon-fri/2", "*/25 23 28-31 2,3 *", "0 0 29 feb *"],
+)
+def test_the_scheduler_fires_when_cron_does(text):
+    cron = parse_cron(text)
+    start = dt.datetime(2028, 2, 20, tzinfo=dt.UTC)
+    minutes = (start + dt.timedelta(minutes=number) for number in range(60 * 24 * 60))
+    expected = (
+        minute
+        for minute in minutes
+        if all(
+            numbers is None or value in numbers
+            for numbers, value in (
+                (cron.minute, minute.minute),
+                (cron.hour, minute.hour),
+                (cron.day, minute.day),
+                (cron.month, minute.month),
+                (cron.weekday, minute.isoweekday() % 7),
+            )
+        )
+    )
+    expected = list(itertools.islice(expected, 12))
+    assert expected
+    assert list(moments(make_trigger(cron), len(expected))) == expected
+
+
+@pytest.mark.parametrize("text", ["0 6 * * 1", "0 6 * * 0-3", "0 6 * * mon-fri/2"])
+def test_why_the_parser_of_the_scheduler_is_not_used(text):
+    """It reads these without a word, as other moments than cron; should that end, ours may go."""
+    theirs = CronTrigger.from_crontab(text, dt.UTC)
+    assert list(moments(theirs, 5)) != list(moments(make_trigger(parse_cron(text)), 5))

@@ -94,10 +94,12 @@ def test_a_study_written_out_is_the_same_study(folder):
 
 def test_overrides_come_after_the_file(folder, monkeypatch):
     overrides = ["fit.starts=64", "fit.fixed.feature.h=0.5", "data.efforts.price.unit=log $", "seed=7"]
+    overrides.append("fit.priors.price.own=[0, 1]")
     path = write(folder, ("[mnl, linear]", "[mnl, {price: linear, feature: log}]"))
     study = load_study(path, [*overrides, "models.response.0=linear"])
     assert (study.fit.starts, study.seed) == (64, 7)
     assert dict(study.fit.fixed) == {"feature.h": 0.5}
+    assert dict(study.fit.priors) == {"price.own": (0.0, 1.0)}
     assert study.data.efforts["price"].unit == "log $"
     assert [entry.family for entry in study.models.response] == ["linear", None]
     monkeypatch.chdir(folder.parent)

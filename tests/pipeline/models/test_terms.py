@@ -118,5 +118,5 @@ def test_the_model_adds_them_up():
 def test_a_market_without_the_inputs_is_refused():
     from pipeline.models.market_model import compose_response
 
-    with pytest.raises(ValueError, match=r"pipeline\.terms\.with_terms"):
+    with pytest.raises(ValueError, match=r"models\.terms\.with_terms"):
         compose_response(variant(own=("price",)), market(), ("price", "deal"), {})

@@ -179,17 +179,17 @@ def test_unknown_columns_are_reported_together_with_the_nearest_names(check):
     )
     assert len(found) == 5
     assert "data.firm: got the column Firm" in found[0]
-    assert "Did you mean firm?" in found[0]
-    assert "Did you mean sales?" in found[1]
+    assert "Did you mean 'firm'?" in found[0]
+    assert "Did you mean 'sales'?" in found[1]
     assert "data.efforts.x" in found[2]
-    assert "Did you mean price?" in found[2]
+    assert "Did you mean 'price'?" in found[2]
     assert "feature" in found[3]
     assert "data.efforts.z" in found[4]
 
 
 def test_unknown_market_is_reported_with_the_nearest(check):
     the_problem(
-        check, "data.markets: got the market Almati", "Did you mean Almaty?", markets=["Almati", "Astana"]
+        check, "data.markets: got the market Almati", "Did you mean 'Almaty'?", markets=["Almati", "Astana"]
     )
 
 

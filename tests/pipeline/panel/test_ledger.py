@@ -240,7 +240,7 @@ def test_columns_that_are_missing_are_named(tmp_path):
     found = wrong(tmp_path, header=HEADER.replace("debit", "debt").replace("company", "firm"))
     assert len(found) == 2
     assert "data.columns.debit: got the column debit; expected one of date, firm" in found[1][1]
-    assert "Did you mean debt?" in found[1][1]
+    assert "Did you mean 'debt'?" in found[1][1]
     study = STUDY.replace("  accounts", "  columns: {company: firm, debit: debt}\n  accounts")
     mended = books(tmp_path, header=HEADER.replace("debit", "debt").replace("company", "firm"), study=study)
     assert open_panel(mended).content_hash == open_panel(books(tmp_path)).content_hash

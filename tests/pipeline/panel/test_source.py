@@ -273,7 +273,7 @@ def test_study_that_simulates_has_no_data(tmp_path):
 
 def test_missing_file_names_the_nearest(tmp_path):
     (tmp_path / "prices.csv").write_text("a\n")
-    with pytest.raises(DataError, match=r"no such file.*Did you mean prices\.csv\?"):
+    with pytest.raises(DataError, match=r"no such file.*Did you mean 'prices\.csv'\?"):
         open_panel(make_study(tmp_path / "price.csv"))
 
 

@@ -10,11 +10,12 @@ from places import STUDIES
 from pipeline import open_store
 from pipeline.config.load import load_study
 from pipeline.errors import QueryError, StoreError
-from pipeline.reporting.blocks import cell, grid
+from pipeline.reporting.blocks import grid
+from pipeline.reporting.cells import cell
 from pipeline.reporting.choice import choose
 from pipeline.reporting.page import render_report, write_report
 from pipeline.reporting.words import verdict
-from pipeline.results.tables.frame import Table
+from pipeline.results.frames.table import Table
 from pipeline.sweep.coordinator import run_study
 
 STUDY = (
@@ -140,7 +141,7 @@ def test_colours_follow_the_style_of_the_page(text):
 def test_the_findings_are_those_of_the_summary(results, text):
     words, summary = Page(text).words, results.summary()
     best = summary.comparison["model"][0]
-    assert f"the smallest error has {best}" in " ".join(words["summary"].split())
+    assert f"{best} has the smallest error" in " ".join(words["summary"].split())
     assert "investment-linear, the best by AIC of 2 models in all 6 markets" in words["summary"]
     for row in summary.comparison.rows():
         assert row[3] in words["validation"]
@@ -195,10 +196,7 @@ def test_vintages_bring_a_section_on_drift(results, monkeypatch):
             (3, "proportional-linear", "place", day, 9.25, 9.5, 0.1, False, 0.03, *rest, False),
         ],
     )
-    derived = type(results.tables).derived.fget
-    monkeypatch.setattr(
-        type(results.tables), "derived", property(lambda self: derived(self) | {"drift": lambda: moved})
-    )
+    monkeypatch.setattr("pipeline.reporting.sections.drift.drift_table", lambda _: moved)
     words = " ".join(Page(render_report(results, limit=1)).words["drift"].split())
     assert "Since the vintage of 2024-09-30, 1 of 3 markets drifted" in words
     assert "9.25" not in words, "another model"
@@ -228,7 +226,7 @@ def test_what_cannot_be_written_is_said(results, tmp_path, name, conditions, err
         ((-0.01, 0.09, 0.01), "10.0% smaller than last, more than chance"),
         ((0.05, 0.15, 0.4), "50.0% larger than last, may be chance"),
         ((-0.01, 0.09, np.nan), "10.0% smaller than last"),
-        ((0.0, 0.1, np.nan), "the yardstick"),
+        ((0.0, 0.1, np.nan), "the reference"),
     ],
 )
 def test_verdicts(numbers, says):

@@ -1,11 +1,8 @@
 """Pictures of what is to come show the numbers of the forecast and of the plan."""
 
-import importlib
-import sys
-
 import numpy as np
 import pytest
-from places import SUPPORT
+from shops import run_shops
 
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import Scenario
@@ -18,8 +15,7 @@ from pipeline.reporting.plots.ahead import draw_forecast, draw_plan, plot_foreca
 
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory):
-    sys.path.append(str(SUPPORT))
-    return importlib.import_module("shops").run_shops(tmp_path_factory.mktemp("shops"))
+    return run_shops(tmp_path_factory.mktemp("shops"))
 
 
 def line(axes, label):

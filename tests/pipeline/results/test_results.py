@@ -11,15 +11,11 @@ import xarray as xr
 import pipeline
 from pipeline import open_store
 from pipeline.errors import QueryError, StoreNotFoundError
-from pipeline.results.tables.frame import Table
+from pipeline.results.frames.table import Table
+from pipeline.results.tables.registry import TABLES
 from pipeline.store.write import write_chunk
 
 MODEL = "investment-mnl"
-
-
-@pytest.fixture
-def results(filled):
-    return open_store(filled.path)
 
 
 def test_other_names_are_not_there():
@@ -203,10 +199,11 @@ def test_export_as_parquet_has_the_tables_of_sql(results, tmp_path):
     import pyarrow.parquet as pq
 
     out = results.export(tmp_path / "tables", "parquet")
-    for name, build in results.tables.builders.items():
-        table = pq.read_table(out / f"{name}.parquet")
-        assert table.num_rows == len(build())
-        assert table.column_names == list(build().columns)
+    assert {path.stem for path in out.iterdir()} == set(TABLES)
+    for name, entry in TABLES.items():
+        written, built = pq.read_table(out / f"{name}.parquet"), entry.build(results.tables)
+        assert written.num_rows == len(built)
+        assert written.column_names == list(built.columns)
 
 
 def test_export_never_overwrites(results, tmp_path):

@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline import open_store
 from pipeline.errors import QueryError
 from pipeline.results.sql import connect
-
-
-@pytest.fixture
-def results(filled):
-    return open_store(filled.path)
+from pipeline.results.tables.registry import TableEntry
 
 
 def test_tables_join(results):
@@ -38,14 +33,12 @@ def test_missing_numbers_are_null(results):
 
 def test_only_tables_that_are_named_are_built(results, monkeypatch):
     built = []
-    kind = type(results.tables)
-    for name in ("fits", "params", "trajectories"):
-        original = getattr(kind, name)
-        monkeypatch.setattr(
-            kind, name, lambda self, name=name, original=original: built.append(name) or original(self)
-        )
+    build = TableEntry.build
+    monkeypatch.setattr(
+        TableEntry, "build", lambda self, *given: built.append(self.builder) or build(self, *given)
+    )
     results.sql("SELECT count(*) FROM Fits")
-    assert built == ["fits"]
+    assert built == ["pipeline.results.tables.fits:fits"]
 
 
 def test_dates_and_words_survive(results):

@@ -6,8 +6,9 @@ from places import STUDIES
 
 from pipeline import open_store
 from pipeline.config.load import load_study
-from pipeline.results.tables.choice import POOLED, akaike, pooled_choice, regime_counts, regimes, stacking
-from pipeline.results.tables.validation import compare, read_losses
+from pipeline.results.tables.choice import POOLED, akaike, pooled_choice, stacking
+from pipeline.results.tables.comparison import compare, comparisons, read_losses
+from pipeline.results.tables.regimes import regime_counts, regimes
 from pipeline.sweep.coordinator import run_study
 
 STUDY = (STUDIES / "two_forms.yaml").read_text()
@@ -103,7 +104,8 @@ def test_sql_sees_the_tables(swept):
 
 
 def test_the_summary_says_it_all(swept, capsys):
-    from pipeline.reporting.console.tables import make_console, show_summary
+    from pipeline.reporting.console.printing import make_console
+    from pipeline.reporting.console.tables import show_summary
 
     show_summary(make_console(), swept.summary())
     shown = capsys.readouterr().out
@@ -131,4 +133,4 @@ def test_the_interval_of_gamma_is_read_as_a_regime(filled):
 
 def test_without_forecasts_there_is_nothing_to_compare(tiny):
     tables = open_store(tiny.path).tables
-    assert len(tables.derived["comparison"]()) == len(stacking(tables)) == len(pooled_choice(tables)) == 0
+    assert len(comparisons(tables)) == len(stacking(tables)) == len(pooled_choice(tables)) == 0

@@ -11,18 +11,19 @@ import pytest
 
 from pipeline import open_store
 from pipeline.errors import QueryError
-from pipeline.results.tables.frame import Table, format_table
+from pipeline.results.frames.formats import format_table
+from pipeline.results.frames.table import Table
+from pipeline.results.tables.fits import params
+from pipeline.results.tables.registry import TABLES
+from pipeline.results.tables.trajectories import trajectories
+from pipeline.results.tables.uncertainty import replicates
 
 MODEL = "investment-mnl"
 
 
-@pytest.fixture
-def results(filled):
-    return open_store(filled.path)
-
-
 def test_every_table_has_its_rows(results, make_tiny, tmp_path):
-    sizes = {name: len(build()) for name, build in results.tables.builders.items()}
+    stored = {name: entry for name, entry in TABLES.items() if entry.by != "sweep"}
+    sizes = {name: len(entry.build(results.tables)) for name, entry in stored.items()}
     # One market of scaled-hill failed in both windows.
     assert sizes == {
         "fits": 28,
@@ -37,22 +38,21 @@ def test_every_table_has_its_rows(results, make_tiny, tmp_path):
     }
     other = make_tiny(tmp_path / "other", replicates=5)
     other.fill()
-    assert len(open_store(other.path).tables.replicates()) == 28 * 5 * 3
+    assert len(replicates(open_store(other.path).tables)) == 28 * 5 * 3
 
 
 def test_rows_carry_the_values_of_the_cubes(results):
-    params, fits = results.tables.params(), results.fits("scaled-hill")
-    for model, market, window, param, _, value, stderr, bound in params.rows():
+    table, fits = params(results.tables), results.fits("scaled-hill")
+    for model, market, window, param, _, value, stderr, bound in table.rows():
         if model == "scaled-hill":
             place = {"market": market, "window": window, "param": param}
             assert value == fits.value.sel(place).item()
             assert (stderr, bound) == (0.1, fits.at_bound.sel(place).item())
-    trajectories = results.tables.trajectories()
-    np.testing.assert_allclose(
-        trajectories["observed_share"][:3],
-        results.trajectories(MODEL).observed_share.values.ravel()[:3],
-    )
-    assert trajectories["time"].dtype.kind == "M"
+    table, lazy = trajectories(results.tables, [MODEL]), results.trajectories(MODEL)
+    for name in ("share", "sales", "observed_share", "observed_sales"):
+        cells = lazy[name].broadcast_like(lazy.share).transpose(*lazy.share.dims).values
+        np.testing.assert_array_equal(table[name], cells.ravel(), err_msg=name)
+    assert table["time"].dtype.kind == "M"
 
 
 def test_fits_are_selected(results):

@@ -143,7 +143,7 @@ def test_workers_read_the_same_population(report, folder):
 def test_a_pooled_model_is_queried_drawn_and_forecast(report):
     from pipeline.forecasting.market import future_market
     from pipeline.results.curves import response_curves
-    from pipeline.results.results import open_store
+    from pipeline.results.result_store import open_store
 
     results = open_store(report.store)
     found = results.population("investment-own-pooled").sel(window="all", param="price")

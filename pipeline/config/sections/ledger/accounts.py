@@ -1,27 +1,20 @@
 """The accounts file of a ledger study: which accounts are sales, expenses, assets and liabilities."""
 
-from typing import Annotated, Any
+from pydantic import Field
 
-from pydantic import BeforeValidator, Field
-
-from pipeline.config.sections.types import Integer, OneOrMany, Section, Table
+from pipeline.config.sections.types import Integer, OneOrMany, OrNothing, Section, Table, optional_table
 
 Codes = OneOrMany[Integer | str]
 """Codes of accounts; in text `*` stands for anything and `?` for one character."""
-
-
-def _nothing_is_empty(value: Any) -> Any:
-    return {} if value is None else value
-
-
-Groups = Annotated[Table[Codes], BeforeValidator(_nothing_is_empty)]
+Groups = OrNothing[Table[Codes]]
+"""Codes of accounts by the name of their group."""
 
 
 class AccountsSection(Section):
-    """What the accounts of the companies are. Every account that is posted to belongs to one group."""
+    """The groups of the companies' accounts. Every account with postings belongs to one group."""
 
     currency: str | None = Field(
-        default=None, description="Currency of all postings, the unit of sales; by default what they say."
+        default=None, description="Currency of all postings, the unit of sales; by default from the postings."
     )
     sales: Codes = Field(min_length=1, description="Sales X: credits less debits (returns).")
     cost_of_sales: Codes = Field(default=(), description="Cost of the goods sold: debits less credits.")
@@ -30,22 +23,12 @@ class AccountsSection(Section):
         description="Value of the production of a period at cost, debits less credits; without it production "
         "is the cost of sales and what stocks have grown by.",
     )
-    expenses: Groups = Field(
-        default_factory=dict,
-        validate_default=True,
-        description="Expenses E by type, debits less credits: product, price, promotion, place, indirect, or "
-        "names of your own.",
+    expenses: Groups = optional_table(
+        "Expenses E by type, debits less credits: product, price, promotion, place, indirect, or names of "
+        "your own."
     )
-    assets: Groups = Field(
-        default_factory=dict,
-        validate_default=True,
-        description="Balances on the debit side: receivables, stocks, or names of your own.",
-    )
-    liabilities: Groups = Field(
-        default_factory=dict,
-        validate_default=True,
-        description="Balances on the credit side: payables, or names of your own.",
-    )
+    assets: Groups = optional_table("Balances on the debit side: receivables, stocks, or names of your own.")
+    liabilities: Groups = optional_table("Balances on the credit side: payables, or names of your own.")
     closing: Codes = Field(
         default=(),
         description="Accounts that sales and expenses are closed to at the end of a year; entries on them "

@@ -1,4 +1,4 @@
-"""Which group every account of a ledger belongs to, and on which side its balance is."""
+"""The chart of accounts: which group every account belongs to, and on which side its balance is."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Group:
     name : str
         ``sales``, an expense, an asset, ...
     kind : str
-        ``flow``: what is booked in a period; ``balance``: what is there at its end; ``aside``: neither.
+        ``flow``: what is booked in a period; ``balance``: the amount at its end; ``aside``: neither.
     sign : int
         1 when debits count, -1 when credits do.
     key : tuple of str
@@ -39,13 +39,13 @@ class Group:
 
     @property
     def side(self) -> str:
-        """Give the side that increases it."""
+        """The side that increases it, debit or credit."""
         return "debit" if self.sign > 0 else "credit"
 
 
 @dataclass(frozen=True)
 class Chart:
-    """The chart of accounts: its groups, and the group of any account."""
+    """The groups of accounts, and the group of any account."""
 
     groups: tuple[Group, ...]
 
@@ -64,9 +64,9 @@ class Chart:
         return tuple(group.name for group in self.groups if group.key[0] == "expenses")
 
     def find(self, account: str) -> tuple[Group, ...]:
-        """Give the groups of an account: none when it is not mapped, several when it is mapped twice.
+        """Find the groups of an account: none when it is not mapped, several when it is mapped twice.
 
-        A code that is written out goes before one with ``*`` or ``?``.
+        A code that is written in full takes precedence over one with ``*`` or ``?``.
         """
         exact = tuple(group for group in self.groups if account in group.codes)
         if exact:

@@ -1,4 +1,4 @@
-"""Coefficients of accounting by their standard formulas, and the columns of the table of a ledger."""
+"""Coefficients of accounting by their standard formulas, and the columns of a table of postings."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pipeline.config.sections.ledger.postings import COMPANY, MARKET, PERIOD
 DAYS, AGE = "days", "age"
 EXPENSES, COSTS = "expenses", "costs"
 BEFORE, OPENING, MEAN = "_before", "_opening", "_mean"
-"""Endings: a flow in the period before; a balance at the period's start, and its mean of start and end."""
+"""Endings: a flow in the period before; a balance at the period's start; its mean over start and end."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Coefficient:
 
     Attributes
     ----------
-    name, unit : str
+    name : str
+    unit : str
+        Of its values, for tables.
     formula : str
         Over flows, balances, ``days`` (of the period) and names with the endings above.
     description : str
@@ -36,22 +38,22 @@ class Coefficient:
 
     @cached_property
     def expression(self) -> Expression:
-        """The formula, read."""
+        """The formula, parsed."""
         return parse(self.formula)
 
 
 def _turnover(flow: str, balance: str) -> Iterator[Coefficient]:
     mean = f"{balance}{MEAN}"
-    words = f"on the mean of {balance} at the start and the end"
+    basis = f"on the mean of {balance} at the start and the end"
     yield Coefficient(
-        f"{balance}_turnover", f"{flow} / {mean}", "1 / period", f"turnover of {balance}, {words}"
+        f"{balance}_turnover", f"{flow} / {mean}", "1 / period", f"turnover of {balance}, {basis}"
     )
-    yield Coefficient(f"{balance}_days", f"{DAYS} * {mean} / {flow}", "days", f"days of {balance}, {words}")
+    yield Coefficient(f"{balance}_days", f"{DAYS} * {mean} / {flow}", "days", f"days of {balance}, {basis}")
 
 
 COEFFICIENTS: dict[str, Coefficient] = {
-    one.name: one
-    for one in (
+    coefficient.name: coefficient
+    for coefficient in (
         Coefficient("gross_margin", f"(sales - {COST_OF_SALES}) / sales", "1", "gross margin"),
         Coefficient("operating_margin", f"(sales - {COSTS}) / sales", "1", "operating margin"),
         Coefficient("cost_ratio", f"{COSTS} / sales", "1", "cost of sales and expenses over sales"),
@@ -72,39 +74,38 @@ COEFFICIENTS: dict[str, Coefficient] = {
 
 
 def table_columns(chart: Chart, *, market: bool) -> tuple[str, ...]:
-    """Name the columns of the table of a ledger with these accounts: labels, sums, coefficients.
+    """Name the columns of the table that postings are summed to: labels, sums, coefficients.
 
     Parameters
     ----------
     chart : Chart
         The accounts.
     market : bool
-        Whether postings tell their market.
+        Whether postings name their market.
     """
     sums = _sums(chart)
-    possible = [one.name for one in COEFFICIENTS.values() if set(one.expression.names) <= set(sums)]
+    possible = [name for name, item in COEFFICIENTS.items() if set(item.expression.names) <= set(sums)]
     return (*((MARKET,) if market else ()), COMPANY, PERIOD, *sums, *possible)
 
 
 def missing_groups(name: str, chart: Chart) -> tuple[str, ...]:
-    """Say which groups of accounts a coefficient lacks; nothing for other names."""
+    """Name the groups of accounts that a coefficient lacks; none for columns that are no coefficients."""
     if name not in COEFFICIENTS:
         return ()
     sums = _sums(chart)
-    lacking = [part for part in COEFFICIENTS[name].expression.names if part not in sums]
-    return tuple(
-        dict.fromkeys(part.removesuffix(BEFORE).removesuffix(MEAN).removesuffix(OPENING) for part in lacking)
-    )
+    lacking = [column for column in COEFFICIENTS[name].expression.names if column not in sums]
+    groups = (column.removesuffix(BEFORE).removesuffix(MEAN).removesuffix(OPENING) for column in lacking)
+    return tuple(dict.fromkeys(groups))
 
 
 def needs_period_before(name: str) -> bool:
     """Tell whether a column has no value in a company's first period."""
-    names = COEFFICIENTS[name].expression.names if name in COEFFICIENTS else (name,)
-    return any(part.endswith(BEFORE) for part in names)
+    columns = COEFFICIENTS[name].expression.names if name in COEFFICIENTS else (name,)
+    return any(column.endswith(BEFORE) for column in columns)
 
 
 def _sums(chart: Chart) -> tuple[str, ...]:
-    """Name what is summed, and what follows from it by adding and subtracting."""
+    """Name the sums of the accounts, and those that follow from them by adding and subtracting."""
     flows = list(chart.named("flow"))
     balances = chart.named("balance")
     if chart.expenses:
@@ -124,7 +125,7 @@ def _sums(chart: Chart) -> tuple[str, ...]:
 
 
 def compute_coefficient(name: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Give a coefficient of the catalogue, shape (rows,); nan or infinite where it has no value.
+    """Compute a coefficient of the catalogue.
 
     Parameters
     ----------
@@ -132,6 +133,12 @@ def compute_coefficient(name: str, sums: Mapping[str, np.ndarray]) -> np.ndarray
         Its name.
     sums : mapping of str to (rows,) array
         The columns that its formula uses.
+
+    Returns
+    -------
+    (rows,) array
+        In the unit of the coefficient; nan or infinite where it has no value.
     """
     expression = COEFFICIENTS[name].expression
-    return np.asarray(expression.evaluate({part: sums[part] for part in expression.names}), dtype=np.float64)
+    columns = {column: sums[column] for column in expression.names}
+    return np.asarray(expression.evaluate(columns), dtype=np.float64)

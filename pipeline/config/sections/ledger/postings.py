@@ -1,18 +1,15 @@
-"""The section `data` of a study on accounting postings: which columns are what, and how long a period is."""
+"""The section `data` of a study on accounting postings: what the columns mean, how long a period is."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from pipeline.config.sections.data import DataSection, Efforts, PanelSection
-from pipeline.config.sections.location import resolve_location
-from pipeline.config.sections.types import Section
+from pipeline.config.sections.file_format import LedgerFormat
+from pipeline.config.sections.types import Section, optional_table
 
-LedgerFormat = Literal["csv", "parquet", "excel"]
 LedgerFrequency = Literal["week", "month", "quarter", "year"]
 
-LEDGER_EXTENSIONS = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq", ".xlsx")
-"""Endings of the files that postings are read from."""
 MARKET, COMPANY, PERIOD, SALES = "market", "company", "period", "sales"
 """Columns of the table that postings are summed to."""
 
@@ -48,32 +45,36 @@ class LedgerSection(PanelSection):
         description="Path, relative to the study file, or URL of the postings: CSV, Parquet or Excel."
     )
     format: LedgerFormat | None = Field(
-        default=None, description="Format of the postings; by default from the file's extension."
+        default=None, description="Format of the postings; by default from the ending of the file's name."
     )
     accounts: str = Field(
         description="Path of a YAML file that says which accounts are sales, expenses, stocks and so on."
     )
     columns: PostingColumns = Field(default=PostingColumns(), description="Columns of the postings.")
     frequency: LedgerFrequency = Field(default="month", description="What postings are summed over.")
-    efforts: Efforts = Field(
-        default_factory=dict,
-        validate_default=True,
-        description="The inputs of f: an expense by its name (its part of sales, σ = E/X), a coefficient "
-        "such as gross_margin or stocks_days, or a formula over them. By default all expenses.",
+    efforts: Efforts = optional_table(
+        "The inputs of f: an expense by its name (its part of sales, σ = E/X), a coefficient such as "
+        "gross_margin or stocks_days, or a formula over them. By default all expenses."
     )
 
     @property
     def location(self) -> str:
         """Path or URL of the postings, relative paths taken from the study file's folder."""
-        return resolve_location(self.ledger, self._folder)
+        return self.resolve(self.ledger)
 
     @property
     def accounts_location(self) -> str:
         """Path of the accounts file, relative paths taken from the study file's folder."""
-        return resolve_location(self.accounts, self._folder)
+        return self.resolve(self.accounts)
 
     def table(self, currency: str) -> DataSection:
-        """Give what the table that the postings are summed to is as data: a row per company and period."""
+        """Describe the table that the postings are summed to, of one row per company and period.
+
+        Parameters
+        ----------
+        currency
+            Unit of the sales.
+        """
         return DataSection(
             file=self.ledger,
             market=MARKET if self.columns.market is not None else None,

@@ -1,21 +1,19 @@
-"""Which forecasts win, by how much, and is it more than chance: over markets, periods and horizons."""
+"""Which forecasts have the smaller errors, by how much, and whether by more than chance."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import QueryError
-from pipeline.results.tables.frame import Table
+from pipeline.results.frames.table import Table
+from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.validation.metrics import METRICS, additive, average, pool
 from pipeline.validation.significance import PairedBootstrap, diebold_mariano, paired_bootstrap
 from pipeline.validation.windows import ALL, kind_of
-
-if TYPE_CHECKING:
-    from pipeline.results.tables.fits import SweepTables
 
 LEVEL = 0.05
 """A difference is more than chance when its p-value is below this."""
@@ -81,13 +79,13 @@ class Losses:
         return np.moveaxis(chosen, 1, 2), -(-reach // self.spacing)
 
 
-def kinds(tables: "SweepTables") -> tuple[str, ...]:
+def kinds(tables: SweepTables) -> tuple[str, ...]:
     """Kinds of windows with forecasts that a sweep has: holdout, rolling."""
-    found = dict.fromkeys(kind_of(str(name)) for name in tables.labels("window"))
-    return tuple(kind for kind in found if kind != ALL) if tables.validation_arrays() else ()
+    known = dict.fromkeys(kind_of(str(name)) for name in tables.labels("window"))
+    return tuple(kind for kind in known if kind != ALL) if tables.validation_arrays() else ()
 
 
-def read_losses(tables: "SweepTables", kind: str, future: str, metric: str) -> Losses:
+def read_losses(tables: SweepTables, kind: str, future: str, metric: str) -> Losses:
     """Read the errors of all contenders.
 
     Raises
@@ -107,11 +105,11 @@ def read_losses(tables: "SweepTables", kind: str, future: str, metric: str) -> L
             )
     windows = np.array([kind_of(str(name)) == kind for name in tables.labels("window")])
     arrays = tables.validation_arrays()
-    place, column = labels["future"].index(future), labels["metric"].index(metric)
+    row, column = labels["future"].index(future), labels["metric"].index(metric)
     if "step_error" in arrays:
-        error = np.asarray(arrays["step_error"].oindex[:, windows, :, place, :, column])
+        error = np.asarray(arrays["step_error"].oindex[:, windows, :, row, :, column])
     else:
-        error = np.asarray(arrays["error"].oindex[:, windows, :, place, column])[..., None]
+        error = np.asarray(arrays["error"].oindex[:, windows, :, row, column])[..., None]
     steps = ~np.isnan(error).all(axis=(0, 1, 2))
     last = int(np.flatnonzero(steps)[-1]) + 1 if steps.any() else 0
     study = json.loads(tables.info.attributes.get("study_json") or "{}")
@@ -163,20 +161,20 @@ def compare(losses: Losses, *, step: int | None = None, against: str | None = No
     )
     series, horizon = losses.series(step)
     rows = []
-    for place in np.argsort(np.where(np.isnan(mean), np.inf, mean), kind="stable"):
-        tests = [diebold_mariano(one[place] - one[reference], horizon) for one in series]
+    for contender in np.argsort(np.where(np.isnan(mean), np.inf, mean), kind="stable"):
+        tests = [diebold_mariano(loss[contender] - loss[reference], horizon) for loss in series]
         significant = [test.mean for test in tests if test.p < LEVEL]
         known = [test.p for test in tests if not np.isnan(test.p)]
-        over_markets = paired_bootstrap(errors[:, place] - errors[:, reference])
-        if place == reference:
+        over_markets = paired_bootstrap(errors[:, contender] - errors[:, reference])
+        if contender == reference:
             over_markets, known = PairedBootstrap(0.0, np.nan, np.nan, np.nan, over_markets.n), []
         enough = over_markets.n >= _FEW_MARKETS
         rows.append(
             (
-                *(losses.kind, losses.future, losses.metric, losses.contenders[place]),
-                int(np.sum(~np.isnan(errors[:, place]))),
-                float(mean[place]),
-                int(wins[place]),
+                *(losses.kind, losses.future, losses.metric, losses.contenders[contender]),
+                int(np.sum(~np.isnan(errors[:, contender]))),
+                float(mean[contender]),
+                int(wins[contender]),
                 losses.contenders[reference],
                 over_markets.mean,
                 over_markets.low if enough else np.nan,
@@ -218,9 +216,9 @@ def duel(
         No such contender or step.
     """
     errors = losses.by_market(_checked_step(losses, step))
-    one, other = _place(losses, model), _place(losses, against)
+    one, other = _contender(losses, model), _contender(losses, against)
     series, horizon = losses.series(step)
-    tests = [diebold_mariano(own[one] - own[other], horizon) for own in series]
+    tests = [diebold_mariano(loss[one] - loss[other], horizon) for loss in series]
     return Table(
         {
             "market": markets,
@@ -239,7 +237,8 @@ def _checked_step(losses: Losses, step: int | None) -> int | None:
     return step
 
 
-def _place(losses: Losses, name: str) -> int:
+def _contender(losses: Losses, name: str) -> int:
+    """Find a model or baseline along the axis of contenders."""
     if name not in losses.contenders:
         known = ", ".join(losses.contenders)
         raise QueryError(f"No model and no baseline is called {name!r}; there are {known}.")
@@ -247,9 +246,9 @@ def _place(losses: Losses, name: str) -> int:
 
 
 def _reference(losses: Losses, mean: NDArray[np.float64], against: str | None) -> int:
-    """Place of the contender to hold others against: the one named, else the best baseline, else the best."""
+    """Find the contender to hold others against: the one named, else the best baseline, else the best."""
     if against is not None:
-        return _place(losses, against)
+        return _contender(losses, against)
     ranked = np.where(np.isnan(mean), np.inf, mean)
     baseline = np.isin(losses.contenders, losses.baselines)
     if np.isfinite(ranked[baseline]).any():
@@ -257,16 +256,16 @@ def _reference(losses: Losses, mean: NDArray[np.float64], against: str | None) -
     return int(np.argmin(ranked))
 
 
-def comparisons(tables: "SweepTables", metrics: Sequence[str] = _COMPARED) -> Table:
+def comparisons(tables: SweepTables, metrics: Sequence[str] = _COMPARED) -> Table:
     """`compare` for all kinds of windows, futures, and some metrics, all periods ahead together."""
-    found = [
+    parts = [
         compare(read_losses(tables, kind, str(future), metric))
         for kind in kinds(tables)
         for future in tables.labels("future")
         for metric in metrics
         if metric in tables.labels("metric")
     ]
-    return Table.from_rows(_COLUMNS, [row for table in found for row in table.rows()])
+    return Table.from_rows(_COLUMNS, [row for part in parts for row in part.rows()])
 
 
 def by_horizon(losses: Losses, most: int = 6) -> Table:
@@ -281,11 +280,11 @@ def by_horizon(losses: Losses, most: int = 6) -> Table:
     if columns is None:
         return Table({"model": np.array([], object)})
     order = np.argsort(np.where(np.isnan(columns[:, 0]), np.inf, columns[:, 0]), kind="stable")
-    named = {"model": np.array(losses.contenders, dtype=object)[order]}
-    return Table(named | {f"{step} ahead": columns[order, place] for place, step in enumerate(steps)})
+    models = {"model": np.array(losses.contenders, dtype=object)[order]}
+    return Table(models | {f"{step} ahead": columns[order, column] for column, step in enumerate(steps)})
 
 
-def all_metrics(tables: "SweepTables") -> Table:
+def all_metrics(tables: SweepTables) -> Table:
     """Mean over markets of every metric, all windows of a kind and all periods ahead pooled."""
     arrays = tables.validation_arrays()
     metrics = [str(name) for name in tables.labels("metric")] if arrays else []
@@ -295,10 +294,10 @@ def all_metrics(tables: "SweepTables") -> Table:
         windows = np.array([kind_of(str(name)) == kind for name in tables.labels("window")])
         error = np.asarray(arrays["error"].oindex[:, windows])
         pooled = pool(error, [name if name in METRICS else "mae" for name in metrics], 1)
-        for place, future in enumerate(tables.labels("future")):
+        for column, future in enumerate(tables.labels("future")):
             for row, model in enumerate(tables.labels("model")):
-                own = pooled[:, row, place]
-                count = int(np.sum(~np.isnan(own).all(axis=1)))
+                errors = pooled[:, row, column]
+                count = int(np.sum(~np.isnan(errors).all(axis=1)))
                 if count:
-                    rows.append((kind, future, model, count, *average(own, 0).tolist()))
+                    rows.append((kind, future, model, count, *average(errors, 0).tolist()))
     return Table.from_rows(names, rows)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import QueryError
-from pipeline.results.tables.validation import Losses, by_horizon, compare, duel
+from pipeline.results.tables.comparison import Losses, by_horizon, compare, duel
 
 CONTENDERS = ("good", "poor", "last", "mean")
 

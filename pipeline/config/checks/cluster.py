@@ -1,0 +1,37 @@
+"""Checks of the section `cluster`: keys of another kind of cluster, addresses and files that are missing."""
+
+import re
+from pathlib import Path
+
+from pipeline.config.engines import ENGINES
+from pipeline.config.sections.cluster import ClusterSection
+from pipeline.config.yaml.findings import Findings
+from pipeline.names import one_of
+
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx|inproc)://")
+
+
+def check_cluster(cluster: ClusterSection, findings: Findings) -> None:
+    """Check the section `cluster`."""
+    known = ENGINES[cluster.kind].settings
+    for key in sorted(cluster.model_fields_set - {"kind", *known}):
+        expected = f"with kind {cluster.kind} {one_of(sorted(known))}"
+        findings.add(("cluster", key), f"the key {key!r} with kind {cluster.kind}", expected)
+    if cluster.kind == "address":
+        _check_address(cluster, findings)
+
+
+def _check_address(cluster: ClusterSection, findings: Findings) -> None:
+    location = ("cluster", "address")
+    if cluster.address is None:
+        findings.add(location, "nothing", "the scheduler's address, e.g. tcp://host:8786")
+    elif _ADDRESS.match(cluster.address) is None:
+        findings.add(location, repr(cluster.address), "tcp://host:port or tls://host:port")
+    elif cluster.address.startswith("tls://") and cluster.tls is None:
+        expected = "ca, certificate and key for an address with tls://"
+        findings.add(("cluster", "tls"), "nothing", expected)
+    if cluster.tls is not None:
+        for key in ("ca", "certificate", "key"):
+            path = getattr(cluster.tls, key)
+            if not Path(path).is_file():
+                findings.add(("cluster", "tls", key), f"{path!r}, which is no file", "a PEM file")

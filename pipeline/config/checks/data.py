@@ -1,0 +1,72 @@
+"""Checks of the section `data`: files that are there, formulas that can be read, columns with one role."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from kernels.formula.expression import ExpressionError, parse
+from pipeline.config.sections.data import EFFORT_FUNCTIONS, DataSection
+from pipeline.config.sections.file_format import FORMATS, Format, expected_endings, format_of
+from pipeline.config.sections.ledger.postings import LedgerSection
+from pipeline.config.sections.location import is_url
+from pipeline.config.yaml.document import KeyPath
+from pipeline.config.yaml.findings import Findings
+from pipeline.names import did_you_mean_file
+
+
+def check_table(data: DataSection, findings: Findings) -> None:
+    """Check the section `data` of a table or labelled dataset."""
+    check_formulas(data, findings)
+    check_data_file("file", data, FORMATS, findings)
+    roles: dict[str, str] = {}
+    for role in ("market", "firm", "time", "sales"):
+        column = getattr(data, role)
+        if column is not None and column in roles:
+            expected = f"another column: {column!r} is the {roles[column]} already"
+            findings.add(("data", role), f"the column {column!r}", expected)
+        elif column is not None:
+            roles[column] = role
+
+
+def check_formulas(data: DataSection | LedgerSection, findings: Findings) -> None:
+    """Check the formulas of efforts and filter, whose columns are not known yet."""
+    for name, effort in data.efforts.items():
+        if effort.formula is not None:
+            _check_formula(("data", "efforts", name, "formula"), effort.formula, findings)
+    if data.filter is not None:
+        _check_formula(("data", "filter"), data.filter, findings)
+
+
+def _check_formula(location: KeyPath, text: str, findings: Findings) -> None:
+    try:
+        parse(text, functions=EFFORT_FUNCTIONS)
+    except ExpressionError as error:
+        unclosed = text.count("(") > text.count(")")
+        hint = "A comma inside { } ends a value: put the formula in quotes." if unclosed else ""
+        findings.add(location, explain(error), "a formula over columns", hint)
+
+
+def explain(error: ExpressionError) -> str:
+    """Say what is wrong with a formula, and where, as a piece of a sentence."""
+    position = "" if error.position is None else f" (character {error.position})"
+    return f"{error.text!r}{position}: {error.reason}"
+
+
+def check_data_file(
+    key: str, data: DataSection | LedgerSection, formats: Collection[Format], findings: Findings
+) -> None:
+    """Check that the file of a key is there, unless it is behind a URL, and that its format is known."""
+    written = getattr(data, key)
+    if data.format is None and format_of(data.location) not in formats:
+        findings.add(("data", key), repr(written), f"{expected_endings(formats)}, or the key format")
+    if not is_url(written):
+        check_exists(key, written, data.location, findings)
+
+
+def check_exists(key: str, written: str, location: str, findings: Findings) -> bool:
+    """Check that a file of the section is on this machine."""
+    path = Path(location)
+    if path.exists():
+        return True
+    got = f"{written!r}, which does not exist"
+    findings.add(("data", key), got, f"a file at {path}", did_you_mean_file(path))
+    return False

@@ -1,0 +1,32 @@
+"""How messages speak of names: which ones are valid, and which one was probably meant."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kernels.formula.near_names import nearest_name
+
+_LONGEST_LIST = 40
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ask ``Did you mean 'x'?`` with the valid name most like a given one; empty when none is similar."""
+    nearest = nearest_name(name, known)
+    return "" if nearest is None else f"Did you mean {nearest!r}?"
+
+
+def did_you_mean_file(path: Path, pattern: str = "*") -> str:
+    """Ask the same of a missing file, with the files in its folder; say so when there is no such folder."""
+    if not path.parent.is_dir():
+        return f"There is no folder {path.parent}."
+    return did_you_mean(path.name, (item.name for item in path.parent.glob(pattern)))
+
+
+def one_of(known: Iterable[str]) -> str:
+    """List the valid names, the first ones of many: ``one of mnl, mci``."""
+    names = list(known)
+    if not names:
+        return "nothing here"
+    shown = names[:_LONGEST_LIST]
+    if len(names) > _LONGEST_LIST:
+        shown.append(f"... ({len(names)} in all)")
+    return f"one of {', '.join(shown)}"

@@ -1,0 +1,38 @@
+"""Figures as files of pictures."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from pipeline.errors import QueryError, StoreError
+
+_SUFFIXES = (".png", ".svg")
+
+
+def plot_file(out: str | Path) -> Path:
+    """Give the path of a picture.
+
+    Raises
+    ------
+    QueryError
+        Another kind of file than can be drawn.
+    """
+    target = Path(out)
+    if target.suffix.lower() not in _SUFFIXES:
+        raise QueryError(f"Got the file {target}; expected a name that ends in {' or '.join(_SUFFIXES)}.")
+    return target
+
+
+def save_figure(figure: Figure, target: Path) -> Path:
+    """Write a picture.
+
+    Raises
+    ------
+    StoreError
+        It cannot be written.
+    """
+    try:
+        figure.savefig(target, dpi=130)
+    except OSError as error:
+        raise StoreError(f"The plot {target} could not be written: {error.strerror}.") from error
+    return target

@@ -1,0 +1,1 @@
+"""A file for each section of a report; `order` lists them."""

@@ -1,0 +1,43 @@
+"""The section about what the data do not tell."""
+
+from pipeline.reporting.blocks import Block, Bullets, Section, Text, grid
+from pipeline.reporting.subject import ReportSubject
+from pipeline.reporting.words import CORRELATED_ERRORS, percentage
+from pipeline.results.frames.table import Table
+
+_SENTENCES = 12
+
+
+def identifiability(subject: ReportSubject) -> Section:
+    """Say what the data do not determine, or only weakly, and which fits failed."""
+    summary = subject.summary
+    blocks: list[Block] = []
+    if len(summary.undetermined):
+        blocks.append(Text("Undetermined: the data cannot tell, and no standard error is given.", "warning"))
+        blocks.append(_directions(summary.undetermined))
+    else:
+        blocks.append(Text("In no fit is a parameter, or a combination of parameters, left undetermined."))
+    if len(summary.weak):
+        text = "Weakly determined: single values are uncertain, though combinations of them are known."
+        blocks.append(Text(text))
+        blocks.append(_directions(summary.weak))
+    else:
+        blocks.append(Text("No combination of parameters is badly determined."))
+    blocks += grid("Parameters at a bound: the data want more than the study allows", summary.at_bounds)
+    blocks += grid("Errors correlated from one period to the next", summary.serial)
+    if len(summary.serial):
+        blocks.append(Text(CORRELATED_ERRORS, "note"))
+    blocks += grid("Failures by reason", summary.failures, rows=40)
+    return Section("identifiability", "What the data do not tell", tuple(blocks))
+
+
+def _directions(table: Table) -> Bullets:
+    rows = list(table.rows())
+    sentences = [
+        f"`{model}`: {what} (in {percentage(fits, of, 'fits')}"
+        + (f", for example market {example})." if of > 1 else ").")
+        for model, what, fits, of, example, *_ in rows[:_SENTENCES]
+    ]
+    if len(rows) > _SENTENCES:
+        sentences.append(f"… and {len(rows) - _SENTENCES} more: `beed show STORE`.")
+    return Bullets(tuple(sentences))

@@ -1,0 +1,33 @@
+"""The section that says in short what was done, and what was found."""
+
+import numpy as np
+
+from pipeline.reporting.blocks import Block, Bullets, Facts, Section, Text
+from pipeline.reporting.subject import ReportSubject
+from pipeline.reporting.words import findings
+from pipeline.store.format.layout import SweepState
+
+
+def overview(subject: ReportSubject) -> Section:
+    """Say what was done, and what was found."""
+    results, summary = subject.results, subject.summary
+    panel, info = results.lazy_panel, results.sweep
+    times = [str(time) for time in results.tables.labels("time")]
+    fits = int(np.sum(summary.models["usable"]))
+    facts = {
+        "markets": str(info.n_markets),
+        "firms": str(panel.sizes["firm"]),
+        "periods": f"{len(times)}, from {_day(times[0])} to {_day(times[-1])}",
+        "efforts": ", ".join(str(name) for name in panel["effort"].values),
+        "models": str(len(info.models)),
+        "usable fits to all periods": f"{fits} of {len(info.models) * info.n_markets}",
+        "state of the sweep": info.state.value,
+    }
+    blocks: list[Block] = [Bullets(findings(summary, subject.shown.model)), Facts(facts)]
+    if info.state != SweepState.DONE:
+        blocks.insert(0, Text("This sweep is not finished: what follows is what it has so far.", "warning"))
+    return Section("summary", "In short", tuple(blocks))
+
+
+def _day(time: str) -> str:
+    return time.removesuffix(".000000000").removesuffix("T00:00:00")

@@ -1,0 +1,108 @@
+"""Writing a table: aligned text, CSV, JSON, Parquet."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import QueryError
+from pipeline.results.frames.cells import format_cell, plain_values
+from pipeline.results.frames.table import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def format_table(table: Table, style: str = "table") -> str | bytes:
+    """Write a table.
+
+    Parameters
+    ----------
+    table
+        What to write.
+    style
+        A key of `FORMATS`: ``table`` (aligned text, six digits), ``csv`` and ``json`` (all digits),
+        ``parquet`` (bytes).
+
+    Raises
+    ------
+    QueryError
+        An unknown style.
+    """
+    if style not in FORMATS:
+        raise QueryError(f"Got the format {style!r}; expected one of {', '.join(FORMATS)}.")
+    return FORMATS[style](table)
+
+
+def to_arrow(table: Table) -> "pa.Table":
+    """Turn a table into one of pyarrow, nan into null."""
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            name: pa.array(
+                column.tolist() if column.dtype.kind in "OU" else _microseconds(column), from_pandas=True
+            )
+            for name, column in table.columns.items()
+        }
+    )
+
+
+def _text(table: Table) -> str:
+    cells = [[format_cell(value) for value in plain_values(column)] for column in table.columns.values()]
+    numeric = [column.dtype.kind in "biuf" for column in table.columns.values()]
+    widths = [
+        max(len(name), *map(len, column)) if column else len(name)
+        for name, column in zip(table.columns, cells, strict=True)
+    ]
+    lines = [list(table.columns), ["-" * width for width in widths], *zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _csv(table: Table) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows(["" if value is None else value for value in row] for row in table.rows())
+    return out.getvalue()
+
+
+def _json(table: Table) -> str:
+    names = list(table.columns)
+    records = [dict(zip(names, map(_jsonable, row), strict=True)) for row in table.rows()]
+    return json.dumps(records, indent=1, ensure_ascii=False)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [_jsonable(item) for item in plain_values(value)]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _parquet(table: Table) -> bytes:
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(to_arrow(table), sink)
+    return sink.getvalue()
+
+
+def _microseconds(column: np.ndarray) -> np.ndarray:
+    return column.astype("datetime64[us]") if column.dtype.kind == "M" else column
+
+
+FORMATS: dict[str, Callable[[Table], str | bytes]] = {
+    "table": _text,
+    "csv": _csv,
+    "json": _json,
+    "parquet": _parquet,
+}

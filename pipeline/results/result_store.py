@@ -1,0 +1,204 @@
+"""Questions to a store: results as arrays, tables, SQL and curves; all read-only and of one snapshot."""
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import QueryError
+from pipeline.panel.dates import LogicalDate
+from pipeline.results.results import Results
+from pipeline.results.vintages import as_of, sweep_of
+from pipeline.store.read import read_sweeps
+from pipeline.store.store import Store
+
+# Each question imports what answers it: a point query needs none of xarray, duckdb, pyarrow and numba.
+if TYPE_CHECKING:
+    from pipeline.results.curves import ResponseCurve
+    from pipeline.results.frames.table import Table
+    from pipeline.results.summary import Summary
+    from pipeline.results.tables.sweep_tables import Label
+
+
+def open_store(
+    path: str | Path,
+    *,
+    sweep: str | None = None,
+    snapshot: str | None = None,
+    tag: str | None = None,
+    date: str | int | dt.date | LogicalDate | None = None,
+) -> "ResultStore":
+    """Open a store for questions.
+
+    Parameters
+    ----------
+    path
+        A directory, or ``s3://bucket/prefix``.
+    sweep
+        Name of a sweep or of a study; the newest sweep that fits, the newest of all when None. Of vintages
+        (see `beed recalibrate`) it is the one of the latest date.
+    snapshot, tag
+        An earlier state of the store; the newest when both are None.
+    date
+        What was believed at a date, ``"2026-03-31"``: the newest vintage (of the study named by ``sweep``)
+        that is not later.
+
+    Raises
+    ------
+    StoreNotFoundError
+        No such store, sweep, snapshot or tag, or no vintage up to the date.
+    StoreFormatError
+        Not a store that this version reads.
+
+    Examples
+    --------
+    >>> from pipeline import open_store
+    >>> fits = open_store("runs/orange_juice").fits("investment-mnl")  # doctest: +SKIP
+    >>> fits.value.sel(market=5, param="discount")  # doctest: +SKIP
+    """
+    store = Store.open(path)
+    if date is None:
+        return ResultStore(store, sweep=sweep, snapshot=snapshot, tag=tag)
+    if snapshot is not None or tag is not None:
+        raise QueryError("A date stands for a snapshot of its own; give it without snapshot and tag.")
+    vintage = as_of(store.tags(), LogicalDate.parse(str(date)), sweep, store.location.url)
+    info = sweep_of(read_sweeps(store.session(tag=vintage.tag)), vintage)
+    return ResultStore(store, sweep=info.name, tag=vintage.tag)
+
+
+class ResultStore(Results):
+    """One snapshot of a store, and one sweep in it, with everything that can be asked of it."""
+
+    def sql(self, query: str) -> "Table":
+        """Answer one SELECT over the tables of `pipeline.results.tables.registry.TABLES`: fits, params, ...
+
+        Raises
+        ------
+        QueryError
+            Not one SELECT, or one that cannot be answered.
+        """
+        from pipeline.results.sql import query_sql
+
+        return query_sql(self.tables, query)
+
+    def select(
+        self,
+        *,
+        market: "Sequence[Label] | None" = None,
+        model: str | None = None,
+        param: str | None = None,
+        window: str | None = None,
+        sort: str | None = None,
+        limit: int | None = None,
+    ) -> "Table":
+        """Select fits, or the values of parameters when one is named; reads only the chunks needed.
+
+        Parameters
+        ----------
+        market
+            Labels of markets; all when None.
+        model, param
+            Patterns (``investment-*``, ``discount*``). With a parameter there is one row for each of its
+            values, with the status and the information criteria of its fit; without, one row for each fit.
+        window
+            Name of the periods calibrated on.
+        sort
+            A column, descending with a leading dash.
+        limit
+            Rows at most.
+
+        Raises
+        ------
+        QueryError
+            A market, model, parameter, window or column that the sweep does not have.
+        """
+        from pipeline.results.select import query_table
+
+        table = query_table(self.tables, market=market, model=model, param=param, window=window)
+        if sort is not None:
+            table = table.sorted(sort)
+        return table if limit is None else table.take(slice(max(limit, 0)))
+
+    def summary(self) -> "Summary":
+        """Summarise: best models, agreement of starts, failures, bounds, truth, validation."""
+        from pipeline.results.summary import summarise
+
+        return summarise(self)
+
+    def curves(self, market: "Label", model: str, *, relative: bool = False) -> "tuple[ResponseCurve, ...]":
+        """Evaluate the calibrated f of a model in a market, one curve with its 95 % band for each effort.
+
+        With ``relative``, against its value at the median of the effort: see
+        `pipeline.results.curves.response_curves`.
+
+        Raises
+        ------
+        QueryError
+            The sweep has no such model, or this market has no usable fit of it.
+        """
+        from pipeline.results.curves import response_curves
+
+        return response_curves(self, market, model, relative=relative)
+
+    def compare(
+        self,
+        kind: str = "holdout",
+        *,
+        future: str = "given",
+        metric: str = "rmse",
+        step: int | None = None,
+        against: str | None = None,
+    ) -> "Table":
+        """Hold the forecasts of all models and baselines against one of them, over all markets.
+
+        Parameters
+        ----------
+        kind
+            ``holdout``, or ``rolling`` for rolling origins.
+        future
+            Efforts and market total ahead: ``given`` as they were, or the last ones ``carried`` forward.
+        metric
+            A key of `pipeline.validation.metrics.METRICS`: rmse, mae, log_score, crps, ...
+        step
+            Only so many periods ahead; all together when None.
+        against
+            The one they are held against; the best baseline when None.
+
+        Returns
+        -------
+        Table
+            See `pipeline.results.tables.comparison.compare`.
+
+        Raises
+        ------
+        QueryError
+            Something that the sweep does not have.
+        """
+        from pipeline.results.tables.comparison import compare, read_losses
+
+        return compare(read_losses(self.tables, kind, future, metric), step=step, against=against)
+
+    def duel(
+        self,
+        model: str,
+        against: str,
+        kind: str = "holdout",
+        *,
+        future: str = "given",
+        metric: str = "rmse",
+        step: int | None = None,
+    ) -> "Table":
+        """Hold the forecasts of one contender against those of another, market by market.
+
+        Takes what `compare` takes; see `pipeline.results.tables.comparison.duel`.
+        """
+        from pipeline.results.tables.comparison import duel, read_losses
+
+        losses = read_losses(self.tables, kind, future, metric)
+        return duel(losses, self.tables.labels("market"), model, against, step=step)
+
+    def export(self, out: str | Path, style: str = "zarr") -> Path:
+        """Write the sweep and its data to files; see `pipeline.results.export.export` for the styles."""
+        from pipeline.results.export import export
+
+        return export(self, out, style)

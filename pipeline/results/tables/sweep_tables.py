@@ -1,0 +1,110 @@
+"""Labels and arrays of one sweep in one snapshot: what builders of tables take, without xarray."""
+
+from typing import Any
+
+import icechunk
+import numpy as np
+import zarr
+
+from pipeline.status import is_usable
+from pipeline.store.format.layout import group_path, panel_path, sweep_path
+from pipeline.store.read import SweepInfo, open_arrays, open_attributes, read_labels
+
+Label = str | int | np.generic
+"""Label of a market, as it is stored or as a person writes it."""
+Selection = np.ndarray | slice
+"""Markets by their places."""
+ALL_MARKETS = slice(None)
+
+
+class SweepTables:
+    """Light access to one sweep. What is opened once stays open: a snapshot does not change.
+
+    Parameters
+    ----------
+    session
+        A read-only session.
+    info
+        The sweep.
+
+    Attributes
+    ----------
+    session, info
+        As given.
+    """
+
+    def __init__(self, session: icechunk.Session, info: SweepInfo) -> None:
+        self.session = session
+        self.info = info
+        self._labels: dict[str, np.ndarray] = {}
+        self._arrays: dict[str, dict[str, zarr.Array]] = {}
+        self._attributes: dict[str, dict[str, Any]] = {}
+
+    @property
+    def first_window(self) -> str:
+        """Name of the window of all periods, which comes first."""
+        return str(self.labels("window")[0])
+
+    def labels(self, axis: str) -> np.ndarray:
+        """Labels of an axis of the sweep, text as objects."""
+        return self._read_labels(f"{sweep_path(self.info.name)}/{axis}")
+
+    def params_of(self, model: str) -> np.ndarray:
+        """Names of the parameters of a model."""
+        return self._read_labels(f"{self._fits_path(model)}/param")
+
+    def units_of(self, model: str) -> np.ndarray:
+        """Units of the parameters of a model."""
+        return self._read_labels(f"{self._fits_path(model)}/unit")
+
+    def arrays(self, model: str) -> dict[str, zarr.Array]:
+        """Open the arrays of the fits of a model."""
+        return self._open(self._fits_path(model))
+
+    def trajectory_arrays(self, model: str) -> dict[str, zarr.Array]:
+        """Open the arrays of the trajectories of a model: ``share``."""
+        return self._open(group_path(self.info.name, "trajectories", model))
+
+    def panel_arrays(self) -> dict[str, zarr.Array]:
+        """Open the arrays of the data that was calibrated on: ``sales``, ``efforts``."""
+        return self._open(panel_path(self.info.data_hash))
+
+    def validation_arrays(self) -> dict[str, zarr.Array]:
+        """Open the arrays of errors: ``error`` and ``step_error``; empty when the study asked for none."""
+        return self._open(group_path(self.info.name, "validation", ""))
+
+    def described(self, model: str) -> dict[str, str]:
+        """Form and response of a model; empty where the store does not say."""
+        attributes = self._attributes_of(model)
+        return {name: str(attributes.get(name, "")) for name in ("form", "response")}
+
+    def is_truth(self, model: str) -> bool:
+        """Whether simulated data were made by this very model, so that its estimates have a truth."""
+        return bool(self._attributes_of(model).get("is_truth", False))
+
+    def statistics(self, model: str) -> dict[str, np.ndarray]:
+        """Read the statistics of the fits to all periods, (market,) each; nan where a fit is not usable."""
+        arrays = self.arrays(model)
+        usable = is_usable(arrays["status"][:, 0])
+        packed = np.where(usable[:, None], np.asarray(arrays["statistic"][:, 0]), np.nan)
+        return {str(name): packed[:, column] for column, name in enumerate(self.labels("stat"))}
+
+    def _fits_path(self, model: str) -> str:
+        return group_path(self.info.name, "fits", model)
+
+    def _read_labels(self, path: str) -> np.ndarray:
+        if path not in self._labels:
+            labels = read_labels(self.session, path)
+            self._labels[path] = labels.astype(object) if labels.dtype.kind in "UT" else labels
+        return self._labels[path]
+
+    def _open(self, path: str) -> dict[str, zarr.Array]:
+        if path not in self._arrays:
+            self._arrays[path] = open_arrays(self.session, path)
+        return self._arrays[path]
+
+    def _attributes_of(self, model: str) -> dict[str, Any]:
+        path = self._fits_path(model)
+        if path not in self._attributes:
+            self._attributes[path] = open_attributes(self.session, path)
+        return self._attributes[path]

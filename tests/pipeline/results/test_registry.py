@@ -1,0 +1,35 @@
+"""The registry of tables: what is listed can be built, and what lists tables elsewhere lists these."""
+
+import re
+
+import pytest
+from places import ROOT
+
+from pipeline.results.tables.registry import TABLES
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_can_be_asked_for_in_sql(results, name):
+    answer = results.sql(f"select * from {name}")
+    built = TABLES[name].build(results.tables)
+    assert list(answer.columns) == list(built.columns)
+    assert len(answer) == len(built)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in TABLES.items() if entry.by != "sweep"])
+def test_what_is_stored_can_be_built_piece_by_piece(results, name):
+    tables = results.tables
+    entry, models = TABLES[name], [None]
+    if entry.by == "model":
+        models = [[model] for model in tables.info.models]
+    pieces = [entry.build(tables, some, part) for some in models for part in (slice(0, 3), slice(3, None))]
+    whole = entry.build(tables)
+    assert all(list(piece.columns) == list(whole.columns) for piece in pieces)
+    rows = [row for piece in pieces for row in piece.rows()]
+    assert sorted(rows, key=str) == sorted(whole.rows(), key=str)
+
+
+def test_the_readme_lists_the_tables():
+    section = (ROOT / "README.md").read_text().split("## Asking the store")[1].split("\n## ")[0]
+    listed = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, flags=re.MULTILINE))
+    assert listed == {name: entry.sentence for name, entry in TABLES.items()}
