@@ -6,9 +6,9 @@ import icechunk
 import numpy as np
 import zarr
 
-from pipeline.store.arrays import write_coordinate, write_whole
 from pipeline.store.format.drift import DRIFT_VARIABLES, MARKET_VARIABLES, drift_path
 from pipeline.store.read import open_group
+from pipeline.store.writing.arrays import write_coordinate, write_whole
 
 
 def write_drift(

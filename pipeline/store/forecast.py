@@ -7,9 +7,9 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.store.arrays import write_coordinate, write_whole
 from pipeline.store.format.forecast import FORECAST_COORDINATES, FORECAST_VARIABLES, forecasts_path
 from pipeline.store.read import open_group
+from pipeline.store.writing.arrays import write_coordinate, write_whole
 
 
 def list_forecasts(session: icechunk.Session, sweep: str) -> tuple[str, ...]:

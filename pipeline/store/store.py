@@ -15,8 +15,6 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreConflictError, StoreError, StoreNotFoundError
-from pipeline.store.arrays import create_sweep_arrays
-from pipeline.store.commit import transact
 from pipeline.store.forecast import write_forecast
 from pipeline.store.format.layout import (
     FORMAT,
@@ -29,9 +27,11 @@ from pipeline.store.format.layout import (
 )
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked
-from pipeline.store.panel import write_blocks
 from pipeline.store.read import SweepInfo, open_dataset, open_group, open_root, read_sweep, read_sweeps
 from pipeline.store.sweep import Sweep
+from pipeline.store.writing.arrays import create_sweep_arrays
+from pipeline.store.writing.commit import transact
+from pipeline.store.writing.panel import write_blocks
 
 if TYPE_CHECKING:
     import xarray as xr

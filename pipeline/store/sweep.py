@@ -10,8 +10,6 @@ import zarr
 from zarr.core.sync import sync
 
 from pipeline.errors import StoreConflictError, StoreError
-from pipeline.store.commit import commit_merged, transact
-from pipeline.store.compact import compact_sweep
 from pipeline.store.drift import write_drift
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
@@ -19,6 +17,8 @@ from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked, sweep_held
 from pipeline.store.population import Populations, has_population, write_population
 from pipeline.store.read import SweepInfo, open_dataset, read_sweep
+from pipeline.store.writing.commit import commit_merged, transact
+from pipeline.store.writing.compact import compact_sweep
 
 if TYPE_CHECKING:
     import xarray as xr

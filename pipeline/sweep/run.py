@@ -17,7 +17,7 @@ from pipeline.executors.worker import call_by_name
 from pipeline.status import Status
 from pipeline.store.format.layout import SweepState
 from pipeline.store.sweep import Sweep
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.commit import Committer
 from pipeline.sweep.interrupt import stop_on_signals

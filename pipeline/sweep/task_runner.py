@@ -17,7 +17,7 @@ from pipeline.store.fork import Fork
 from pipeline.store.format.layout import Arrays, SweepLayout, empty_results
 from pipeline.store.population import read_population
 from pipeline.store.read import open_panel
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.plan import Task
 

@@ -8,7 +8,7 @@ import zarr
 
 from pipeline.errors import StoreNotFoundError
 from pipeline.store.store import Store
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 
 MODEL = "investment-mnl"
 

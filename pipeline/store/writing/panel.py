@@ -11,8 +11,8 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.store.arrays import write_coordinate
 from pipeline.store.encoding import encode
+from pipeline.store.writing.arrays import write_coordinate
 
 if TYPE_CHECKING:
     import xarray as xr
