@@ -160,7 +160,7 @@ class Store:
         given |= {"study_json": study_json, **(attributes or {})}
 
         def create(session: icechunk.Session) -> None:
-            if name in {info.name for info in read_sweeps(session)}:
+            if open_group(session, sweep_path(name)) is not None:
                 _check_same(read_sweep(session, name), given)
                 return
             if open_group(session, panel_path(data_hash)) is None:
@@ -295,10 +295,9 @@ def _sweep_attributes(
 
 def _check_same(info: SweepInfo, attributes: dict[str, object]) -> None:
     for key in ("study_hash", "data_hash", "models", "baselines", "n_markets", "n_windows", "chunk"):
-        here = getattr(info, key)
-        there = attributes[key]
-        if (list(here) if isinstance(here, tuple) else here) != there:
+        stored, asked = getattr(info, key), attributes[key]
+        if (list(stored) if isinstance(stored, tuple) else stored) != asked:
             raise StoreConflictError(
-                f"The sweep {info.name} exists with {key} {here}; now {there} is asked for under the same "
+                f"The sweep {info.name} exists with {key} {stored}; now {asked} is asked for under the same "
                 "hashes. Resume it with the version of beed that made it, or use a new store."
             )
