@@ -1,9 +1,14 @@
-"""How messages speak of names: which ones are valid, and which one was probably meant."""
+"""Names and labels, and how messages speak of them: which are valid, and which one was probably meant."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from kernels.formula.near_names import nearest_name
+
+type Label = int | str | np.generic
+"""Name of a market or firm: a whole number where all of them are, else text."""
 
 _LONGEST_LIST = 40
 

@@ -1,7 +1,7 @@
 """Studies: YAML in, a frozen `Study` out, or every problem at once.
 
-Here live the sections of a study and of other settings (`sections`), what one field cannot tell (`checks`),
-and YAML that remembers its lines (`yaml`). No data are read here.
+The sections of studies and of other settings stand in `sections`, checks that involve several fields in
+`checks`, YAML that remembers its lines in `yaml`. No data are read here.
 """
 
 import lazy_loader

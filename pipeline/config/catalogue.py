@@ -1,6 +1,6 @@
 """What the kernels know by name: curves, families and carry-over.
 
-Kernels are imported inside the functions: most users of this module need them only for studies.
+Kernels are imported inside the functions: they bring numba, which a point query must not wait for.
 """
 
 import math
@@ -34,7 +34,7 @@ def family_names() -> tuple[str, ...]:
 
 
 def family_parts(name: str) -> tuple[Link, str]:
-    """Link and curve of a family; a name that is no family is taken for a curve of the study's own."""
+    """Link and curve of a family; a name that is no family is taken for one of the study's own curves."""
     from kernels.response.catalogue import FAMILIES
 
     if name not in FAMILIES:
@@ -42,15 +42,15 @@ def family_parts(name: str) -> tuple[Link, str]:
     return cast("Link", FAMILIES[name].link), FAMILIES[name].curve
 
 
-def curve_parameters(name: str, own: Mapping[str, CurveSection]) -> tuple[str, ...]:
+def curve_parameters(name: str, user_curves: Mapping[str, CurveSection]) -> tuple[str, ...]:
     """Names of the parameters of a curve that are not shared between efforts.
 
     Parameters
     ----------
     name
         The curve.
-    own
-        The curves of the study's own.
+    user_curves
+        The study's own curves.
 
     Returns
     -------
@@ -59,8 +59,8 @@ def curve_parameters(name: str, own: Mapping[str, CurveSection]) -> tuple[str, .
     """
     from kernels.response.catalogue import CURVES
 
-    if name in own:
-        return ("beta", *list(own[name].parameters)[1:])
+    if name in user_curves:
+        return ("beta", *list(user_curves[name].parameters)[1:])
     if name not in CURVES:
         return ()
     return tuple(item.name for item in CURVES[name].parameters if item.name not in CURVES[name].shared)
@@ -74,7 +74,7 @@ def shared_parameters(name: str) -> tuple[str, ...]:
 
 
 def own_curves(sections: Mapping[str, CurveSection]) -> dict[str, "Curve"]:
-    """Compile the curves of a study's own.
+    """Compile a study's own curves.
 
     Raises
     ------
@@ -87,24 +87,24 @@ def own_curves(sections: Mapping[str, CurveSection]) -> dict[str, "Curve"]:
         name: user_curve(
             name,
             section.formula,
-            [_own_parameter(key, parameter) for key, parameter in section.parameters.items()],
+            [_complete_parameter(key, parameter) for key, parameter in section.parameters.items()],
             DOMAINS[section.domain],
         )
         for name, section in sections.items()
     }
 
 
-def own_bounds(parameter: CurveParameter) -> tuple[float, float]:
-    """Bounds of a parameter of a curve of the study's own; infinite where none are given."""
+def stated_bounds(parameter: CurveParameter) -> tuple[float, float]:
+    """Bounds that a study gives to a parameter of its own curves; infinite where it gives none."""
     minimum = -math.inf if parameter.minimum is None else parameter.minimum
     return minimum, math.inf if parameter.maximum is None else parameter.maximum
 
 
-def _own_parameter(name: str, section: CurveParameter) -> "Parameter":
-    """Complete what the study says of a parameter: a start inside the bounds, a finite range for starts."""
+def _complete_parameter(name: str, section: CurveParameter) -> "Parameter":
+    """Complete a parameter of a study's own curve: a start inside the bounds, a finite range for starts."""
     from kernels.response.parameter import Parameter
 
-    minimum, maximum = own_bounds(section)
+    minimum, maximum = stated_bounds(section)
     if section.start is not None:
         start = section.start
     elif section.low is not None and section.high is not None:
@@ -127,9 +127,9 @@ def _own_parameter(name: str, section: CurveParameter) -> "Parameter":
     )
 
 
-def has_main_coefficient(name: str, own: Mapping[str, CurveSection]) -> bool:
+def has_main_coefficient(name: str, user_curves: Mapping[str, CurveSection]) -> bool:
     """Tell whether a curve is one coefficient times a shape, so that the coefficient may be fixed at 1."""
-    return not name.startswith("ispline") and "beta" in curve_parameters(name, own)
+    return not name.startswith("ispline") and "beta" in curve_parameters(name, user_curves)
 
 
 def carry_over_parameters(kind: str) -> tuple[str, ...]:
@@ -146,7 +146,9 @@ def carry_over_names() -> frozenset[str]:
     return frozenset(parameter.name for rule in carry_overs().values() for parameter in rule.parameters)
 
 
-def parameter_bounds(curve: str, parameter: str, own: Mapping[str, CurveSection]) -> tuple[float, float]:
+def parameter_bounds(
+    curve: str, parameter: str, user_curves: Mapping[str, CurveSection]
+) -> tuple[float, float]:
     """Bounds of a parameter of a curve, as far as they do not depend on the data.
 
     Parameters
@@ -155,8 +157,8 @@ def parameter_bounds(curve: str, parameter: str, own: Mapping[str, CurveSection]
         Name of the curve.
     parameter
         Name of the parameter, the main coefficient being ``beta``.
-    own
-        The curves of the study's own.
+    user_curves
+        The study's own curves.
 
     Returns
     -------
@@ -165,9 +167,9 @@ def parameter_bounds(curve: str, parameter: str, own: Mapping[str, CurveSection]
     """
     from kernels.response.catalogue import CURVES
 
-    if curve in own:
-        first = next(iter(own[curve].parameters))
-        return own_bounds(own[curve].parameters[first if parameter == "beta" else parameter])
+    if curve in user_curves:
+        first = next(iter(user_curves[curve].parameters))
+        return stated_bounds(user_curves[curve].parameters[first if parameter == "beta" else parameter])
     for item in CURVES[curve].parameters if curve in CURVES else ():
         if item.name == parameter:
             # Bounds that come from data belong to positive scales.

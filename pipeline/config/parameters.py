@@ -41,7 +41,7 @@ def variant_parameters(
     variant
         The model.
     curves
-        The curves of the study's own.
+        The study's own curves.
     firms
         The firms; None when they are not known: parameters named after a firm are then left out.
 

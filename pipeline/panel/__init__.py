@@ -11,6 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "dates": ["LogicalDate"],
         "market": ["MarketArrays"],
         "open": ["open_study_panel"],
-        "panel": ["Label", "Panel"],
+        "panel": ["Panel"],
     },
 )

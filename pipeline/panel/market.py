@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import xarray as xr
 
-from pipeline.panel.panel import Label
+from pipeline.names import Label
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,8 @@ from typing import Protocol
 import numpy as np
 import xarray as xr
 
+from pipeline.names import Label
 from pipeline.panel.findings import PanelNote
-
-type Label = int | str
-"""Name of a market or firm: a whole number where all of them are, else text."""
 
 
 class Panel(Protocol):

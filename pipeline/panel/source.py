@@ -10,11 +10,11 @@ import xarray as xr
 
 from pipeline.config.study import Study
 from pipeline.errors import ConfigError, Problem
+from pipeline.names import Label
 from pipeline.panel.dates import Span
 from pipeline.panel.findings import PanelNote
 from pipeline.panel.ingest import Ingested, ingest
 from pipeline.panel.market import MarketArrays, iterate_markets, market_arrays
-from pipeline.panel.panel import Label
 from pipeline.panel.reading.cubes import cube_blocks
 from pipeline.panel.reading.formats import open_source
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import QueryError
+from pipeline.names import Label
 from pipeline.results.results import Results
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.summary import Summary
-from pipeline.results.tables.sweep_tables import Label
 from pipeline.status import is_usable
 
 

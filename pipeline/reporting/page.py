@@ -8,12 +8,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipeline.errors import QueryError, StoreError
+from pipeline.names import Label
 from pipeline.reporting.choice import choose
 from pipeline.reporting.sections.order import SECTIONS
 from pipeline.reporting.subject import ReportSubject
 from pipeline.results.results import Results
 from pipeline.results.summary import summarise
-from pipeline.results.tables.sweep_tables import Label
 
 _SUFFIXES = (".html", ".htm")
 _CODE = re.compile(r"`([^`]+)`")

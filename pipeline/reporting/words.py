@@ -93,7 +93,7 @@ def future_title(future: str) -> str:
 
 
 def verdict(difference: float, error: float, p: float, against: str) -> str:
-    """Say how an error differs from that of the contender it is held against."""
+    """Say how an error differs from that of the reference."""
     base = error - difference
     if difference == 0.0 and np.isnan(p):
         return "the reference"

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.models.market_model import MarketModel
+from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
 from pipeline.results.intervals import normal_interval
 from pipeline.results.results import Results
 from pipeline.results.stored_fit import StoredFit, read_fit
-from pipeline.results.tables.sweep_tables import Label
 
 # Periods of constant effort after which every carry-over has forgotten what was before.
 _SETTLED = 16
@@ -29,14 +29,14 @@ class ResponseCurve:
     effort, unit
         Name and unit of what varies.
     level : (G,) array
-        Levels of the effort, held for so long that carry-over has settled, from the smallest to the
+        Levels of the effort, constant for so long that carry-over has settled, from the smallest to the
         largest seen.
     value : (G,) array
         f: per period, or per unit of the numeraire where the study has one.
     low, high : (G,) arrays
         95 % band by the delta method; nan where the data do not determine a parameter that matters.
     measure
-        What ``value`` is: ``f``, or what f is at a level of the effort against its median, ``f / f(median)``
+        What ``value`` is: ``f``, or f relative to its value at the median of the effort: ``f / f(median)``
         or ``f - f(median)``.
     """
 

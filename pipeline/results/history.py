@@ -8,12 +8,13 @@ import numpy as np
 
 from pipeline.config.parameters import INITIAL
 from pipeline.errors import QueryError
+from pipeline.names import Label
 from pipeline.results.estimates import Estimates
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import normal_interval
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.tables.choice import POOLED
-from pipeline.results.tables.sweep_tables import Label, SweepTables
+from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.vintages import Vintage, sweep_of, vintages_of
 from pipeline.store.read import read_sweeps
 from pipeline.store.store import Store

@@ -14,10 +14,10 @@ from pipeline.store.store import Store
 
 # Each question imports what answers it: a point query needs none of xarray, duckdb, pyarrow and numba.
 if TYPE_CHECKING:
+    from pipeline.names import Label
     from pipeline.results.curves import ResponseCurve
     from pipeline.results.frames.table import Table
     from pipeline.results.summary import Summary
-    from pipeline.results.tables.sweep_tables import Label
 
 
 def open_store(
@@ -60,7 +60,9 @@ def open_store(
     if date is None:
         return ResultStore(store, sweep=sweep, snapshot=snapshot, tag=tag)
     if snapshot is not None or tag is not None:
-        raise QueryError("A date stands for a snapshot of its own; give it without snapshot and tag.")
+        raise QueryError(
+            "Got a date with a snapshot or tag; the date alone chooses the snapshot, so leave them out."
+        )
     vintage = as_of(store.tags(), LogicalDate.parse(str(date)), sweep, store.location.url)
     info = sweep_of(read_sweeps(store.session(tag=vintage.tag)), vintage)
     return ResultStore(store, sweep=info.name, tag=vintage.tag)
@@ -149,7 +151,7 @@ class ResultStore(Results):
         step: int | None = None,
         against: str | None = None,
     ) -> "Table":
-        """Hold the forecasts of all models and baselines against one of them, over all markets.
+        """Compare the forecasts of all models and baselines with those of one of them, over all markets.
 
         Parameters
         ----------
@@ -160,9 +162,9 @@ class ResultStore(Results):
         metric
             A key of `pipeline.validation.metrics.METRICS`: rmse, mae, log_score, crps, ...
         step
-            Only so many periods ahead; all together when None.
+            Number of periods ahead; all together when None.
         against
-            The one they are held against; the best baseline when None.
+            The one that the others are compared with; the best baseline when None.
 
         Returns
         -------
@@ -188,9 +190,9 @@ class ResultStore(Results):
         metric: str = "rmse",
         step: int | None = None,
     ) -> "Table":
-        """Hold the forecasts of one contender against those of another, market by market.
+        """Compare the forecasts of two models or baselines, market by market.
 
-        Takes what `compare` takes; see `pipeline.results.tables.comparison.duel`.
+        Takes what `compare` takes; see `pipeline.results.tables.comparison.duel` for the answer.
         """
         from pipeline.results.tables.comparison import duel, read_losses
 

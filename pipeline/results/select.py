@@ -6,9 +6,10 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from pipeline.errors import QueryError
+from pipeline.names import Label
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.fits import fits, params
-from pipeline.results.tables.sweep_tables import ALL_MARKETS, Label, Selection, SweepTables
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
 from pipeline.store.read import SweepInfo
 
 # What a parameter is shown with of its fit.

@@ -8,9 +8,9 @@ import numpy as np
 from pipeline.config.catalogue import own_curves
 from pipeline.errors import QueryError
 from pipeline.models.market_model import MarketModel, build_model
+from pipeline.names import Label
 from pipeline.panel.market import MarketArrays, market_arrays
 from pipeline.results.results import Results
-from pipeline.results.tables.sweep_tables import Label
 
 if TYPE_CHECKING:
     import xarray as xr

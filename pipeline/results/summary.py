@@ -210,7 +210,7 @@ def _truth(results: Results) -> dict[str, float]:
 
 def _recovered(tables: SweepTables, truth: Mapping[str, float]) -> Table:
     rows = []
-    # The truth may be none of the models that were fitted; then there is nothing to hold against it.
+    # The truth may be none of the models that were fitted; then its estimates have no truth.
     for model in [model for model in tables.info.models if truth and tables.is_truth(model)]:
         table = _first_window(tables, model)
         for param, true in truth.items():

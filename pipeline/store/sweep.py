@@ -127,9 +127,7 @@ class Sweep:
             f"{self.name}: drift since {attributes['since']}",
         )
 
-    def merge_and_commit(
-        self, forks: Iterable[Fork], metadata: Mapping[str, object] | None = None
-    ) -> str | None:
+    def merge_and_commit(self, forks: Iterable[Fork]) -> str | None:
         """Make the work of some forks permanent and visible, all of it or nothing.
 
         A commit costs some milliseconds and 40 kB for ever, whatever it holds: gather for some seconds. When
@@ -139,8 +137,6 @@ class Sweep:
         ----------
         forks
             As they came back from the workers; a chunk that comes twice (a task run again) is taken once.
-        metadata
-            Plain JSON values kept with the commit.
 
         Returns
         -------
@@ -164,7 +160,7 @@ class Sweep:
                 for fork in kept:
                     self._check_current(session, fork)
                     session.merge(fork.session)
-                return commit_merged(session, f"{self.name}: {count} tasks", metadata)
+                return commit_merged(session, f"{self.name}: {count} tasks")
         except icechunk.IcechunkError as error:
             raise StoreError(
                 f"Results of the sweep {self.name} could not be committed to {self._location.url}: {error}. "

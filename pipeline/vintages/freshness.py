@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.forecasting.periods import future_labels
+from pipeline.names import Label
 from pipeline.panel.dates import LogicalDate
 from pipeline.panel.findings import Problems, place
-from pipeline.panel.panel import Label, Panel
+from pipeline.panel.panel import Panel
 from pipeline.sweep.plan import BLOCK_BYTES
 
 _ACCEPT = "If it is as it should be, say so once with --accept."

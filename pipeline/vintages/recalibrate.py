@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from pipeline.config.study import Study
 from pipeline.errors import DataError, StoreConflictError, StoreNotFoundError
+from pipeline.names import Label
 from pipeline.panel.dates import LogicalDate, Span
 from pipeline.panel.findings import Problems
 from pipeline.panel.open import open_study_panel
-from pipeline.panel.panel import Label, Panel
+from pipeline.panel.panel import Panel
 from pipeline.results.results import Results
 from pipeline.results.vintages import Vintage, sweep_of, vintages_of
 from pipeline.status import Status

@@ -1,1 +1,1 @@
-"""What one field of a study cannot tell: a file for each section or kind of section."""
+"""Checks that involve several fields of a study: a file for each section."""

@@ -1,7 +1,7 @@
 """Checks of the section `curves`: formulas, names of parameters, bounds and starts."""
 
 from kernels.formula.expression import ExpressionError, parse
-from pipeline.config.catalogue import carry_over_names, curve_names, family_names, own_bounds
+from pipeline.config.catalogue import carry_over_names, curve_names, family_names, stated_bounds
 from pipeline.config.checks.data import explain
 from pipeline.config.sections.models import CurveParameter, CurveSection
 from pipeline.config.sections.types import is_name
@@ -11,7 +11,7 @@ from pipeline.config.yaml.findings import Findings
 
 
 def check_curves(study: Study, findings: Findings) -> None:
-    """Check the curves of the study's own."""
+    """Check the section `curves`."""
     taken = (*curve_names(), *family_names())
     for name, curve in study.curves.items():
         location = ("curves", name)
@@ -49,7 +49,7 @@ def _check_name(location: KeyPath, name: str, findings: Findings) -> None:
 
 
 def _check_bounds(location: KeyPath, parameter: CurveParameter, findings: Findings) -> None:
-    minimum, maximum = own_bounds(parameter)
+    minimum, maximum = stated_bounds(parameter)
     if minimum >= maximum:
         got = f"minimum {minimum:g} and maximum {maximum:g}"
         findings.add((*location, "minimum"), got, "minimum < maximum")

@@ -77,7 +77,7 @@ def _is_known(name: str, known: Sequence[str]) -> bool:
     return (
         name in known
         or re.fullmatch(rf"({CONSTANT}|{INITIAL})(\..+)?", name) is not None
-        or any(re.match(rf"{re.escape(one)}\.(own|cross)\..", name) for one in known)
+        or any(re.match(rf"{re.escape(effort)}\.(own|cross)\..", name) for effort in known)
     )
 
 

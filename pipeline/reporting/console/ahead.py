@@ -69,35 +69,35 @@ def _end_table(made: Forecast, one: MarketForecast) -> Table:
     return Table(columns).take(np.lexsort((-one.share[-1], ~planned)))
 
 
-def plan_table(found: FlightPlan) -> Table:
+def plan_table(flight: FlightPlan) -> Table:
     """One row for every period: share, investment, expenses, and all efforts of the firm."""
-    return _dated(_course(found, found.plan))
+    return _dated(_course(flight, flight.plan))
 
 
-def show_plan_of_firm(console: Console, found: FlightPlan) -> None:
+def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
     """Print the answer first, then the way."""
-    end, hold = _label(found.times[-1]), found.hold
+    end, hold = _label(flight.times[-1]), flight.hold
     facts = {
-        "share": f"{found.start:.4g} now, wanted {found.target:.4g} by {end}",
-        "answer": _answer(found),
-        "money": f"{found.plan.expenses.sum():.4g} on the way, {found.plan.expenses.mean():.4g} per period",
-        "holding": f"{found.start:.4g} costs {hold.expenses.mean():.4g} per period"
-        + _held(hold, found.start),
+        "share": f"{flight.start:.4g} now, wanted {flight.target:.4g} by {end}",
+        "answer": _answer(flight),
+        "money": f"{flight.plan.expenses.sum():.4g} on the way, {flight.plan.expenses.mean():.4g} per period",
+        "holding": f"{flight.start:.4g} costs {hold.expenses.mean():.4g} per period"
+        + _held(hold, flight.start),
     }
-    if found.budget_share is not None:
-        facts["budget"] = f"holds a share of {found.budget_share:.4g}"
-    if np.isfinite(found.probability):
-        facts["chance"] = f"{found.probability:.0%} to come to the target or beyond with these efforts"
-    print_facts(console, f"Flight plan of {found.firm}, market {found.market}, model {found.model}", facts)
-    print_table(console, f"The way ({found.path})", _dated(_course(found, found.plan)), rows=60)
+    if flight.budget_share is not None:
+        facts["budget"] = f"holds a share of {flight.budget_share:.4g}"
+    if np.isfinite(flight.probability):
+        facts["chance"] = f"{flight.probability:.0%} to come to the target or beyond with these efforts"
+    print_facts(console, f"Flight plan of {flight.firm}, market {flight.market}, model {flight.model}", facts)
+    print_table(console, f"The way ({flight.path})", _dated(_course(flight, flight.plan)), rows=60)
 
 
-def _answer(found: FlightPlan) -> str:
-    if found.feasible and found.plan.reached - found.target > _MORE:
-        return f"{found.plan.reached:.4g} comes with the least there is to spend"
-    if found.feasible:
-        return f"reached, on the {found.path} path"
-    return f"not reachable: the nearest share is {found.plan.reached:.4g}; {_binding(found.plan)}"
+def _answer(flight: FlightPlan) -> str:
+    if flight.feasible and flight.plan.reached - flight.target > _MORE:
+        return f"{flight.plan.reached:.4g} comes with the least there is to spend"
+    if flight.feasible:
+        return f"reached, on the {flight.path} path"
+    return f"not reachable: the nearest share is {flight.plan.reached:.4g}; {_binding(flight.plan)}"
 
 
 def _held(hold: Solution, start: float) -> str:
@@ -113,17 +113,17 @@ def _binding(solution: Solution) -> str:
     return " and ".join(hits) + (" stands in the way" if len(hits) == 1 else " stand in the way")
 
 
-def _course(found: FlightPlan, solution: Solution) -> Table:
-    place = found.place
+def _course(flight: FlightPlan, solution: Solution) -> Table:
+    place = flight.place
     columns: dict[str, np.ndarray] = {
-        "time": found.times,
+        "time": flight.times,
         "share": solution.course.share[:, place],
         "investment": solution.investment.own,
         "holding": solution.investment.holding,
         "moving": _without_rounding(solution.investment.moving, solution.investment.own),
         "expenses": solution.expenses,
     }
-    for effort, name in enumerate(found.efforts):
+    for effort, name in enumerate(flight.efforts):
         columns[name] = solution.course.efforts[effort, :, place]
     return Table(columns)
 
@@ -132,69 +132,69 @@ def _without_rounding(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.where(np.abs(part) < _ROUNDING * np.abs(whole), 0.0, part)
 
 
-def game_table(found: Game) -> Table:
+def game_table(game: Game) -> Table:
     """One row for every firm of every profile: the present one, best responses to it, and equilibria."""
     rows = []
     profiles: list[tuple[str, np.ndarray, Any, np.ndarray]] = [
-        ("present", found.present, found.outcome, found.gain)
+        ("present", game.present, game.outcome, game.gain)
     ]
     profiles += [
         (f"equilibrium {number}", one.strategies, one.outcome, one.regret)
-        for number, one in enumerate(found.equilibria, 1)
+        for number, one in enumerate(game.equilibria, 1)
     ]
     for name, strategies, outcome, gain in profiles:
-        for i, firm in enumerate(found.firms.tolist()):
+        for i, firm in enumerate(game.firms.tolist()):
             row: list[Any] = [name, firm, float(outcome.share[i]), float(outcome.expenses[i])]
             row += [float(outcome.payoff[i]), float(gain[i]), *map(float, strategies[:, i])]
             rows.append(row)
-    names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *found.levers)
+    names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *game.levers)
     return Table.from_rows(names, rows)
 
 
-def show_game(console: Console, found: Game) -> None:
+def show_game(console: Console, game: Game) -> None:
     """Print the present profile, what each firm could gain, and the equilibria."""
     columns: dict[str, np.ndarray] = {
-        "firm": found.firms.astype(object),
-        "share": found.outcome.share,
-        "expenses": found.outcome.expenses,
-        "payoff": found.outcome.payoff,
-        "gain_alone": found.gain,
+        "firm": game.firms.astype(object),
+        "share": game.outcome.share,
+        "expenses": game.outcome.expenses,
+        "payoff": game.outcome.payoff,
+        "gain_alone": game.gain,
     }
-    print_table(console, f"Market {found.market}, model {found.model}: at present", Table(columns))
+    print_table(console, f"Market {game.market}, model {game.model}: at present", Table(columns))
     moves: dict[str, np.ndarray] = {"firm": columns["firm"]}
-    for row, lever in enumerate(found.levers):
-        pairs = zip(found.present[row], found.answers[row], strict=True)
+    for row, lever in enumerate(game.levers):
+        pairs = zip(game.present[row], game.answers[row], strict=True)
         moves[lever] = np.array([f"{now:.4g} → {best:.4g}" for now, best in pairs], dtype=object)
     print_table(console, "The best response of each firm alone: what it does, and would do", Table(moves))
-    for number, one in enumerate(found.equilibria, 1):
-        print_table(console, _equilibrium_title(found, one, number), _equilibrium(found, one))
-    if not any(one.converged for one in found.equilibria):
+    for number, one in enumerate(game.equilibria, 1):
+        print_table(console, _equilibrium_title(game, one, number), _equilibrium(game, one))
+    if not any(one.converged for one in game.equilibria):
         print_line(console, "No start came to rest: this game may have no equilibrium of steady strategies.")
 
 
-def _equilibrium_title(found: Game, one: Equilibrium, number: int) -> str:
+def _equilibrium_title(game: Game, one: Equilibrium, number: int) -> str:
     if not one.converged:
         return (
             f"Not at rest after {one.rounds} rounds (last move {one.change:.2g} of the room); "
-            f"{one.starts} of {found.starts} starts"
+            f"{one.starts} of {game.starts} starts"
         )
-    return f"Equilibrium {number}: {one.starts} of {found.starts} starts, at rest after {one.rounds} rounds"
+    return f"Equilibrium {number}: {one.starts} of {game.starts} starts, at rest after {one.rounds} rounds"
 
 
-def _equilibrium(found: Game, one: Equilibrium) -> Table:
+def _equilibrium(game: Game, one: Equilibrium) -> Table:
     columns: dict[str, np.ndarray] = {
-        "firm": found.firms.astype(object),
+        "firm": game.firms.astype(object),
         "share": one.outcome.share,
         "expenses": one.outcome.expenses,
         "payoff": one.outcome.payoff,
-        "against present": one.outcome.payoff - found.outcome.payoff,
+        "against present": one.outcome.payoff - game.outcome.payoff,
     }
-    for row, lever in enumerate(found.levers):
+    for row, lever in enumerate(game.levers):
         columns[lever] = one.strategies[row]
     columns["at a bound"] = np.array(
         [
-            ", ".join(lever for row, lever in enumerate(found.levers) if one.at_bound[row, i]) or "-"
-            for i in range(found.firms.size)
+            ", ".join(lever for row, lever in enumerate(game.levers) if one.at_bound[row, i]) or "-"
+            for i in range(game.firms.size)
         ],
         dtype=object,
     )
@@ -210,7 +210,5 @@ def _dated(table: Table) -> Table:
     )
 
 
-def _label(time: Any) -> str:
-    return (
-        str(time.astype("datetime64[D]")) if getattr(time, "dtype", np.dtype(int)).kind == "M" else str(time)
-    )
+def _label(time: object) -> str:
+    return str(time.astype("datetime64[D]")) if isinstance(time, np.datetime64) else str(time)

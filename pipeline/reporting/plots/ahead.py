@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from pipeline.names import Label
 from pipeline.panel.market import MarketArrays, market_arrays
 from pipeline.reporting.plots.files import plot_file, save_figure
 from pipeline.results.results import Results
-from pipeline.results.tables.sweep_tables import Label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,10 +70,9 @@ def draw_forecast(made: "Forecast", one: "MarketForecast", past: MarketArrays) -
         axes.remove()
     seen = past.share[-_PAST * made.times.size :]
     times = past.times[-len(seen) :]
-    for place, firm in enumerate(order.tolist()):
-        axes = panels[place]
-        own = past.firms.tolist().index(one.firms[firm])
-        axes.plot(times, seen[:, own], label="observed", **_SEEN)
+    for axes, firm in zip(panels, order.tolist(), strict=False):
+        column = past.firms.tolist().index(one.firms[firm])
+        axes.plot(times, seen[:, column], label="observed", **_SEEN)
         _draw_bands(axes, made, one, firm)
         axes.plot(made.times, one.share[:, firm], color="C0", linewidth=1.4, label="at the estimates")
         axes.set_title(f"{one.firms[firm]}{' (plan)' if planned[firm] else ''}", fontsize=9)
@@ -101,14 +100,14 @@ def _draw_bands(axes: "Axes", made: "Forecast", one: "MarketForecast", firm: int
         axes.plot(made.times, bands[levels.size // 2], color="C0", linewidth=0.9, linestyle=":")
 
 
-def plot_plan(results: Results, found: "FlightPlan", out: str | Path) -> Path:
+def plot_plan(results: Results, flight: "FlightPlan", out: str | Path) -> Path:
     """Draw a flight plan: the share, the money, and what the firm does with each effort.
 
     Parameters
     ----------
     results
         What the plan was made of.
-    found
+    flight
         The plan.
     out
         File to write, ``.png`` or ``.svg``.
@@ -121,15 +120,15 @@ def plot_plan(results: Results, found: "FlightPlan", out: str | Path) -> Path:
         The file cannot be written.
     """
     target = plot_file(out)
-    return save_figure(draw_plan(found, market_arrays(results.panel(), found.market)), target)
+    return save_figure(draw_plan(flight, market_arrays(results.panel(), flight.market)), target)
 
 
-def draw_plan(found: "FlightPlan", past: MarketArrays) -> Figure:
+def draw_plan(flight: "FlightPlan", past: MarketArrays) -> Figure:
     """Draw a flight plan beside the past of its market."""
-    own = past.firms.tolist().index(found.firm)
-    seen = slice(-_PAST * found.times.size, None)
+    firm = past.firms.tolist().index(flight.firm)
+    seen = slice(-_PAST * flight.times.size, None)
     times = past.times[seen]
-    levers = [found.efforts.index(name) for name in found.levers]
+    levers = [flight.efforts.index(name) for name in flight.levers]
     count = 2 + len(levers)
     columns = min(_COLUMNS, count)
     rows = -(-count // columns)
@@ -138,23 +137,25 @@ def draw_plan(found: "FlightPlan", past: MarketArrays) -> Figure:
     for axes in panels[count:]:
         axes.remove()
     share, money = panels[:2]
-    share.plot(times, past.share[seen, own], label="observed", **_SEEN)
-    share.plot(found.times, found.plan.course.share[:, found.place], color="C0", label=found.path)
-    share.plot(found.times, found.hold.course.share[:, found.place], color="C1", linestyle="--", label="hold")
-    share.plot(found.times[-1:], [found.target], color="C3", marker="x", linestyle="none", label="target")
+    share.plot(times, past.share[seen, firm], label="observed", **_SEEN)
+    share.plot(flight.times, flight.plan.course.share[:, flight.place], color="C0", label=flight.path)
+    share.plot(
+        flight.times, flight.hold.course.share[:, flight.place], color="C1", linestyle="--", label="hold"
+    )
+    share.plot(flight.times[-1:], [flight.target], color="C3", marker="x", linestyle="none", label="target")
     share.set_title("share", fontsize=9)
     share.legend(fontsize=7, frameon=False)
-    money.step(found.times, found.plan.expenses, where="mid", color="C0")
-    money.step(found.times, found.hold.expenses, where="mid", color="C1", linestyle="--")
+    money.step(flight.times, flight.plan.expenses, where="mid", color="C0")
+    money.step(flight.times, flight.hold.expenses, where="mid", color="C1", linestyle="--")
     money.set_title("expenses per period", fontsize=9)
     money.set_ylim(bottom=min(0.0, money.get_ylim()[0]))
     for axes, effort in zip(panels[2:], levers, strict=False):
-        axes.plot(times, past.efforts[effort, seen, own], **_SEEN)
-        axes.step(found.times, found.plan.course.efforts[effort, :, found.place], where="mid", color="C0")
-        axes.set_title(found.efforts[effort], fontsize=9)
+        axes.plot(times, past.efforts[effort, seen, firm], **_SEEN)
+        axes.step(flight.times, flight.plan.course.efforts[effort, :, flight.place], where="mid", color="C0")
+        axes.set_title(flight.efforts[effort], fontsize=9)
     for axes in panels[:count]:
         _tidy(axes)
-    figure.suptitle(f"{found.firm}, market {found.market}, model {found.model}", fontsize=10)
+    figure.suptitle(f"{flight.firm}, market {flight.market}, model {flight.model}", fontsize=10)
     return figure
 
 

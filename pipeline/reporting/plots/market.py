@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
 from pipeline.errors import QueryError
+from pipeline.names import Label
 from pipeline.reporting.cells import with_unit
 from pipeline.reporting.plots.files import plot_file, save_figure
 from pipeline.results.curves import ResponseCurve, response_curves
 from pipeline.results.results import Results
 from pipeline.results.select import query_table
-from pipeline.results.tables.sweep_tables import Label
 from pipeline.status import Status
 
 if TYPE_CHECKING:

@@ -108,7 +108,7 @@ def draw_estimates(params: Sequence[ParameterEstimates], most: int = 60) -> Figu
 
 def _best(table: Table, most: int) -> Table:
     keep = np.arange(len(table)) < most
-    # What everything is held against must be seen.
+    # The reference must be seen.
     return table.take(keep | (table["model"] == table["against"]))
 
 

@@ -1,6 +1,7 @@
 """The section that draws the calibrated market function f."""
 
 from pipeline.errors import QueryError
+from pipeline.names import Label
 from pipeline.reporting.blocks import Block, Picture, Section, Text
 from pipeline.reporting.plots.market import draw_curves
 from pipeline.reporting.plots.svg import inline_svg
@@ -8,7 +9,6 @@ from pipeline.reporting.subject import ReportSubject
 from pipeline.reporting.words import shown_markets
 from pipeline.results.curves import ResponseCurve, response_curves
 from pipeline.results.results import Results
-from pipeline.results.tables.sweep_tables import Label
 
 _ANCHOR, _TITLE = "function", "The market function f"
 _NOTE = (

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipeline.names import Label
 from pipeline.reporting.blocks import Block, Picture, Section, Text, grid
 from pipeline.reporting.cells import MISSING, cell_range
 from pipeline.reporting.plots.svg import inline_svg
@@ -12,7 +13,7 @@ from pipeline.results.intervals import LEVEL, most_trusted, normal_interval
 from pipeline.results.results import Results
 from pipeline.results.select import select_markets
 from pipeline.results.tables.fits import params
-from pipeline.results.tables.sweep_tables import ALL_MARKETS, Label, Selection, SweepTables
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
 from pipeline.results.tables.uncertainty import intervals
 
 _PANELS = 8

@@ -1,4 +1,4 @@
-"""The section that holds forecasts against baselines."""
+"""The section that compares forecasts with baselines."""
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from pipeline.validation.metrics import METRICS
 
 
 def validation(subject: ReportSubject) -> Section:
-    """Hold forecasts against baselines, with significance."""
+    """Compare forecasts with baselines, with significance."""
     summary, baselines = subject.summary, subject.results.sweep.baselines
     comparisons = cases(summary.comparison)
     if not comparisons:
         text = (
-            "The study asked for no forecasts, so nothing is said of models against baselines. The key "
+            "The study asked for no forecasts, so models are not compared with baselines. The key "
             "`validation` asks for them."
         )
         return Section("validation", "Validation", (Text(text),))
@@ -75,6 +75,6 @@ def _how_tested(test: str) -> str:
         else "p-values are those of Diebold and Mariano's test over time; with few forecasts they are rough."
     )
     return (
-        f"{over} The one a contender is held against is the best baseline of these very forecasts, and the "
+        f"{over} The reference is the best baseline of these very forecasts, and the "
         "best of many models is also the luckiest: a choice that must hold should be made on earlier periods."
     )

@@ -72,7 +72,7 @@ class Losses:
         loss = additive(self.error, self.metric)
         if self.kind == "holdout":
             ahead = loss[:, 0] if step is None else loss[:, 0, :, step - 1 : step]
-            # One origin: neighbouring periods share its mistakes, for a time that nobody knows.
+            # One origin: errors of neighbouring periods are correlated, over an unknown number of periods.
             return ahead, 1 + int(np.cbrt(ahead.shape[-1]))
         reach = loss.shape[-1] if step is None else step
         chosen = average(loss) if step is None else loss[..., step - 1]
@@ -126,7 +126,7 @@ def read_losses(tables: SweepTables, kind: str, future: str, metric: str) -> Los
 
 
 def compare(losses: Losses, *, step: int | None = None, against: str | None = None) -> Table:
-    """Hold every contender against one: the best baseline, unless another is named.
+    """Compare every contender with one of them: the best baseline, unless another is named.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def compare(losses: Losses, *, step: int | None = None, against: str | None = No
     -------
     Table
         One row a contender, the best first: mean error over markets; markets in which it has the smallest;
-        mean difference to the one it is held against, with a 95 % interval and p-value from resampled markets
+        mean difference to the reference, with a 95 % interval and p-value from resampled markets
         (``test`` is ``markets``) or, with few markets, the p-value of Diebold and Mariano over time
         (``periods``); in how many markets that test finds it better or worse at 5 %.
 
@@ -191,7 +191,7 @@ def compare(losses: Losses, *, step: int | None = None, against: str | None = No
 def duel(
     losses: Losses, markets: NDArray[Any], model: str, against: str, *, step: int | None = None
 ) -> Table:
-    """Hold one contender against another in each market.
+    """Compare two contenders in each market.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ def _contender(losses: Losses, name: str) -> int:
 
 
 def _reference(losses: Losses, mean: NDArray[np.float64], against: str | None) -> int:
-    """Find the contender to hold others against: the one named, else the best baseline, else the best."""
+    """Find the contender to compare with: the one named, else the best baseline, else the best."""
     if against is not None:
         return _contender(losses, against)
     ranked = np.where(np.isnan(mean), np.inf, mean)

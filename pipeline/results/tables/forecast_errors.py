@@ -1,4 +1,4 @@
-"""The errors of forecasts that were held against what happened, as tables."""
+"""The errors of the forecasts that validation made, as tables."""
 
 from collections.abc import Sequence
 

@@ -10,8 +10,6 @@ from pipeline.status import is_usable
 from pipeline.store.format.layout import group_path, panel_path, sweep_path
 from pipeline.store.read import SweepInfo, open_arrays, open_attributes, read_labels
 
-Label = str | int | np.generic
-"""Label of a market, as it is stored or as a person writes it."""
 Selection = np.ndarray | slice
 """Markets by their places."""
 ALL_MARKETS = slice(None)

@@ -1,1 +1,1 @@
-"""What a study on accounting postings says: columns, accounts, coefficients, efforts."""
+"""A study on accounting postings: columns, accounts, coefficients, efforts."""
