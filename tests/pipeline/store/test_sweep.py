@@ -128,7 +128,7 @@ sys.stdin.readline()
 for start in range(first, 300, step):
     error = np.full((1, 1, 1, 1), float(start))
     fork = write_chunk(sweep.fork(), "last", slice(start, start + 1), {"error": error})
-    sweep.merge_and_commit([fork], {"start": start})
+    sweep.merge_and_commit([fork])
     print(start, flush=True)
 """
 
