@@ -8,7 +8,7 @@ import numpy as np
 from kernels.formula.expression import ExpressionError
 from pipeline.panel.efforts import Effort, Groups
 from pipeline.panel.findings import Notes, Problems, describe_place
-from pipeline.panel.reading.encode import NO_ROW
+from pipeline.panel.row_report import NO_ROW, RowReport
 from pipeline.panel.time_axis import TimeAxis
 
 
@@ -65,18 +65,13 @@ class Checker:
         repeated[1:] = True
         for key in ("market", "firm", "time"):
             repeated[1:] &= rows[key][1:] == rows[key][:-1]
-        row_numbers = rows["row"]
 
-        def describe(index: int) -> tuple[str, str, int | None]:
-            first = row_numbers[index - 1]
-            got = "a second value" if first == NO_ROW else f"a second row (the one before is row {first})"
-            return self._where(rows[index]), got, None if first == NO_ROW else int(row_numbers[index])
+        def got(position: int) -> str:
+            first = rows["row"][position - 1]
+            return "a second value" if first == NO_ROW else f"a second row (the one before is row {first})"
 
-        kind = "several rows for one firm and period"
-        hint = "Remove one of them, or add them up."
-        self.problems.add_each(
-            kind, np.flatnonzero(repeated), describe, "one row per market, firm and period", hint
-        )
+        kind, expected = "several rows for one firm and period", "one row per market, firm and period"
+        self._report.add(kind, repeated, rows, got, expected, "Remove one of them, or add them up.")
         return rows[~repeated]
 
     def _check_order(self, runs: "_Runs") -> None:
@@ -170,24 +165,21 @@ class Checker:
         market = np.repeat(
             np.arange(runs.market_start.size), np.diff(np.append(runs.market_start, values.size))
         )
-        wrong = np.flatnonzero(~np.isfinite(values) & complete_market[market])
+        wrong = ~np.isfinite(values) & complete_market[market]
 
-        def describe(index: int) -> tuple[str, str, int | None]:
-            inputs = ", ".join(f"{name} = {columns[name][index]:g}" for name in effort.columns)
-            row = runs.rows[index]
-            number = None if row["row"] == NO_ROW else int(row["row"])
-            return (
-                self._where(row, effort.name),
-                f"{values[index]} from {effort.long_name} with {inputs}",
-                number,
-            )
+        def got(position: int) -> str:
+            inputs = ", ".join(f"{name} = {columns[name][position]:g}" for name in effort.columns)
+            return f"{values[position]} from {effort.long_name} with {inputs}"
 
+        kind, expected = "formulas without a value", "a finite number"
         hint = "Correct the columns, or write the formula so that it has a value here."
-        self.problems.add_each(
-            "formulas without a value", wrong, describe, "a finite number", hint, column=effort.name
-        )
+        self._report.add(kind, wrong, runs.rows, got, expected, hint, effort.name)
 
-    def _where(self, row: np.void, column: str = "") -> str:
+    @property
+    def _report(self) -> RowReport:
+        return RowReport(self.problems, self._where)
+
+    def _where(self, row: np.void, column: str) -> str:
         return describe_place(
             self.markets[row["market"]], self.firms[row["firm"]], self.times[row["time"]], column
         )

@@ -5,7 +5,7 @@ Memory is bounded by a chunk of the source or a bucket of markets: 20,000 market
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -139,7 +139,7 @@ def _build_axis(encoder: Encoder, data: DataSection) -> TimeAxis | None:
         return None
     position = np.full(len(encoder.stamps), -1, dtype=np.int32)
     position[[code for code, _ in stamps]] = axis.position
-    return TimeAxis(axis.times, axis.period, axis.unit, axis.step, position, axis.regular)
+    return replace(axis, position=position)
 
 
 def _check_markets(

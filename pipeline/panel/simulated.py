@@ -26,7 +26,9 @@ from pipeline.config.parameters import (
 from pipeline.config.sections.simulate import SimulateSection
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant, true_variant
+from pipeline.panel.dataset import panel_dataset
 from pipeline.panel.dates import Span
+from pipeline.panel.efforts import Effort
 from pipeline.panel.source import PanelSource, panel_of_blocks
 
 Floats = NDArray[np.float64]
@@ -75,7 +77,16 @@ def simulate_markets(study: Study, markets: range) -> xr.Dataset:
         rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(_STREAM, market)))
         budget, observed_sales = _simulate_market(truth, rng)
         sales[position], efforts[position] = observed_sales.T, budget.transpose(2, 0, 1)
-    return _dataset(simulate, 1 + np.arange(markets.start, markets.stop), sales, efforts)
+    axes = {
+        "market": 1 + np.arange(markets.start, markets.stop),
+        "firm": np.array(simulate.firms),
+        "time": period_labels(simulate),
+    }
+    inputs = [
+        Effort(name, "ratio", "1", budget.description or f"expense on {name}", (), None)
+        for name, budget in simulate.efforts.items()
+    ]
+    return panel_dataset(axes, inputs, sales, efforts, simulate.currency)
 
 
 def simulated_panel(study: Study, size: int = 64, span: Span | None = None) -> PanelSource:
@@ -239,38 +250,6 @@ def period_labels(simulate: SimulateSection) -> NDArray[np.int64] | NDArray[np.d
         return 1 + np.arange(simulate.periods)
     periods = pd.period_range(simulate.start, periods=simulate.periods, freq=_FREQUENCIES[simulate.frequency])
     return periods.start_time.to_numpy("datetime64[s]")
-
-
-def _dataset(
-    simulate: SimulateSection, markets: NDArray[np.int64], sales: Floats, efforts: Floats
-) -> xr.Dataset:
-    names = list(simulate.efforts)
-    return xr.Dataset(
-        {
-            "sales": (
-                ("market", "firm", "time"),
-                sales,
-                {"units": f"{simulate.currency} / period", "long_name": "sales"},
-            ),
-            "efforts": (
-                ("market", "firm", "effort", "time"),
-                efforts,
-                {"units": "1", "long_name": "expense as a share of sales"},
-            ),
-        },
-        coords={
-            "market": markets,
-            "firm": list(simulate.firms),
-            "effort": names,
-            "time": period_labels(simulate),
-            "kind": ("effort", ["ratio"] * len(names)),
-            "unit": ("effort", ["1"] * len(names)),
-            "description": (
-                "effort",
-                [budget.description or f"expense on {name}" for name, budget in simulate.efforts.items()],
-            ),
-        },
-    )
 
 
 def _section(study: Study) -> SimulateSection:

@@ -11,6 +11,7 @@ import xarray as xr
 from pipeline.config.study import Study
 from pipeline.errors import ConfigError, Problem
 from pipeline.names import Label
+from pipeline.panel.dataset import panel_dataset
 from pipeline.panel.dates import Span
 from pipeline.panel.findings import PanelNote
 from pipeline.panel.ingest import Ingested, ingest
@@ -125,51 +126,16 @@ class PanelSource:
         return [self._index[label] for label in labels]
 
     def _dataset(self, markets: np.ndarray, sales: np.ndarray, efforts: np.ndarray) -> xr.Dataset:
-        axis, inputs = self._ingested.axis, self._ingested.efforts
-        time_attrs = {"long_name": "period", "axis": "T", "frequency": self.frequency}
+        axis = self._ingested.axis
+        axes = {"market": markets, "firm": self.firms, "time": self.times}
+        dataset = panel_dataset(axes, self._ingested.efforts, sales, efforts, self._currency)
+        dataset["time"].attrs["frequency"] = self.frequency
         if axis.times.dtype.kind != "M":  # dates get their units when they are written to a file
-            time_attrs["units"] = axis.unit if axis.unit != "integer" else "1"
-        return xr.Dataset(
-            {
-                "sales": (
-                    ("market", "firm", "time"),
-                    sales,
-                    {"units": f"{self._currency} / period", "long_name": "sales"},
-                ),
-                "efforts": (
-                    ("market", "firm", "effort", "time"),
-                    efforts,
-                    {"units": "see unit(effort)", "long_name": "input of the market function"},
-                ),
-            },
-            coords={
-                "market": ("market", markets, {"long_name": "market"}),
-                "firm": ("firm", self.firms, {"long_name": "firm"}),
-                "effort": ("effort", np.array(self.efforts, dtype=np.str_), {"long_name": "effort"}),
-                "time": ("time", self.times, time_attrs),
-                "period": (
-                    "time",
-                    axis.period,
-                    {"long_name": "number of the period", "units": self.frequency},
-                ),
-                "kind": (
-                    "effort",
-                    np.array([effort.kind for effort in inputs]),
-                    {"long_name": "kind of effort"},
-                ),
-                "unit": (
-                    "effort",
-                    np.array([effort.unit for effort in inputs]),
-                    {"long_name": "unit of the effort"},
-                ),
-                "description": (
-                    "effort",
-                    np.array([effort.long_name for effort in inputs]),
-                    {"long_name": "what the effort is"},
-                ),
-            },
-            attrs={} if self.reference_sales is None else {"reference_sales": self.reference_sales},
-        )
+            dataset["time"].attrs["units"] = axis.unit if axis.unit != "integer" else "1"
+        if self.reference_sales is not None:
+            dataset.attrs["reference_sales"] = self.reference_sales
+        period = ("time", axis.period, {"long_name": "number of the period", "units": self.frequency})
+        return dataset.assign_coords(period=period)
 
 
 def open_panel(study: Study, span: Span | None = None) -> PanelSource:

@@ -1,6 +1,6 @@
 """Postings of a ledger to small records of fixed size, with the checks that need one posting at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from pipeline.config.sections.ledger.chart import Chart
 from pipeline.config.sections.ledger.postings import PostingColumns
-from pipeline.panel.findings import Problems, describe_place
+from pipeline.panel.findings import Problems
 from pipeline.panel.reading.labels import MISSING, Labels
-from pipeline.panel.reading.numbers import Numbers, number_hint, read_numbers
+from pipeline.panel.reading.numbers import Numbers, read_numbers
 from pipeline.panel.reading.tables import Chunk
+from pipeline.panel.row_report import RowReport
 from pipeline.panel.stamps import parse_label
 
 ASIDE, UNMAPPED = -1, -2
@@ -116,16 +117,19 @@ class PostingEncoder:
         labels += [("market", columns.market, rows["market"])] if columns.market else []
         for what, column, codes in labels:
             missing = keep & (codes == MISSING)
-            self._report("missing labels", missing, rows, lambda _: "nothing", f"the {what}", "", str(column))
+            rows["bad"] |= missing
+            self._report.add(
+                "missing labels", missing, rows, lambda _: "nothing", f"the {what}", column=str(column)
+            )
         unreadable = keep & (dates != MISSING) & (rows["day"] == _NO_DAY)
-        self._report(
+        rows["bad"] |= unreadable
+        self._report.add(
             "dates that cannot be read",
             unreadable,
             rows,
-            lambda index: repr(self.dates.texts[dates[index]]),
+            lambda position: repr(self.dates.texts[dates[position]]),
             "an ISO date that exists, e.g. 2026-03-31",
-            "",
-            columns.date,
+            column=columns.date,
         )
 
     def _check_amounts(self, rows: np.ndarray, keep: np.ndarray, debit: Numbers, credit: Numbers) -> None:
@@ -133,43 +137,40 @@ class PostingEncoder:
         for column, numbers in ((self.columns.debit, debit), (self.columns.credit, credit)):
             readable[numbers.text] = False
             rows["bad"][numbers.text] = True
-            for position, got in zip(numbers.text.tolist(), numbers.texts, strict=False):
-                if keep[position]:
-                    hint, row = number_hint(got), int(rows["row"][position])
-                    where = self._where(rows[position], column)
-                    self.problems.add(
-                        "text in numbers", where, repr(got), "a number", hint, column=column, row=row
-                    )
+            self._report.add_texts(numbers, rows, keep, column)
             infinite = readable & np.isinf(numbers.values)
+            negative = readable & (numbers.values < 0) & ~infinite
             readable &= ~infinite
-            self._report_amounts("infinite amounts", infinite, rows, numbers, "a finite number", "", column)
-            hint = "Book a reversal on the other side."
-            self._report_amounts(
-                "wrong signs", readable & (numbers.values < 0), rows, numbers, "an amount >= 0", hint, column
-            )
+            rows["bad"] |= infinite | negative
+            add, hint = self._report.add_values, "Book a reversal on the other side."
+            add("infinite amounts", infinite, rows, numbers.values, "a finite number", "", column)
+            add("wrong signs", negative, rows, numbers.values, "an amount >= 0", hint, column)
         both = readable & (np.nan_to_num(debit.values) != 0) & (np.nan_to_num(credit.values) != 0)
         neither = readable & np.isnan(debit.values) & np.isnan(credit.values)
-        expected = "a debit or a credit"
-        self._report(
+        rows["bad"] |= both | neither
+        self._report.add(
             "postings on both sides",
             both,
             rows,
-            lambda index: f"debit {debit.values[index]:g} and credit {credit.values[index]:g}",
-            expected,
+            lambda position: f"debit {debit.values[position]:g} and credit {credit.values[position]:g}",
+            "a debit or a credit",
             "Make two postings of it.",
         )
-        self._report("postings without an amount", neither, rows, lambda _: "no amount", expected, "")
+        no_amount = "postings without an amount"
+        self._report.add(no_amount, neither, rows, lambda _: "no amount", "a debit or a credit")
 
     def _check_currency(self, rows: np.ndarray, keep: np.ndarray, column: pa.Array) -> None:
         codes = self.currencies.encode(column)
         if self.currency is None and np.any(keep & (codes != MISSING)):
             self.currency = self.currencies.texts[codes[np.flatnonzero(keep & (codes != MISSING))[0]]]
         same = np.array([text == self.currency for text in self.currencies.texts] + [False])
-        self._report(
+        other = keep & ~same[codes]
+        rows["bad"] |= other
+        self._report.add(
             "mixed currencies",
-            keep & ~same[codes],
+            other,
             rows,
-            lambda index: "nothing" if codes[index] == MISSING else self.currencies.texts[codes[index]],
+            lambda position: _text(self.currencies.texts, codes[position], "nothing"),
             f"{self.currency}, the currency of the ledger",
             "Convert the amounts to one currency first.",
             str(self.columns.currency),
@@ -204,46 +205,17 @@ class PostingEncoder:
             where = f"column {self.columns.account}"
             self.problems.add("unmapped accounts", where, got, expected, hint, row=row)
 
-    def _report_amounts(
-        self,
-        kind: str,
-        wrong: np.ndarray,
-        rows: np.ndarray,
-        numbers: Numbers,
-        expected: str,
-        hint: str,
-        column: str,
-    ) -> None:
-        self._report(kind, wrong, rows, lambda index: f"{numbers.values[index]:g}", expected, hint, column)
-
-    def _report(
-        self,
-        kind: str,
-        wrong: np.ndarray,
-        rows: np.ndarray,
-        got: Callable[[int], str],
-        expected: str,
-        hint: str,
-        column: str = "",
-    ) -> None:
-        rows["bad"] |= wrong
-        self.problems.add_each(
-            kind,
-            np.flatnonzero(wrong),
-            lambda index: (self._where(rows[index], column), got(index), int(rows["row"][index])),
-            expected,
-            hint,
-            column=column,
-        )
+    @property
+    def _report(self) -> RowReport:
+        return RowReport(self.problems, self._where)
 
     def _where(self, row: np.void, column: str) -> str:
-        """Say which posting it is."""
         parts = [f"company {_text(self.companies.texts, row['company'])}"]
         if self.columns.entry:
             parts.append(f"entry {_text(self.entries.texts, row['entry'])}")
         parts.append(f"account {_text(self.accounts.texts, row['account'])}")
-        return ", ".join([*parts, *([describe_place(column=column)] if column else [])])
+        return ", ".join([*parts, *([f"column {column}"] if column else [])])
 
 
-def _text(texts: Sequence[str], code: int) -> str:
-    return "?" if code == MISSING else texts[code]
+def _text(texts: Sequence[str], code: int, missing: str = "?") -> str:
+    return missing if code == MISSING else texts[code]

@@ -5,7 +5,7 @@ placed, and only to read and sort 20.8 million rows took it 12 s (Parquet) or 23
 450 MB; encoding, all checks and the efforts included, this package takes 22 s and 23 s, and 250 and 360 MB.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,12 +15,10 @@ from pipeline.config.sections.data import DataSection
 from pipeline.panel.dates import Span
 from pipeline.panel.findings import Problems, describe_place
 from pipeline.panel.reading.labels import MISSING, Labels
-from pipeline.panel.reading.numbers import Numbers, number_hint, read_numbers
+from pipeline.panel.reading.numbers import Numbers, read_numbers
 from pipeline.panel.reading.tables import Chunk
+from pipeline.panel.row_report import NO_ROW, RowReport
 from pipeline.panel.stamps import EXPECTED, Stamp, parse_label
-
-NO_ROW = -1
-"""Row number where the source is no table."""
 
 
 def row_dtype(columns: int) -> np.dtype:
@@ -90,22 +88,11 @@ class Encoder:
 
     def encode(self, chunk: Chunk) -> np.ndarray:
         """Give the usable rows of a chunk, dtype `row_dtype`; report what is wrong with the others."""
-        size = len(chunk.columns[self.data.firm])
         numbers = {name: read_numbers(chunk.columns[name], name, self.problems) for name in self._numeric}
-        keep = self._selected(chunk, numbers)
-        rows = np.empty(size, dtype=row_dtype(len(self.columns)))
-        rows["row"] = NO_ROW if chunk.rows is None else chunk.rows
-        market = self.data.market
-        rows["market"] = (
-            self.markets.encode(chunk.columns[market]) if market else self.markets.code(self.single)
-        )
-        rows["firm"] = self.firms.encode(chunk.columns[self.data.firm])
-        rows["time"] = self.times.encode(chunk.columns[self.data.time])
-        for index, name in enumerate(self.columns):
-            rows["values"][:, index] = numbers[name].values
+        rows = self._records(chunk, numbers)
+        keep = self._selected(rows, numbers) & ~self._blank(rows)
         if self.data.markets is not None:
             keep &= self._in_markets()[rows["market"]]
-        keep &= ~self._blank(rows)
         self._read_stamps(rows)
         keep &= self._in_span()[rows["time"]]
         keep &= self._check_labels(rows, keep)
@@ -115,19 +102,29 @@ class Encoder:
             labels.used.update(np.unique(rows[key]).tolist())
         return rows
 
-    def _selected(self, chunk: Chunk, numbers: dict[str, Numbers]) -> np.ndarray:
+    def _records(self, chunk: Chunk, numbers: dict[str, Numbers]) -> np.ndarray:
+        rows = np.empty(len(chunk.columns[self.data.firm]), dtype=row_dtype(len(self.columns)))
+        rows["row"] = NO_ROW if chunk.rows is None else chunk.rows
+        market = self.data.market
+        rows["market"] = (
+            self.markets.encode(chunk.columns[market]) if market else self.markets.code(self.single)
+        )
+        rows["firm"] = self.firms.encode(chunk.columns[self.data.firm])
+        rows["time"] = self.times.encode(chunk.columns[self.data.time])
+        for index, name in enumerate(self.columns):
+            rows["values"][:, index] = numbers[name].values
+        return rows
+
+    def _selected(self, rows: np.ndarray, numbers: dict[str, Numbers]) -> np.ndarray:
         """Apply the filter; report all text in its columns, which leaves open whether to keep the row."""
-        size = len(chunk.columns[self.data.firm])
+        everything = np.ones(rows.size, dtype=bool)
         if self.row_filter is None:
-            return np.ones(size, dtype=bool)
+            return everything
         for name in self.row_filter.names:
             if name not in self.columns:
-                for row, text in zip(numbers[name].text.tolist(), numbers[name].texts, strict=False):
-                    self._report_text(
-                        name, f"column {name}", text, None if chunk.rows is None else int(chunk.rows[row])
-                    )
+                self._report.add_texts(numbers[name], rows, everything, name)
         value = self.row_filter.evaluate({name: numbers[name].values for name in self.row_filter.names})
-        return np.broadcast_to(np.nan_to_num(value) != 0, (size,)).copy()
+        return everything & (np.nan_to_num(value) != 0)
 
     def _in_markets(self) -> np.ndarray:
         selected = {str(label) for label in self.data.markets or ()}
@@ -162,91 +159,49 @@ class Encoder:
         for key in ("market", "firm", "time"):
             missing = keep & (rows[key] == MISSING)
             usable &= ~missing
-            column = getattr(self.data, key)
-            self._report(
-                "missing labels", missing, rows, column, lambda _: "nothing", f"the name of the {key}", ""
-            )
+            expected, column = f"the name of the {key}", getattr(self.data, key)
+            self._report.add("missing labels", missing, rows, lambda _: "nothing", expected, column=column)
         readable = np.array([stamp is not None for stamp in self.stamps] + [True])
         unreadable = keep & ~readable[rows["time"]]
-        hint = "Write ISO dates or whole numbers; a time of day must be midnight."
-        self._report(
+        self._report.add(
             "dates that cannot be read",
             unreadable,
             rows,
-            self.data.time,
-            lambda index: repr(self.times.texts[rows["time"][index]]),
+            lambda position: repr(self.times.texts[rows["time"][position]]),
             EXPECTED,
-            hint,
+            "Write ISO dates or whole numbers; a time of day must be midnight.",
+            self.data.time,
         )
         return usable & ~unreadable
 
     def _check_numbers(self, rows: np.ndarray, keep: np.ndarray, numbers: dict[str, Numbers]) -> None:
+        report = self._report.add_values
         for index, name in enumerate(self.columns):
             values = rows["values"][:, index]
-            text = np.zeros(rows.size, dtype=bool)
-            text[numbers[name].text] = True
-            for position, got in zip(numbers[name].text.tolist(), numbers[name].texts, strict=False):
-                if keep[position]:
-                    self._report_text(name, self._where(rows[position], name), got, _row(rows[position]))
-            missing = keep & np.isnan(values) & ~text
-            self._report_values("missing values", missing, rows, index, "a number", _hint(name, index))
-            self._report_values(
-                "infinite values", keep & np.isinf(values), rows, index, "a finite number", ""
-            )
-        sales = rows["values"][:, 0]
+            self._report.add_texts(numbers[name], rows, keep, name)
+            missing = keep & np.isnan(values)
+            missing[numbers[name].text] = False
+            report("missing values", missing, rows, values, "a number", _hint(name, index), name)
+            report("infinite values", keep & np.isinf(values), rows, values, "a finite number", "", name)
+        sales, name = rows["values"][:, 0], self.columns[0]
         hint = "Book returns in the period of their sale; leave out the rows of firms that are absent."
-        self._report_values("negative sales", keep & (sales < 0), rows, 0, "sales above 0", hint)
+        report("negative sales", keep & (sales < 0), rows, sales, "sales above 0", hint, name)
         if not self.zero_sales:
             hint = "Leave the row out if the firm was absent, or compare shares: fit: {residual: share}."
-            self._report_values(
-                "sales of 0", keep & (sales == 0), rows, 0, "sales above 0, as log-ratios need", hint
-            )
+            expected = "sales above 0, as log-ratios need"
+            report("sales of 0", keep & (sales == 0), rows, sales, expected, hint, name)
 
-    def _report_values(
-        self, kind: str, wrong: np.ndarray, rows: np.ndarray, index: int, expected: str, hint: str
-    ) -> None:
-        values = rows["values"][:, index]
+    @property
+    def _report(self) -> RowReport:
+        return RowReport(self.problems, self._where)
 
-        def got(position: int) -> str:
-            return "no value" if np.isnan(values[position]) else f"{values[position]:g}"
-
-        self._report(kind, wrong, rows, self.columns[index], got, expected, hint)
-
-    def _report(
-        self,
-        kind: str,
-        wrong: np.ndarray,
-        rows: np.ndarray,
-        column: str,
-        got: Callable[[int], str],
-        expected: str,
-        hint: str,
-    ) -> None:
-        self.problems.add_each(
-            kind,
-            np.flatnonzero(wrong),
-            lambda index: (self._where(rows[index], column), got(index), _row(rows[index])),
-            expected,
-            hint,
-            column=column,
-        )
-
-    def _report_text(self, name: str, where: str, got: str, row: int | None) -> None:
-        hint = number_hint(got)
-        self.problems.add("text in numbers", where, repr(got), "a number", hint, column=name, row=row)
-
-    def _where(self, row: np.void, column: str | None = None) -> str:
-        """Say where a record is in the panel."""
+    def _where(self, row: np.void, column: str) -> str:
         return describe_place(
             _text_of(self.markets.texts, row["market"]),
             _text_of(self.firms.texts, row["firm"]),
             _text_of(self.times.texts, row["time"]),
-            column or "",
+            column,
         )
-
-
-def _row(row: np.void) -> int | None:
-    return None if row["row"] == NO_ROW else int(row["row"])
 
 
 def _text_of(texts: Sequence[str], code: int) -> str | None:

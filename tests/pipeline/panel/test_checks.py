@@ -318,7 +318,7 @@ def test_filter_leaves_rows_out(table, check):
 def test_text_in_a_filter_column_is_not_left_out_silently(table, check):
     table["open"] = pd.Series(1, table.index, dtype=object)
     table.loc[5, "open"] = "yes"
-    the_problem(check, ":7: column open: got 'yes'", filter="open == 1")
+    the_problem(check, ":7: market Almaty, firm B, period 2, column open: got 'yes'", filter="open == 1")
 
 
 def test_filter_that_leaves_nothing(check):
