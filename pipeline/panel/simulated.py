@@ -114,36 +114,6 @@ def simulated_truth(study: Study) -> dict[str, float]:
     return dict(_section(study).truth.parameters)
 
 
-def true_model(study: Study) -> str | None:
-    """Name the model of the study that generated the data, whose estimates can be compared with the truth.
-
-    Returns
-    -------
-    str or None
-        None when the study does not calibrate it. M can be compared only in a model with a numeraire whose
-        true coefficient is 1, or with M fixed at its true value.
-    """
-    simulate = _section(study)
-    truth = true_variant(simulate)
-    for variant in study.variants():
-        same = (
-            (variant.form, variant.firm_effects, variant.carry_over)
-            == (truth.form, truth.firm_effects, truth.carry_over)
-            and variant.response.link == truth.response.link
-            and variant.response.curves == truth.response.curves
-            and variant.response.order == truth.response.order
-        )
-        if same and variant.numeraire is not None and simulate.truth.parameters[variant.numeraire] == 1.0:
-            return variant.name
-        if (
-            same
-            and variant.numeraire is None
-            and simulate.truth.parameters[JUMP_PRICE] == simulate.total_sales
-        ):
-            return variant.name
-    return None
-
-
 def draw_budgets(simulate: SimulateSection, rng: np.random.Generator) -> Floats:
     """Draw the budgets of one market as shares of sales, shape (K, T, N).
 

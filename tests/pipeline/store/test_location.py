@@ -9,7 +9,7 @@ from s3 import s3_bucket
 
 from pipeline.errors import StoreNotFoundError
 from pipeline.store.store import Store
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 
 MODEL = "investment-mnl"
 

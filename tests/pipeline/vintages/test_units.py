@@ -98,3 +98,9 @@ def test_what_cannot_be_printed_is_refused(job):
         print_units([with_schedule(job, "*/5 * * * * *")], "cron")
     with pytest.raises(PlanError, match="has no schedule"):
         print_units([with_schedule(job, None)], "cron")
+
+
+def test_units_start_the_program_that_they_are_given(job):
+    program = ["/opt/my tools/python", "-m", "beed"]
+    assert "'/opt/my tools/python' -m beed recalibrate" in print_units([job], "cron", program=program)
+    assert "'/opt/my tools/python' -m beed recalibrate" in print_units([job], "systemd", program=program)
