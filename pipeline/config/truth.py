@@ -11,8 +11,8 @@ def true_model(study: Study) -> str | None:
     Returns
     -------
     str or None
-        None when the data are not simulated, or the study does not calibrate their model. M can be compared only in a model with a numeraire whose
-        true coefficient is 1, or with M fixed at its true value.
+        None when the data are not simulated, or the study does not calibrate their model. M can be compared
+        only in a model with a numeraire whose true coefficient is 1, or with M fixed at its true value.
     """
     simulate = study.simulate
     if simulate is None:
