@@ -1,7 +1,7 @@
 """From a reader of rows to checked rows by market: one pass over the source, one over its records on disk.
 
 Memory is bounded by a chunk of the source or a bucket of markets: 20,000 markets x 10 firms x 104 weeks take
-250 MB (Parquet) or 360 MB (CSV) at the peak, and 23 s of processor time.
+270 MB (Parquet) or 370 MB (CSV) at the peak, and 19 or 24 s of processor time.
 """
 
 import hashlib

@@ -19,7 +19,7 @@ from pipeline.panel.reading.files import locate, open_binary
 
 CHUNK_ROWS = 65_536
 CHUNK_BYTES = 4 << 20
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
+MISSING_TEXTS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
 """Texts that mean "no value" in CSV files and sheets."""
 
 
@@ -83,7 +83,7 @@ class CsvReader:
         convert = pyarrow.csv.ConvertOptions(
             include_columns=list(names),
             column_types=dict.fromkeys(names, text),
-            null_values=list(MISSING),
+            null_values=list(MISSING_TEXTS),
             strings_can_be_null=True,
         )
         # Only the single-threaded parser knows line numbers; blank lines count.
@@ -201,7 +201,7 @@ def _cell_text(cell: object) -> str | None:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     text = str(cell)
-    return None if text.strip() in MISSING else text
+    return None if text.strip() in MISSING_TEXTS else text
 
 
 def refusal(location: str, got: str, expected: str, hint: str = "", key: str = "") -> DataError:

@@ -5,9 +5,7 @@ import pytest
 from plain_market import plain_market
 
 from pipeline.config.sections.game import GameSettings
-from pipeline.config.sections.planning import PlanSettings
-from pipeline.config.settings import load_settings
-from pipeline.errors import ConfigError, PlanError
+from pipeline.errors import PlanError
 from pipeline.games.game import play_market
 from pipeline.games.setup import set_up_game
 
@@ -166,14 +164,6 @@ def test_gradients_of_long_run_payoffs_are_differences(strategy, gamma):
             ends = [model.evaluate(present + side * step).payoff[firm] for side in (1, -1)]
             change = (ends[0] - ends[1]) / (2 * step[effort, firm])
             assert slope[effort] == pytest.approx(change, rel=1e-5)
-
-
-def test_prices_that_are_not_positive_are_refused():
-    """As in a flight plan; a price of 0 would make a strategy of money undefined."""
-    for section in (GameSettings, PlanSettings):
-        with pytest.raises(ConfigError) as refused:
-            load_settings(section, None, given={"firm": "A", "prices": {"e0": 0.0}}, what="game")
-        assert "prices.e0: got 0.0; expected a number > 0" in str(refused.value)
 
 
 def test_bounds_that_no_steady_strategy_keeps_are_refused():
