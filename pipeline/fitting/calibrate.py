@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.market import moving_firms
 from kernels.response.catalogue import Curve
 from kernels.response.response import ResponseError
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
@@ -21,7 +22,8 @@ from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import Uncertainty, assess_uncertainty
 from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.models.adjustment import adjustment_rate
-from pipeline.models.market_model import MarketModel, build_model, first_periods, market_data
+from pipeline.models.market_model import MarketModel, build_model, first_periods
+from pipeline.models.one_step import later_periods
 from pipeline.models.priors import Belief, prior_of
 from pipeline.panel.market import MarketArrays
 from pipeline.status import Status
@@ -191,10 +193,7 @@ def _record(
 ) -> FitRecord:
     theta = refined.theta
     residual = model.residual(theta)
-    # What follows the fitted periods goes on from the last observed shares, if that is how periods begin.
-    restart = model.data.restart + 1 if model.data.restart else 0
-    ahead = market_data(model.prepared(market), fit.initial, model.data.reference_sales, restart)
-    share = model.shares(theta, ahead)
+    share = model.shares(theta, later_periods(model, market, fit.initial))
     if residual is None or share is None:
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=refined.message)
     at_bound = _at_bound(model, theta)
@@ -211,7 +210,7 @@ def _record(
         | {
             "n_free": float(n_free),
             "n_effective": effective,
-            "rmse": fit_rmse(share[fitted], market.share[fitted], market.active[fitted]),
+            "rmse": fit_rmse(share[fitted], market.share[fitted], moving_firms(market.active)[fitted]),
             "adjustment_rate": _adjustment_rate(model, theta, share[fitted], fitted),
             "nfev": float(refined.evaluations),
             "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),

@@ -135,7 +135,7 @@ def read_market(
         duration=durations_ahead(int(period[-1]), int(panel_period[-1]), horizon),
         period=int(panel_period[-1]) + 1 + np.arange(horizon),
         frequency=frequency,
-        residual="ilr" if problem.kind == ILR else "share",
+        residual="ilr" if problem.data.kind == ILR else "share",
     )
 
 

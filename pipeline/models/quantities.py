@@ -10,6 +10,7 @@ from pipeline.config.catalogue import SHARED_NAMES
 from pipeline.config.parameters import (
     CONSTANT,
     FIXED_RETURNS,
+    GAIN,
     INITIAL,
     JUMP_PRICE,
     RETURNS_TO_SCALE,
@@ -81,12 +82,13 @@ def model_quantities(
     Returns
     -------
     tuple of Quantity
-        Response parameters, M, gamma, and initial log-ratios where they are estimated.
+        Response parameters, M, gamma, gain, and initial log-ratios where they are estimated.
     """
     quantities = [
         *_response_quantities(variant, response, market, efforts),
         _jump_price(variant, reference_sales),
         _returns_to_scale(variant),
+        _gain(fit),
         *(_initial_shares(market) if fit.initial == "estimated" else ()),
     ]
     if variant.numeraire is not None:
@@ -120,6 +122,11 @@ def _jump_price(variant: Variant, reference_sales: float) -> Quantity:
 def _returns_to_scale(variant: Variant) -> Quantity:
     gamma = Quantity(RETURNS_TO_SCALE, "1", 0.0, _LARGEST_RETURNS, 0.5, 0.05, 1.2, True)
     return gamma.held(FIXED_RETURNS[variant.form]) if variant.form in FIXED_RETURNS else gamma
+
+
+def _gain(fit: FitSection) -> Quantity:
+    gain = Quantity(GAIN, "1", 0.0, 1.0, 0.2, 0.02, 0.8, True)
+    return gain if fit.gain == "estimated" else gain.held(float(fit.gain))
 
 
 def _initial_shares(market: MarketArrays) -> list[Quantity]:

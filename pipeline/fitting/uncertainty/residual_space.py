@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.least_squares.residual import MarketData
+from kernels.least_squares.market import MarketData, moving_firms
 from kernels.numeric.simplex import helmert_basis
 
 Vector = NDArray[np.float64]
@@ -27,7 +27,7 @@ class ResidualSpace:
     elapsed
         (S,) end of each period, in periods.
     active
-        (S, N) which firms are there.
+        (S, N) which firms move.
     """
 
     basis: Cube
@@ -73,7 +73,7 @@ def residual_space(data: MarketData) -> ResidualSpace:
     data : MarketData
         One market.
     """
-    active = np.asarray(data.active[data.first :])
+    active = moving_firms(np.asarray(data.active))[data.first :]
     n_periods, n_firms = active.shape
     basis = np.zeros((n_periods, n_firms, max(n_firms - 1, 0)))
     row = np.full((n_periods, max(n_firms - 1, 0)), -1, dtype=np.int64)

@@ -220,14 +220,14 @@ def test_periods_that_begin_at_observed_shares_are_fitted_one_step_ahead(form):
     market = replace(market, share=seen / seen.sum(axis=1, keepdims=True))
     link = "identity" if form == "proportional" else "exp"
     variant = variant_of(form, ("linear", "linear"), link=link)
-    record = calibrate(variant, market, n_train=50, state="observed", residual="share")
+    record = calibrate(variant, market, n_train=50, gain=1.0, residual="share")
     assert record.status.usable
     step = OneStep(record.model, record.theta, market)
     periods = np.arange(1, 51)
-    np.testing.assert_allclose(record.share[1:51], step(market.share[:50], periods), atol=1e-12)
-    np.testing.assert_allclose(record.share[50:], step.walk(50), atol=1e-12)
+    np.testing.assert_allclose(record.share[1:51], step(step.share[:50], periods), atol=1e-12)
+    np.testing.assert_allclose(record.share[50:], step.walk(step.share[49], 50), atol=1e-12)
     # Nothing else forecasts the next period as well.
-    whole = calibrate(variant, market, n_train=50, state="fitted", residual="share")
+    whole = calibrate(variant, market, n_train=50, gain=0.0, residual="share")
     one, other = (
         np.sum(
             (OneStep(found.model, found.theta, market)(market.share[:49], periods[:-1]) - market.share[1:50])
