@@ -28,7 +28,7 @@ from pipeline.config.parameters import CONSTANT, GAIN
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
-from pipeline.models.quantities import Quantity, model_quantities
+from pipeline.models.quantities import MarketParameter, market_parameters
 from pipeline.models.terms import with_terms
 from pipeline.panel.market import MarketArrays
 
@@ -47,7 +47,7 @@ class MarketModel:
     variant : Variant
     response : Response
         Composed for this market.
-    quantities : sequence of Quantity
+    quantities : sequence of MarketParameter
         All P parameters in the order of the kernels.
     data : MarketData
         Periods to fit.
@@ -71,7 +71,7 @@ class MarketModel:
         self,
         variant: Variant,
         response: Response,
-        quantities: tuple[Quantity, ...],
+        quantities: tuple[MarketParameter, ...],
         data: MarketData,
         efforts: tuple[str, ...] = (),
     ) -> None:
@@ -293,7 +293,7 @@ def build_model(
     reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)
     response = compose_response(variant, market, inputs, curves)
-    quantities = model_quantities(variant, response, market, inputs, fit, reference_sales)
+    quantities = market_parameters(variant, response, market, inputs, fit, reference_sales)
     corrected = 0 if fit.gain == 0.0 else len(market.times)
     data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected)
     return MarketModel(variant, response, quantities, data, efforts)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kernels.least_squares.market import moving_firms
 from pipeline.models.market_model import MarketModel, first_periods
 from pipeline.models.one_step import OneStep, correct, modelled_shares
-from pipeline.models.predictive import Outlook, error_covariance, shift_shares
+from pipeline.models.predictive import PredictiveDistribution, error_covariance, shift_shares
 from pipeline.panel.market import MarketArrays
 from pipeline.validation.baselines import predict, predict_shares
 from pipeline.validation.metrics import METRICS
@@ -20,20 +20,23 @@ from pipeline.validation.windows import CARRIED, FUTURES
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 State = Literal["fitted", "observed"]
-Forecaster = Callable[[MarketArrays, int], Outlook | None]
+Forecaster = Callable[[MarketArrays, int], PredictiveDistribution | None]
 
 # Paths of the simulation that tells how errors grow from period to period.
 _PATHS = 256
 _SEED = 20230517
 
 
-def measure(forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: int) -> NDArray[np.float64]:
+def forecast_errors(
+    forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: int
+) -> NDArray[np.float64]:
     """Measure the forecasts of the ``n_ahead`` periods after the first ``n_train``, under every future.
 
     Parameters
     ----------
     forecast : callable
-        ``(market, n_train) -> Outlook``: the data of all periods up to the last forecast, the efforts and
+        ``(market, n_train) -> PredictiveDistribution``: the data of all periods up to the last forecast, the
+        efforts and
         totals after ``n_train`` as the forecast may know them; None where it cannot be made.
     market : MarketArrays
     n_train, n_ahead : int
@@ -51,11 +54,11 @@ def measure(forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: i
     )
     errors = np.full((len(FUTURES), n_ahead, len(METRICS)), np.nan)
     for place, future in enumerate(FUTURES):
-        outlook = forecast(carry_forward(market, n_train) if future == CARRIED else market, n_train)
-        if outlook is not None:
+        predicted = forecast(carry_forward(market, n_train) if future == CARRIED else market, n_train)
+        if predicted is not None:
             ahead = slice(n_train, None)
             errors[place] = period_errors(
-                _given_total(outlook, market, n_train, future),
+                _given_total(predicted, market, n_train, future),
                 market.share[ahead],
                 # The share that a firm enters with is given to all, so nobody forecasts it.
                 moving_firms(market.active)[ahead],
@@ -65,9 +68,11 @@ def measure(forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: i
     return errors
 
 
-def _given_total(outlook: Outlook, market: MarketArrays, n_train: int, future: str) -> Outlook:
+def _given_total(
+    predicted: PredictiveDistribution, market: MarketArrays, n_train: int, future: str
+) -> PredictiveDistribution:
     # Who knows the market's total need not forecast it.
-    return outlook if future == CARRIED else replace(outlook, total_sales=market.total_sales[n_train:])
+    return predicted if future == CARRIED else replace(predicted, total_sales=market.total_sales[n_train:])
 
 
 def carry_forward(market: MarketArrays, n_train: int) -> MarketArrays:
@@ -109,7 +114,7 @@ def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: Sta
         ahead, and all of them are carried on.
     """
 
-    def forecast(market: MarketArrays, n_train: int) -> Outlook | None:
+    def forecast(market: MarketArrays, n_train: int) -> PredictiveDistribution | None:
         try:
             if state == "fitted":
                 return _from_fitted(model, theta, initial, market, n_train)
@@ -123,7 +128,7 @@ def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: Sta
 
 def _from_fitted(
     model: MarketModel, theta: Vector, initial: str, market: MarketArrays, n_train: int
-) -> Outlook | None:
+) -> PredictiveDistribution | None:
     share = modelled_shares(model, theta, market, initial)
     if share is None:
         return None
@@ -138,10 +143,12 @@ def _from_fitted(
         state = correct(share[last], market.share[last], moving[last], gain, model.data.kind)
         step = OneStep(model, theta, market)
         covariance = _carried_on(step, state, share[ahead], one_step, gain, model.data.kind)
-    return Outlook(share[ahead], covariance, market.total_sales[ahead])
+    return PredictiveDistribution(share[ahead], covariance, market.total_sales[ahead])
 
 
-def _from_observed(model: MarketModel, theta: Vector, market: MarketArrays, n_train: int) -> Outlook:
+def _from_observed(
+    model: MarketModel, theta: Vector, market: MarketArrays, n_train: int
+) -> PredictiveDistribution:
     step = OneStep(model, theta, market)
     fitted = np.arange(1, n_train)
     modelled = step(step.share[fitted - 1], fitted)
@@ -149,7 +156,7 @@ def _from_observed(model: MarketModel, theta: Vector, market: MarketArrays, n_tr
     state = step.share[n_train - 1]
     share = step.walk(state, n_train)
     covariance = _carried_on(step, state, share, one_step, 1.0, model.data.kind)
-    return Outlook(share, covariance, market.total_sales[n_train:])
+    return PredictiveDistribution(share, covariance, market.total_sales[n_train:])
 
 
 def _carried_on(

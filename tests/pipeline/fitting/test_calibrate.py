@@ -15,7 +15,7 @@ from pipeline.panel.market import MarketArrays
 from pipeline.seeds import fit_seed
 from pipeline.status import Status
 from pipeline.store.format.layout import STATISTIC_NAMES
-from pipeline.validation.forecasters import measure, model_forecaster
+from pipeline.validation.forecasters import forecast_errors, model_forecaster
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES, GIVEN
 
@@ -134,7 +134,9 @@ def test_the_part_kept_back_is_predicted_but_not_used():
     np.testing.assert_array_equal(record.value, other.value)
     forecast = model_forecaster(record.model, record.theta, "observed", "fitted")
     n_ahead = market.times.size - 30
-    rmse = measure(forecast, market, 30, n_ahead)[FUTURES.index(GIVEN), :, tuple(METRICS).index("rmse")]
+    rmse = forecast_errors(forecast, market, 30, n_ahead)[
+        FUTURES.index(GIVEN), :, tuple(METRICS).index("rmse")
+    ]
     assert rmse.max() < 1e-8
     assert np.abs(record.share[30:] - spoiled[30:]).max() > 0.05
 
