@@ -18,6 +18,9 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Belief = tuple[float, float]
 
+# Of log-ratios from one period to the next: further than a market moves that remembers where it began.
+_START_SPREAD = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Prior:
@@ -61,6 +64,23 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
         np.array([0.0 if belief is None else belief[0] for belief in found]),
         np.array([np.inf if belief is None else belief[1] for belief in found]),
     )
+
+
+def with_start(prior: Prior, names: Sequence[str], start: Vector) -> Prior:
+    """Believe that the first shares were about those seen at the end of their period, if nothing else is.
+
+    What adjusts within a period has forgotten where it began: without this the start could go anywhere, and
+    the errors of the first period with it.
+
+    Parameters
+    ----------
+    prior
+        Beliefs about the P parameters.
+    names, start
+        (P,) names, and values at the start of a search: of initial log-ratios those first observed.
+    """
+    free = np.array([name.startswith(f"{INITIAL}.") for name in names]) & ~np.isfinite(prior.spread)
+    return Prior(np.where(free, start, prior.mean), np.where(free, _START_SPREAD, prior.spread))
 
 
 def family_of(name: str) -> str:
