@@ -24,7 +24,7 @@ from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.market_model import MarketModel, build_model, first_periods
 from pipeline.models.one_step import later_periods
-from pipeline.models.priors import Belief, prior_of, with_start
+from pipeline.models.priors import Belief, prior_of
 from pipeline.panel.market import MarketArrays
 from pipeline.status import Status
 from pipeline.validation.scores import fit_rmse
@@ -142,7 +142,6 @@ def calibrate_market(
     if fit.shrinkage is not None and population is None and not prior.empty:
         factor = choose_factor(variant, training, efforts, fit, curves or {})
         prior = prior.scaled(factor)
-    prior = with_start(prior, model.names, model.start)
     starts = sample_starts(model.start, model.low, model.high, model.vary, fit.starts, seed)
     if warm:
         insert_known(starts, model, warm)

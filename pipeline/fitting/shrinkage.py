@@ -11,7 +11,7 @@ from pipeline.config.variants import Variant
 from pipeline.fitting.screen import screen
 from pipeline.models.market_model import MarketModel, build_model, first_periods
 from pipeline.models.one_step import forecast_shares
-from pipeline.models.priors import prior_of, with_start
+from pipeline.models.priors import prior_of
 from pipeline.panel.market import MarketArrays
 
 
@@ -76,7 +76,7 @@ def _squared_error(
 ) -> float:
     """Sum of squared errors of the shares forecast from one origin; infinite where there is no forecast."""
     beliefs = prior_of(model.names, fit.priors).scaled(factor)
-    fitted = screen(model, model.start[np.newaxis], with_start(beliefs, model.names, model.start))
+    fitted = screen(model, model.start[np.newaxis], beliefs)
     if not np.isfinite(fitted.cost[0]):
         return np.inf
     end = market.share.shape[0] if settings.horizon is None else origin + settings.horizon

@@ -66,7 +66,7 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
     )
 
 
-def with_start(prior: Prior, names: Sequence[str], start: Vector) -> Prior:
+def start_belief(names: Sequence[str], start: Vector, prior: Prior) -> Prior:
     """Believe that the first shares were about those seen at the end of their period, if nothing else is.
 
     What adjusts within a period has forgotten where it began: without this the start could go anywhere, and
@@ -74,13 +74,13 @@ def with_start(prior: Prior, names: Sequence[str], start: Vector) -> Prior:
 
     Parameters
     ----------
-    prior
-        Beliefs about the P parameters.
     names, start
         (P,) names, and values at the start of a search: of initial log-ratios those first observed.
+    prior
+        Other beliefs about them.
     """
     free = np.array([name.startswith(f"{INITIAL}.") for name in names]) & ~np.isfinite(prior.spread)
-    return Prior(np.where(free, start, prior.mean), np.where(free, _START_SPREAD, prior.spread))
+    return Prior(start, np.where(free, _START_SPREAD, np.inf))
 
 
 def family_of(name: str) -> str:

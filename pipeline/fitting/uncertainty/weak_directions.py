@@ -123,12 +123,13 @@ def _determined(names: Sequence[str], step: Vector, value: Vector, near: float) 
         relative = ratio * (value[0] / value)
     if np.all(np.abs(ratio - 1.0) < near):
         return "their difference is" if len(names) == 2 else "their differences are"
+    # Before the ratio: where a sum is 0, the ratio does not change either.
+    if len(names) == 2 and abs(ratio[1] + 1.0) < near:
+        return "their sum is"
     if np.all(np.abs(relative - 1.0) < near):
         return "their ratio is" if len(names) == 2 else "their ratios are"
     if len(names) > 2 or not np.isfinite(ratio[1]):
         return f"{len(names) - 1} combinations of them are"
-    if abs(ratio[1] + 1.0) < near:
-        return "their sum is"
     if abs(relative[1] + 1.0) < near:
         return "their product is"
     factor = -1.0 / ratio[1]
