@@ -59,6 +59,10 @@ class ForecastMarket:
         What one period is.
     residual : str
         What was fitted: ``ilr`` or ``share``.
+    gain : float
+        Which part of an error of the shares lasts into the next period.
+    error_covariance : (N, N) array
+        Of the errors of log shares in one period, up to a term common to all firms.
     terms : tuple of Term
         Further inputs of f: past efforts, coefficients of single firms, what rivals do. Their inputs follow
         those of the efforts in `spec`.
@@ -90,6 +94,8 @@ class ForecastMarket:
     period: np.ndarray
     frequency: str
     residual: str
+    gain: float
+    error_covariance: Floats
     terms: tuple[Term, ...] = ()
 
     @property

@@ -25,7 +25,11 @@ PerPeriod = Number | tuple[Number, ...]
 RivalKind = Literal["hold", "hold_budget", "match", "rule"]
 TotalModel = Literal["constant", "trend", "seasonal", "logistic", "given"]
 StartShares = Annotated[
-    Literal["observed", "calibrated"], Field(description="Shares to start from, at the end of the data.")
+    Literal["observed", "calibrated"],
+    Field(
+        description="Shares to start from, at the end of the data: calibrated: the modelled ones, corrected "
+        "by the gain of the fit; observed: the observed ones."
+    ),
 ]
 
 
@@ -141,7 +145,7 @@ class Scenario(Section):
         default=("*",), min_length=1, description="Models to use; * stands for anything."
     )
     horizon: Integer = Field(default=12, ge=1, le=10_000, description="Periods to forecast.")
-    start: StartShares = "observed"
+    start: StartShares = "calibrated"
     firms: Table[Table[Choice]] = optional_table("Plans: firm, effort, what it does.")
     rivals: RivalsSection = Field(default=RivalsSection(), description="What the other firms do.")
     total_sales: TotalSales = TotalSection()
