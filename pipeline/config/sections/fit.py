@@ -62,7 +62,7 @@ Shrinkage = Annotated[
 ]
 
 
-OLD_STATES: Mapping[str, float] = {"fitted": 0.0, "observed": 1.0}
+FORMER_STATES: Mapping[str, float] = {"fitted": 0.0, "observed": 1.0}
 """The gain that each value of the former key ``fit.state`` stands for."""
 
 
@@ -99,9 +99,9 @@ class FitSection(Section):
     @classmethod
     def _read_state(cls, given: Any) -> Any:
         """Read what studies said before the gain: ``state: fitted`` is gain 0, ``observed`` is gain 1."""
-        if isinstance(given, dict) and given.get("state") in OLD_STATES and "gain" not in given:
+        if isinstance(given, dict) and given.get("state") in FORMER_STATES and "gain" not in given:
             kept = {key: value for key, value in given.items() if key != "state"}
-            return kept | {"gain": OLD_STATES[given["state"]]}
+            return kept | {"gain": FORMER_STATES[given["state"]]}
         return given
 
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
