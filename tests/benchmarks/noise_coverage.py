@@ -3,9 +3,9 @@
     python tests/benchmarks/noise_coverage.py --markets 200 --half-lives 2 8 --noise measurement lasting both
 
 Fits are made with the defaults of a study. Markets come from a simulator of its own (closed forms written in
-numpy, Runge-Kutta for the scaled form): 4 firms, 104 periods, two efforts, constants by firm. Noise is drawn in
-log shares: 5 % of measurement, 2 % that lasts (5 % where it is the only one); `ar1`: measurement errors with an
-autocorrelation of 0.5; `by_firm`: of 2 to 10 %; `outliers`: 1 % of the shares are off by 30 %.
+numpy, Runge-Kutta for the scaled form): 4 firms, 104 periods, two efforts, constants by firm. Noise is drawn
+in log shares: 5 % of measurement, 2 % that lasts (5 % where it is the only one); `ar1`: measurement errors
+with an autocorrelation of 0.5; `by_firm`: of 2 to 10 %; `outliers`: 1 % of the shares are off by 30 %.
 """
 
 import argparse
@@ -117,8 +117,8 @@ def simulate(form, half_life, noise, entrant, seed):
 
 
 def covered(task):
-    """Whether the intervals of the slopes (and gamma) hold the truth, (L, parameters), and the gain; None: no fit."""
-    form, half_life, noise, entrant, seed = task
+    """Whether intervals of slopes (and gamma) hold the truth, (L, parameters), and the gain; None: no fit."""
+    form, seed = task[0], task[-1]
     market, slopes = simulate(*task)
     additive = form == "proportional"
     curves = FrozenMapping({"u1": "linear", "u2": "linear"})
