@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.market import moving_firms
+from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import ResponseError
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
@@ -28,9 +29,6 @@ from pipeline.models.priors import Belief, prior_of
 from pipeline.panel.market import MarketArrays
 from pipeline.status import Status
 from pipeline.validation.scores import fit_rmse
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # Two starts reached the same optimum when their costs differ by less than this, relative.
 _AGREE = 1e-6

@@ -10,7 +10,7 @@ import lmfit
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from kernels.numeric.arrays import Vector
 
 # Tighter than lmfit's 1.5e-8: a reported optimum should not depend on where the search came from.
 _TOLERANCE = 1e-12

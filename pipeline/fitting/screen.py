@@ -1,14 +1,11 @@
 """From starting points to the optima they lead to, with the weight of priors settled on the way."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel
 from pipeline.models.priors import Prior, effective_parameters, start_belief
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # Evaluations that screening spends on one start; lmfit goes on from the best ones.
 _EVALUATIONS = 200

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kernels.least_squares.market import ILR, PLAIN
 from kernels.motion.shares import simulate_shares
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
 from pipeline.forecasting.draws import Member, draw_parameters, share_out, stored_replicates
@@ -24,7 +24,6 @@ from pipeline.seeds import fit_seed
 if TYPE_CHECKING:
     from pipeline.results.results import Results
 
-Floats = NDArray[np.float64]
 
 # Draws tried for each one wanted, before the parameters are called too uncertain for a forecast.
 _TRIES = 20

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
 from kernels.response.catalogue import Domain
 from kernels.response.workspace import ResponseSpec
@@ -12,8 +13,6 @@ from pipeline.config.terms import Term
 from pipeline.errors import QueryError
 from pipeline.models.share_equation import ShareEquation
 from pipeline.names import Label
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

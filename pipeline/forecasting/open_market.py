@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from kernels.least_squares.market import ILR, moving_firms
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.terms import response_terms
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from pipeline.results.results import Results
 
-Floats = NDArray[np.float64]
 
 _SMALLEST_SHARE = 1e-12
 _SHOWN = 8

@@ -22,6 +22,7 @@ from kernels.least_squares.residual import (
     residual_jacobian,
     simulate_market,
 )
+from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import Response, compose
 from pipeline.config.parameters import CONSTANT, GAIN
@@ -31,9 +32,6 @@ from pipeline.config.variants import Variant
 from pipeline.models.quantities import MarketParameter, market_parameters
 from pipeline.models.terms import with_terms
 from pipeline.panel.market import MarketArrays
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 GAMMA_FORM = {"investment": INVESTMENT, "proportional": PROPORTIONAL, "scaled": SCALED}
 RESIDUAL_KIND = {"ilr": ILR, "share": PLAIN}

@@ -4,13 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.market import PLAIN, MarketData, moving_firms
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.models.market_model import MarketModel, market_data
 from pipeline.models.share_equation import ShareEquation
 from pipeline.panel.market import MarketArrays
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 
 def forecast_shares(

@@ -11,11 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Cube, Matrix, Vector
 from kernels.numeric.simplex import helmert_basis
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Cube = NDArray[np.float64]
 
 # Draws of the simulation, an even number: an error of some 3 % of a CRPS, common to all that are compared.
 _DRAWS = 256

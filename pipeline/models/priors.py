@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import CONSTANT, INITIAL
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 Belief = tuple[float, float]
 
 # Of log-ratios from one period to the next: further than a market moves that remembers where it began.

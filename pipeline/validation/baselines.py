@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.predictive import PredictiveDistribution, error_covariance
 from pipeline.panel.market import MarketArrays
 from pipeline.validation.smoothing import smooth
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

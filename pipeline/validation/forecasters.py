@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.market import moving_firms
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel, first_periods
 from pipeline.models.one_step import OneStep, correct, modelled_shares
 from pipeline.models.predictive import PredictiveDistribution, error_covariance, shift_shares
@@ -17,8 +18,6 @@ from pipeline.validation.metrics import METRICS
 from pipeline.validation.scores import Yardstick, changes_scale, period_errors
 from pipeline.validation.windows import CARRIED, FUTURES
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 State = Literal["fitted", "observed"]
 Forecaster = Callable[[MarketArrays, int], PredictiveDistribution | None]
 

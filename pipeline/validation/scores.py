@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.predictive import PredictiveDistribution, crps, log_score
 from pipeline.validation.metrics import METRICS, average
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # A single relative error may be anything from 0 to infinity; Armstrong and Collopy (1992) winsorise it so.
 _RELATIVE_LOW, _RELATIVE_HIGH = 0.01, 100.0

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
 from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of
@@ -16,9 +17,6 @@ from pipeline.fitting.uncertainty.robust import autoregressive, newey_west
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
 from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS, weak_directions
 from pipeline.models.market_model import MarketModel
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # Keeps the random numbers of replicates apart from those of starting points.
 _STREAM = 0x0B00

@@ -25,15 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.residual import ILR, MarketData
+from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.config.parameters import INITIAL
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.fitting.uncertainty.serial import SerialCorrelation
 from pipeline.models.market_model import MarketModel
 from pipeline.models.one_step import OneStep, correct
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Cube = NDArray[np.float64]
 Scheme = Literal["residual", "blocks", "autoregressive"]
 
 _EVALUATIONS = 100

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
+from kernels.numeric.arrays import Matrix, Vector
 
 # A direction of the scaled Jacobian weaker than this, relative to the strongest, is not seen by the data:
 # below it, rounding in a residual of order one would move the estimate by more than its own size.

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import lmfit
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.errors import PlanError
 from pipeline.models.market_model import MarketModel
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # What the sampler sees where the model cannot be evaluated.
 _REFUSED = 1e8

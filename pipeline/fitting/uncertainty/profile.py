@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 _ROUNDS = 24
 _TOLERANCE = 1e-4

@@ -6,11 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.market import MarketData, moving_firms
+from kernels.numeric.arrays import Cube, Vector
 from kernels.numeric.simplex import helmert_basis
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Cube = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # Correlations at which the expected one is computed; between them it is nearly straight. Beyond the last one,
 # errors are hardly to be told from a trend, and the variance that the fit took out of them is a guess.

@@ -11,12 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE, Covariance
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 N_DIRECTIONS = 4
 """Weak directions kept of a fit, the weakest first."""
