@@ -57,10 +57,10 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
     beliefs
         ``(mean, standard deviation)`` by name of a parameter or of a family of them: see `family_of`.
     """
-    found = [beliefs.get(name, beliefs.get(family_of(name))) for name in names]
+    believed = [beliefs.get(name, beliefs.get(family_of(name))) for name in names]
     return Prior(
-        np.array([0.0 if belief is None else belief[0] for belief in found]),
-        np.array([np.inf if belief is None else belief[1] for belief in found]),
+        np.array([0.0 if belief is None else belief[0] for belief in believed]),
+        np.array([np.inf if belief is None else belief[1] for belief in believed]),
     )
 
 
@@ -87,8 +87,8 @@ def family_of(name: str) -> str:
         if name.startswith(f"{root}."):
             return root
     for kind in (".own.", ".cross."):
-        head, found, _ = name.partition(kind)
-        if found:
+        head, believed, _ = name.partition(kind)
+        if believed:
             return head + kind[:-1]
     return name
 

@@ -66,10 +66,10 @@ def predict(name: str, market: MarketArrays, n_train: int) -> PredictiveDistribu
     PredictiveDistribution
         With the sales of the market as ``market`` has them, unless the baseline forecasts sales itself.
     """
-    found = BASELINES[name](market, n_train)
-    total = market.total_sales[n_train:] if found.total_sales is None else found.total_sales
-    covariance = found.growth[:, None, None] * found.covariance
-    return PredictiveDistribution(_closed(found.level, market)[n_train:], covariance, total)
+    estimate = BASELINES[name](market, n_train)
+    total = market.total_sales[n_train:] if estimate.total_sales is None else estimate.total_sales
+    covariance = estimate.growth[:, None, None] * estimate.covariance
+    return PredictiveDistribution(_closed(estimate.level, market)[n_train:], covariance, total)
 
 
 def last_share(market: MarketArrays, n_train: int) -> Estimate:

@@ -52,11 +52,11 @@ def forecast_errors(
         predict_shares("last", market, n_train)[n_train:],
     )
     errors = np.full((len(FUTURES), n_ahead, len(METRICS)), np.nan)
-    for place, future in enumerate(FUTURES):
+    for row, future in enumerate(FUTURES):
         predicted = forecast(carry_forward(market, n_train) if future == CARRIED else market, n_train)
         if predicted is not None:
             ahead = slice(n_train, None)
-            errors[place] = period_errors(
+            errors[row] = period_errors(
                 _given_total(predicted, market, n_train, future),
                 market.share[ahead],
                 # The share that a firm enters with is given to all, so nobody forecasts it.

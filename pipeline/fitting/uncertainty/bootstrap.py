@@ -158,8 +158,8 @@ def error_pool(
     for firm in range(firms.shape[1]):
         there = space.active[:, firm]
         if there.any():
-            own = firms[there, firm]
-            pool[there, firm] = own - own.mean()
+            errors = firms[there, firm]
+            pool[there, firm] = errors - errors.mean()
             pool[~there, firm] = rng.choice(pool[there, firm], int((~there).sum()))
     square = float(np.mean(space.to_rows(pool) ** 2))
     wanted = max(serial.variance, 0.0)
@@ -192,8 +192,8 @@ def draw_errors(
     if scheme == "blocks":
         n_blocks = -(-periods // block)
         begin = rng.integers(0, available - block + 1, (count, n_blocks))
-        place = (begin[:, :, None] + np.arange(block)).reshape(count, -1)[:, :periods]
-        return pool[place]
+        period = (begin[:, :, None] + np.arange(block)).reshape(count, -1)[:, :periods]
+        return pool[period]
     rho = 0.0 if np.isnan(serial.coefficient) else serial.coefficient
     innovation = pool[1:] - rho * pool[:-1]
     innovation -= innovation.mean(axis=0)
@@ -214,10 +214,10 @@ def percentile_intervals(values: Matrix, levels: Sequence[float]) -> Cube:
     ends = np.full((values.shape[1], len(levels), 2), np.nan)
     known = np.isfinite(values)
     for column in np.flatnonzero(known.sum(axis=0) >= max(0.5 * len(values), 2)):
-        own = values[known[:, column], column]
-        for place, level in enumerate(levels):
+        estimates = values[known[:, column], column]
+        for row, level in enumerate(levels):
             outside = 0.5 * (1.0 - level)
-            ends[column, place] = np.quantile(own, (outside, 1.0 - outside), method="weibull")
+            ends[column, row] = np.quantile(estimates, (outside, 1.0 - outside), method="weibull")
     return ends
 
 

@@ -112,7 +112,7 @@ def covariance_of(jacobian: Matrix, variance: float, extent: Vector | None = Non
     weak = left[:, ~strong]
     determined = seen & ~np.any(np.abs(weak) > _LOADING, axis=1)
     smallest = singular[-1]
-    found = Covariance(
+    estimate = Covariance(
         np.empty((0, 0)),
         determined,
         int(strong.sum()),
@@ -121,9 +121,9 @@ def covariance_of(jacobian: Matrix, variance: float, extent: Vector | None = Non
         singular,
         left,
     )
-    basis = found.basis
-    matrix = found.masked(variance * (basis @ basis.T))
-    return Covariance(matrix, determined, found.rank, found.condition, scale, singular, left)
+    basis = estimate.basis
+    matrix = estimate.masked(variance * (basis @ basis.T))
+    return Covariance(matrix, determined, estimate.rank, estimate.condition, scale, singular, left)
 
 
 def correlation_of(covariance: Matrix) -> Matrix:

@@ -44,8 +44,8 @@ class ResidualSpace:
 
     def by_period(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Arrange rows (..., R) as (..., S, N - 1), 0 where there is none."""
-        found: NDArray[np.float64] = np.where(self.row >= 0, rows[..., np.maximum(self.row, 0)], 0.0)
-        return found
+        arranged: NDArray[np.float64] = np.where(self.row >= 0, rows[..., np.maximum(self.row, 0)], 0.0)
+        return arranged
 
     def to_firms(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn rows (..., R) into deviations of firms (..., S, N), 0 for absent ones."""

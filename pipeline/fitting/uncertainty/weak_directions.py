@@ -108,8 +108,8 @@ def _listed(names: Sequence[str]) -> str:
     """Join names by commas; where there are many, count those of one kind, such as the firms' constants."""
     kinds = Counter(name.partition(".")[0] for name in names)
     many = {kind for kind, count in kinds.items() if len(names) > _NAMED and count > 2}
-    found = [name.partition(".")[0] if name.partition(".")[0] in many else name for name in names]
-    items = [f"{kinds[item]} of {item}.*" if item in many else item for item in dict.fromkeys(found)]
+    grouped = [name.partition(".")[0] if name.partition(".")[0] in many else name for name in names]
+    items = [f"{kinds[item]} of {item}.*" if item in many else item for item in dict.fromkeys(grouped)]
     return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else items[0]
 
 
