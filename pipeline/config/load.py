@@ -66,7 +66,7 @@ def _notes(document: Document) -> tuple[str, ...]:
     gain = FORMER_STATES[fit["state"]]
     return (
         f"{document.file}: fit.state is now fit.gain; `state: {fit['state']}` is read as `gain: {gain:g}`. "
-        "Write the latter, or leave it out to have the gain estimated.",
+        "Write the latter, or have the gain estimated: `gain: estimated`.",
     )
 
 

@@ -81,7 +81,7 @@ def choose_market(results: "Results", wanted: Label | None) -> Label:
 
 
 def read_market(
-    results: "Results", market: Label, model: str, horizon: int, start: str = "calibrated"
+    results: "Results", market: Label, model: str, horizon: int, start: str = "observed"
 ) -> ForecastMarket:
     """Read a calibrated market from a store and prepare it for the periods after its data.
 

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/noise_coverage.py --markets 200 --half-lives 2 8 --noise measurement lasting both
 
-Fits are made with the defaults of a study. Markets come from a simulator of its own (closed forms written in
+Gain and first shares are estimated, all else is as a study has it by default. Markets come from a simulator of its own (closed forms written in
 numpy, Runge-Kutta for the scaled form): 4 firms, 104 periods, two efforts, constants by firm. Noise is drawn
 in log shares: 5 % of measurement, 2 % that lasts (5 % where it is the only one); `ar1`: measurement errors
 with an autocorrelation of 0.5; `by_firm`: of 2 to 10 %; `outliers`: 1 % of the shares are off by 30 %.
@@ -31,6 +31,7 @@ NOISE = {  # of measurement, lasting
     "outliers": (0.05, 0.0),
 }
 LEVELS = (0.5, 0.8, 0.95)
+FIT = FitSection(gain="estimated", initial="estimated")
 FIRMS, PERIODS = 4, 104
 SLOPES = np.array([0.25, -0.15])
 ENTRY, ENTRANT_SHARE = 35, 0.1
@@ -131,7 +132,7 @@ def covered(task):
     )
     asked = UncertaintySection(levels=LEVELS)
     record = calibrate_market(
-        variant, market, ("u1", "u2"), FitSection(), np.random.SeedSequence(seed), uncertainty=asked
+        variant, market, ("u1", "u2"), FIT, np.random.SeedSequence(seed), uncertainty=asked
     )
     if not record.status.usable:
         return None

@@ -84,12 +84,12 @@ class FitSection(Section):
         description="ilr: isometric log-ratios of shares; share: plain differences (shares may be 0).",
     )
     initial: Literal["observed", "estimated"] = Field(
-        default="estimated",
+        default="observed",
         description="observed: the state after the first period is the observed one; estimated: the shares "
         "before the first period are parameters.",
     )
     gain: Annotated[Number, Field(ge=0.0, le=1.0)] | Literal["estimated"] = Field(
-        default="estimated",
+        default=0.0,
         description="Which part of an error lasts: every period begins at the modelled shares of the period "
         "before plus gain times their error. 0: errors are of measurement, whole trajectories are fitted; 1: "
         "errors last, predictions one step ahead of the observed shares are fitted; estimated: a parameter.",

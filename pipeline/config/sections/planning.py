@@ -41,7 +41,7 @@ class OneMarketSettings(Section):
     )
     discount: Fraction = Field(default=0.0, description="Discount rate of expenses and earnings, per period.")
     total_sales: TotalSales = TotalSection()
-    start: StartShares = "calibrated"
+    start: StartShares = "observed"
     seed: Seed = 0
 
     @model_validator(mode="after")
