@@ -2,10 +2,11 @@
 
     python tests/benchmarks/noise_coverage.py --markets 200 --half-lives 2 8 --noise measurement lasting both
 
-Gain and first shares are estimated, all else is as a study has it by default. Markets come from a simulator of its own (closed forms written in
-numpy, Runge-Kutta for the scaled form): 4 firms, 104 periods, two efforts, constants by firm. Noise is drawn
-in log shares: 5 % of measurement, 2 % that lasts (5 % where it is the only one); `ar1`: measurement errors
-with an autocorrelation of 0.5; `by_firm`: of 2 to 10 %; `outliers`: 1 % of the shares are off by 30 %.
+Gain and first shares are estimated, all else is as a study has it by default. Markets come from a simulator
+of its own (closed forms written in numpy, Runge-Kutta for the scaled form): 4 firms, 104 periods, two
+efforts, constants by firm. Noise is drawn in log shares: 5 % of measurement, 2 % that lasts (5 % where it is
+the only one); `ar1`: measurement errors with an autocorrelation of 0.5; `by_firm`: of 2 to 10 %; `outliers`:
+1 % of the shares are off by 30 %.
 """
 
 import argparse
