@@ -23,7 +23,6 @@ from kernels.least_squares.batch_inputs import (
 )
 from kernels.least_squares.levenberg_marquardt import RUNNING, Progress, Settings, begin, judge, propose
 from kernels.least_squares.residual import (
-    ILR,
     MarketData,
     make_market_workspace,
     n_observations,
@@ -56,7 +55,7 @@ class BatchFit:
 
 
 @jit
-def _fit(spec, batch, gamma_form, kind, settings, value, cost, status, evaluations):
+def _fit(spec, batch, gamma_form, settings, value, cost, status, evaluations):
     """Fit every problem of a batch, market by market; ``value`` holds the starts and receives the results."""
     markets, column = batch.markets, batch.column
     position = np.flatnonzero(column >= 0)
@@ -86,7 +85,7 @@ def _fit(spec, batch, gamma_form, kind, settings, value, cost, status, evaluatio
         while progress.status == RUNNING:
             point = theta if progress.evaluations == 0 else scratch.theta
             code = residual_jacobian(
-                spec, data, target, mean, weight, gamma_form, kind, point, column, work, residual, jacobian
+                spec, data, target, mean, weight, gamma_form, point, column, work, residual, jacobian
             )
             if progress.evaluations == 0:
                 progress = begin(code, residual, jacobian, theta, settings, scratch)
@@ -106,7 +105,6 @@ def fit_batch(
     *,
     vary: ArrayLike,
     gamma_form: int,
-    kind: int = ILR,
     data_index: ArrayLike | None = None,
     targets: ArrayLike | None = None,
     target_index: ArrayLike | None = None,
@@ -125,7 +123,7 @@ def fit_batch(
         The response all problems share.
     markets : MarketData
         One market, or a stack of D markets: each array with a leading axis, ``reference_sales`` (D,),
-        ``first`` one number.
+        ``first``, ``kind`` and ``corrected`` one number.
     starts : (B, P) array
         Starting values of all parameters, natural units; of the fixed ones, their values.
     lower, upper : (P,) or (B, P) array
@@ -134,8 +132,6 @@ def fit_batch(
         Which parameters are free.
     gamma_form : int
         `INVESTMENT`, `PROPORTIONAL` or `SCALED` of `kernels.motion.course`.
-    kind : int
-        Residual, `ILR` or `PLAIN` of `kernels.least_squares.residual`.
     data_index : (B,) array of int, optional
         Market of each problem. Default: the only market for all, or problem b on market b.
     targets : (S, R) array, optional
@@ -173,7 +169,7 @@ def fit_batch(
     batch = Batch(
         stack,
         index,
-        *check_targets(targets, target_index, index, stack, kind),
+        *check_targets(targets, target_index, index, stack),
         column,
         *check_bounds(lower, upper, value, column),
         *check_priors(prior_mean, prior_weight, value.shape),
@@ -189,5 +185,5 @@ def fit_batch(
     fit = BatchFit(
         value, np.empty(n_problems), np.empty(n_problems, np.int64), np.empty(n_problems, np.int64)
     )
-    _fit(spec, batch, gamma_form, kind, settings, value, fit.cost, fit.status, fit.evaluations)
+    _fit(spec, batch, gamma_form, settings, value, fit.cost, fit.status, fit.evaluations)
     return fit

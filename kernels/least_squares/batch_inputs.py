@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kernels.least_squares.market import ILR, PLAIN, MarketData, observed_target, write_target
+from kernels.least_squares.market import ILR, PLAIN, MarketData, moving_firms, observed_target, write_target
 from kernels.motion.course import INVESTMENT, SCALED
 from kernels.numeric.jit import jit
 from kernels.numeric.simplex import helmert_factors
@@ -54,7 +54,8 @@ def one_market(markets, index):
         markets.duration[index],
         markets.reference_sales[index],
         markets.first,
-        markets.restart,
+        markets.kind,
+        markets.corrected,
     )
 
 
@@ -96,7 +97,9 @@ def check_markets(markets: MarketData) -> MarketData:
                 f"{' without the market axis' if single else ''} with sizes {sizes}; "
                 "give all arrays of a stack of markets the same leading axis."
             )
-    return MarketData(**stacked, first=int(markets.first), restart=int(markets.restart))
+    return MarketData(
+        **stacked, first=int(markets.first), kind=int(markets.kind), corrected=int(markets.corrected)
+    )
 
 
 def check_vary(vary: ArrayLike, value: NDArray[np.float64], markets: MarketData, gamma_form: int) -> NDArray:
@@ -108,11 +111,11 @@ def check_vary(vary: ArrayLike, value: NDArray[np.float64], markets: MarketData,
             f"vary has shape {free.shape}, expected ({n_parameters},): one flag for each parameter of starts."
         )
     n_initial = markets.active.shape[2] - 1 if markets.first == 0 else 0
-    returns_to_scale = n_parameters - 1 - n_initial
+    returns_to_scale = n_parameters - 2 - n_initial
     if returns_to_scale < 1:
         raise ValueError(
             f"starts has {n_parameters} parameters, expected those of the response, then jump_price, "
-            f"returns_to_scale{f' and {n_initial} initial log-ratios' if n_initial else ''}."
+            f"returns_to_scale, gain{f' and {n_initial} initial log-ratios' if n_initial else ''}."
         )
     if free[returns_to_scale] and gamma_form != SCALED:
         form = "investment (0)" if gamma_form == INVESTMENT else "proportional (1)"
@@ -156,13 +159,10 @@ def check_targets(
     target_index: ArrayLike | None,
     data_index: NDArray[np.int64],
     markets: MarketData,
-    kind: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Rows to compare with, and the row of each problem; by default the observed shares of its market."""
-    if kind not in (ILR, PLAIN):
-        raise ValueError(
-            f"kind is {kind}, expected ILR ({ILR}) or PLAIN ({PLAIN}) of `kernels.least_squares.residual`."
-        )
+    if markets.kind not in (ILR, PLAIN):
+        raise ValueError(f"kind of the markets is {markets.kind}, expected ILR ({ILR}) or PLAIN ({PLAIN}).")
     n_problems = data_index.size
     n_observed = count_observations(markets)
     if targets is None:
@@ -170,9 +170,9 @@ def check_targets(
             raise ValueError("target_index was given without targets; give both, or neither.")
         used = np.unique(data_index)
         observed = np.zeros((used.size, int(n_observed[used].max())))
-        unusable = _write_targets(markets, used, kind, observed)
+        unusable = _write_targets(markets, used, observed)
         if unusable >= 0:
-            observed_target(one_market(markets, unusable), kind)
+            observed_target(one_market(markets, unusable))
         return observed, np.searchsorted(used, data_index)
     given = _plain(np.asarray(targets, dtype=np.float64))
     longest = int(n_observed[data_index].max())
@@ -191,23 +191,23 @@ def check_targets(
 
 
 @jit
-def _write_targets(markets, used, kind, targets):
+def _write_targets(markets, used, targets):
     """Fill a row of ``targets`` for each market used, as `observed_target` does for one.
 
     Returns the first market with a share that cannot be compared with, which `observed_target` will explain,
     or -1. (Calling it for thousands of markets takes as long as their fits.)
     """
     n_firms = markets.active.shape[2]
-    factors, coordinates = helmert_factors(n_firms), np.zeros(n_firms)
+    factors, moving, coordinates = helmert_factors(n_firms), np.zeros(n_firms, np.bool_), np.zeros(n_firms)
     for row, market in enumerate(used):
-        if not write_target(one_market(markets, market), kind, factors, coordinates, targets[row]):
+        if not write_target(one_market(markets, market), factors, moving, coordinates, targets[row]):
             return market
     return -1
 
 
 def count_observations(markets: MarketData) -> NDArray[np.int64]:
     """(D,) rows that compare shares in each market."""
-    present = markets.active[:, markets.first :].sum(axis=2)
+    present = moving_firms(markets.active)[:, markets.first :].sum(axis=2)
     return np.maximum(present - 1, 0).sum(axis=1)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.motion.bernoulli_work import BernoulliWork, make_bernoulli_work
-from kernels.motion.course import Course, Slopes
+from kernels.motion.course import Correction, Course, Slopes
 from kernels.motion.membership import mark_changes
+from kernels.numeric.elementary import LOG_OF_ZERO, log
 from kernels.numeric.jit import jit
 from kernels.numeric.simplex import helmert_factors, helmert_row
 from kernels.response.workspace import Workspace, make_workspace, prepare
@@ -23,6 +24,9 @@ shares, whatever the order of the firms."""
 class MarketData(NamedTuple):
     """What is known about one market; everything but parameters.
 
+    The share of a firm in its first period belongs to the end of that period, as period 0 does for all: the
+    others move without it, then are scaled to make room. That share is no residual. See `moves`.
+
     Stacks of markets carry a leading axis on each array; a kernel sees one slice.
     """
 
@@ -31,8 +35,7 @@ class MarketData(NamedTuple):
     active: NDArray[np.bool_]
     """(time, firm) whether the firm is in the market in that period."""
     share: NDArray[np.float64]
-    """(time, firm) observed shares, summing to 1 over active firms; a firm that enters starts at the share of
-    its first period. Values of absent firms are not read."""
+    """(time, firm) observed shares, summing to 1 over active firms. Values of absent firms are not read."""
     total_sales: NDArray[np.float64]
     """(time,) sales of the market, currency per period."""
     duration: NDArray[np.float64]
@@ -41,8 +44,10 @@ class MarketData(NamedTuple):
     """Fixed scale of the market, currency per period."""
     first: int
     """First fitted period: 1 when the state after period 0 is the observation, 0 when it is estimated."""
-    restart: int = 0
-    """Periods before this one begin at the observed shares of the period before, not at the modelled ones."""
+    kind: int = ILR
+    """Coordinates of the errors, `ILR` or `PLAIN`."""
+    corrected: int = 0
+    """Periods before this one begin at a state corrected by the gain, later ones at the modelled state."""
 
 
 class MarketWorkspace(NamedTuple):
@@ -64,7 +69,7 @@ class MarketWorkspace(NamedTuple):
     """(2, firm) share and ln share of the state."""
     path: NDArray[np.float64]
     """(2, time, firm) share and ln share at the ends of periods."""
-    gain: NDArray[np.float64]
+    pull: NDArray[np.float64]
     """(time, firm) coefficients of the investment form."""
     rates: NDArray[np.float64]
     """(4, time) rates of the investment form."""
@@ -73,18 +78,31 @@ class MarketWorkspace(NamedTuple):
     helmert: NDArray[np.float64]
     """(2, firm) factors of the Helmert basis."""
     whole: NDArray[np.bool_]
-    """(1,) whether every firm is there in every fitted period."""
+    """(1,) whether every firm moves in every fitted period."""
+
+
+@jit
+def moves(active, t, i):
+    """Tell whether firm i moves through period t: it is there, and was at the end of the period before."""
+    return active[t, i] and (t == 0 or active[t - 1, i])
+
+
+def moving_firms(active: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Give what `moves` says of every period and firm, ``(..., time, firm)``."""
+    moving = active.copy()
+    moving[..., 1:, :] &= active[..., :-1, :]
+    return moving
 
 
 @jit
 def n_observations(data):
-    """Count the rows that compare shares: active firms less one, over fitted periods."""
+    """Count the rows that compare shares: firms that move less one, over fitted periods."""
     count = 0
     n_times, n_firms = data.active.shape
     for t in range(data.first, n_times):
         present = 0
         for i in range(n_firms):
-            present += data.active[t, i]
+            present += moves(data.active, t, i)
         count += max(present - 1, 0)
     return count
 
@@ -108,14 +126,16 @@ def make_market_workspace(spec, data, n_columns):
     """
     n_times, n = data.active.shape
     course = Course(
-        np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)), np.zeros((n_times, n)),
-        np.zeros(n_times), np.zeros(n_times, dtype=np.bool_), data.first, data.restart,
+        np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)), True, np.zeros((n_times, n)),
+        np.zeros(n_times), np.zeros(n_times, dtype=np.bool_), data.first,
+        Correction(data.corrected, data.kind == PLAIN, np.zeros((n_times, n)), np.zeros((n_times, n)),
+                   np.zeros((n_times, n))),
     )  # fmt: skip
     return MarketWorkspace(
         make_workspace(spec, n_times, n),
         make_bernoulli_work(n),
         course,
-        Slopes(np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)),
+        Slopes(np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)),
         np.zeros((n_columns, n_times, n)),
         np.zeros((n_columns, n)),
         np.zeros((2, n)),
@@ -132,21 +152,29 @@ def make_market_workspace(spec, data, n_columns):
 def prepare_market(spec, data, work):
     """Compute what depends on the data only (logs of efforts, spline bases), into ``work``.
 
-    ``data.first`` and ``data.restart`` must be those ``work`` was made for.
+    ``data.first``, ``data.kind`` and ``data.corrected`` must be those ``work`` was made for.
     """
     prepare(spec, data.efforts, data.active, data.duration, work.response)
-    mark_changes(data.active, data.first, work.course.changed)
-    work.course.active[:, :] = data.active
-    work.course.entry[:, :] = data.share
+    course, correction = work.course, work.course.correction
+    n_times, n = data.active.shape
     work.whole[0] = True
-    for t in range(data.first, data.total_sales.size):
-        for i in range(data.active.shape[1]):
-            work.whole[0] = work.whole[0] and data.active[t, i]
-    for t in range(data.total_sales.size):
+    for t in range(n_times):
+        total = 0.0
+        for i in range(n):
+            course.active[t, i] = moves(data.active, t, i)
+            total += data.share[t, i] if course.active[t, i] else 0.0
+            work.whole[0] = work.whole[0] and (t < data.first or course.active[t, i])
+        for i in range(n):
+            # Who enters in a period is in the state from its end on.
+            course.entry[t, i] = data.share[t - 1, i] if t > 0 and data.active[t - 1, i] else 0.0
+            present = course.active[t, i] and data.share[t, i] > 0.0
+            correction.share[t, i] = data.share[t, i] / total if present else 0.0
+            correction.log_share[t, i] = log(correction.share[t, i]) if present else LOG_OF_ZERO
         work.log_ratio[t] = np.log(data.total_sales[t] / data.reference_sales)
+    mark_changes(course.active, data.first, course.changed)
 
 
-def observed_target(data: MarketData, kind: int) -> NDArray[np.float64]:
+def observed_target(data: MarketData) -> NDArray[np.float64]:
     """Coordinates of the observed shares, in row order, shape ``(n_observations(data),)``.
 
     Raises
@@ -155,37 +183,42 @@ def observed_target(data: MarketData, kind: int) -> NDArray[np.float64]:
         If an active firm's share is missing or negative, or is 0 with ``kind=ILR``.
     """
     share = np.where(data.active, data.share, 1.0)
-    bad = ~(share > 0) if kind == ILR else ~(share >= 0)
+    bad = ~(share > 0) if data.kind == ILR else ~(share >= 0)
     bad[: data.first] = False
     if bad.any():
         t, i = (int(k) for k in np.argwhere(bad)[0])
-        wanted = "positive, or the residual plain share differences" if kind == ILR else "at least 0"
+        wanted = "positive, or the residual plain share differences" if data.kind == ILR else "at least 0"
         raise ValueError(
             f"The observed share of firm {i} in period {t} is {data.share[t, i]}; expected it to be {wanted}."
         )
     target = np.empty(n_observations(data))
-    write_target(data, kind, helmert_factors(share.shape[1]), np.empty(share.shape[1]), target)
+    n = share.shape[1]
+    write_target(data, helmert_factors(n), np.empty(n, np.bool_), np.empty(n), target)
     return target
 
 
 @jit
-def write_target(data, kind, factors, coordinates, target):
+def write_target(data, factors, moving, coordinates, target):
     """Write what `observed_target` gives into ``target``; tell whether all shares could be compared with.
 
-    ``factors`` are `helmert_factors` of the firms, ``coordinates`` (firm,) is scratch.
+    ``factors`` are `helmert_factors` of the firms; ``moving`` and ``coordinates (firm,)`` are scratch.
     """
     position = 0
     for t in range(data.first, data.share.shape[0]):
-        present = data.active[t]
         rows = -1
-        for i in range(present.size):
+        total = 0.0
+        for i in range(moving.size):
+            moving[i] = moves(data.active, t, i)
             share = data.share[t, i]
-            if not present[i]:
-                continue
-            if not (share > 0.0 or (kind == PLAIN and share == 0.0)):
+            if data.active[t, i] and not (share > 0.0 or (data.kind == PLAIN and share == 0.0)):
                 return False
-            coordinates[i] = math.log(share) if kind == ILR else share
-            rows += 1
-        helmert_row(factors, present, coordinates, target, position)
+            if moving[i]:
+                total += share
+                rows += 1
+        for i in range(moving.size):
+            if moving[i]:
+                share = data.share[t, i]
+                coordinates[i] = math.log(share) if data.kind == ILR else share / total
+        helmert_row(factors, moving, coordinates, target, position)
         position += max(rows, 0)
     return True

@@ -1,13 +1,13 @@
 """Residuals of a market model against observed shares, and their Jacobian, in one pass over time.
 
-Row order: for each period from ``first`` on, one row per active firm but one (in the order of firms); then
-one row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model -
-target.
+Row order: for each period from ``first`` on, one row per firm that moves but one (in the order of firms);
+then one row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model -
+target, the innovation with its sign turned.
 
-Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, and, when the initial
-state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of period 0
-(entries of firms absent in period 0 are not used; if firm N is absent, fix one entry of a firm that is
-there).
+Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, gain, and, when the
+initial state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of
+period 0 (entries of firms absent in period 0 are not used; if firm N is absent, fix one entry of a firm
+that is there).
 """
 
 import numpy as np
@@ -67,7 +67,7 @@ STATUS = {
     OK: "The residuals were computed.",
     NON_FINITE_RESPONSE: "The response or its gradient is not finite for a firm that is present.",
     NEGATIVE_RESPONSE: "The response is negative, which only returns_to_scale = 1 allows.",
-    BAD_PARAMETER: "jump_price must be positive, returns_to_scale at least 0, and both finite.",
+    BAD_PARAMETER: "jump_price must be positive, returns_to_scale at least 0, gain from 0 to 1, all finite.",
     NO_CONVERGENCE: "The general form was not resolved: the point needs too many steps a period.",
     NON_FINITE_RESIDUAL: "A residual is not finite: a modelled share vanished or a target is missing.",
 }
@@ -80,7 +80,7 @@ _STEPS_A_PERIOD = 32
 
 @jit
 def residual_jacobian(
-    spec, data, target, prior_mean, prior_weight, gamma_form, kind, theta, column, work, residual, jacobian
+    spec, data, target, prior_mean, prior_weight, gamma_form, theta, column, work, residual, jacobian
 ):
     """Write the residuals of a market model and their Jacobian.
 
@@ -96,11 +96,9 @@ def residual_jacobian(
         Row ``weight * (theta - mean)`` for each free parameter with ``weight > 0``.
     gamma_form : int
         `INVESTMENT`, `PROPORTIONAL` (``theta[R + 1]`` is then not read) or `SCALED`.
-    kind : int
-        `ILR` or `PLAIN`.
     theta : (P,) array
-        Natural parameter values, P = R + 2, or R + 1 + N with an estimated initial state (``data.first ==
-        0``).
+        Natural parameter values, P = R + 3, or R + 2 + N with an estimated initial state (``data.first ==
+        0``). The gain is between 0 and 1.
     column : (P,) int64 array
         Jacobian column of each parameter, -1 when it is fixed.
     work : MarketWorkspace
@@ -115,17 +113,17 @@ def residual_jacobian(
     int
         A key of `STATUS`; outputs are complete only when it is 0.
     """
-    status = _follow(spec, data, gamma_form, theta, column, work, kind == PLAIN)
+    status = _follow(spec, data, gamma_form, theta, column, work, data.kind == PLAIN)
     if status != OK:
         return status
     tangent, x = work.tangent, work.x
     end = _write_rows(
-        kind,
+        data.kind,
         work.whole[0],
         data.first,
         target,
         work.helmert,
-        data.active,
+        work.course.active,
         work.path,
         tangent,
         work.state[0],
@@ -149,15 +147,22 @@ def simulate_market(spec, data, gamma_form, theta, column, work, share):
     """Write the modelled shares at the end of every period, ``share (time, firm)``; NaN where absent.
 
     Arguments as in `residual_jacobian`; ``column`` is all -1 unless ``work`` was made for its columns.
-    Periods before ``data.first`` hold the observed shares. Returns a key of `STATUS`.
+    Periods before ``data.first`` hold the observed shares, and so do firms in the period they enter in.
+    Returns a key of `STATUS`.
     """
     # Not the constant True: the compiler would make a second copy of everything below for it.
     want_share = share.size > 0
     status = _follow(spec, data, gamma_form, theta, column, work, want_share)
     for t in range(share.shape[0]):
+        entering = 0.0
         for i in range(share.shape[1]):
-            value = work.path[0, t, i] if t >= data.first else data.share[t, i]
-            share[t, i] = value if data.active[t, i] else np.nan
+            if data.active[t, i] and not work.course.active[t, i]:
+                entering += data.share[t, i]
+        for i in range(share.shape[1]):
+            share[t, i] = np.nan
+            if data.active[t, i]:
+                seen = t < data.first or not work.course.active[t, i]
+                share[t, i] = data.share[t, i] if seen else work.path[0, t, i] * (1.0 - entering)
     return status
 
 
@@ -171,7 +176,7 @@ def _start(first, active, observed, n_response, theta, column, state, path, x):
     n = state.shape[1]
     total = 0.0
     for i in range(n):
-        ratio = exp(theta[n_response + 2 + i]) if first == 0 and i < n - 1 else 1.0
+        ratio = exp(theta[n_response + 3 + i]) if first == 0 and i < n - 1 else 1.0
         start = ratio if first == 0 else observed[0, i]
         state[0, i] = start if active[0, i] else 0.0
         total += state[0, i]
@@ -183,17 +188,18 @@ def _start(first, active, observed, n_response, theta, column, state, path, x):
     if first == 1 or x.shape[0] == 0:
         return
     for j in range(n - 1):
-        c = column[n_response + 2 + j]
+        c = column[n_response + 3 + j]
         if c >= 0 and active[0, j]:
             for i in range(n):
                 x[c, i] = (1.0 if i == j else 0.0) - state[0, j] if active[0, i] else 0.0
 
 
 @jit
-def _set_slopes(jump_price, n_response, with_gamma, column, log_jump, gamma, tangent):
+def _set_slopes(jump_price, n_response, with_gamma, column, log_jump, gamma, gain, tangent):
     """Clear the tangents of columns the response does not write, and set the common derivatives."""
     log_jump[:] = 0.0
     gamma[:] = 0.0
+    gain[:] = 0.0
     for p in range(n_response, column.size):
         if column[p] >= 0:
             tangent[column[p], :, :] = 0.0
@@ -201,6 +207,8 @@ def _set_slopes(jump_price, n_response, with_gamma, column, log_jump, gamma, tan
         log_jump[column[n_response]] = -1.0 / jump_price
     if with_gamma and column[n_response + 1] >= 0:
         gamma[column[n_response + 1]] = 1.0
+    if column[n_response + 2] >= 0:
+        gain[column[n_response + 2]] = 1.0
 
 
 @jit
@@ -216,42 +224,64 @@ def _clean_response(first, f):
 
 
 @jit
+def _leave_out(moving, f, tangent):
+    """Set response and derivatives of firms that do not move in a period to 0."""
+    for t in range(f.shape[0]):
+        for i in range(f.shape[1]):
+            if not moving[t, i]:
+                f[t, i] = 0.0
+                tangent[:, t, i] = 0.0
+
+
+@jit
 def _follow(spec, data, gamma_form, theta, column, work, want_share):
     """Evaluate the response and follow the shares and their tangents; return a key of `STATUS`."""
     n_response = spec.n_parameters
     jump_price = theta[n_response]
     gamma = theta[n_response + 1] if gamma_form == SCALED else float(gamma_form)
-    if not (0.0 < jump_price < np.inf and 0.0 <= gamma < np.inf):
+    gain = theta[n_response + 2]
+    if not (0.0 < jump_price < np.inf and 0.0 <= gamma < np.inf and 0.0 <= gain <= 1.0):
         return BAD_PARAMETER
     course, slopes, tangent, x, path = work.course, work.slopes, work.tangent, work.x, work.path
     if evaluate(
         spec, data.efforts, data.active, data.duration, work.response, theta, column, course.f, tangent
     ):
         return NON_FINITE_RESPONSE
+    if not work.whole[0]:
+        _leave_out(course.active, course.f, tangent)
     if not _clean_response(data.first, course.f) and gamma_form != PROPORTIONAL:
         return NEGATIVE_RESPONSE
     time_scale(data.duration, work.log_ratio, data.reference_sales / jump_price, gamma, course.tau)
     _start(data.first, data.active, data.share, n_response, theta, column, work.state, path, x)
-    _set_slopes(jump_price, n_response, gamma_form == SCALED, column, slopes.log_jump, slopes.gamma, tangent)
+    _set_slopes(
+        jump_price,
+        n_response,
+        gamma_form == SCALED,
+        column,
+        slopes.log_jump,
+        slopes.gamma,
+        slopes.gain,
+        tangent,
+    )
     state, log_state, share, log_share = work.state[0], work.state[1], path[0], path[1]
     no_mean = share[:0]
     if gamma_form == INVESTMENT:
-        follow_investment(course, state, share, no_mean, work.rates)
-        if x.shape[0] > 0:
-            investment_coefficients(course, share, work.rates, work.gain)
-            investment_tangent(course, share, work.rates, work.gain, x, tangent, slopes)
+        follow_investment(course, gain, state, log_state, share, no_mean, work.rates)
         if not want_share:
             _take_logs(data.first, share, log_share)
+        if x.shape[0] > 0:
+            investment_coefficients(course, share, work.rates, work.pull)
+            investment_tangent(course, gain, share, log_share, work.rates, work.pull, x, tangent, slopes)
         return OK
     if gamma_form == PROPORTIONAL:
-        follow_proportional(course, state, log_state, share, log_share, no_mean, want_share)
-        proportional_tangent(course, share, x, tangent, slopes)
+        follow_proportional(course, gain, state, log_state, share, log_share, no_mean, want_share)
+        proportional_tangent(course, gain, share, log_share, x, tangent, slopes)
         return OK
     work.scaled.firm[SHARE, :] = state
     work.scaled.firm[LOG, :] = log_state
     steps = _STEPS_A_PERIOD * share.shape[0]
     solved = follow_scaled(
-        course, gamma, work.log_ratio, share, log_share, no_mean, x, tangent, slopes, work.scaled, steps
+        course, gain, gamma, work.log_ratio, share, log_share, no_mean, x, tangent, slopes, work.scaled, steps
     )
     return OK if solved else NO_CONVERGENCE
 

@@ -13,13 +13,34 @@ SCALED = 2
 """Any other returns_to_scale: the general form."""
 
 
+class Correction(NamedTuple):
+    """Observed shares that draw the state of one market to themselves, by the gain (the innovations form).
+
+    At the start of a period before ``until`` (but the first), the state is the modelled one at the end of the
+    period before plus gain times its error there, in log-ratios or in plain shares.
+    """
+
+    until: int
+    """Later periods begin at the modelled state of the period before; 0: all do."""
+    plain: bool
+    """Whether errors are those of shares; else those of log-ratios."""
+    share: NDArray[np.float64]
+    """(time, firm) observed shares, closed over the firms of ``Course.active``."""
+    log_share: NDArray[np.float64]
+    """(time, firm) their logarithms."""
+    state: NDArray[np.float64]
+    """(time, firm) corrected state at the end of each period before ``until``; written with the shares."""
+
+
 class Course(NamedTuple):
     """What moves the shares of one market."""
 
     active: NDArray[np.bool_]
     """(time, firm) who is there."""
     entry: NDArray[np.float64]
-    """(time, firm) share at which a firm that enters starts, and at which a period restarts."""
+    """(time, firm) share at which a firm that enters at the start of the period does so."""
+    joined: bool
+    """Whether firms that enter were in the market at the end of the period before."""
     f: NDArray[np.float64]
     """(time, firm) response; 0 for absent firms."""
     tau: NDArray[np.float64]
@@ -28,8 +49,8 @@ class Course(NamedTuple):
     """(time,) whether membership changes at the start of the period."""
     first: int
     """First period that is simulated; the state belongs to its start."""
-    restart: int
-    """Later periods before this one begin at ``entry`` of the period before."""
+    correction: Correction
+    """What the observed shares do to the state."""
 
 
 class Slopes(NamedTuple):
@@ -41,3 +62,5 @@ class Slopes(NamedTuple):
     """(column,) derivative of returns_to_scale."""
     log_tau: NDArray[np.float64]
     """(column,) scratch: derivative of ln tau in the period at hand."""
+    gain: NDArray[np.float64]
+    """(column,) derivative of the gain."""

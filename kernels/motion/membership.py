@@ -1,7 +1,9 @@
 """Firms that enter and leave: at the start of a period the market makes room, or shares out what is free.
 
-First those who left are dropped and the others scaled to sum to 1; then each entrant takes its entry share
-and the others are scaled by what is left. A market nobody stayed in is shared among the entrants.
+Who enters at the start of a period does so after those who left are gone: these are dropped and the others
+scaled to sum to 1; then each entrant takes its entry share and the others are scaled by what is left. Who
+joined at the end of the period before takes its share first, and then all lose those who leave. A market
+nobody stayed in is shared among the entrants.
 """
 
 from kernels.numeric.elementary import LOG_OF_ZERO, log
@@ -26,16 +28,12 @@ def mark_changes(active, first, changed):
 
 
 @jit
-def restart(present, observed, share, log_share):
-    """Set the state to the observed shares of the period before, in place."""
-    for i in range(share.size):
-        share[i] = observed[i] if present[i] else 0.0
-        log_share[i] = log(observed[i]) if present[i] else LOG_OF_ZERO
+def admit(before, now, entry, joined, share, log_share):
+    """Apply exits and entries to the state, in place; absent firms get share 0 and log `LOG_OF_ZERO`.
 
-
-@jit
-def admit(before, now, entry, share, log_share):
-    """Apply exits and entries to the state, in place; absent firms get share 0 and log `LOG_OF_ZERO`."""
+    ``joined`` tells that entrants were in the market before those who left were gone: then all who are there
+    are scaled together.
+    """
     staying = 0.0
     entering = 0.0
     for i in range(share.size):
@@ -46,34 +44,48 @@ def admit(before, now, entry, share, log_share):
     room = 1.0 - entering
     if staying <= 0.0:
         room = 0.0
+    scale = entering + room * staying if joined and room > 0.0 else 1.0
+    if not joined and staying > 0.0:
+        room /= staying
     for i in range(share.size):
         if not now[i]:
             share[i] = 0.0
             log_share[i] = LOG_OF_ZERO
         elif before[i]:
-            share[i] *= room / staying if staying > 0.0 else 0.0
-            log_share[i] += log(room) - log(staying)
+            share[i] *= room / scale
+            log_share[i] += log(room) - log(scale)
         else:
-            share[i] = entry[i] if room > 0.0 else entry[i] / entering
+            share[i] = entry[i] / scale if room > 0.0 else entry[i] / entering
             log_share[i] = log(share[i])
 
 
 @jit
-def admit_tangent(before, now, share, x):
+def admit_tangent(before, now, entry, joined, share, x):
     """Apply exits and entries to ``x (column, firm)``, d ln share; ``share`` is that before them.
 
-    Entry shares are data: entrants get 0, and so those who stay are centred on what the market was before.
+    Entry shares are data: entrants get 0, and those who stay are centred on what the market was when the
+    entrants came: with those who leave if they were still there (``joined``), else without them.
     """
     n_columns, n = x.shape
-    staying = 0.0
+    total, entering, staying = 0.0, 0.0, 0.0
     for i in range(n):
+        if before[i] and (joined or now[i]):
+            total += share[i]
         if before[i] and now[i]:
             staying += share[i]
+        elif now[i]:
+            entering += entry[i]
+    room = (1.0 - entering) / total if total > 0.0 else 0.0
     for c in range(n_columns):
         mean = 0.0
         for i in range(n):
-            if before[i] and now[i]:
+            if before[i] and (joined or now[i]):
                 mean += share[i] * x[c, i]
-        mean = mean / staying if staying > 0.0 else 0.0
+        mean = mean / total if total > 0.0 else 0.0
+        shift = 0.0
         for i in range(n):
             x[c, i] = x[c, i] - mean if before[i] and now[i] else 0.0
+            shift += share[i] * x[c, i]
+        shift *= room / (entering + room * staying) if staying > 0.0 else 0.0
+        for i in range(n):
+            x[c, i] -= shift if now[i] else 0.0

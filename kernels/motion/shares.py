@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kernels.motion.bernoulli import MAX_STEPS
 from kernels.motion.bernoulli_work import LOG, SHARE, make_bernoulli_work
-from kernels.motion.course import Course, Slopes
+from kernels.motion.course import Correction, Course, Slopes
 from kernels.motion.membership import mark_changes
 from kernels.motion.share_arguments import ShareArguments, check_arguments
 from kernels.motion.trajectory import (
@@ -184,7 +184,7 @@ def _unit_columns(given: ShareArguments) -> tuple[NDArray[np.float64], NDArray[n
     tangent = np.zeros((n_columns, n_times, n))
     there = np.flatnonzero(given.active[0])
     tangent.reshape(n_columns, n_cells)[there, there] = 1.0
-    slopes = Slopes(*np.zeros((3, n_columns)))
+    slopes = Slopes(*np.zeros((4, n_columns)))
     slopes.log_jump[n_cells] = -1.0 / given.jump_price[0]
     slopes.gamma[n_cells + 1] = 1.0
     x = np.zeros((n_columns, n))
@@ -203,7 +203,7 @@ def _by_gamma_beside_a_closed_form(given: ShareArguments, gamma: float) -> NDArr
     """
     n_times, n = given.shape
     tangent = np.zeros((1, n_times, n))
-    slopes = Slopes(np.zeros(1), np.ones(1), np.zeros(1))
+    slopes = Slopes(np.zeros(1), np.ones(1), np.zeros(1), np.zeros(1))
     share, nearby = np.empty((n_times, n)), 0.0 if gamma == 0.0 else _NEXT_TO_ONE
     failed = _differentiate(given, nearby, np.zeros((1, n)), tangent, slopes, share, general=True)
     _refuse_failure(failed, given)
@@ -265,7 +265,9 @@ def _make_course(active, response, entry_share, total_sales, duration, jump_pric
     time_scale(duration, np.log(total_sales / reference_sales), reference_sales / jump_price, gamma, tau)
     changed = np.empty(n_times, dtype=np.bool_)
     mark_changes(active, 0, changed)
-    return Course(active, entry_share, response, tau, changed, 0, 0)
+    none = np.empty((0, 0))
+    correction = Correction(0, False, none, none, none)
+    return Course(active, entry_share, False, response, tau, changed, 0, correction)
 
 
 @jit
@@ -283,7 +285,7 @@ def _simulate_markets(
     rates = np.empty((4, n_times))
     x = np.empty((0, n))
     tangent = np.empty((0, n_times, n))
-    slopes = Slopes(np.empty(0), np.empty(0), np.empty(0))
+    slopes = Slopes(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
     work = make_bernoulli_work(n)
     log_ratio = np.empty(n_times)
     for b in range(n_markets):
@@ -293,15 +295,15 @@ def _simulate_markets(
         )  # fmt: skip
         _start(initial_share[b], active[b], state, log_state)
         if gamma[b] == 0.0:
-            follow_investment(course, state, share, mean, rates)
+            follow_investment(course, 0.0, state, log_state, share, mean, rates)
         elif gamma[b] == 1.0:
-            follow_proportional(course, state, log_state, share, log_share, mean, True)
+            follow_proportional(course, 0.0, state, log_state, share, log_share, mean, True)
         else:
             work.firm[SHARE, :] = state
             work.firm[LOG, :] = log_state
             steps = MAX_STEPS * n_times
             if not follow_scaled(
-                course, gamma[b], log_ratio, share, log_share, mean, x, tangent, slopes, work, steps
+                course, 0.0, gamma[b], log_ratio, share, log_share, mean, x, tangent, slopes, work, steps
             ):
                 return b
         for t in range(n_times):
@@ -325,21 +327,23 @@ def _differentiate_market(
         active, response, entry_share, total_sales, duration, jump_price, reference_sales, gamma
     )
     _start(initial_share, active, state, log_state)
+    log_share = np.empty((n_times, n))
     if gamma == 0.0 and not general:
         rates = np.empty((4, n_times))
-        gain = np.empty((n_times, n))
-        follow_investment(course, state, share, mean, rates)
-        investment_coefficients(course, share, rates, gain)
-        investment_tangent(course, share, rates, gain, x, tangent, slopes)
+        pull = np.empty((n_times, n))
+        follow_investment(course, 0.0, state, log_state, share, mean, rates)
+        investment_coefficients(course, share, rates, pull)
+        investment_tangent(course, 0.0, share, log_share, rates, pull, x, tangent, slopes)
         return True
-    log_share = np.empty((n_times, n))
     if gamma == 1.0 and not general:
-        follow_proportional(course, state, log_state, share, log_share, mean, True)
-        proportional_tangent(course, share, x, tangent, slopes)
+        follow_proportional(course, 0.0, state, log_state, share, log_share, mean, True)
+        proportional_tangent(course, 0.0, share, log_share, x, tangent, slopes)
         return True
     log_ratio = np.log(total_sales / reference_sales)
     work = make_bernoulli_work(n)
     work.firm[SHARE, :] = state
     work.firm[LOG, :] = log_state
     steps = MAX_STEPS * share.shape[0]
-    return follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work, steps)
+    return follow_scaled(
+        course, 0.0, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work, steps
+    )

@@ -28,9 +28,10 @@ from kernels.motion.bernoulli_tangent import (
     time_change_coefficients,
 )
 from kernels.motion.bernoulli_work import EXCESS, FITNESS, LOG, SHARE
-from kernels.motion.membership import admit, admit_tangent, restart
+from kernels.motion.correction import correct_state, correct_tangent, is_corrected
+from kernels.motion.membership import admit, admit_tangent
 from kernels.motion.period_mean import add_rest_mean, add_step_mean
-from kernels.numeric.elementary import exp
+from kernels.numeric.elementary import exp, log
 from kernels.numeric.jit import jit
 
 
@@ -45,48 +46,50 @@ def time_scale(duration, log_ratio, rate, gamma, tau):
 
 
 @jit
-def follow_investment(course, state, share, mean, rates):
+def follow_investment(course, gain, state, log_state, share, mean, rates):
     """Write shares (and mean shares unless ``mean`` is empty) of the form gamma = 0.
 
     ``rates (4, time)`` keeps r, exp(-r), tau phi(r) and 1 + phi'/phi of each period for `investment_tangent`.
     """
     f, tau, changed = course.f, course.tau, course.changed
     n_times, n = f.shape
-    unused = np.empty(n)
     for t in range(course.first, n_times):
-        if course.first < t < course.restart:
-            restart(course.active[t - 1], course.entry[t - 1], state, unused)
+        if is_corrected(course, t):
+            if gain > 0.0:
+                for i in range(n):
+                    log_state[i] = log(state[i])
+            correct_state(course, t, gain, state, log_state)
         if changed[t]:
-            admit(course.active[t - 1], course.active[t], course.entry[t], state, unused)
+            admit(course.active[t - 1], course.active[t], course.entry[t], course.joined, state, log_state)
         total = 0.0
         for i in range(n):
             total += f[t, i]
         r = tau[t] * total
         kept, fraction, slope = relaxation(r)
-        gain = tau[t] * fraction
+        pull = tau[t] * fraction
         if mean.size > 0:
             for i in range(n):
                 mean[t, i] = fraction * state[i] + tau[t] * lag(r) * f[t, i]
         for i in range(n):
-            moved = kept * state[i] + gain * f[t, i]
+            moved = kept * state[i] + pull * f[t, i]
             state[i] = moved
             share[t, i] = moved
         rates[0, t] = r
         rates[1, t] = kept
-        rates[2, t] = gain
+        rates[2, t] = pull
         rates[3, t] = slope
 
 
 @jit
-def investment_coefficients(course, share, rates, gain):
-    """Fill ``gain (time, firm)`` = tau phi(r) / share', the coefficient of df in d ln share'."""
+def investment_coefficients(course, share, rates, pull):
+    """Fill ``pull (time, firm)`` = tau phi(r) / share', the coefficient of df in d ln share'."""
     for t in range(course.first, course.f.shape[0]):
         for i in range(share.shape[1]):
-            gain[t, i] = rates[2, t] / max(share[t, i], 1e-300)
+            pull[t, i] = rates[2, t] / max(share[t, i], 1e-300)
 
 
 @jit
-def investment_tangent(course, share, rates, gain, x, tangent, slopes):
+def investment_tangent(course, gain, share, log_share, rates, pull, x, tangent, slopes):
     """Turn df into d ln share for gamma = 0; ``x (column, firm)`` starts as that of the state.
 
     With b_i = tau phi / share_i' and dr = tau sum df + r d ln tau,
@@ -95,10 +98,19 @@ def investment_tangent(course, share, rates, gain, x, tangent, slopes):
     n_columns, n_times, n = tangent.shape
     for c in range(n_columns):
         for t in range(course.first, n_times):
-            if course.first < t < course.restart:
-                x[c, :] = 0.0
+            corrected = is_corrected(course, t)
+            if corrected:
+                correct_tangent(course, t, gain, slopes.gain[c], share, log_share, x[c])
             if course.changed[t]:
-                admit_tangent(course.active[t - 1], course.active[t], share[t - 1], x[c : c + 1])
+                before = course.correction.state[t - 1] if corrected else share[t - 1]
+                admit_tangent(
+                    course.active[t - 1],
+                    course.active[t],
+                    course.entry[t],
+                    course.joined,
+                    before,
+                    x[c : c + 1],
+                )
             total = 0.0
             for i in range(n):
                 total += tangent[c, t, i]
@@ -106,14 +118,14 @@ def investment_tangent(course, share, rates, gain, x, tangent, slopes):
             push = rates[3, t] * (course.tau[t] * total + rates[0, t] * log_tau) + log_tau
             common = rates[2, t] * total - rates[1, t] * push
             for i in range(n):
-                b = gain[t, i]
+                b = pull[t, i]
                 moved = (1.0 - b * course.f[t, i]) * (x[c, i] - push) + (b * tangent[c, t, i] - common)
                 x[c, i] = moved
                 tangent[c, t, i] = moved
 
 
 @jit
-def follow_proportional(course, state, log_state, share, log_share, mean, want_share):
+def follow_proportional(course, gain, state, log_state, share, log_share, mean, want_share):
     """Write log shares (up to an addend) of the form gamma = 1, and shares where they are needed.
 
     That is everywhere if wanted, else in the periods before a change of membership: all that
@@ -122,10 +134,10 @@ def follow_proportional(course, state, log_state, share, log_share, mean, want_s
     n_times, n = course.f.shape
     excess = np.empty(n)
     for t in range(course.first, n_times):
-        if course.first < t < course.restart:
-            restart(course.active[t - 1], course.entry[t - 1], state, log_state)
+        if is_corrected(course, t):
+            correct_state(course, t, gain, state, log_state)
         if course.changed[t]:
-            admit(course.active[t - 1], course.active[t], course.entry[t], state, log_state)
+            admit(course.active[t - 1], course.active[t], course.entry[t], course.joined, state, log_state)
         if mean.size > 0:
             m = 0.0
             for i in range(n):
@@ -146,16 +158,25 @@ def follow_proportional(course, state, log_state, share, log_share, mean, want_s
 
 
 @jit
-def proportional_tangent(course, share, x, tangent, slopes):
+def proportional_tangent(course, gain, share, log_share, x, tangent, slopes):
     """Turn df into d ln share for gamma = 1: ``x' = x + tau df + tau f d ln tau``."""
     n_columns, n_times, n = tangent.shape
     for c in range(n_columns):
         log_tau = slopes.log_jump[c]
         for t in range(course.first, n_times):
-            if course.first < t < course.restart:
-                x[c, :] = 0.0
+            corrected = is_corrected(course, t)
+            if corrected:
+                correct_tangent(course, t, gain, slopes.gain[c], share, log_share, x[c])
             if course.changed[t]:
-                admit_tangent(course.active[t - 1], course.active[t], share[t - 1], x[c : c + 1])
+                before = course.correction.state[t - 1] if corrected else share[t - 1]
+                admit_tangent(
+                    course.active[t - 1],
+                    course.active[t],
+                    course.entry[t],
+                    course.joined,
+                    before,
+                    x[c : c + 1],
+                )
             tau = course.tau[t]
             if log_tau != 0.0:
                 for i in range(n):
@@ -216,7 +237,7 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
 
 
 @jit
-def follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work, steps):
+def follow_scaled(course, gain, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work, steps):
     """Write shares, log shares, mean shares and derivatives of the general form; tell whether it was solved.
 
     The state is in ``work``. ``log_ratio (time,)`` is ln(total_sales / reference_sales), through which gamma
@@ -231,14 +252,15 @@ def follow_scaled(course, gamma, log_ratio, share, log_share, mean, x, tangent, 
         log_tau[c] = slopes.log_jump[c]
     set_power(1.0 - gamma, firm)
     for t in range(course.first, tau.size):
-        restarts = course.first < t < course.restart
-        if restarts:
-            restart(active[t - 1], course.entry[t - 1], firm[SHARE], firm[LOG])
-            x[:, :] = 0.0
+        corrected = is_corrected(course, t)
+        if corrected:
+            correct_state(course, t, gain, firm[SHARE], firm[LOG])
+            for c in range(n_columns):
+                correct_tangent(course, t, gain, slopes.gain[c], share, log_share, x[c])
         if changed[t]:
-            admit_tangent(active[t - 1], active[t], firm[SHARE], x)
-            admit(active[t - 1], active[t], course.entry[t], firm[SHARE], firm[LOG])
-        if restarts or changed[t]:
+            admit_tangent(active[t - 1], active[t], course.entry[t], course.joined, firm[SHARE], x)
+            admit(active[t - 1], active[t], course.entry[t], course.joined, firm[SHARE], firm[LOG])
+        if (corrected and gain > 0.0) or changed[t]:
             set_power(1.0 - gamma, firm)
         if with_gamma:
             for c in range(n_columns):

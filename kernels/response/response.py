@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from kernels.response.carryover import LONGEST_LAG, carry_overs
 from kernels.response.catalogue import CURVES, FAMILIES, Curve, Domain
 from kernels.response.effects import effect_design
@@ -16,8 +17,6 @@ from kernels.response.specification import LINKS, build_spec
 from kernels.response.workspace import ResponseSpec
 
 __all__ = ["CURVES", "FAMILIES", "Response", "ResponseError", "compose"]
-
-Floats = NDArray[np.float64]
 
 
 class ResponseError(ValueError):

@@ -1,5 +1,6 @@
 """Commands about studies: run, check, schema. Everything heavy is imported when its command runs."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ def load(study: Path, overrides: list[str] | None, cluster: str | None, workers:
     from pipeline.config.load import load_study
 
     loaded = load_study(study, overrides or ())
+    for note in loaded.notes:
+        print(f"Note: {note}", file=sys.stderr)
     if cluster is None and workers is None:
         return loaded
     return loaded.model_copy(update={"cluster": choose_cluster(loaded.cluster, cluster, workers)})

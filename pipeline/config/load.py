@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config.checks.study import check_study
+from pipeline.config.sections.fit import FORMER_STATES
 from pipeline.config.sections.ledger.efforts import complete_ledger
 from pipeline.config.study import Study
 from pipeline.config.yaml.document import Document, KeyPath, dotted
@@ -54,7 +55,19 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     problems += [_blamed(problem, overridden) for problem in problems_of_study]
     if problems or study is None:
         raise ConfigError(f"Study {path}", sorted(problems, key=_position))
-    return study
+    return study.with_notes(_notes(document))
+
+
+def _notes(document: Document) -> tuple[str, ...]:
+    """Say what is written in words of earlier versions, and how it is understood."""
+    fit = document.content.get("fit") if isinstance(document.content, dict) else None
+    if not isinstance(fit, dict) or "state" not in fit or "gain" in fit:
+        return ()
+    gain = FORMER_STATES[fit["state"]]
+    return (
+        f"{document.file}: fit.state is now fit.gain; `state: {fit['state']}` is read as `gain: {gain:g}`. "
+        "Write the latter, or have the gain estimated: `gain: estimated`.",
+    )
 
 
 def _validate(document: Document, folder: str) -> tuple[Study | None, list[Problem]]:

@@ -12,11 +12,13 @@ JUMP_PRICE = "jump_price"
 RETURNS_TO_SCALE = "returns_to_scale"
 FIXED_RETURNS: Mapping[str, float] = {"investment": 0.0, "proportional": 1.0}
 """γ of the forms that fix it; the others estimate it."""
+GAIN = "gain"
+"""By how much the state follows the errors of a period: 0 not at all, 1 entirely."""
 CONSTANT = "constant"
 """The constant term of f; with firm effects followed by the firm: ``constant.Acme``."""
 INITIAL = "initial"
 """Log-ratio of a firm's share before the first period, where it is estimated: ``initial.Acme``."""
-RESERVED = frozenset({JUMP_PRICE, RETURNS_TO_SCALE, CONSTANT, INITIAL})
+RESERVED = frozenset({JUMP_PRICE, RETURNS_TO_SCALE, GAIN, CONSTANT, INITIAL})
 
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+)")
 

@@ -5,7 +5,7 @@ import json
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, PrivateAttr, Tag
 
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import DataSection
@@ -73,6 +73,19 @@ class Study(LocatedSection):
         "s3://bucket/runs."
     )
     seed: Seed = 0
+
+    _notes: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what its file says in words of earlier versions."""
+        return self._notes
+
+    def with_notes(self, notes: tuple[str, ...]) -> "Study":
+        """Give the same study with such sentences."""
+        noted = self.model_copy()
+        noted._notes = notes
+        return noted
 
     @property
     def efforts(self) -> tuple[str, ...]:

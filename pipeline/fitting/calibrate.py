@@ -1,4 +1,4 @@
-"""One model on one market: starts, screen, refine, and a frozen record of what came out."""
+"""One model on one market: starts, screen, polish, and a frozen record of what came out."""
 
 import functools
 import time
@@ -8,27 +8,27 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.market import moving_firms
+from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import ResponseError
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
-from pipeline.fitting.polish import Refined, RefineSettings, refine
+from pipeline.fitting.polish import Polished, PolishSettings, polish
 from pipeline.fitting.screen import n_effective, screen
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import Uncertainty, assess_uncertainty
 from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.models.adjustment import adjustment_rate
-from pipeline.models.market_model import MarketModel, build_model, first_periods, market_data
+from pipeline.models.market_model import MarketModel, build_model, first_periods
+from pipeline.models.one_step import later_periods
 from pipeline.models.priors import Belief, prior_of
 from pipeline.panel.market import MarketArrays
 from pipeline.status import Status
 from pipeline.validation.scores import fit_rmse
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # Two starts reached the same optimum when their costs differ by less than this, relative.
 _AGREE = 1e-6
@@ -147,12 +147,12 @@ def calibrate_market(
     chosen = distinct(screened.value, screened.cost, fit.polish)
     if chosen.size == 0:
         return FitRecord(Status.NO_FINITE_START, start_cost=screened.cost)
-    settings = RefineSettings(
+    settings = PolishSettings(
         fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
     )
-    refined = _best(model, [refine(model, screened.value[row], settings) for row in chosen])
+    polished = _best(model, [polish(model, screened.value[row], settings) for row in chosen])
     assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
-    record = _record(model, market, refined, screened.cost, fit, dependent, began, assess)
+    record = _record(model, market, polished, screened.cost, fit, dependent, began, assess)
     if not record.status.usable:
         return record
     return replace(record, statistic={**record.statistic, "shrinkage": factor})
@@ -175,28 +175,25 @@ def _cost(model: MarketModel, theta: Vector) -> float:
     return np.inf if residual is None else 0.5 * float(residual @ residual)
 
 
-def _best(model: MarketModel, candidates: list[Refined]) -> Refined:
-    return min(candidates, key=lambda refined: _cost(model, refined.theta))
+def _best(model: MarketModel, candidates: list[Polished]) -> Polished:
+    return min(candidates, key=lambda polished: _cost(model, polished.theta))
 
 
 def _record(
     model: MarketModel,
     market: MarketArrays,
-    refined: Refined,
+    polished: Polished,
     start_cost: Vector,
     fit: FitSection,
     dependent: list[str],
     began: float,
     assess: Callable[..., Uncertainty],
 ) -> FitRecord:
-    theta = refined.theta
+    theta = polished.theta
     residual = model.residual(theta)
-    # What follows the fitted periods goes on from the last observed shares, if that is how periods begin.
-    restart = model.data.restart + 1 if model.data.restart else 0
-    ahead = market_data(model.prepared(market), fit.initial, model.data.reference_sales, restart)
-    share = model.shares(theta, ahead)
+    share = model.shares(theta, later_periods(model, market, fit.initial))
     if residual is None or share is None:
-        return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=refined.message)
+        return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=polished.message)
     at_bound = _at_bound(model, theta)
     names, matrix = model.reported(market.firms)
     n_free = model.n_free - len(dependent)
@@ -211,15 +208,15 @@ def _record(
         | {
             "n_free": float(n_free),
             "n_effective": effective,
-            "rmse": fit_rmse(share[fitted], market.share[fitted], market.active[fitted]),
+            "rmse": fit_rmse(share[fitted], market.share[fitted], moving_firms(market.active)[fitted]),
             "adjustment_rate": _adjustment_rate(model, theta, share[fitted], fitted),
-            "nfev": float(refined.evaluations),
+            "nfev": float(polished.evaluations),
             "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
             "seconds": time.perf_counter() - began,
         }
     )
     return FitRecord(
-        status=Status.CONVERGED if refined.converged else Status.EVALUATIONS_EXHAUSTED,
+        status=Status.CONVERGED if polished.converged else Status.EVALUATIONS_EXHAUSTED,
         names=names,
         value=matrix @ theta,
         stderr=np.sqrt(np.diag(uncertainty.covariance)),
@@ -231,7 +228,7 @@ def _record(
         uncertainty=uncertainty,
         model=model,
         theta=theta,
-        message=refined.message,
+        message=polished.message,
     )
 
 

@@ -10,7 +10,7 @@ import lmfit
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from kernels.numeric.arrays import Vector
 
 # Tighter than lmfit's 1.5e-8: a reported optimum should not depend on where the search came from.
 _TOLERANCE = 1e-12
@@ -38,7 +38,7 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class RefineSettings:
+class PolishSettings:
     """How lmfit is to minimise.
 
     Attributes
@@ -63,7 +63,7 @@ class RefineSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Refined:
+class Polished:
     """Where lmfit stopped, and why."""
 
     theta: Vector
@@ -72,7 +72,7 @@ class Refined:
     message: str
 
 
-def refine(problem: Objective, theta: Vector, settings: RefineSettings) -> Refined:
+def polish(problem: Objective, theta: Vector, settings: PolishSettings) -> Polished:
     """Minimise the sum of squares from ``theta`` with lmfit.
 
     Parameters
@@ -81,11 +81,11 @@ def refine(problem: Objective, theta: Vector, settings: RefineSettings) -> Refin
         Residuals, Jacobian, names and bounds.
     theta : (P,) array
         Starting values; parameters that do not vary keep them, unless an expression sets them.
-    settings : RefineSettings
+    settings : PolishSettings
 
     Returns
     -------
-    Refined
+    Polished
         ``theta`` is the best point seen, with expressions evaluated.
 
     Raises
@@ -106,7 +106,7 @@ def refine(problem: Objective, theta: Vector, settings: RefineSettings) -> Refin
         warnings.simplefilter("ignore")
         result = minimizer.minimize(method=settings.method, **_options(settings, constraints.jacobian))
     aborted = bool(getattr(result, "aborted", False))
-    return Refined(
+    return Polished(
         theta=constraints.vector(result.params),
         evaluations=int(result.nfev),
         converged=bool(result.success) and not aborted,
@@ -114,7 +114,7 @@ def refine(problem: Objective, theta: Vector, settings: RefineSettings) -> Refin
     )
 
 
-def _options(settings: RefineSettings, jacobian: Callable[[Any], Vector]) -> dict[str, Any]:
+def _options(settings: PolishSettings, jacobian: Callable[[Any], Vector]) -> dict[str, Any]:
     if settings.method == "leastsq":
         return {"Dfun": jacobian, "col_deriv": 1, "ftol": _TOLERANCE, "xtol": _TOLERANCE}
     if settings.method == "least_squares":
@@ -133,7 +133,7 @@ def _options(settings: RefineSettings, jacobian: Callable[[Any], Vector]) -> dic
 class _Constraints:
     """The problem as lmfit sees it: valid Python names, expressions between parameters."""
 
-    def __init__(self, problem: Objective, theta: Vector, settings: RefineSettings) -> None:
+    def __init__(self, problem: Objective, theta: Vector, settings: PolishSettings) -> None:
         self.problem = problem
         self._start = theta.copy()
         self._aliases = [f"p{index}" for index in range(len(problem.names))]
@@ -143,7 +143,7 @@ class _Constraints:
             index for index, vary in enumerate(problem.vary) if vary and index not in set(self._dependent)
         ]
 
-    def _make_parameters(self, theta: Vector, settings: RefineSettings) -> lmfit.Parameters:
+    def _make_parameters(self, theta: Vector, settings: PolishSettings) -> lmfit.Parameters:
         problem, bounded = self.problem, settings.method in _NEEDS_FINITE_BOUNDS
         alias = dict(zip(problem.names, self._aliases, strict=True))
         parameters = lmfit.Parameters()

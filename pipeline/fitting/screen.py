@@ -1,14 +1,11 @@
 """From starting points to the optima they lead to, with the weight of priors settled on the way."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel
-from pipeline.models.priors import Prior, effective_parameters
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+from pipeline.models.priors import Prior, effective_parameters, start_belief
 
 # Evaluations that screening spends on one start; lmfit goes on from the best ones.
 _EVALUATIONS = 200
@@ -28,8 +25,27 @@ def screen(model: MarketModel, starts: Matrix, prior: Prior) -> BatchFit:
     prior : Prior
         Beliefs about the P parameters.
     """
-    if prior.empty:
-        return model.screen(starts, _EVALUATIONS)
+    fit = model.screen(starts, _EVALUATIONS) if prior.empty else _screen_under_prior(model, starts, prior)
+    _believe_in_the_start(model, fit, prior)
+    return fit
+
+
+def _believe_in_the_start(model: MarketModel, fit: BatchFit, prior: Prior) -> None:
+    """Add the belief about the first shares, in units of the residuals that are left without it.
+
+    Settled together with the residuals, as other priors are, it could hold on to residuals that it makes.
+    """
+    belief = start_belief(model.names, model.start, prior)
+    best = int(np.argmin(fit.cost))
+    if belief.empty or not np.isfinite(fit.cost[best]):
+        return
+    deviation = residual_deviation(model, fit.value[best])
+    if np.isfinite(deviation):
+        mean = np.where(np.isfinite(belief.spread), belief.mean, model.prior_mean)
+        model.set_prior(mean, model.prior_weight + belief.weight(deviation))
+
+
+def _screen_under_prior(model: MarketModel, starts: Matrix, prior: Prior) -> BatchFit:
     believed = np.isfinite(prior.spread) & model.vary
     starts = starts.copy()
     starts[0] = np.where(believed, np.clip(prior.mean, model.lower, model.upper), starts[0])

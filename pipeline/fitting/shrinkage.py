@@ -75,7 +75,8 @@ def _squared_error(
     factor: float,
 ) -> float:
     """Sum of squared errors of the shares forecast from one origin; infinite where there is no forecast."""
-    fitted = screen(model, model.start[np.newaxis], prior_of(model.names, fit.priors).scaled(factor))
+    beliefs = prior_of(model.names, fit.priors).scaled(factor)
+    fitted = screen(model, model.start[np.newaxis], beliefs)
     if not np.isfinite(fitted.cost[0]):
         return np.inf
     end = market.share.shape[0] if settings.horizon is None else origin + settings.horizon

@@ -98,6 +98,6 @@ def insert_known(starts: NDArray[np.float64], model: "MarketModel", known: Mappi
     """
     row = starts[min(1, len(starts) - 1)]
     row[:] = model.start
-    for place, name in enumerate(model.names):
-        if model.vary[place] and name in known:
-            row[place] = np.clip(known[name], model.lower[place], model.upper[place])
+    for position, name in enumerate(model.names):
+        if model.vary[position] and name in known:
+            row[position] = np.clip(known[name], model.lower[position], model.upper[position])

@@ -23,9 +23,9 @@ class WarmStarts:
     value: NDArray[np.float64]
     starts: int
 
-    def estimates(self, place: tuple[int, int], names: tuple[str, ...]) -> dict[str, float]:
+    def estimates(self, cell: tuple[int, int], names: tuple[str, ...]) -> dict[str, float]:
         """Give what is known of one market and window, by parameter."""
-        values = self.value[place].tolist()
+        values = self.value[cell].tolist()
         return {name: value for name, value in zip(names, values, strict=True) if np.isfinite(value)}
 
     def fewer(self, fit: FitSection) -> FitSection:

@@ -1,12 +1,14 @@
-"""Quantile bands of the forecast of one market: parameters and total sales drawn, residuals added."""
+"""Quantile bands of the forecast of one market: parameters and total sales drawn, errors carried on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.least_squares.market import ILR, PLAIN
+from kernels.motion.shares import simulate_shares
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
 from pipeline.forecasting.draws import Member, draw_parameters, share_out, stored_replicates
@@ -15,12 +17,13 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
+from pipeline.models.one_step import correct
+from pipeline.models.predictive import shift_shares
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
 
-Floats = NDArray[np.float64]
 
 # Draws tried for each one wanted, before the parameters are called too uncertain for a forecast.
 _TRIES = 20
@@ -68,30 +71,26 @@ class Draws:
         counts = share_out(self.members, settings.draws)
         for market, trajectory, count in zip(self.markets, self.trajectories, counts, strict=True):
             rows = slice(first, first + count)
+            drawn = DrawnCourses(market, trajectory, count)
             if settings.parameters:
-                shares[rows], failed = self._under_parameters(market, trajectory, totals[rows], rng)
-                rejected += failed
-            else:
-                shares[rows] = trajectory.share
-            if settings.noise:
-                shares[rows] = add_noise(self.results, market, shares[rows], rng)
+                rejected += self._under_parameters(drawn, totals[rows], rng)
+            shares[rows] = drawn.with_errors(totals[rows], rng) if settings.noise else drawn.share
             first += count
         sales = shares * totals[:, :, np.newaxis]
         levels = np.array(scenario.quantiles)
         return np.quantile(shares, levels, axis=0), np.quantile(sales, levels, axis=0), rejected
 
-    def _under_parameters(
-        self, market: ForecastMarket, trajectory: ShareTrajectory, totals: Floats, rng: np.random.Generator
-    ) -> tuple[Floats, int]:
-        """Shares (D, H, N) under drawn parameters and total sales (D, H), and how many draws failed."""
+    def _under_parameters(self, drawn: "DrawnCourses", totals: Floats, rng: np.random.Generator) -> int:
+        """Draw parameters and follow the shares under them and total sales (D, H); return how many failed."""
+        market, expected = drawn.market, drawn.share[0].copy()
         plan, replicates = plan_efforts(self.scenario, market), stored_replicates(self.results, market)
-        shares = np.empty((len(totals), *trajectory.share.shape))
         made = rejected = 0
         while made < len(totals):
             theta = draw_parameters(market, 1, rng, replicates)[0]
             try:
                 response = ForecastResponse(market, theta)
-                shares[made] = simulate_trajectory(response, plan, totals[made], trajectory.share).share
+                trajectory = simulate_trajectory(response, plan, totals[made], expected)
+                drawn.put(made, theta, trajectory)
                 made += 1
             except (ValueError, ArithmeticError) as error:
                 rejected += 1
@@ -101,22 +100,48 @@ class Draws:
                         f"parameters of {market.model} in market {market.market}; the last one failed: "
                         f"{error} Set uncertainty.parameters to false, or choose another model."
                     ) from error
-        return shares, rejected
+        return rejected
 
 
-def add_noise(results: "Results", market: ForecastMarket, shares: Floats, rng: np.random.Generator) -> Floats:
-    """Add residuals as large as those of the fit to shares (D, H, N)."""
-    fit = results.fits(market.model).sel(market=market.market).isel(window=0)
-    spread = float(np.sqrt(fit["redchi"]))
-    if not np.isfinite(spread):
+class DrawnCourses:
+    """D courses of one market: shares (D, H, N), the f that moved them, the constants of their equation."""
+
+    def __init__(self, market: ForecastMarket, trajectory: ShareTrajectory, count: int) -> None:
+        self.market = market
+        self.share = np.tile(trajectory.share, (count, 1, 1))
+        self._response = np.tile(trajectory.response, (count, 1, 1))
+        self._theta = np.tile(market.theta, (count, 1))
+
+    def put(self, row: int, theta: Floats, trajectory: ShareTrajectory) -> None:
+        """Replace one course by another, under parameters (P,) of its own."""
+        self._theta[row] = theta
+        self.share[row], self._response[row] = trajectory.share, trajectory.response
+
+    def with_errors(self, totals: Floats, rng: np.random.Generator) -> Floats:
+        """Draw the errors of every period, and carry on the part of each that lasts: shares (D, H, N).
+
+        Efforts are those without errors, also where money buys them by the sales it brings.
+        """
+        market = self.market
+        count, horizon, n_firms = self.share.shape
+        equations = [market.equation(theta) for theta in self._theta]
+        jump_price, _, returns_to_scale = np.array(equations).T
+        errors = rng.multivariate_normal(
+            np.zeros(n_firms), market.error_covariance, (count, horizon), method="eigh"
+        )
+        kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones((count, n_firms), np.bool_)
+        state, shares = np.tile(market.share, (count, 1)), np.empty_like(self.share)
+        for period in range(horizon):
+            at = slice(period, period + 1)
+            modelled = simulate_shares(
+                state,
+                self._response[:, at],
+                totals[:, at],
+                market.duration[at],
+                jump_price=jump_price,
+                reference_sales=market.reference_sales,
+                returns_to_scale=returns_to_scale,
+            )[:, 0]
+            shares[:, period] = shift_shares(modelled, errors[:, period])
+            state = correct(modelled, shares[:, period], everybody, market.gain, kind)
         return shares
-    noise = spread * rng.standard_normal(shares.shape)
-    if market.residual == "ilr":
-        # White noise in isometric log-ratio coordinates is white noise in logarithms, closed again.
-        # A share may be exactly 0, where the largest f takes the market.
-        moved = np.log(np.maximum(shares, np.finfo(float).tiny)) + noise
-        moved = np.exp(moved - moved.max(axis=2, keepdims=True))
-    else:
-        moved = np.maximum(shares + noise, 0.0) + np.finfo(float).tiny
-    closed: Floats = moved / moved.sum(axis=2, keepdims=True)
-    return closed

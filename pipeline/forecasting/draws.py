@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.errors import QueryError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.names import Label
@@ -15,7 +15,6 @@ from pipeline.status import Status
 if TYPE_CHECKING:
     from pipeline.results.results import Results
 
-Floats = NDArray[np.float64]
 
 # A model with less weight than this would not get one draw in a thousand.
 _NEGLIGIBLE = 1e-3

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import EffortChoice, RivalsSection, Scenario
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import one_per_period
@@ -13,8 +14,6 @@ from pipeline.forecasting.reactions import Reaction, fit_rule
 
 if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

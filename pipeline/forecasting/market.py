@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
 from kernels.response.catalogue import Domain
 from kernels.response.workspace import ResponseSpec
@@ -12,8 +13,6 @@ from pipeline.config.terms import Term
 from pipeline.errors import QueryError
 from pipeline.models.share_equation import ShareEquation
 from pipeline.names import Label
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +58,10 @@ class ForecastMarket:
         What one period is.
     residual : str
         What was fitted: ``ilr`` or ``share``.
+    gain : float
+        Which part of an error of the shares lasts into the next period.
+    error_covariance : (N, N) array
+        Of the errors of log shares in one period, up to a term common to all firms.
     terms : tuple of Term
         Further inputs of f: past efforts, coefficients of single firms, what rivals do. Their inputs follow
         those of the efforts in `spec`.
@@ -90,6 +93,8 @@ class ForecastMarket:
     period: np.ndarray
     frequency: str
     residual: str
+    gain: float
+    error_covariance: Floats
     terms: tuple[Term, ...] = ()
 
     @property

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import norm
 
-from kernels.least_squares.residual import ILR
+from kernels.least_squares.market import ILR, moving_firms
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.terms import response_terms
@@ -15,18 +16,22 @@ from pipeline.forecasting.draws import model_weights
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import TotalForecast, market_total
+from pipeline.models.market_model import MarketModel
+from pipeline.models.one_step import correct, modelled_shares
+from pipeline.models.predictive import error_covariance
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
+from pipeline.results.intervals import most_trusted
 from pipeline.results.select import select_markets
 from pipeline.results.stored_fit import read_fit
+from pipeline.validation.forecasters import log_errors
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from pipeline.results.results import Results
 
-Floats = NDArray[np.float64]
 
 _SMALLEST_SHARE = 1e-12
 _SHOWN = 8
@@ -91,7 +96,8 @@ def read_market(
     horizon
         Periods to come, at least 1.
     start
-        Shares to start from: ``observed`` or ``calibrated`` ones at the end of the last period.
+        Shares to start from at the end of the last period: ``calibrated``, the modelled ones corrected by the
+        gain, or ``observed``.
 
     Raises
     ------
@@ -103,7 +109,12 @@ def read_market(
     present = arrays.active[-1]
     if present.sum() < 2:
         raise QueryError(f"Market {market} has fewer than two firms in its last period: nothing can move.")
-    share = _last_share(results, model, arrays, start)[present]
+    modelled = modelled_shares(problem, fit.theta, arrays, results.study.fit.initial)
+    if modelled is None:
+        raise QueryError(f"The shares of market {market} under {model} cannot be computed from its store.")
+    share = _last_share(problem, fit.theta, arrays, modelled, start)[present]
+    fitted, moving = slice(problem.data.first, None), moving_firms(arrays.active)
+    errors = log_errors(arrays.share[fitted], modelled[fitted], moving[fitted])
     panel_times, panel_period = panel["time"].values, panel["period"].values
     period = panel_period[np.searchsorted(panel_times, arrays.times)]
     spec, frequency = problem.response.spec, str(panel["time"].attrs.get("frequency", "1"))
@@ -123,7 +134,7 @@ def read_market(
         theta=fit.theta,
         lower=problem.lower,
         upper=problem.upper,
-        covariance=fit.covariance,
+        covariance=_trusted_covariance(results, arrays.market, model, problem, fit.covariance),
         reference_sales=problem.data.reference_sales,
         history=np.ascontiguousarray(np.where(arrays.active, arrays.efforts, 0.0)[..., present]),
         active=np.ascontiguousarray(arrays.active[:, present]),
@@ -135,17 +146,42 @@ def read_market(
         duration=durations_ahead(int(period[-1]), int(panel_period[-1]), horizon),
         period=int(panel_period[-1]) + 1 + np.arange(horizon),
         frequency=frequency,
-        residual="ilr" if problem.kind == ILR else "share",
+        residual="ilr" if problem.data.kind == ILR else "share",
+        gain=problem.gain(fit.theta),
+        error_covariance=error_covariance(errors)[np.ix_(present, present)],
     )
 
 
-def _last_share(results: "Results", model: str, arrays: MarketArrays, start: str) -> Floats:
-    if start == "observed":
-        # A firm that sold nothing is still there; a share of 0 would stay 0 under gamma = 1.
-        return np.maximum(np.nan_to_num(arrays.share[-1]), _SMALLEST_SHARE)
-    trajectory = results.trajectories(model)["share"].sel(market=arrays.market).isel(window=0)
-    last: Floats = trajectory.sel(firm=arrays.firms, time=arrays.times[-1]).values
-    return np.nan_to_num(last)
+def _last_share(
+    problem: MarketModel, theta: Floats, arrays: MarketArrays, modelled: Floats, start: str
+) -> Floats:
+    share = arrays.share[-1]
+    if start == "calibrated":
+        moving, gain = moving_firms(arrays.active)[-1], problem.gain(theta)
+        share = correct(modelled[-1], share, moving, gain, problem.data.kind)
+    # A firm that sold nothing is still there; a share of 0 would stay 0 under gamma = 1.
+    return np.maximum(np.nan_to_num(share), _SMALLEST_SHARE)
+
+
+def _trusted_covariance(
+    results: "Results", market: Label, model: str, problem: MarketModel, covariance: Floats
+) -> Floats:
+    """Widen a covariance that takes errors as independent to the intervals of the most trusted method."""
+    arrays, labels = results.tables.arrays(model), results.tables.labels
+    if "interval" not in arrays:
+        return covariance
+    methods, levels = labels("interval_method").tolist(), np.asarray(labels("level"), dtype=float)
+    method = methods.index(most_trusted(methods) or methods[0])
+    row, widest = labels("market").tolist().index(market), int(np.argmax(levels))
+    ends = np.asarray(arrays["interval"][row, 0])[method, :, widest]
+    names = [str(name) for name in results.tables.params_of(model)]
+    order = [names.index(name) if name in names else 0 for name in problem.names]
+    half = np.diff(ends[order], axis=1)[:, 0] / 2.0
+    stderr = np.sqrt(np.diag(covariance))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = half / norm.ppf(0.5 + 0.5 * levels[widest]) / stderr
+    factor = np.where(np.isfinite(factor), factor, 1.0)
+    return covariance * np.outer(factor, factor)
 
 
 def _effort_labels(panel: "xr.Dataset", name: str, default: str) -> tuple[str, ...]:

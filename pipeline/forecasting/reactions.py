@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import RivalKind
-
-Floats = NDArray[np.float64]
 
 # A rule of three coefficients needs some more periods than three.
 _FEWEST_PERIODS = 6

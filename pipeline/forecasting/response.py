@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
 from kernels.response.evaluate import OK, evaluate, evaluate_effort_gradient, make_workspace, prepare
 from kernels.response.pareto import rank_efforts
@@ -16,8 +17,6 @@ from pipeline.models.terms import GONE, term_inputs
 
 if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket
-
-Floats = NDArray[np.float64]
 
 
 class ForecastResponse:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import Scenario
 from pipeline.config.yaml.findings import Findings
 from pipeline.errors import ConfigError, ForecastError, QueryError
@@ -23,8 +23,6 @@ from pipeline.results.select import select_markets, select_models
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

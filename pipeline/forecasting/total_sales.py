@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import TotalSection
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import one_per_period, season_length
 
 if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.step_length import StepLength
-
-Floats = NDArray[np.float64]
 
 _TOLERANCE = 1e-11
 _ROUNDS = 1000

@@ -5,15 +5,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 
 if TYPE_CHECKING:
     from pipeline.games.payoff import PayoffModel
 
-Floats = NDArray[np.float64]
 
 # Payoffs need not be concave, so the search begins at the best points of a coarse look around.
 _LEVELS = (0.0, 0.03, 0.1, 0.25, 0.5, 1.0)

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.forecasting.step_length import StepLength
 from pipeline.games.best_response import best_response
 from pipeline.games.payoff import PayoffModel, Payoffs
-
-Floats = NDArray[np.float64]
 
 # Strategies have settled when no one moves by more than this, relative to the room there is. Best responses
 # come from differences of payoffs, which carry no more digits.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.open_market import open_market
@@ -20,8 +21,6 @@ from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

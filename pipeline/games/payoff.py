@@ -6,13 +6,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.planning.unit_box import UnitBox
-
-Floats = NDArray[np.float64]
 
 _TOLERANCE = 1e-12
 _ROUNDS = 500

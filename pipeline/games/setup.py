@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import Bounds
 from pipeline.config.sections.scenario import RivalsSection
@@ -15,8 +15,6 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.games.payoff import PayoffModel, StrategySpace
 from pipeline.planning.controls import Controls, find_priced, make_controls, refuse_crossed
-
-Floats = NDArray[np.float64]
 
 
 def set_up_game(market: ForecastMarket, settings: GameSettings, total: Floats) -> tuple[PayoffModel, Floats]:

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "market_model": ["MarketModel", "build_model"],
-        "predictive": ["Outlook"],
-        "quantities": ["Quantity"],
+        "predictive": ["PredictiveDistribution"],
+        "quantities": ["MarketParameter"],
     },
 )

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+from kernels.numeric.arrays import Matrix, Vector
 
 
 def adjustment_rate(

@@ -22,18 +22,16 @@ from kernels.least_squares.residual import (
     residual_jacobian,
     simulate_market,
 )
+from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import Response, compose
-from pipeline.config.parameters import CONSTANT
+from pipeline.config.parameters import CONSTANT, GAIN
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
-from pipeline.models.quantities import Quantity, model_quantities
+from pipeline.models.quantities import MarketParameter, market_parameters
 from pipeline.models.terms import with_terms
 from pipeline.panel.market import MarketArrays
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 GAMMA_FORM = {"investment": INVESTMENT, "proportional": PROPORTIONAL, "scaled": SCALED}
 RESIDUAL_KIND = {"ilr": ILR, "share": PLAIN}
@@ -47,12 +45,10 @@ class MarketModel:
     variant : Variant
     response : Response
         Composed for this market.
-    quantities : sequence of Quantity
+    quantities : sequence of MarketParameter
         All P parameters in the order of the kernels.
     data : MarketData
         Periods to fit.
-    kind : int
-        Residual, `kernels.least_squares.residual.ILR` or `PLAIN`.
     efforts : tuple of str
         Names of the efforts of the study, without those of further terms.
 
@@ -73,18 +69,11 @@ class MarketModel:
         self,
         variant: Variant,
         response: Response,
-        quantities: tuple[Quantity, ...],
+        quantities: tuple[MarketParameter, ...],
         data: MarketData,
-        kind: int,
         efforts: tuple[str, ...] = (),
     ) -> None:
-        self.variant, self.response, self.quantities, self.data, self.kind = (
-            variant,
-            response,
-            quantities,
-            data,
-            kind,
-        )
+        self.variant, self.response, self.quantities, self.data = variant, response, quantities, data
         self.efforts = efforts
         self.names = tuple(q.name for q in quantities)
         self.lower = np.array([q.lower for q in quantities])
@@ -97,7 +86,7 @@ class MarketModel:
         self.gamma_form = GAMMA_FORM[variant.form]
         self.n_free = int(self.vary.sum())
         self.n_residuals = int(n_observations(data))
-        self.target = observed_target(data, kind)
+        self.target = observed_target(data)
         self._work = make_market_workspace(response.spec, data, self.n_free)
         prepare_market(response.spec, data, self._work)
         self._status = OK
@@ -133,7 +122,6 @@ class MarketModel:
             self.prior_mean,
             self.prior_weight,
             self.gamma_form,
-            self.kind,
             np.ascontiguousarray(theta),
             self.column,
             self._work,
@@ -166,11 +154,14 @@ class MarketModel:
         data : MarketData, optional
             A market for each, arrays with a leading axis; by default this one for all.
         targets : (B, R) array, optional
-            What each is compared with; by default the observed shares.
+            What each is compared with; by default the observed shares of its market.
         lower, upper : (B, P) arrays, optional
             Bounds of each; a parameter with equal ones is held.
         """
-        own = np.zeros(len(starts), dtype=np.int64) if targets is None else np.arange(len(starts))
+        index: NDArray[np.int64] | None = None
+        if targets is None and data is None:
+            # The same rows for all.
+            targets, index = self.target[np.newaxis], np.zeros(len(starts), dtype=np.int64)
         return fit_batch(
             self.response.spec,
             self.data if data is None else data,
@@ -179,9 +170,8 @@ class MarketModel:
             self.upper if upper is None else upper,
             vary=self.vary,
             gamma_form=self.gamma_form,
-            kind=self.kind,
-            targets=self.target[np.newaxis] if targets is None else targets,
-            target_index=own,
+            targets=targets,
+            target_index=index,
             prior_mean=self.prior_mean,
             prior_weight=self.prior_weight,
             max_evaluations=max_evaluations,
@@ -205,6 +195,10 @@ class MarketModel:
         status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
         return share if status == OK else None
 
+    def gain(self, theta: Vector) -> float:
+        """Give the gain of a parameter vector; 0 where no period begins at a corrected state."""
+        return float(theta[self.names.index(GAIN)]) if self.data.corrected else 0.0
+
     def prepared(self, market: MarketArrays) -> MarketArrays:
         """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
         return with_terms(self.variant, market, self.efforts)[0]
@@ -222,7 +216,9 @@ class MarketModel:
         return tuple(names), matrix
 
 
-def market_data(market: MarketArrays, initial: str, reference_sales: float, restart: int = 0) -> MarketData:
+def market_data(
+    market: MarketArrays, initial: str, reference_sales: float, kind: int, corrected: int = 0
+) -> MarketData:
     """Arrange a market for the kernels.
 
     Parameters
@@ -232,8 +228,10 @@ def market_data(market: MarketArrays, initial: str, reference_sales: float, rest
         ``observed`` or ``estimated``: state before the first fitted period.
     reference_sales : float
         Scale of the market, currency per period.
-    restart : int
-        Periods before this one begin at the observed shares of the period before.
+    kind : int
+        Errors of log-ratios or of plain shares: `ILR` or `PLAIN` of the kernels.
+    corrected : int
+        Periods before this one begin at a state corrected by the gain.
     """
     return MarketData(
         efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
@@ -243,7 +241,8 @@ def market_data(market: MarketArrays, initial: str, reference_sales: float, rest
         duration=np.ascontiguousarray(market.duration),
         reference_sales=float(reference_sales),
         first=1 if initial == "observed" else 0,
-        restart=restart,
+        kind=kind,
+        corrected=corrected,
     )
 
 
@@ -292,10 +291,10 @@ def build_model(
     reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)
     response = compose_response(variant, market, inputs, curves)
-    quantities = model_quantities(variant, response, market, inputs, fit, reference_sales)
-    restart = len(market.times) if fit.state == "observed" else 0
-    data = market_data(market, fit.initial, reference_sales, restart)
-    return MarketModel(variant, response, quantities, data, RESIDUAL_KIND[fit.residual], efforts)
+    quantities = market_parameters(variant, response, market, inputs, fit, reference_sales)
+    corrected = 0 if fit.gain == 0.0 else len(market.times)
+    data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected)
+    return MarketModel(variant, response, quantities, data, efforts)
 
 
 def compose_response(

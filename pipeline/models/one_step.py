@@ -3,13 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.market import PLAIN, MarketData, moving_firms
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.models.market_model import MarketModel, market_data
 from pipeline.models.share_equation import ShareEquation
 from pipeline.panel.market import MarketArrays
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 
 def forecast_shares(
@@ -20,6 +19,7 @@ def forecast_shares(
     Parameters
     ----------
     model : MarketModel
+        Composed for the periods before the origin.
     theta : (P,) array
     market : MarketArrays
         Periods before and after the origin.
@@ -28,8 +28,8 @@ def forecast_shares(
     initial : str
         ``observed`` or ``estimated``, as fitted.
     state : str
-        ``fitted``: on from the modelled shares of the last period before the origin; ``observed``: from the
-        observed ones.
+        ``fitted``: on from the modelled shares of the last period before the origin, corrected by the gain;
+        ``observed``: from the observed ones.
 
     Returns
     -------
@@ -41,7 +41,8 @@ def forecast_shares(
         if state == "fitted":
             share = modelled_shares(model, theta, market, initial)
             return None if share is None else share[origin:]
-        return OneStep(model, theta, market).walk(origin)
+        step = OneStep(model, theta, market)
+        return step.walk(step.share[origin - 1], origin)
     except (ValueError, ArithmeticError):
         return None
 
@@ -49,29 +50,63 @@ def forecast_shares(
 def modelled_shares(model: MarketModel, theta: Vector, market: MarketArrays, initial: str) -> Matrix | None:
     """Shares (T, N) of all periods of a market, from its first state on; None where f is negative.
 
+    Those after the periods that the model was composed for go on from the last corrected state.
+
     Raises
     ------
     ValueError
         An effort is outside the domain of its curve.
     """
-    fitted = model.data
-    data = market_data(model.prepared(market), initial, fitted.reference_sales, fitted.restart)
+    data = later_periods(model, market, initial)
     model.response.check(data.efforts, data.active)
     return model.shares(theta, data)
+
+
+def later_periods(model: MarketModel, market: MarketArrays, initial: str) -> MarketData:
+    """Arrange a market for the kernels beyond the periods that a model was composed for."""
+    fitted = model.data
+    corrected = fitted.corrected + 1 if fitted.corrected else 0
+    return market_data(model.prepared(market), initial, fitted.reference_sales, fitted.kind, corrected)
+
+
+def correct(modelled: Matrix, observed: Matrix, moving: NDArray[np.bool_], gain: float, kind: int) -> Matrix:
+    """Correct modelled shares by the gain, all (..., N): the state that the next period begins at.
+
+    Firms that entered (``moving`` is False) keep their share; absent ones are nan.
+    """
+    room = np.where(moving, modelled, 0.0).sum(axis=-1, keepdims=True)
+    if gain == 0.0:
+        return modelled
+    if gain == 1.0 or kind == PLAIN:
+        seen = np.where(moving, observed, 0.0)
+        seen = seen * (room / seen.sum(axis=-1, keepdims=True))
+        return np.where(moving, (1.0 - gain) * modelled + gain * seen, modelled)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = np.where(moving, modelled ** (1.0 - gain) * observed**gain, 0.0)
+    return np.where(moving, drawn * (room / drawn.sum(axis=-1, keepdims=True)), modelled)
 
 
 class OneStep:
     """One period of a calibrated model from any state.
 
-    Called with shares (B, N) and numbers of periods (B,), it gives the shares (B, N) at their ends; firms
-    that enter do so at their observed share.
+    Called with shares (B, N), nan for firms that are not there, and numbers of periods (B,), it gives the
+    shares (B, N) at their ends; a firm that enters in a period has its observed share at its end, and the
+    others are scaled to make room.
 
     Parameters
     ----------
     model : MarketModel
     theta : (P,) array
-    market : MarketArrays
-        All periods that a step may be asked for, and the past that carry-over reaches back to.
+    market : MarketArrays or MarketData
+        All periods that a step may be asked for, and the past that carry-over reaches back to; as data of the
+        kernels with the inputs of all terms.
+
+    Attributes
+    ----------
+    active, moving : (T, N) arrays of bool
+        Who is there, and who moves through each period.
+    share : (T, N) array
+        Observed shares, nan for absent firms.
 
     Raises
     ------
@@ -79,35 +114,41 @@ class OneStep:
         An effort is outside the domain of its curve, or f negative.
     """
 
-    def __init__(self, model: MarketModel, theta: Vector, market: MarketArrays) -> None:
-        data = market_data(model.prepared(market), "observed", model.data.reference_sales)
-        self.market = market
+    def __init__(self, model: MarketModel, theta: Vector, market: MarketArrays | MarketData) -> None:
+        scale = float(model.data.reference_sales)
+        if isinstance(market, MarketArrays):
+            data = market_data(model.prepared(market), "observed", scale, model.data.kind)
+        else:
+            data = market
+        self.active = data.active
+        self.moving = moving_firms(data.active)
+        self.share = np.where(data.active, data.share, np.nan)
         self.response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
+        self.total_sales, self.duration = data.total_sales, data.duration
         values = dict(zip(model.names, theta.tolist(), strict=True))
-        self.equation = ShareEquation(
-            values[JUMP_PRICE], float(model.data.reference_sales), values[RETURNS_TO_SCALE]
-        )
+        self.equation = ShareEquation(values[JUMP_PRICE], scale, values[RETURNS_TO_SCALE])
 
     def __call__(self, before: Matrix, at: NDArray[np.int64]) -> Matrix:
         """Take shares (B, N) through the periods ``at`` (B,)."""
-        market, period, initial = self.market, at[:, np.newaxis], self._members(before, at)
-        return self.equation.shares(
-            initial, self.response[period], market.total_sales[period], market.duration[period]
+        active, seen = self.active[at], self.share[at]
+        moving = active & ~np.isnan(before)
+        # Where nobody stayed, the market is shared out among those who enter.
+        moving = np.where(moving.any(axis=1, keepdims=True), moving, active)
+        start = np.where(moving, np.where(np.isnan(before), seen, before), 0.0)
+        period = at[:, np.newaxis]
+        shares = self.equation.shares(
+            start / start.sum(axis=1, keepdims=True),
+            np.where(moving[:, np.newaxis], self.response[period], np.nan),
+            self.total_sales[period],
+            self.duration[period],
         )[:, 0]
+        entering = active & ~moving
+        entry = np.where(entering, seen, 0.0)
+        return np.where(entering, seen, shares * (1.0 - entry.sum(axis=1, keepdims=True)))
 
-    def walk(self, origin: int) -> Matrix:
-        """Shares (T - origin, N) of the periods from ``origin`` on, from the observed state before them."""
-        state = self.market.share[origin - 1]
-        shares = np.empty((self.market.share.shape[0] - origin, state.size))
-        for place in range(len(shares)):
-            state = shares[place] = self(state[None], np.array([origin + place]))[0]
+    def walk(self, state: Vector, origin: int) -> Matrix:
+        """Shares (T - origin, N) of the periods from ``origin`` on, from the state (N,) before them."""
+        shares = np.empty((self.share.shape[0] - origin, state.size))
+        for ahead in range(len(shares)):
+            state = shares[ahead] = self(state[None], np.array([origin + ahead]))[0]
         return shares
-
-    def _members(self, before: Matrix, at: NDArray[np.int64]) -> Matrix:
-        """Shares at the start of a period: who left is gone, and who enters does so at the observed share."""
-        active = self.market.active[at]
-        entering = active & np.isnan(before)
-        entry = np.where(entering, self.market.share[at], 0.0)
-        staying = np.where(active & ~entering, np.nan_to_num(before), 0.0)
-        room = 1.0 - entry.sum(axis=1, keepdims=True)
-        return entry + staying * room / np.maximum(staying.sum(axis=1, keepdims=True), np.finfo(float).tiny)

@@ -10,10 +10,8 @@ own.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+from kernels.numeric.arrays import Matrix, Vector
 
 _ITERATIONS = 200
 # The population is known when no mean and no spread moves by more than this part of its spread.

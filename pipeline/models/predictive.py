@@ -11,11 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Cube, Matrix, Vector
 from kernels.numeric.simplex import helmert_basis
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Cube = NDArray[np.float64]
 
 # Draws of the simulation, an even number: an error of some 3 % of a CRPS, common to all that are compared.
 _DRAWS = 256
@@ -25,7 +22,7 @@ _SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
-class Outlook:
+class PredictiveDistribution:
     """What is expected in H periods ahead, of N firms.
 
     Attributes
@@ -87,12 +84,12 @@ def _oracle_shrinkage(square: float, size: float, dimensions: int, samples: int)
     return 1.0 if spread <= 0.0 else float(min((mean_square + level) / spread, 1.0))
 
 
-def log_score(outlook: Outlook, observed: Matrix, active: NDArray[np.bool_]) -> Vector:
+def log_score(predicted: PredictiveDistribution, observed: Matrix, active: NDArray[np.bool_]) -> Vector:
     """Minus the logarithm of the predictive density of the isometric log-ratios of each period.
 
     Parameters
     ----------
-    outlook : Outlook
+    predicted : PredictiveDistribution
     observed : (H, N) array
         Shares that came.
     active : (H, N) array of bool
@@ -104,12 +101,12 @@ def log_score(outlook: Outlook, observed: Matrix, active: NDArray[np.bool_]) -> 
     """
     scores = np.full(observed.shape[0], np.nan)
     for step, present in enumerate(active):
-        share, expected = observed[step, present], outlook.share[step, present]
+        share, expected = observed[step, present], predicted.share[step, present]
         if share.size < 2 or not ((share > 0.0).all() and (expected > 0.0).all()):
             continue
         basis = helmert_basis(share.size)
         distance = basis @ np.log(share / expected)
-        covariance = basis @ outlook.covariance[step][np.ix_(present, present)] @ basis.T
+        covariance = basis @ predicted.covariance[step][np.ix_(present, present)] @ basis.T
         sign, log_determinant = np.linalg.slogdet(covariance)
         if sign > 0.0:
             quadratic = distance @ np.linalg.solve(covariance, distance)
@@ -117,9 +114,9 @@ def log_score(outlook: Outlook, observed: Matrix, active: NDArray[np.bool_]) -> 
     return scores
 
 
-def crps(outlook: Outlook, observed: Matrix, active: NDArray[np.bool_]) -> Matrix:
+def crps(predicted: PredictiveDistribution, observed: Matrix, active: NDArray[np.bool_]) -> Matrix:
     """Continuous ranked probability score of each share, (H, N): E|X - y| - E|X - X'|/2; nan where absent."""
-    draws = draw_shares(outlook, active)
+    draws = draw_shares(predicted, active)
     count = draws.shape[0]
     draws.sort(axis=0)
     weight = (2.0 * np.arange(1, count + 1) - count - 1.0) / (count * (count - 1.0))
@@ -128,15 +125,15 @@ def crps(outlook: Outlook, observed: Matrix, active: NDArray[np.bool_]) -> Matri
     return distance - spread
 
 
-def draw_shares(outlook: Outlook, active: NDArray[np.bool_], count: int = _DRAWS) -> Cube:
-    """Draw shares from an outlook, always with the same random numbers: (count, H, N), nan where absent."""
-    n_firms = outlook.share.shape[1]
+def draw_shares(predicted: PredictiveDistribution, active: NDArray[np.bool_], count: int = _DRAWS) -> Cube:
+    """Draw shares from an predicted, always with the same random numbers: (count, H, N), nan where absent."""
+    n_firms = predicted.share.shape[1]
     normal = _normal_draws(count, n_firms)
     both = active[:, :, None] & active[:, None, :]
-    variance, axes = np.linalg.eigh(np.where(both, np.nan_to_num(outlook.covariance), 0.0))
+    variance, axes = np.linalg.eigh(np.where(both, np.nan_to_num(predicted.covariance), 0.0))
     factor = axes * np.sqrt(np.maximum(variance, 0.0))[:, None, :]
     noise = np.einsum("hik,dk->dhi", factor, normal)
-    return shift_shares(outlook.share, noise)
+    return shift_shares(predicted.share, noise)
 
 
 @lru_cache(maxsize=8)

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import CONSTANT, INITIAL
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 Belief = tuple[float, float]
+
+# Of log-ratios from one period to the next: further than a market moves that remembers where it began.
+_START_SPREAD = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,28 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
     beliefs
         ``(mean, standard deviation)`` by name of a parameter or of a family of them: see `family_of`.
     """
-    found = [beliefs.get(name, beliefs.get(family_of(name))) for name in names]
+    believed = [beliefs.get(name, beliefs.get(family_of(name))) for name in names]
     return Prior(
-        np.array([0.0 if belief is None else belief[0] for belief in found]),
-        np.array([np.inf if belief is None else belief[1] for belief in found]),
+        np.array([0.0 if belief is None else belief[0] for belief in believed]),
+        np.array([np.inf if belief is None else belief[1] for belief in believed]),
     )
+
+
+def start_belief(names: Sequence[str], start: Vector, prior: Prior) -> Prior:
+    """Believe that the first shares were about those seen at the end of their period, if nothing else is.
+
+    What adjusts within a period has forgotten where it began: without this the start could go anywhere, and
+    the errors of the first period with it.
+
+    Parameters
+    ----------
+    names, start
+        (P,) names, and values at the start of a search: of initial log-ratios those first observed.
+    prior
+        Other beliefs about them.
+    """
+    free = np.array([name.startswith(f"{INITIAL}.") for name in names]) & ~np.isfinite(prior.spread)
+    return Prior(start, np.where(free, _START_SPREAD, np.inf))
 
 
 def family_of(name: str) -> str:
@@ -69,8 +87,8 @@ def family_of(name: str) -> str:
         if name.startswith(f"{root}."):
             return root
     for kind in (".own.", ".cross."):
-        head, found, _ = name.partition(kind)
-        if found:
+        head, believed, _ = name.partition(kind)
+        if believed:
             return head + kind[:-1]
     return name
 

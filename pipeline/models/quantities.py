@@ -10,6 +10,7 @@ from pipeline.config.catalogue import SHARED_NAMES
 from pipeline.config.parameters import (
     CONSTANT,
     FIXED_RETURNS,
+    GAIN,
     INITIAL,
     JUMP_PRICE,
     RETURNS_TO_SCALE,
@@ -26,7 +27,7 @@ _TERM_BOX = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Quantity:
+class MarketParameter:
     """A parameter of a market model: natural units, bounds, and where searches start."""
 
     name: str
@@ -38,11 +39,11 @@ class Quantity:
     high: float
     vary: bool
 
-    def held(self, value: float) -> "Quantity":
+    def held(self, value: float) -> "MarketParameter":
         """Hold the parameter at a value."""
         return replace(self, start=value, low=value, high=value, vary=False)
 
-    def within(self, lower: float | None, upper: float | None) -> "Quantity":
+    def within(self, lower: float | None, upper: float | None) -> "MarketParameter":
         """Put the parameter inside further bounds; its sampling box moves inside too."""
         low = self.lower if lower is None else lower
         high = self.upper if upper is None else upper
@@ -54,14 +55,14 @@ class Quantity:
         return replace(self, lower=low, upper=high, start=start, low=box_low, high=box_high)
 
 
-def model_quantities(
+def market_parameters(
     variant: Variant,
     response: Response,
     market: MarketArrays,
     efforts: tuple[str, ...],
     fit: FitSection,
     reference_sales: float,
-) -> tuple[Quantity, ...]:
+) -> tuple[MarketParameter, ...]:
     """List all parameters of a model on one market, in the order of the kernels.
 
     Parameters
@@ -80,13 +81,14 @@ def model_quantities(
 
     Returns
     -------
-    tuple of Quantity
-        Response parameters, M, gamma, and initial log-ratios where they are estimated.
+    tuple of MarketParameter
+        Response parameters, M, gamma, gain, and initial log-ratios where they are estimated.
     """
     quantities = [
         *_response_quantities(variant, response, market, efforts),
         _jump_price(variant, reference_sales),
         _returns_to_scale(variant),
+        _gain(fit),
         *(_initial_shares(market) if fit.initial == "estimated" else ()),
     ]
     if variant.numeraire is not None:
@@ -94,7 +96,7 @@ def model_quantities(
     return tuple(_customised(quantity, fit) for quantity in quantities)
 
 
-def _customised(quantity: Quantity, fit: FitSection) -> Quantity:
+def _customised(quantity: MarketParameter, fit: FitSection) -> MarketParameter:
     if quantity.name in fit.bounds:
         quantity = quantity.within(*fit.bounds[quantity.name])
     if quantity.name in fit.fixed:
@@ -102,9 +104,9 @@ def _customised(quantity: Quantity, fit: FitSection) -> Quantity:
     return quantity
 
 
-def _jump_price(variant: Variant, reference_sales: float) -> Quantity:
+def _jump_price(variant: Variant, reference_sales: float) -> MarketParameter:
     """M: fixed at one period's reference sales, or estimated where an effort is the numeraire."""
-    m = Quantity(
+    m = MarketParameter(
         JUMP_PRICE,
         "currency",
         1e-6 * reference_sales,
@@ -117,29 +119,34 @@ def _jump_price(variant: Variant, reference_sales: float) -> Quantity:
     return m if variant.numeraire is not None else m.held(reference_sales)
 
 
-def _returns_to_scale(variant: Variant) -> Quantity:
-    gamma = Quantity(RETURNS_TO_SCALE, "1", 0.0, _LARGEST_RETURNS, 0.5, 0.05, 1.2, True)
+def _returns_to_scale(variant: Variant) -> MarketParameter:
+    gamma = MarketParameter(RETURNS_TO_SCALE, "1", 0.0, _LARGEST_RETURNS, 0.5, 0.05, 1.2, True)
     return gamma.held(FIXED_RETURNS[variant.form]) if variant.form in FIXED_RETURNS else gamma
 
 
-def _initial_shares(market: MarketArrays) -> list[Quantity]:
+def _gain(fit: FitSection) -> MarketParameter:
+    gain = MarketParameter(GAIN, "1", 0.0, 1.0, 0.2, 0.02, 0.8, True)
+    return gain if fit.gain == "estimated" else gain.held(float(fit.gain))
+
+
+def _initial_shares(market: MarketArrays) -> list[MarketParameter]:
     """Log-ratios to the last firm at the start of the first period, around those observed at its end."""
     share = np.where(market.active[0] & (market.share[0] > 0.0), market.share[0], np.nan)
     ratio = np.log(share / share[-1])
     known = np.isfinite(ratio)
     return [
-        Quantity(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, bool(seen))
+        MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, bool(seen))
         for firm, value, seen in zip(market.firms[:-1], np.where(known, ratio, 0.0), known[:-1], strict=False)
     ]
 
 
 def _response_quantities(
     variant: Variant, response: Response, market: MarketArrays, efforts: tuple[str, ...]
-) -> list[Quantity]:
+) -> list[MarketParameter]:
     move = _constants(variant, market)
     quantities = []
     for p in response.parameters:
-        quantity = Quantity(p.name, p.unit, p.minimum, p.maximum, p.start, p.low, p.high, p.vary)
+        quantity = MarketParameter(p.name, p.unit, p.minimum, p.maximum, p.start, p.low, p.high, p.vary)
         if p.name == CONSTANT:
             quantity = move(p.firm, quantity)
         elif p.effort is None:
@@ -153,7 +160,9 @@ def _response_quantities(
     return quantities
 
 
-def _constants(variant: Variant, market: MarketArrays) -> Callable[[int | None, Quantity], Quantity]:
+def _constants(
+    variant: Variant, market: MarketArrays
+) -> Callable[[int | None, MarketParameter], MarketParameter]:
     """Rule that moves the starts of firm constants, which suit equal firms, to where mean shares differ."""
     share = np.where(market.active & (market.share > 0.0), market.share, np.nan)
     seen = np.isfinite(share).any(axis=0)
@@ -166,7 +175,7 @@ def _constants(variant: Variant, market: MarketArrays) -> Callable[[int | None, 
     log_mean[~seen] = np.median(log_mean[seen])
     mean = np.exp(log_mean) / np.exp(log_mean).sum()
 
-    def rule(firm: int | None, quantity: Quantity) -> Quantity:
+    def rule(firm: int | None, quantity: MarketParameter) -> MarketParameter:
         if firm is None:
             return quantity
         shift = 0.0

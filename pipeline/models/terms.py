@@ -6,11 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix
 from pipeline.config.terms import Term, response_terms
 from pipeline.config.variants import Variant
 from pipeline.panel.market import MarketArrays
-
-Matrix = NDArray[np.float64]
 
 GONE = -1
 """In place of a firm that has left its market: what it does counts for nothing."""

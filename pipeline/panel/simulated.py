@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from kernels.motion.shares import simulate_shares
+from kernels.numeric.arrays import Floats
 from kernels.response.catalogue import CURVES, Curve
 from kernels.response.response import Response, compose
 from pipeline.config.catalogue import SHARED_NAMES, own_curves
@@ -30,8 +31,6 @@ from pipeline.panel.dataset import panel_dataset
 from pipeline.panel.dates import Span
 from pipeline.panel.efforts import Effort
 from pipeline.panel.source import PanelSource, panel_of_blocks
-
-Floats = NDArray[np.float64]
 
 # Shares before the first period: standard deviation of their logarithms.
 _INITIAL_SPREAD = 0.5

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 
+from kernels.numeric.arrays import Floats
 from pipeline.planning.unit_box import UnitBox
 
-Floats = NDArray[np.float64]
 Value = Callable[[Floats], float]
 Slope = Callable[[Floats], Floats]
 

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.planning.allocation import largest_response
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket
     from pipeline.planning.objective import PlanObjective
 
-Floats = NDArray[np.float64]
 
 _SMALLEST_SHARE = 1e-5
 _GRID = 41

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from kernels.numeric.arrays import Floats
 from pipeline.errors import PlanError
 from pipeline.planning.allocation import between
 from pipeline.planning.unit_box import UnitBox
@@ -14,7 +14,6 @@ from pipeline.planning.unit_box import UnitBox
 if TYPE_CHECKING:
     from pipeline.planning.objective import PlanObjective, Slopes
 
-Floats = NDArray[np.float64]
 
 # The optimiser solves a dense problem of this size in every step.
 _LARGEST = 600

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import Bounds
 from pipeline.errors import PlanError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.periods import one_per_period
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

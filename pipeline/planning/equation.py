@@ -5,9 +5,9 @@ investments are in currency per period.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from kernels.numeric.arrays import Floats
 
 
 def required_investment(

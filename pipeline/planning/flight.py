@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
 from pipeline.forecasting.draws import stored_replicates
 from pipeline.forecasting.market import ForecastMarket
@@ -20,8 +20,6 @@ from pipeline.planning.probability import probability_of_target
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

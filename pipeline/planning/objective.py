@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.planning.controls import Controls
-
-Floats = NDArray[np.float64]
 
 # Levels at which an effort is tried to see which one brings most.
 _GRID = 33

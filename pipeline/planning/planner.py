@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
 from pipeline.forecasting.efforts import EffortPlan, held_efforts
 from pipeline.forecasting.market import ForecastMarket
@@ -17,8 +17,6 @@ from pipeline.planning.controls import Controls
 from pipeline.planning.investment import Investment, split_investment
 from pipeline.planning.objective import PlanObjective
 from pipeline.planning.track import follow_path, wanted_path
-
-Floats = NDArray[np.float64]
 
 # Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts
 # are; the plan is brought to the target exactly afterwards, rivals reacting.

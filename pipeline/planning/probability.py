@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.errors import PlanError
 from pipeline.forecasting.draws import draw_parameters
 from pipeline.forecasting.response import ForecastResponse
@@ -15,7 +15,6 @@ from pipeline.seeds import fit_seed
 if TYPE_CHECKING:
     from pipeline.planning.planner import Planner, Solution
 
-Floats = NDArray[np.float64]
 
 # A plan that ends on the target but for rounding reaches it, also where a draw changes nothing.
 _ROUNDING = 1e-9

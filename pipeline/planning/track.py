@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind
 from pipeline.planning.allocation import cheapest_efforts
 
 if TYPE_CHECKING:
     from pipeline.planning.objective import PlanObjective
 
-Floats = NDArray[np.float64]
 
 _EXACT = {"xtol": 1e-300, "rtol": 8.9e-16, "maxiter": 500}
 

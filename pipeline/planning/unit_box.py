@@ -3,9 +3,8 @@
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from kernels.numeric.arrays import Floats
 
 
 class UnitBox:

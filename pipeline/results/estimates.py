@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.results.tables.sweep_tables import SweepTables
-
-Floats = NDArray[np.float64]
 
 _STATISTICS = ("aicc", "rmse")
 

@@ -94,8 +94,11 @@ def stored_estimates(
     tables = results.tables
     arrays, row = tables.arrays(model), tables.labels("market").tolist().index(market)
     names = [str(name) for name in tables.params_of(model)]
-    order = [names.index(name) for name in problem.names]
+    # A store from before the gain does not name it: its studies hold it at 0 or 1.
+    stored = np.isin(problem.names, names)
+    order = [names.index(name) if known else 0 for name, known in zip(problem.names, stored, strict=True)]
     theta, stderr = (np.asarray(arrays[name][row, 0])[order] for name in ("value", "stderr"))
+    theta = np.where(stored, theta, problem.start)
     if np.isnan(theta).any():
         raise QueryError(f"Market {market} has no usable fit of {model}; `beed show` says why.")
     correlation = np.asarray(arrays["correlation"][row, 0])[np.ix_(order, order)]

@@ -18,7 +18,7 @@ from pipeline.store.format.layout import VARIABLES, Arrays, ModelLayout, empty_r
 from pipeline.store.population import Populations
 from pipeline.sweep.layout import study_layout
 from pipeline.sweep.model_layout import describe_model
-from pipeline.validation.forecasters import baseline_forecaster, measure, model_forecaster
+from pipeline.validation.forecasters import baseline_forecaster, forecast_errors, model_forecaster
 from pipeline.validation.metrics import METRICS, pool
 from pipeline.validation.windows import windows_of
 
@@ -82,7 +82,7 @@ def calibrate_block(
                 forecaster = model_forecaster(
                     record.model, record.theta, study.fit.initial, study.validation.state
                 )
-                _store_errors(arrays, cell, measure(forecaster, market, count, ahead))
+                _store_errors(arrays, cell, forecast_errors(forecaster, market, count, ahead))
     return arrays
 
 
@@ -102,7 +102,7 @@ def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
             ahead = window.n_ahead(market.times.size)
             if ahead:
                 count = window.n_training(market.times.size)
-                _store_errors(arrays, (row, column), measure(forecaster, market, count, ahead))
+                _store_errors(arrays, (row, column), forecast_errors(forecaster, market, count, ahead))
     return arrays
 
 

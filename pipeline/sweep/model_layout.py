@@ -5,7 +5,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from kernels.response.catalogue import CURVES
-from pipeline.config.parameters import INITIAL, JUMP_PRICE, variant_parameters
+from pipeline.config.parameters import GAIN, INITIAL, JUMP_PRICE, variant_parameters
 from pipeline.config.study import Study
 from pipeline.config.truth import true_model
 from pipeline.config.variants import Variant
@@ -24,7 +24,7 @@ def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> Model
         All firms of the panel.
     """
     labels = [str(firm) for firm in firms.tolist()]
-    names = list(variant_parameters(variant, study.curves, labels))
+    names = [*variant_parameters(variant, study.curves, labels), GAIN]
     if study.fit.initial == "estimated":
         names += [f"{INITIAL}.{firm}" for firm in labels]
     formulas = {
@@ -65,6 +65,7 @@ def count_columns(variant: Variant, study: Study, n_firms: int) -> int:
     fixed |= set() if variant.form == "scaled" else {"returns_to_scale"}
     fixed |= {JUMP_PRICE} if variant.numeraire is None else {variant.numeraire}
     constants = {"none": 0, "constant": 0, "free": n_firms, "zero-sum": n_firms - 1}[variant.firm_effects]
-    initial = n_firms - 1 if study.fit.initial == "estimated" else 0
+    noise = n_firms - 1 if study.fit.initial == "estimated" else 0
+    noise += study.fit.gain == "estimated" and GAIN not in study.fit.fixed
     own, cross = len(variant.response.own), len(variant.response.cross)
-    return len(names - fixed) + constants + initial + n_firms * (own + (n_firms - 1) * cross)
+    return len(names - fixed) + constants + noise + n_firms * (own + (n_firms - 1) * cross)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.parameters import INITIAL, JUMP_PRICE
+from pipeline.config.parameters import GAIN, INITIAL, JUMP_PRICE
 from pipeline.models.population import Evidence, estimate_population, evidence_of
 from pipeline.models.priors import Belief, prior_of
 from pipeline.store.format.layout import STATISTIC_NAMES
@@ -55,7 +55,9 @@ def _window_population(
     fits: "xr.Dataset", names: list[str], priors: Mapping[str, Belief]
 ) -> dict[str, Belief]:
     value, stderr = fits["value"].values, fits["stderr"].values
-    shared = np.array([name != JUMP_PRICE and not name.startswith(f"{INITIAL}.") for name in names])
+    shared = np.array(
+        [name not in (JUMP_PRICE, GAIN) and not name.startswith(f"{INITIAL}.") for name in names]
+    )
     known = np.isfinite(value) & np.isfinite(stderr)
     kept = np.flatnonzero(shared & (known.sum(axis=0) >= _FEWEST_MARKETS))
     if kept.size == 0:

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.predictive import Outlook, error_covariance
+from kernels.numeric.arrays import Matrix, Vector
+from pipeline.models.predictive import PredictiveDistribution, error_covariance
 from pipeline.panel.market import MarketArrays
 from pipeline.validation.smoothing import smooth
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -60,18 +58,18 @@ def predict_shares(name: str, market: MarketArrays, n_train: int) -> Matrix:
     return _closed(BASELINES[name](market, n_train).level, market)
 
 
-def predict(name: str, market: MarketArrays, n_train: int) -> Outlook:
+def predict(name: str, market: MarketArrays, n_train: int) -> PredictiveDistribution:
     """Predict the distribution of shares in the periods after ``n_train``; takes what `predict_shares` does.
 
     Returns
     -------
-    Outlook
+    PredictiveDistribution
         With the sales of the market as ``market`` has them, unless the baseline forecasts sales itself.
     """
-    found = BASELINES[name](market, n_train)
-    total = market.total_sales[n_train:] if found.total_sales is None else found.total_sales
-    covariance = found.growth[:, None, None] * found.covariance
-    return Outlook(_closed(found.level, market)[n_train:], covariance, total)
+    estimate = BASELINES[name](market, n_train)
+    total = market.total_sales[n_train:] if estimate.total_sales is None else estimate.total_sales
+    covariance = estimate.growth[:, None, None] * estimate.covariance
+    return PredictiveDistribution(_closed(estimate.level, market)[n_train:], covariance, total)
 
 
 def last_share(market: MarketArrays, n_train: int) -> Estimate:

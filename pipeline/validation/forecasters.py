@@ -7,32 +7,35 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.market import moving_firms
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel, first_periods
-from pipeline.models.one_step import OneStep, modelled_shares
-from pipeline.models.predictive import Outlook, error_covariance, shift_shares
+from pipeline.models.one_step import OneStep, correct, modelled_shares
+from pipeline.models.predictive import PredictiveDistribution, error_covariance, shift_shares
 from pipeline.panel.market import MarketArrays
 from pipeline.validation.baselines import predict, predict_shares
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.scores import Yardstick, changes_scale, period_errors
 from pipeline.validation.windows import CARRIED, FUTURES
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 State = Literal["fitted", "observed"]
-Forecaster = Callable[[MarketArrays, int], Outlook | None]
+Forecaster = Callable[[MarketArrays, int], PredictiveDistribution | None]
 
 # Paths of the simulation that tells how errors grow from period to period.
 _PATHS = 256
 _SEED = 20230517
 
 
-def measure(forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: int) -> NDArray[np.float64]:
+def forecast_errors(
+    forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: int
+) -> NDArray[np.float64]:
     """Measure the forecasts of the ``n_ahead`` periods after the first ``n_train``, under every future.
 
     Parameters
     ----------
     forecast : callable
-        ``(market, n_train) -> Outlook``: the data of all periods up to the last forecast, the efforts and
+        ``(market, n_train) -> PredictiveDistribution``: the data of all periods up to the last forecast, the
+        efforts and
         totals after ``n_train`` as the forecast may know them; None where it cannot be made.
     market : MarketArrays
     n_train, n_ahead : int
@@ -49,23 +52,26 @@ def measure(forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: i
         predict_shares("last", market, n_train)[n_train:],
     )
     errors = np.full((len(FUTURES), n_ahead, len(METRICS)), np.nan)
-    for place, future in enumerate(FUTURES):
-        outlook = forecast(carry_forward(market, n_train) if future == CARRIED else market, n_train)
-        if outlook is not None:
+    for row, future in enumerate(FUTURES):
+        predicted = forecast(carry_forward(market, n_train) if future == CARRIED else market, n_train)
+        if predicted is not None:
             ahead = slice(n_train, None)
-            errors[place] = period_errors(
-                _given_total(outlook, market, n_train, future),
+            errors[row] = period_errors(
+                _given_total(predicted, market, n_train, future),
                 market.share[ahead],
-                market.active[ahead],
+                # The share that a firm enters with is given to all, so nobody forecasts it.
+                moving_firms(market.active)[ahead],
                 market.total_sales[ahead],
                 yardstick,
             )
     return errors
 
 
-def _given_total(outlook: Outlook, market: MarketArrays, n_train: int, future: str) -> Outlook:
+def _given_total(
+    predicted: PredictiveDistribution, market: MarketArrays, n_train: int, future: str
+) -> PredictiveDistribution:
     # Who knows the market's total need not forecast it.
-    return outlook if future == CARRIED else replace(outlook, total_sales=market.total_sales[n_train:])
+    return predicted if future == CARRIED else replace(predicted, total_sales=market.total_sales[n_train:])
 
 
 def carry_forward(market: MarketArrays, n_train: int) -> MarketArrays:
@@ -101,12 +107,13 @@ def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: Sta
     initial : str
         ``observed`` or ``estimated``, as fitted.
     state : str
-        Where forecasts start. ``fitted``: at the modelled shares of the last fitted period; errors are those
-        of the modelled shares in the fitted periods. ``observed``: at its observed shares; errors are those
-        of forecasts one period ahead, and they add up as the model carries them on.
+        Where forecasts start. ``fitted``: at the modelled shares of the last fitted period, corrected by the
+        gain; errors are those of the modelled shares in the fitted periods, and the gain says which part of
+        them is carried on. ``observed``: at its observed shares; errors are those of forecasts one period
+        ahead, and all of them are carried on.
     """
 
-    def forecast(market: MarketArrays, n_train: int) -> Outlook | None:
+    def forecast(market: MarketArrays, n_train: int) -> PredictiveDistribution | None:
         try:
             if state == "fitted":
                 return _from_fitted(model, theta, initial, market, n_train)
@@ -120,37 +127,58 @@ def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: Sta
 
 def _from_fitted(
     model: MarketModel, theta: Vector, initial: str, market: MarketArrays, n_train: int
-) -> Outlook | None:
+) -> PredictiveDistribution | None:
     share = modelled_shares(model, theta, market, initial)
     if share is None:
         return None
-    fitted = slice(model.data.first, n_train)
-    errors = _log_errors(market.share[fitted], share[fitted])
-    covariance = error_covariance(errors)
-    ahead = market.share.shape[0] - n_train
-    return Outlook(share[n_train:], np.tile(covariance, (ahead, 1, 1)), market.total_sales[n_train:])
+    fitted, ahead = slice(model.data.first, n_train), slice(n_train, None)
+    moving = moving_firms(market.active)
+    one_step = error_covariance(log_errors(market.share[fitted], share[fitted], moving[fitted]))
+    gain = model.gain(theta)
+    if gain == 0.0:
+        covariance = np.tile(one_step, (len(share) - n_train, 1, 1))
+    else:
+        last = n_train - 1
+        state = correct(share[last], market.share[last], moving[last], gain, model.data.kind)
+        step = OneStep(model, theta, market)
+        covariance = _carried_on(step, state, share[ahead], one_step, gain, model.data.kind)
+    return PredictiveDistribution(share[ahead], covariance, market.total_sales[ahead])
 
 
-def _from_observed(model: MarketModel, theta: Vector, market: MarketArrays, n_train: int) -> Outlook:
+def _from_observed(
+    model: MarketModel, theta: Vector, market: MarketArrays, n_train: int
+) -> PredictiveDistribution:
     step = OneStep(model, theta, market)
     fitted = np.arange(1, n_train)
-    errors = _log_errors(market.share[fitted], step(market.share[fitted - 1], fitted))
-    one_step = error_covariance(errors)
-    ahead = np.arange(n_train, market.share.shape[0])
-    share = step.walk(n_train)
-    covariance = np.full((ahead.size, *one_step.shape), np.nan)
-    paths = np.tile(market.share[n_train - 1], (_PATHS, 1))
+    modelled = step(step.share[fitted - 1], fitted)
+    one_step = error_covariance(log_errors(step.share[fitted], modelled, step.moving[fitted]))
+    state = step.share[n_train - 1]
+    share = step.walk(state, n_train)
+    covariance = _carried_on(step, state, share, one_step, 1.0, model.data.kind)
+    return PredictiveDistribution(share, covariance, market.total_sales[n_train:])
+
+
+def _carried_on(
+    step: OneStep, state: Vector, share: Matrix, one_step: Matrix, gain: float, kind: int
+) -> NDArray[np.float64]:
+    """Covariance (H, N, N) of log shares that errors of one period add up to as the gain carries them on."""
+    origin = len(step.share) - len(share)
+    covariance = np.full((len(share), *one_step.shape), np.nan)
+    paths = np.tile(state, (_PATHS, 1))
     random = np.random.default_rng(_SEED)
-    for place, t in enumerate(ahead):
+    for ahead, expected in enumerate(share):
         noise = random.multivariate_normal(np.zeros(len(one_step)), one_step, _PATHS, method="eigh")
-        paths = shift_shares(step(paths, np.full(_PATHS, t)), noise)
-        covariance[place] = error_covariance(_log_errors(paths, np.tile(share[place], (_PATHS, 1))))
-    return Outlook(share, covariance, market.total_sales[n_train:])
+        modelled = step(paths, np.full(_PATHS, origin + ahead))
+        moving = np.tile(step.moving[origin + ahead], (_PATHS, 1))
+        drawn = shift_shares(modelled, np.where(moving, noise, 0.0))
+        covariance[ahead] = error_covariance(log_errors(drawn, np.tile(expected, (_PATHS, 1)), moving))
+        paths = correct(modelled, drawn, moving, gain, kind)
+    return covariance
 
 
-def _log_errors(observed: Matrix, modelled: Matrix) -> Matrix:
-    """Errors of log shares, centred over the firms present: (T, N), nan where absent or without sales."""
-    known = (np.nan_to_num(observed) > 0.0) & (np.nan_to_num(modelled) > 0.0)
+def log_errors(observed: Matrix, modelled: Matrix, moving: NDArray[np.bool_]) -> Matrix:
+    """Errors of log shares, centred over the firms that move: (T, N), nan for others or without sales."""
+    known = moving & (np.nan_to_num(observed) > 0.0) & (np.nan_to_num(modelled) > 0.0)
     ratio = np.where(known, observed, 1.0) / np.where(known, modelled, 1.0)
     error = np.log(ratio)
     error -= error.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)

@@ -5,9 +5,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Vector
 from pipeline.errors import QueryError
 
-Vector = NDArray[np.float64]
 Regime = Literal["coexistence", "neutral", "lock-in", "undetermined"]
 
 _ITERATIONS = 2000

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.models.predictive import Outlook, crps, log_score
+from kernels.numeric.arrays import Matrix, Vector
+from pipeline.models.predictive import PredictiveDistribution, crps, log_score
 from pipeline.validation.metrics import METRICS, average
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # A single relative error may be anything from 0 to infinity; Armstrong and Collopy (1992) winsorise it so.
 _RELATIVE_LOW, _RELATIVE_HIGH = 0.01, 100.0
@@ -41,13 +39,17 @@ def changes_scale(share: Matrix, active: NDArray[np.bool_]) -> Vector:
 
 
 def period_errors(
-    outlook: Outlook, observed: Matrix, active: NDArray[np.bool_], total_sales: Vector, yardstick: Yardstick
+    predicted: PredictiveDistribution,
+    observed: Matrix,
+    active: NDArray[np.bool_],
+    total_sales: Vector,
+    yardstick: Yardstick,
 ) -> Matrix:
     """Measure a forecast against what came, period by period.
 
     Parameters
     ----------
-    outlook : Outlook
+    predicted : PredictiveDistribution
         Forecast of H periods and N firms.
     observed : (H, N) array
         Shares; values of absent firms are not read.
@@ -62,19 +64,21 @@ def period_errors(
     (H, M) array
         In the order of `METRICS`; nan where a measure does not exist.
     """
-    error = np.where(active, np.abs(outlook.share - observed), np.nan)
+    error = np.where(active, np.abs(predicted.share - observed), np.nan)
     naive = np.where(active, np.abs(yardstick.naive - observed), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         # No error on either side tells nothing; none of the yardstick alone is the worst there is.
         relative = np.clip(error / naive, _RELATIVE_LOW, _RELATIVE_HIGH)
-        sales = np.abs(outlook.share * outlook.total_sales[:, None] / (observed * total_sales[:, None]) - 1.0)
+        sales = np.abs(
+            predicted.share * predicted.total_sales[:, None] / (observed * total_sales[:, None]) - 1.0
+        )
     columns = {
         "rmse": np.sqrt(average(error**2)),
         "mae": average(error),
         "mase": average(error / yardstick.scale),
         "gmrae": np.exp(average(np.log(relative))),
-        "log_score": log_score(outlook, observed, active),
-        "crps": average(crps(outlook, observed, active)),
+        "log_score": log_score(predicted, observed, active),
+        "crps": average(crps(predicted, observed, active)),
         "sales_mape": average(np.where(active & (observed > 0.0), sales, np.nan)),
     }
     return np.stack([columns[name] for name in METRICS], axis=1)

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtr
 
-Vector = NDArray[np.float64]
+from kernels.numeric.arrays import Vector
 
 _RESAMPLES = 10_000
 _SEED = 20230518

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
+from kernels.numeric.arrays import Matrix, Vector
 
 # Each round of the search narrows the interval around the best weight by 8; 9 rounds reach 1e-8.
 _GRID = 17

@@ -70,13 +70,13 @@ def windows_of(section: ValidationSection) -> tuple[Window, ...]:
     tuple of Window
         Origins in the order of time.
     """
-    found = [Window(ALL, ALL)]
+    windows = [Window(ALL, ALL)]
     if section.holdout > 0.0:
-        found.append(Window(HOLDOUT, HOLDOUT, section.holdout))
+        windows.append(Window(HOLDOUT, HOLDOUT, section.holdout))
     for origin in range(1, section.origins + 1):
         back = section.step * (section.origins - origin + 1)
-        found.append(Window(f"{ROLLING}-{origin}", ROLLING, section.holdout, back, section.horizon))
-    return tuple(found)
+        windows.append(Window(f"{ROLLING}-{origin}", ROLLING, section.holdout, back, section.horizon))
+    return tuple(windows)
 
 
 def kind_of(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.parameters import INITIAL
 from pipeline.config.sections.recalibration import ThresholdsSection
 from pipeline.results.estimates import Estimates, aligned
@@ -14,8 +15,6 @@ from pipeline.vintages.hindsight import forecast_errors_since
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.forecasting.periods import future_labels, label_text
 from pipeline.names import Label
@@ -13,8 +14,6 @@ from pipeline.panel.dates import LogicalDate
 from pipeline.panel.findings import Problems, describe_place
 from pipeline.panel.panel import Panel
 from pipeline.sweep.plan import BLOCK_BYTES
-
-Floats = NDArray[np.float64]
 
 _ACCEPT = "If the data are right, accept them once with --accept."
 _MOST_MISSING = 1000

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from kernels.response.response import ResponseError
 from pipeline.models.market_model import first_periods
 from pipeline.models.one_step import forecast_shares
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pipeline.results.estimates import Estimates
     from pipeline.results.results import Results
 
-Floats = NDArray[np.float64]
 
 # Markets read at once.
 _BLOCK = 64

@@ -111,7 +111,7 @@ def measure(form, noise, market, settings, initial):
         variant(form),
         simulate(form, noise, market),
         EFFORTS,
-        FitSection(starts=4, initial=initial),
+        FitSection(starts=4, initial=initial, gain=0.0),
         np.random.SeedSequence(market),
         uncertainty=settings,
     )

@@ -75,7 +75,7 @@ def random_markets(
         1,
     )
     response = compose(["hill"] * n_efforts, efforts=efforts[0])
-    names = [parameter.name for parameter in response.parameters] + ["jump_price", "returns_to_scale"]
+    names = [parameter.name for parameter in response.parameters] + ["jump_price", "returns_to_scale", "gain"]
     kinds = np.array(names)
     truth = _draw(rng, kinds, n_markets, 0.4)
     starts = _draw(rng, kinds, n_markets, 0.4)
@@ -85,8 +85,8 @@ def random_markets(
     lower = np.where(kinds == "beta", 0.0, np.where(kinds == "h", 1e-2, 0.0))
     upper = np.where(kinds == "beta", np.inf, np.where(kinds == "h", 1e2, 2.0))
     if vary_scale:
-        truth[:, -1] = rng.uniform(0.3, 0.8, n_markets)
-        vary[-1] = True
+        truth[:, kinds == "returns_to_scale"] = rng.uniform(0.3, 0.8, (n_markets, 1))
+        vary[kinds == "returns_to_scale"] = True
     markets = Markets(response.spec, data, gamma_form, truth, starts, lower, upper, vary)
     _observe(rng, markets, noise)
     return markets
@@ -94,8 +94,15 @@ def random_markets(
 
 def _draw(rng, kinds, n_markets, spread):
     """Draw parameters around their typical values, by a factor of e^spread."""
-    typical = {"beta": 0.1, "h": 1.0, "n": _HILL_EXPONENT, "jump_price": _SALES, "returns_to_scale": 0.0}
-    values = np.tile([typical[kind] for kind in kinds], (n_markets, 1))
+    typical = {
+        "beta": 0.1,
+        "h": 1.0,
+        "n": _HILL_EXPONENT,
+        "jump_price": _SALES,
+        "returns_to_scale": 0.0,
+        "gain": 0.0,
+    }
+    values = np.tile([typical.get(kind, 0.0) for kind in kinds], (n_markets, 1))
     for kind in ("beta", "h"):
         chosen = kinds == kind
         values[:, chosen] *= np.exp(rng.normal(0.0, spread, (n_markets, chosen.sum())))

@@ -7,7 +7,6 @@ from scipy.optimize import least_squares
 
 from kernels.least_squares.batch_inputs import one_market
 from kernels.least_squares.residual import (
-    ILR,
     make_market_workspace,
     n_rows,
     observed_target,
@@ -26,7 +25,7 @@ class Residual:
         self._free = np.flatnonzero(markets.vary)
         self._theta = markets.starts[index].copy()
         self._none = np.zeros(self._theta.size)
-        self._target = observed_target(self._market, ILR)
+        self._target = observed_target(self._market)
         rows = n_rows(self._market, self._column, self._none)
         self._residual, self._jacobian = np.empty(rows), np.empty((self._free.size, rows))
         self._work = make_market_workspace(self._spec, self._market, self._free.size)
@@ -45,7 +44,6 @@ class Residual:
             self._none,
             self._none,
             self._gamma_form,
-            ILR,
             self._theta,
             self._column,
             self._work,

@@ -10,7 +10,6 @@ from timing import best_of, timed
 from kernels.least_squares.batch import fit_batch
 from kernels.least_squares.batch_inputs import one_market
 from kernels.least_squares.residual import (
-    ILR,
     make_market_workspace,
     n_observations,
     observed_target,
@@ -24,14 +23,14 @@ _FEW = 20
 
 
 @jit
-def _evaluate_often(spec, data, target, zeros, form, kind, theta, column, work, residual, jacobian, calls):
+def _evaluate_often(spec, data, target, zeros, form, theta, column, work, residual, jacobian, calls):
     status = 0
     for call in range(calls):
         # A new point each time, so that nothing can be remembered from the last.
         theta[0] *= 1.0 + 1e-9 * (call % 2)
         theta[1] *= 1.0 + 1e-9 * (call % 2)
         status |= residual_jacobian(
-            spec, data, target, zeros, zeros, form, kind, theta, column, work, residual, jacobian
+            spec, data, target, zeros, zeros, form, theta, column, work, residual, jacobian
         )
     return status
 
@@ -44,7 +43,7 @@ def time_evaluation(markets, index=0):
     rows = n_observations(data)
     work = make_market_workspace(markets.spec, data, n_columns)
     prepare_market(markets.spec, data, work)
-    target = observed_target(data, ILR)
+    target = observed_target(data)
     theta = markets.truth[index].copy()
     zeros = np.zeros(theta.size)
     residual, jacobian = np.empty(rows), np.empty((n_columns, rows))
@@ -56,7 +55,6 @@ def time_evaluation(markets, index=0):
             target,
             zeros,
             markets.gamma_form,
-            ILR,
             theta,
             column,
             work,

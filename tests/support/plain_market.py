@@ -73,6 +73,8 @@ def plain_market(
         period=n_times + np.arange(horizon),
         frequency="1",
         residual="ilr",
+        gain=0.0,
+        error_covariance=np.zeros((n_firms, n_firms)),
     )
 
 

@@ -1,8 +1,9 @@
 """The sections `fit` and `validation` of a study: how models are calibrated and tested."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.sections.types import (
     Count,
@@ -61,6 +62,10 @@ Shrinkage = Annotated[
 ]
 
 
+FORMER_STATES: Mapping[str, float] = {"fitted": 0.0, "observed": 1.0}
+"""The gain that each value of the former key ``fit.state`` stands for."""
+
+
 class FitSection(Section):
     """How a model is calibrated on a market."""
 
@@ -83,12 +88,22 @@ class FitSection(Section):
         description="observed: the state after the first period is the observed one; estimated: the shares "
         "before the first period are parameters.",
     )
-    state: State = Field(
-        default="fitted",
-        description="Shares at which every period begins. fitted: the modelled ones of the period before, so "
-        "that whole trajectories are fitted; observed: the observed ones, so that one-step-ahead prediction "
-        "errors are minimized.",
+    gain: Annotated[Number, Field(ge=0.0, le=1.0)] | Literal["estimated"] = Field(
+        default=0.0,
+        description="Which part of an error lasts: every period begins at the modelled shares of the period "
+        "before plus gain times their error. 0: errors are of measurement, whole trajectories are fitted; 1: "
+        "errors last, predictions one step ahead of the observed shares are fitted; estimated: a parameter.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_state(cls, given: Any) -> Any:
+        """Read what studies said before the gain: ``state: fitted`` is gain 0, ``observed`` is gain 1."""
+        if isinstance(given, dict) and given.get("state") in FORMER_STATES and "gain" not in given:
+            kept = {key: value for key, value in given.items() if key != "state"}
+            return kept | {"gain": FORMER_STATES[given["state"]]}
+        return given
+
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
     max_evaluations: Count = Field(
         default=1000, description="Evaluations of the model allowed to lmfit per polished start."
@@ -130,8 +145,8 @@ class ValidationSection(Section):
     )
     state: State = Field(
         default="fitted",
-        description="Shares at which a model's forecasts start: the modelled ones of the last fitted period, "
-        "or the observed ones.",
+        description="Shares at which a model's forecasts start: fitted: the modelled ones at the end of the "
+        "last fitted period, corrected by the gain; observed: the observed ones.",
     )
     baselines: OneOrMany[Baseline] = Field(
         default=(),

@@ -25,7 +25,11 @@ PerPeriod = Number | tuple[Number, ...]
 RivalKind = Literal["hold", "hold_budget", "match", "rule"]
 TotalModel = Literal["constant", "trend", "seasonal", "logistic", "given"]
 StartShares = Annotated[
-    Literal["observed", "calibrated"], Field(description="Shares to start from, at the end of the data.")
+    Literal["observed", "calibrated"],
+    Field(
+        description="Shares to start from, at the end of the data: calibrated: the modelled ones, corrected "
+        "by the gain of the fit; observed: the observed ones."
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
 from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of
@@ -16,9 +17,6 @@ from pipeline.fitting.uncertainty.robust import autoregressive, newey_west
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
 from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS, weak_directions
 from pipeline.models.market_model import MarketModel
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # Keeps the random numbers of replicates apart from those of starting points.
 _STREAM = 0x0B00
@@ -88,8 +86,8 @@ def assess_uncertainty(
     sensitivity = np.full(len(matrix), np.nan)
     sensitivity[np.flatnonzero(inner)] = fit.covariance.sensitivity
     interval = np.full((len(asked.methods), len(matrix), len(asked.levels), 2), np.nan)
-    for place, method in enumerate(asked.methods):
-        interval[place] = _METHODS[method](fit)
+    for row, method in enumerate(asked.methods):
+        interval[row] = _METHODS[method](fit)
     return Uncertainty(
         covariance=fit.reported(fit.covariance.matrix),
         interval=interval,
@@ -190,20 +188,20 @@ def _covariance(fit: _Fit) -> NDArray[np.float64]:
 
 
 def _hac(fit: _Fit) -> NDArray[np.float64]:
-    found = newey_west(fit.covariance, fit.space, fit.jacobian, fit.residual)
-    return fit.around(found.matrix, found.degrees)
+    robust = newey_west(fit.covariance, fit.space, fit.jacobian, fit.residual)
+    return fit.around(robust.matrix, robust.degrees)
 
 
 def _autoregressive(fit: _Fit) -> NDArray[np.float64]:
-    found = autoregressive(fit.covariance, fit.space, fit.jacobian, fit.serial)
-    return fit.around(found.matrix, found.degrees)
+    robust = autoregressive(fit.covariance, fit.space, fit.jacobian, fit.serial)
+    return fit.around(robust.matrix, robust.degrees)
 
 
 def _own(fit: _Fit, ends: NDArray[np.float64]) -> NDArray[np.float64]:
     """Place ends of the parameters themselves; what is put together from several has none."""
-    found = np.full((len(fit.matrix), *ends.shape[1:]), np.nan)
-    found[: len(ends)] = ends
-    return found
+    reported = np.full((len(fit.matrix), *ends.shape[1:]), np.nan)
+    reported[: len(ends)] = ends
+    return reported
 
 
 def _stderr(fit: _Fit) -> Vector:

@@ -9,8 +9,10 @@ autoregressive as an AR(1) with innovations drawn so       that, and the correla
 ============== =========================================== ======================================
 
 All firms of a period are drawn together. Residuals are centred, and made larger by what the fit took out of
-them. Where the first observed shares are the initial state, each replicate observes them anew, with an error:
-else the intervals would leave out what an error there does to all later periods.
+them. A replicate is a market of its own where the model reads observed shares: where the first ones are the
+initial state, each observes them anew, with an error (else the intervals would leave out what an error there
+does to all later periods), and where the gain lets the state follow the observed shares, the drawn errors
+are followed through all periods.
 
 Sources: Künsch (1989), Annals of Statistics 17, 1217 (blocks); Politis & White (2004), Econometric Reviews
 23, 53 (their length); Bühlmann (1997), Bernoulli 3, 123 (autoregressive).
@@ -23,13 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.residual import ILR, MarketData
+from kernels.numeric.arrays import Cube, Matrix, Vector
+from pipeline.config.parameters import INITIAL
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.fitting.uncertainty.serial import SerialCorrelation
 from pipeline.models.market_model import MarketModel
+from pipeline.models.one_step import OneStep, correct
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Cube = NDArray[np.float64]
 Scheme = Literal["residual", "blocks", "autoregressive"]
 
 _EVALUATIONS = 100
@@ -79,25 +81,69 @@ def bootstrap(
     if residual is None:
         return np.full((count, theta.size), np.nan)
     residual = residual[: space.n_rows]
-    fitted = model.target + residual
     before = model.data.first
     pool = error_pool(space, -residual, serial, rng)
     length = block_length(len(pool), serial.coefficient) if block == "auto" else block
     errors = draw_errors(pool, count, len(pool) + before, scheme, min(length, len(pool)), serial, rng)
-    targets = fitted + space.to_rows(errors[:, before:])
+    own_market = before > 0 or model.data.corrected > 0
+    targets = None if own_market else model.target + residual + space.to_rows(errors[:, before:])
     values = np.full((count, theta.size), np.nan)
-    step = count if not before else max(_BYTES // max(model.data.efforts.nbytes, 1), 1)
+    step = max(_BYTES // max(model.data.efforts.nbytes, 1), 1) if own_market else count
     for first in range(0, count, step):
         part = slice(first, min(first + step, count))
-        data = _first_shares_anew(model, errors[part, 0]) if before else None
         fit = model.fit_many(
             np.tile(theta, (part.stop - part.start, 1)),
-            data=data,
-            targets=targets[part],
+            data=draw_markets(model, theta, errors[part]) if own_market else None,
+            targets=None if targets is None else targets[part],
             max_evaluations=_EVALUATIONS,
         )
         values[part] = np.where(np.isfinite(fit.cost)[:, None], fit.value, np.nan)
     return values
+
+
+def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
+    """Follow drawn errors (B, S, N) through the innovations form: a stack of B markets with their own shares.
+
+    Shares that firms enter with stay as observed. S counts period 0 where its shares are the initial state.
+    """
+    data, count = model.data, len(errors)
+    step = OneStep(model, theta, data)
+    gain = model.gain(theta)
+    share = np.tile(step.share, (count, 1, 1))
+    if data.first:
+        # The part of the error that does not last is not in the state.
+        state = share[:, 0].copy()
+        share[:, 0] = _with_error(state, (1.0 - gain) * errors[:, 0], data.active[0], data.kind)
+    else:
+        log_ratio = np.append(theta[[name.startswith(f"{INITIAL}.") for name in model.names]], 0.0)
+        state = np.tile(np.where(data.active[0], np.exp(log_ratio), np.nan), (count, 1))
+    for t in range(data.first, len(data.active)):
+        moving = step.moving[t]
+        modelled = step(state, np.full(count, t))
+        share[:, t] = _with_error(modelled, errors[:, t], moving, data.kind)
+        corrected = t + 1 < data.corrected
+        state = correct(modelled, share[:, t], moving, gain, data.kind) if corrected else modelled
+    return MarketData(
+        efforts=_copies(data.efforts, count),
+        active=_copies(data.active, count),
+        share=np.nan_to_num(share),
+        total_sales=_copies(data.total_sales, count),
+        duration=_copies(data.duration, count),
+        # A stack of markets has one scale for each.
+        reference_sales=np.full(count, data.reference_sales),  # type: ignore[arg-type]
+        first=data.first,
+        kind=data.kind,
+        corrected=data.corrected,
+    )
+
+
+def _with_error(share: Matrix, error: Matrix, moving: NDArray[np.bool_], kind: int) -> Matrix:
+    """Add errors to the shares (B, N) of the firms that move, which keep what they have together."""
+    moved = share * np.exp(error) if kind == ILR else np.maximum(share + error, 0.0)
+    moved = np.where(moving, moved, 0.0)
+    total = moved.sum(axis=1, keepdims=True)
+    room = np.where(moving, share, 0.0).sum(axis=1, keepdims=True)
+    return np.where(moving & (total > 0.0), moved * (room / np.where(total > 0.0, total, 1.0)), share)
 
 
 def error_pool(
@@ -112,8 +158,8 @@ def error_pool(
     for firm in range(firms.shape[1]):
         there = space.active[:, firm]
         if there.any():
-            own = firms[there, firm]
-            pool[there, firm] = own - own.mean()
+            errors = firms[there, firm]
+            pool[there, firm] = errors - errors.mean()
             pool[~there, firm] = rng.choice(pool[there, firm], int((~there).sum()))
     square = float(np.mean(space.to_rows(pool) ** 2))
     wanted = max(serial.variance, 0.0)
@@ -146,8 +192,8 @@ def draw_errors(
     if scheme == "blocks":
         n_blocks = -(-periods // block)
         begin = rng.integers(0, available - block + 1, (count, n_blocks))
-        place = (begin[:, :, None] + np.arange(block)).reshape(count, -1)[:, :periods]
-        return pool[place]
+        period = (begin[:, :, None] + np.arange(block)).reshape(count, -1)[:, :periods]
+        return pool[period]
     rho = 0.0 if np.isnan(serial.coefficient) else serial.coefficient
     innovation = pool[1:] - rho * pool[:-1]
     innovation -= innovation.mean(axis=0)
@@ -168,32 +214,11 @@ def percentile_intervals(values: Matrix, levels: Sequence[float]) -> Cube:
     ends = np.full((values.shape[1], len(levels), 2), np.nan)
     known = np.isfinite(values)
     for column in np.flatnonzero(known.sum(axis=0) >= max(0.5 * len(values), 2)):
-        own = values[known[:, column], column]
-        for place, level in enumerate(levels):
+        estimates = values[known[:, column], column]
+        for row, level in enumerate(levels):
             outside = 0.5 * (1.0 - level)
-            ends[column, place] = np.quantile(own, (outside, 1.0 - outside), method="weibull")
+            ends[column, row] = np.quantile(estimates, (outside, 1.0 - outside), method="weibull")
     return ends
-
-
-def _first_shares_anew(model: MarketModel, errors: Matrix) -> MarketData:
-    """Copy the market for each replicate, its first shares observed with another error (B, N)."""
-    data, count = model.data, len(errors)
-    share = np.tile(data.share, (count, 1, 1))
-    first = share[:, 0] * np.exp(errors) if model.kind == ILR else np.maximum(share[:, 0] + errors, 0.0)
-    first = np.where(data.active[0], first, 0.0)
-    total = first.sum(axis=1, keepdims=True)
-    share[:, 0] = np.where(total > 0.0, first / np.where(total > 0.0, total, 1.0), share[:, 0])
-    return MarketData(
-        efforts=_copies(data.efforts, count),
-        active=_copies(data.active, count),
-        share=share,
-        total_sales=_copies(data.total_sales, count),
-        duration=_copies(data.duration, count),
-        # A stack of markets has one scale for each.
-        reference_sales=np.full(count, data.reference_sales),  # type: ignore[arg-type]
-        first=data.first,
-        restart=data.restart,
-    )
 
 
 def _copies(array: NDArray, count: int) -> NDArray:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
-Vector = NDArray[np.float64]
+from kernels.numeric.arrays import Matrix, Vector
 
 # A direction of the scaled Jacobian weaker than this, relative to the strongest, is not seen by the data:
 # below it, rounding in a residual of order one would move the estimate by more than its own size.
@@ -113,7 +112,7 @@ def covariance_of(jacobian: Matrix, variance: float, extent: Vector | None = Non
     weak = left[:, ~strong]
     determined = seen & ~np.any(np.abs(weak) > _LOADING, axis=1)
     smallest = singular[-1]
-    found = Covariance(
+    estimate = Covariance(
         np.empty((0, 0)),
         determined,
         int(strong.sum()),
@@ -122,9 +121,9 @@ def covariance_of(jacobian: Matrix, variance: float, extent: Vector | None = Non
         singular,
         left,
     )
-    basis = found.basis
-    matrix = found.masked(variance * (basis @ basis.T))
-    return Covariance(matrix, determined, found.rank, found.condition, scale, singular, left)
+    basis = estimate.basis
+    matrix = estimate.masked(variance * (basis @ basis.T))
+    return Covariance(matrix, determined, estimate.rank, estimate.condition, scale, singular, left)
 
 
 def correlation_of(covariance: Matrix) -> Matrix:

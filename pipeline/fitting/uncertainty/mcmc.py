@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import lmfit
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.errors import PlanError
 from pipeline.models.market_model import MarketModel
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # What the sampler sees where the model cannot be evaluated.
 _REFUSED = 1e8
@@ -94,17 +91,20 @@ def sample_posterior(
         raise ValueError("Got a fit without any determined parameter; expected one to sample.")
     log_sigma = 0.5 * np.log(max(float(residual @ residual) / max(residual.size - free.size, 1), 1e-300))
     parameters = lmfit.Parameters()
-    for place in free:
+    for position in free:
         parameters.add(
-            f"p{place}", value=theta[place], min=float(model.lower[place]), max=float(model.upper[place])
+            f"p{position}",
+            value=theta[position],
+            min=float(model.lower[position]),
+            max=float(model.upper[position]),
         )
     parameters.add(_LOG_SIGMA, value=log_sigma, min=log_sigma - 5.0, max=log_sigma + 5.0)
 
     def evaluate(values: lmfit.Parameters) -> Vector:
         point = theta.copy()
-        point[free] = [values[f"p{place}"].value for place in free]
-        found = model.residual(point)
-        return np.full(residual.size, _REFUSED) if found is None else found
+        point[free] = [values[f"p{position}"].value for position in free]
+        moved = model.residual(point)
+        return np.full(residual.size, _REFUSED) if moved is None else moved
 
     rng = np.random.default_rng(seed)
     walkers = walkers or max(4 * (free.size + 1), 16)

@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 _ROUNDS = 24
 _TOLERANCE = 1e-4
@@ -60,11 +58,11 @@ def profile_intervals(
     if best <= 0.0:
         return ends
     wanted = stats.t.ppf(0.5 + 0.5 * np.asarray(levels), degrees)
-    place, level, side = (
+    parameter, level, side = (
         grid.ravel() for grid in np.meshgrid(chosen, range(len(levels)), (0, 1), indexing="ij")
     )
-    search = _Search(model, theta, place, np.where(side == 1, 1.0, -1.0), covariance, best, degrees)
-    ends[place, level, side] = search.solve(wanted[level])
+    search = _Search(model, theta, parameter, np.where(side == 1, 1.0, -1.0), covariance, best, degrees)
+    ends[parameter, level, side] = search.solve(wanted[level])
     return ends
 
 
@@ -75,19 +73,19 @@ class _Search:
         self,
         model: MarketModel,
         theta: Vector,
-        place: NDArray[np.intp],
+        parameter: NDArray[np.intp],
         sign: Vector,
         covariance: Matrix,
         best: float,
         degrees: float,
     ) -> None:
-        self._model, self._theta, self._place, self._sign = model, theta, place, sign
+        self._model, self._theta, self._parameter, self._sign = model, theta, parameter, sign
         self._best, self._degrees = best, degrees
-        self._unit = np.sqrt(np.diag(covariance))[place]
-        bound = np.where(sign > 0, model.upper[place], model.lower[place])
-        self._limit = np.minimum(np.abs(bound - theta[place]) / self._unit, _FAR)
+        self._unit = np.sqrt(np.diag(covariance))[parameter]
+        bound = np.where(sign > 0, model.upper[parameter], model.lower[parameter])
+        self._limit = np.minimum(np.abs(bound - theta[parameter]) / self._unit, _FAR)
         # Where the others go for each standard error: at first by the covariance, then as they went last.
-        known = np.where(np.isfinite(covariance), covariance, 0.0)[place]
+        known = np.where(np.isfinite(covariance), covariance, 0.0)[parameter]
         self._path = (sign / self._unit)[:, None] * known
 
     def solve(self, wanted: Vector) -> Vector:
@@ -96,7 +94,7 @@ class _Search:
         inner, inner_z = np.zeros(wanted.size), np.zeros(wanted.size)
         outer, outer_z = np.full(wanted.size, np.inf), np.full(wanted.size, np.nan)
         step = np.minimum(wanted, self._limit)
-        found = np.full(wanted.size, np.nan)
+        reach = np.full(wanted.size, np.nan)
         open_ = np.ones(wanted.size, dtype=bool)
         for _ in range(_ROUNDS):
             at = np.flatnonzero(open_)
@@ -107,17 +105,19 @@ class _Search:
             # Where no fit could be made is too far.
             below = z < wanted[at]
             stuck = below & (step[at] >= self._limit[at]) & ~done
-            found[at[done]] = step[at[done]]
-            found[at[stuck]] = np.inf
+            reach[at[done]] = step[at[done]]
+            reach[at[stuck]] = np.inf
             open_[at[done | stuck]] = False
             inside, outside = at[below], at[~below]
             inner[inside], inner_z[inside] = step[inside], z[below]
             outer[outside], outer_z[outside] = step[outside], z[~below]
             step = self._next(inner, inner_z, outer, outer_z, wanted)
-        distance = np.where(np.isinf(found), self._limit, found)
-        end = self._theta[self._place] + self._sign * distance * self._unit
-        bound = np.where(self._sign > 0, self._model.upper[self._place], self._model.lower[self._place])
-        no_end = np.isinf(found)
+        distance = np.where(np.isinf(reach), self._limit, reach)
+        end = self._theta[self._parameter] + self._sign * distance * self._unit
+        bound = np.where(
+            self._sign > 0, self._model.upper[self._parameter], self._model.lower[self._parameter]
+        )
+        no_end = np.isinf(reach)
         reached = no_end & (self._limit < _FAR)
         return np.where(reached, bound, np.where(no_end, self._sign * np.inf, end))
 
@@ -134,15 +134,15 @@ class _Search:
 
     def _evaluate(self, at: NDArray[np.intp], step: Vector) -> Vector:
         """Fit the others with each parameter held ``step`` standard errors away; give z (nan: no fit)."""
-        model, place = self._model, self._place[at]
-        held = self._theta[place] + self._sign[at] * step * self._unit[at]
-        held = np.clip(held, model.lower[place], model.upper[place])
+        model, parameter = self._model, self._parameter[at]
+        held = self._theta[parameter] + self._sign[at] * step * self._unit[at]
+        held = np.clip(held, model.lower[parameter], model.upper[parameter])
         rows = np.arange(at.size)
         lower, upper = (np.tile(bound, (at.size, 1)) for bound in (model.lower, model.upper))
         start = np.where(model.vary, self._theta + step[:, None] * self._path[at], self._theta)
         start = np.where(model.vary, np.clip(start, lower, upper), start)
-        start[rows, place] = held
-        lower[rows, place] = upper[rows, place] = held
+        start[rows, parameter] = held
+        lower[rows, parameter] = upper[rows, parameter] = held
         fit = model.fit_many(start, lower=lower, upper=upper, max_evaluations=_EVALUATIONS)
         usable = np.isfinite(fit.cost)
         self._path[at[usable]] = (fit.value[usable] - self._theta) / step[usable, None]

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.least_squares.residual import MarketData
+from kernels.least_squares.market import MarketData, moving_firms
+from kernels.numeric.arrays import Cube, Vector
 from kernels.numeric.simplex import helmert_basis
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-Cube = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class ResidualSpace:
     elapsed
         (S,) end of each period, in periods.
     active
-        (S, N) which firms are there.
+        (S, N) which firms move.
     """
 
     basis: Cube
@@ -47,8 +44,8 @@ class ResidualSpace:
 
     def by_period(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Arrange rows (..., R) as (..., S, N - 1), 0 where there is none."""
-        found: NDArray[np.float64] = np.where(self.row >= 0, rows[..., np.maximum(self.row, 0)], 0.0)
-        return found
+        arranged: NDArray[np.float64] = np.where(self.row >= 0, rows[..., np.maximum(self.row, 0)], 0.0)
+        return arranged
 
     def to_firms(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn rows (..., R) into deviations of firms (..., S, N), 0 for absent ones."""
@@ -73,7 +70,7 @@ def residual_space(data: MarketData) -> ResidualSpace:
     data : MarketData
         One market.
     """
-    active = np.asarray(data.active[data.first :])
+    active = moving_firms(np.asarray(data.active))[data.first :]
     n_periods, n_firms = active.shape
     basis = np.zeros((n_periods, n_firms, max(n_firms - 1, 0)))
     row = np.full((n_periods, max(n_firms - 1, 0)), -1, dtype=np.int64)

@@ -12,14 +12,11 @@ Both are sandwiches (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ around the covariance S of the
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.covariance import Covariance
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, correlation_matrix
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # Of the square root of the number of periods: the lag that keeps tests near their size.
 _LAG_FACTOR = 1.3

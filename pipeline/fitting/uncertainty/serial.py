@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 # Correlations at which the expected one is computed; between them it is nearly straight. Beyond the last one,
 # errors are hardly to be told from a trend, and the variance that the fit took out of them is a guess.
@@ -59,20 +57,20 @@ def measure_serial_correlation(
     degrees = float(residual.size - len(directions))
     if len(space.row) < 4 or degrees <= 0:
         return SerialCorrelation(np.nan, white_variance, degrees, False)
-    own = space.to_firms(residual)
+    firms = space.to_firms(residual)
     taken = space.to_firms(directions)
-    square = float(np.sum(own**2))
+    square = float(np.sum(firms**2))
     if square == 0.0:
         return SerialCorrelation(np.nan, 0.0, degrees, False)
-    found = float(np.sum(own[1:] * own[:-1])) / square
+    observed = float(np.sum(firms[1:] * firms[:-1])) / square
     overlap = space.overlap(1)
     expected = np.array([_expected(space, overlap, taken, rho) for rho in _GRID])
     ratio = expected[:, 0] / expected[:, 1]
     # A ratio that stops rising says that more correlation of errors would not show.
     last = int(np.argmax(ratio)) + 1
-    coefficient = float(np.interp(found, ratio[:last], _GRID[:last]))
+    coefficient = float(np.interp(observed, ratio[:last], _GRID[:last]))
     _, kept = _expected(space, overlap, taken, coefficient)
-    significant = abs(found - ratio[_WHITE]) > 1.96 / np.sqrt(max(degrees, 1.0))
+    significant = abs(observed - ratio[_WHITE]) > 1.96 / np.sqrt(max(degrees, 1.0))
     factor = (1.0 - coefficient**2) / (1.0 + coefficient**2)
     return SerialCorrelation(coefficient, square / max(kept, 1e-12), max(degrees * factor, 1.0), significant)
 

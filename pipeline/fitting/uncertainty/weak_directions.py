@@ -11,12 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE, Covariance
-
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 
 N_DIRECTIONS = 4
 """Weak directions kept of a fit, the weakest first."""
@@ -111,8 +108,8 @@ def _listed(names: Sequence[str]) -> str:
     """Join names by commas; where there are many, count those of one kind, such as the firms' constants."""
     kinds = Counter(name.partition(".")[0] for name in names)
     many = {kind for kind, count in kinds.items() if len(names) > _NAMED and count > 2}
-    found = [name.partition(".")[0] if name.partition(".")[0] in many else name for name in names]
-    items = [f"{kinds[item]} of {item}.*" if item in many else item for item in dict.fromkeys(found)]
+    grouped = [name.partition(".")[0] if name.partition(".")[0] in many else name for name in names]
+    items = [f"{kinds[item]} of {item}.*" if item in many else item for item in dict.fromkeys(grouped)]
     return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else items[0]
 
 
@@ -123,12 +120,13 @@ def _determined(names: Sequence[str], step: Vector, value: Vector, near: float) 
         relative = ratio * (value[0] / value)
     if np.all(np.abs(ratio - 1.0) < near):
         return "their difference is" if len(names) == 2 else "their differences are"
+    # Before the ratio: where a sum is 0, the ratio does not change either.
+    if len(names) == 2 and abs(ratio[1] + 1.0) < near:
+        return "their sum is"
     if np.all(np.abs(relative - 1.0) < near):
         return "their ratio is" if len(names) == 2 else "their ratios are"
     if len(names) > 2 or not np.isfinite(ratio[1]):
         return f"{len(names) - 1} combinations of them are"
-    if abs(ratio[1] + 1.0) < near:
-        return "their sum is"
     if abs(relative[1] + 1.0) < near:
         return "their product is"
     factor = -1.0 / ratio[1]

@@ -3,16 +3,14 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.parameters import FIXED_RETURNS, RETURNS_TO_SCALE
 from pipeline.models.adjustment import half_life
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import LEVEL, most_trusted, normal_interval
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.validation.model_weights import regime
-
-Floats = NDArray[np.float64]
 
 REGIMES = ("coexistence", "neutral", "lock-in", "undetermined")
 

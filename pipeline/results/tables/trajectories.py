@@ -1,13 +1,11 @@
 """Calibrated and observed shares and sales as a table, and how they follow from what is stored."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kernels.numeric.arrays import Floats
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import long_table, market_axes, model_by_model, read_cells
 from pipeline.results.tables.sweep_tables import Selection, SweepTables
-
-Floats = NDArray[np.float64]
 
 
 def observed_shares(sales: Floats, axis: int) -> Floats:

@@ -142,18 +142,17 @@ def test_the_limit_of_evaluations_is_a_status():
 @pytest.mark.parametrize("kind", [ILR, PLAIN])
 def test_replicates_share_a_market(kind):
     markets = make("proportional", 2)
-    first = one_market(markets.data, 0)
-    target = observed_target(first, kind)
+    markets = replace(markets, data=markets.data._replace(kind=kind))
+    target = observed_target(one_market(markets.data, 0))
     noisy = target + np.random.default_rng(4).normal(0.0, 0.01, (3, target.size))
     starts = np.repeat(markets.starts[:1], 4, axis=0)
     result = fit(
         replace(markets, starts=starts),
-        kind=kind,
         data_index=[0, 0, 0, 0],
         targets=np.vstack([noisy, target]),
         target_index=[3, 0, 1, 2],
     )
-    plain = fit(markets, kind=kind)
+    plain = fit(markets)
     assert result.cost[0] == pytest.approx(plain.cost[0], rel=1e-12)
     assert len(set(result.cost)) == 4
 
@@ -226,7 +225,7 @@ def _with_data(field, value):
         (lambda m: {"data_index": [0, 2]}, "data_index runs from 0 to 2, expected indices from 0 to 1"),
         (lambda m: {"data_index": [0.0, 1.0]}, "expected 2 integers"),
         (lambda m: {"starts": m.starts[[0, 0, 1]]}, "3 problems and 2 markets; give data_index"),
-        (lambda m: {"kind": 7}, "kind is 7"),
+        (_with_data("kind", lambda kind: kind + 7), "kind of the markets is 7"),
         (lambda m: {"targets": np.zeros((2, 3))}, r"targets has shape \(2, 3\), expected"),
         (lambda m: {"targets": np.zeros((3, 500))}, "2 problems and 3 targets; give target_index"),
         (lambda m: {"target_index": [0, 1]}, "target_index was given without targets"),
@@ -249,11 +248,11 @@ def test_default_targets_are_those_of_each_market(kind):
     active, share = markets.data.active.copy(), markets.data.share.copy()
     active[1, 5:, 1] = active[2, :, 0] = active[2, 4, 2] = False
     share[~active] = np.nan
-    data = markets.data._replace(active=active, share=share)
-    targets, row = check_targets(None, None, np.array([2, 1, 2]), data, kind)
+    data = markets.data._replace(active=active, share=share, kind=kind)
+    targets, row = check_targets(None, None, np.array([2, 1, 2]), data)
     assert targets.shape[0] == 2
     for problem, market in enumerate((2, 1, 2)):
-        expected = observed_target(one_market(data, market), kind)
+        expected = observed_target(one_market(data, market))
         np.testing.assert_allclose(targets[row[problem], : expected.size], expected, rtol=1e-13, atol=1e-15)
 
 
@@ -272,12 +271,13 @@ def test_no_kind_of_input_compiles_the_kernels_again():
     markets = make("proportional", 2)
     fit(markets)
     compiled = len(_fit.signatures)
-    data = MarketData(*(np.asarray(a) for a in markets.data[:-1]), markets.data.first)
-    for array in data[:-1]:
+    arrays = [np.asarray(a) for a in markets.data[:6]]
+    data = MarketData(*arrays, markets.data.first, PLAIN)
+    for array in arrays:
         array.setflags(write=False)
     weight = np.zeros(markets.vary.size)
     weight.setflags(write=False)
-    fit(replace(markets, data=data), prior_mean=weight, prior_weight=weight, kind=PLAIN)
+    fit(replace(markets, data=data), prior_mean=weight, prior_weight=weight)
     fit(markets, prior_weight=np.zeros((2, weight.size)), data_index=np.array([1, 0], dtype=np.int32))
     fit(replace(markets, data=data._replace(efforts=np.asfortranarray(data.efforts))), max_evaluations=7)
     assert len(_fit.signatures) == compiled

@@ -20,33 +20,36 @@ GAMMA = {"investment": 0.0, "proportional": 1.0, "scaled": 0.6}
 class Problem:
     """A market with two efforts (Hill and linear) and firm effects, all of whose parameters are free."""
 
-    def __init__(self, form, kind=rs.ILR, estimated=False, changing=False, restart=0, seed=0, n=4, n_times=7):
+    def __init__(self, form, kind=rs.ILR, estimated=False, changing=False, gain=0.0, seed=0, corrected=6):
+        n, n_times = 4, 7
         rng = np.random.default_rng(seed)
         self.form, self.kind = FORMS[form], kind
         active = np.ones((n_times, n), dtype=bool)
         if changing:
-            active[:3, 1] = active[5:, 0] = False
+            # Firm 1 enters as firm 0 leaves, firm 2 comes back in the end.
+            active[:3, 1] = active[4:, 0] = active[5, 2] = False
         efforts = rng.uniform(0.1, 1.0, (2, n_times, n))
         share = np.where(active, rng.dirichlet(np.full(n, 20.0), n_times), 0.0)
         share /= share.sum(axis=1, keepdims=True)
         share[~active] = np.nan
         self.data = rs.MarketData(
             efforts, active, share, rng.uniform(80, 120, n_times), rng.choice([1.0, 2.0], n_times), 100.0,
-            0 if estimated else 1, restart,
+            0 if estimated else 1, kind, corrected,
         )  # fmt: skip
         self.response = compose(["hill", "linear"], efforts=efforts, active=active, effects="constant")
         natural = {"beta": 0.3, "h": 0.5, "n": 1.5}
         values = [natural.get(p.name, 0.2) for p in self.response.parameters]
         initial = list(rng.normal(0, 0.3, n - 1)) if estimated else []
-        self.theta = np.array([*values, 150.0, GAMMA[form], *initial])
+        self.theta = np.array([*values, 150.0, GAMMA[form], gain, *initial])
         self.free = np.ones(self.theta.size, dtype=bool)
         self.free[len(values) + 1] = form == "scaled"
+        self.free[len(values) + 2] = 0.0 < gain < 1.0
         if estimated and changing:
-            self.free[len(values) + 2 + 1] = False
+            self.free[len(values) + 3 + 1] = False
         self.column = np.where(self.free, np.cumsum(self.free) - 1, -1)
         self.prior_mean = np.zeros(self.theta.size)
         self.prior_weight = np.zeros(self.theta.size)
-        self.target = rs.observed_target(self.data, kind)
+        self.target = rs.observed_target(self.data)
 
     def evaluate(self, theta=None, derivatives=True):
         theta = self.theta if theta is None else theta
@@ -58,30 +61,39 @@ class Problem:
         residual, jacobian = np.full(n_rows, np.nan), np.full((n_columns, n_rows), np.nan)
         status = rs.residual_jacobian(
             self.response.spec, self.data, self.target, self.prior_mean, self.prior_weight, self.form,
-            self.kind, theta, column, work, residual, jacobian,
+            theta, column, work, residual, jacobian,
         )  # fmt: skip
         return status, residual, jacobian
 
-    def shares(self):
-        """The model's shares by the public function, as `first` says."""
+    def follow(self):
+        """Go through the innovations form period by period: who moves, their modelled and observed shares."""
         data, n_response = self.data, len(self.response.parameters)
+        gain = self.theta[n_response + 2]
         f = self.response.evaluate(self.theta, data.efforts, data.duration, data.active)
         if data.first == 0:
-            logs = np.append(self.theta[n_response + 2 :], 0.0)
-            initial = np.where(data.active[0], np.exp(logs), 0.0)
-            initial /= initial.sum()
-            whole = slice(None)
+            state = np.where(data.active[0], np.exp(np.append(self.theta[n_response + 3 :], 0.0)), 0.0)
         else:
-            initial, whole = data.share[0], slice(1, None)
-            f[0] = np.where(data.active[0], 0.3, np.nan)
-        duration = data.duration.copy()
-        if data.first == 1:
-            duration[0] = 1e-300
-        return simulate_shares(
-            np.nan_to_num(initial), f, data.total_sales, duration, jump_price=self.theta[n_response],
-            reference_sales=data.reference_sales, returns_to_scale=self.theta[n_response + 1],
-            entry_share=data.share,
-        )[whole]  # fmt: skip
+            state = np.nan_to_num(data.share[0])
+        for t in range(data.first, len(data.active)):
+            moving = data.active[t] & (data.active[t - 1] if t else True)
+            state = np.where(moving, state, 0.0) / state[moving].sum()
+            modelled = simulate_shares(
+                state, np.where(moving, f[t], np.nan)[None], data.total_sales[[t]], data.duration[[t]],
+                jump_price=self.theta[n_response], reference_sales=data.reference_sales,
+                returns_to_scale=self.theta[n_response + 1],
+            )[0]  # fmt: skip
+            observed = np.where(moving, data.share[t], np.nan) / data.share[t][moving].sum()
+            yield t, moving, modelled, observed
+            state = modelled
+            if t + 1 < data.corrected and self.kind == rs.PLAIN:
+                state = (1 - gain) * modelled + gain * observed
+            elif t + 1 < data.corrected:
+                state = modelled ** (1 - gain) * observed**gain
+                state /= np.nansum(state)
+            entering = data.active[t] & ~moving
+            state = np.where(
+                entering, data.share[t], np.nan_to_num(state) * (1 - data.share[t][entering].sum())
+            )
 
 
 CASES = [
@@ -91,53 +103,28 @@ CASES = [
     for estimated in (False, True)
     for changing in (False, True)
 ]
+GAINS = (0.0, 0.4, 1.0)
 
 
+@pytest.mark.parametrize("gain", GAINS)
 @pytest.mark.parametrize("case", CASES)
-def test_rows_are_coordinates_of_simulated_shares(case):
-    problem = Problem(*case)
+def test_rows_are_coordinates_of_shares_followed_from_the_corrected_state(case, gain):
+    problem = Problem(*case, gain)
     status, residual, _ = problem.evaluate()
     assert status == rs.OK
     expected = []
-    for model, observed in zip(problem.shares(), problem.data.share[problem.data.first :], strict=True):
-        there = ~np.isnan(observed)
+    for _, moving, model, observed in problem.follow():
         if problem.kind == rs.ILR:
-            expected.append(ilr(model[there]) - ilr(observed[there]))
+            expected.append(ilr(model[moving]) - ilr(observed[moving]))
         else:
-            expected.append(helmert_basis(there.sum()) @ (model - observed)[there])
+            expected.append(helmert_basis(moving.sum()) @ (model - observed)[moving])
     np.testing.assert_allclose(residual, np.concatenate(expected), atol=1e-12)
 
 
+@pytest.mark.parametrize("gain", GAINS)
 @pytest.mark.parametrize("case", CASES)
-def test_rows_of_periods_that_restart_are_those_of_one_period_from_the_observed_shares(case):
-    problem = Problem(*case, restart=5)
-    status, residual, _ = problem.evaluate()
-    assert status == rs.OK
-    data, rows = problem.data, []
-    for t in range(data.first, 7):
-        one = Problem(*case)
-        if t == 0:
-            one.data = cut(data, 0, 1)._replace(first=0)
-        elif t < 5:
-            one.data = cut(data, t - 1, t + 1)
-        else:  # from the last restart on, the modelled shares lead on
-            one.data = cut(data, 3, t + 1)
-        one.target = rs.observed_target(one.data, one.kind)
-        present = data.active[t].sum()
-        rows.append(one.evaluate()[1][-(present - 1) :])
-    np.testing.assert_allclose(residual, np.concatenate(rows), atol=1e-12)
-
-
-def cut(data, start, stop):
-    """Periods of a market, from the observed shares of the first one on."""
-    part = {name: getattr(data, name)[start:stop] for name in ("active", "share", "total_sales", "duration")}
-    return data._replace(efforts=data.efforts[:, start:stop].copy(), first=1, restart=0, **part)
-
-
-@pytest.mark.parametrize("restart", [0, 5])
-@pytest.mark.parametrize("case", CASES)
-def test_jacobian_against_differences(case, restart):
-    problem = Problem(*case, restart=restart)
+def test_jacobian_against_differences(case, gain):
+    problem = Problem(*case, gain)
     jacobian = problem.evaluate()[2]
     for p in np.flatnonzero(problem.free):
         step = 1e-3 * max(abs(problem.theta[p]), 0.1)
@@ -150,6 +137,14 @@ def test_jacobian_against_differences(case, restart):
         found = jacobian[problem.column[p]]
         # A constant added to all f has no effect at gamma = 1: there both are zero but for rounding.
         assert np.abs(found - expected).max() <= 1e-7 * np.abs(expected).max() + 1e-11, p
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_gain_of_zero_does_not_look_at_the_observed_shares(form):
+    problem, other = Problem(form, gain=0.0), Problem(form, gain=0.0, corrected=0)
+    np.testing.assert_array_equal(problem.evaluate()[1], other.evaluate()[1])
+    for found, expected in zip(problem.evaluate()[2], other.evaluate()[2], strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-15)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -175,7 +170,12 @@ def test_simulate_market_gives_the_fitted_trajectory(form, changing):
     )
     assert status == rs.OK
     np.testing.assert_array_equal(share[0], problem.data.share[0])
-    np.testing.assert_allclose(share[1:], problem.shares(), atol=1e-13)
+    for t, moving, model, _ in problem.follow():
+        entering = problem.data.active[t] & ~moving
+        np.testing.assert_array_equal(share[t, entering], problem.data.share[t, entering])
+        room = 1 - problem.data.share[t, entering].sum()
+        np.testing.assert_allclose(share[t, moving], room * model[moving], atol=1e-13)
+        assert np.isnan(share[t, ~problem.data.active[t]]).all()
 
 
 def test_prior_rows():
@@ -207,7 +207,7 @@ def test_a_workspace_serves_another_market_and_other_free_parameters():
         found = np.empty(size), np.empty((int(problem.free.sum()), size))
         rs.residual_jacobian(
             problem.response.spec, problem.data, problem.target, problem.prior_mean, problem.prior_weight,
-            problem.form, problem.kind, problem.theta, problem.column, work, *found,
+            problem.form, problem.theta, problem.column, work, *found,
         )  # fmt: skip
     _, residual, jacobian = second.evaluate()
     np.testing.assert_array_equal(found[0], residual)
@@ -215,7 +215,7 @@ def test_a_workspace_serves_another_market_and_other_free_parameters():
 
 
 def changed(problem, **values):
-    names = [p.name for p in problem.response.parameters] + ["jump_price", "returns_to_scale"]
+    names = [p.name for p in problem.response.parameters] + ["jump_price", "returns_to_scale", "gain"]
     theta = problem.theta.copy()
     for name, value in values.items():
         theta[names.index(name)] = value
@@ -232,6 +232,8 @@ def changed(problem, **values):
         ("proportional", {"jump_price": 0.0}, rs.BAD_PARAMETER),
         ("investment", {"jump_price": np.inf}, rs.BAD_PARAMETER),
         ("scaled", {"returns_to_scale": -0.1}, rs.BAD_PARAMETER),
+        ("scaled", {"gain": 1.1}, rs.BAD_PARAMETER),
+        ("scaled", {"gain": np.nan}, rs.BAD_PARAMETER),
         ("scaled", {"returns_to_scale": 2.0, "jump_price": 1e-9}, rs.NO_CONVERGENCE),
         ("scaled", {"returns_to_scale": 2.0, "jump_price": 0.05}, rs.NO_CONVERGENCE),
         ("scaled", {"returns_to_scale": 2.0, "jump_price": 20.0}, rs.OK),
@@ -253,13 +255,13 @@ def test_a_missing_target_is_seen():
     ("value", "kind", "fails"), [(0.0, rs.ILR, True), (0.0, rs.PLAIN, False), (np.nan, rs.PLAIN, True)]
 )
 def test_observed_target_names_the_share_it_cannot_use(value, kind, fails):
-    problem = Problem("investment")
+    problem = Problem("investment", kind)
     problem.data.share[2, 1] = value
     if fails:
         with pytest.raises(ValueError, match=f"share of firm 1 in period 2 is {value}"):
-            rs.observed_target(problem.data, kind)
+            rs.observed_target(problem.data)
     else:
-        assert rs.observed_target(problem.data, kind).size == rs.n_observations(problem.data)
+        assert rs.observed_target(problem.data).size == rs.n_observations(problem.data)
 
 
 def test_without_compilation():

@@ -179,3 +179,21 @@ def test_a_frozen_mapping_is_a_mapping_that_stays():
     assert pickle.loads(pickle.dumps(mapping)) == mapping
     with pytest.raises(TypeError):
         mapping["a"] = 3
+
+
+@pytest.mark.parametrize(("state", "gain"), [("fitted", 0.0), ("observed", 1.0)])
+def test_the_former_state_of_a_fit_is_read_as_a_gain_and_said(tmp_path, state, gain):
+    text = (STUDIES / "small.yaml").read_text()
+    (tmp_path / "study.yaml").write_text(text.replace("{starts: 4}", f"{{starts: 4, state: {state}}}"))
+    (tmp_path / "sales.csv").write_bytes((STUDIES / "sales.csv").read_bytes())
+    study = load_study(tmp_path / "study.yaml")
+    assert study.fit.gain == gain
+    (note,) = study.notes
+    assert f"`state: {state}` is read as `gain: {gain:g}`" in note
+    both = text.replace("{starts: 4}", "{starts: 4, state: observed, gain: 0.5}")
+    (tmp_path / "study.yaml").write_text(both)
+    with pytest.raises(ConfigError, match=r"fit\.state"):
+        load_study(tmp_path / "study.yaml")
+    (tmp_path / "study.yaml").write_text(text.replace("{starts: 4}", "{starts: 4, gain: 1.5}"))
+    with pytest.raises(ConfigError, match=r"fit.gain: got 1.5; expected .*1"):
+        load_study(tmp_path / "study.yaml")

@@ -15,7 +15,7 @@ from pipeline.panel.market import MarketArrays
 from pipeline.seeds import fit_seed
 from pipeline.status import Status
 from pipeline.store.format.layout import STATISTIC_NAMES
-from pipeline.validation.forecasters import measure, model_forecaster
+from pipeline.validation.forecasters import forecast_errors, model_forecaster
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES, GIVEN
 
@@ -134,7 +134,9 @@ def test_the_part_kept_back_is_predicted_but_not_used():
     np.testing.assert_array_equal(record.value, other.value)
     forecast = model_forecaster(record.model, record.theta, "observed", "fitted")
     n_ahead = market.times.size - 30
-    rmse = measure(forecast, market, 30, n_ahead)[FUTURES.index(GIVEN), :, tuple(METRICS).index("rmse")]
+    rmse = forecast_errors(forecast, market, 30, n_ahead)[
+        FUTURES.index(GIVEN), :, tuple(METRICS).index("rmse")
+    ]
     assert rmse.max() < 1e-8
     assert np.abs(record.share[30:] - spoiled[30:]).max() > 0.05
 
@@ -220,14 +222,14 @@ def test_periods_that_begin_at_observed_shares_are_fitted_one_step_ahead(form):
     market = replace(market, share=seen / seen.sum(axis=1, keepdims=True))
     link = "identity" if form == "proportional" else "exp"
     variant = variant_of(form, ("linear", "linear"), link=link)
-    record = calibrate(variant, market, n_train=50, state="observed", residual="share")
+    record = calibrate(variant, market, n_train=50, gain=1.0, residual="share")
     assert record.status.usable
     step = OneStep(record.model, record.theta, market)
     periods = np.arange(1, 51)
-    np.testing.assert_allclose(record.share[1:51], step(market.share[:50], periods), atol=1e-12)
-    np.testing.assert_allclose(record.share[50:], step.walk(50), atol=1e-12)
+    np.testing.assert_allclose(record.share[1:51], step(step.share[:50], periods), atol=1e-12)
+    np.testing.assert_allclose(record.share[50:], step.walk(step.share[49], 50), atol=1e-12)
     # Nothing else forecasts the next period as well.
-    whole = calibrate(variant, market, n_train=50, state="fitted", residual="share")
+    whole = calibrate(variant, market, n_train=50, gain=0.0, residual="share")
     one, other = (
         np.sum(
             (OneStep(found.model, found.theta, market)(market.share[:49], periods[:-1]) - market.share[1:50])

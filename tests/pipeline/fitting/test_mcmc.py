@@ -16,7 +16,11 @@ pytest.importorskip("emcee")
 @pytest.fixture
 def fitted(markets):
     model = build_model(
-        markets.variant("investment"), markets.noisy("investment", 2), markets.efforts, FitSection(), {}
+        markets.variant("investment"),
+        markets.noisy("investment", 2),
+        markets.efforts,
+        FitSection(gain=0.0),
+        {},
     )
     theta = model.fit_many(model.start[np.newaxis], max_evaluations=300).value[0]
     residual = model.residual(theta)

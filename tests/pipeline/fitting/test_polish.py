@@ -2,7 +2,7 @@ import lmfit
 import numpy as np
 import pytest
 
-from pipeline.fitting.polish import Refined, RefineSettings, refine
+from pipeline.fitting.polish import Polished, PolishSettings, polish
 
 
 class Decay:
@@ -40,59 +40,59 @@ def optimum():
 
 @pytest.mark.parametrize("method", ["leastsq", "least_squares"])
 def test_reaches_the_optimum_of_plain_lmfit(method):
-    refined = refine(Decay(), START, RefineSettings(method))
-    assert isinstance(refined, Refined)
-    assert refined.converged
-    np.testing.assert_allclose(refined.theta, optimum(), rtol=1e-6)
-    assert refined.evaluations < 40
+    polished = polish(Decay(), START, PolishSettings(method))
+    assert isinstance(polished, Polished)
+    assert polished.converged
+    np.testing.assert_allclose(polished.theta, optimum(), rtol=1e-6)
+    assert polished.evaluations < 40
 
 
 @pytest.mark.parametrize("method", ["nelder", "powell", "differential_evolution"])
 def test_methods_without_a_jacobian_get_there_too(method):
-    refined = refine(
-        Decay(upper=(5.0, 5.0, 5.0)), START, RefineSettings(method, max_evaluations=20_000, seed=1)
+    polished = polish(
+        Decay(upper=(5.0, 5.0, 5.0)), START, PolishSettings(method, max_evaluations=20_000, seed=1)
     )
-    np.testing.assert_allclose(refined.theta, optimum(), rtol=1e-3)
+    np.testing.assert_allclose(polished.theta, optimum(), rtol=1e-3)
 
 
 def test_a_stochastic_method_repeats_itself_with_its_seed():
-    settings = RefineSettings("differential_evolution", max_evaluations=20_000, seed=4)
-    first, second = (refine(Decay(), START, settings).theta for _ in range(2))
+    settings = PolishSettings("differential_evolution", max_evaluations=20_000, seed=4)
+    first, second = (polish(Decay(), START, settings).theta for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
 def test_bounds_and_fixed_parameters_are_respected():
-    refined = refine(Decay(upper=(1.5, np.inf, np.inf)), START, RefineSettings())
-    assert refined.theta[0] == pytest.approx(1.5)
-    fixed = refine(Decay(vary=(True, False, True)), np.array([1.0, 1.1, 0.0]), RefineSettings())
+    polished = polish(Decay(upper=(1.5, np.inf, np.inf)), START, PolishSettings())
+    assert polished.theta[0] == pytest.approx(1.5)
+    fixed = polish(Decay(vary=(True, False, True)), np.array([1.0, 1.1, 0.0]), PolishSettings())
     assert fixed.theta[1] == 1.1
 
 
 def test_expressions_tie_parameters_and_the_jacobian_follows():
-    settings = RefineSettings(expr={"offset c": "a / 5 + 0 * rate.b"})
-    refined = refine(Decay(), START, settings)
-    assert refined.converged
-    assert refined.theta[2] == pytest.approx(refined.theta[0] / 5, rel=1e-12)
-    slow = refine(Decay(), START, RefineSettings("nelder", expr=settings.expr, max_evaluations=5000))
-    np.testing.assert_allclose(refined.theta, slow.theta, rtol=1e-3)
+    settings = PolishSettings(expr={"offset c": "a / 5 + 0 * rate.b"})
+    polished = polish(Decay(), START, settings)
+    assert polished.converged
+    assert polished.theta[2] == pytest.approx(polished.theta[0] / 5, rel=1e-12)
+    slow = polish(Decay(), START, PolishSettings("nelder", expr=settings.expr, max_evaluations=5000))
+    np.testing.assert_allclose(polished.theta, slow.theta, rtol=1e-3)
 
 
 def test_a_robust_loss_shrugs_off_an_outlier():
     problem = Decay()
     problem.y[30] += 5.0
-    plain = refine(problem, START, RefineSettings("least_squares")).theta
-    robust = refine(problem, START, RefineSettings("least_squares", loss="soft_l1")).theta
+    plain = polish(problem, START, PolishSettings("least_squares")).theta
+    robust = polish(problem, START, PolishSettings("least_squares", loss="soft_l1")).theta
     truth = np.array([2.0, 1.3, 0.4])
     assert np.abs(robust - truth).max() < np.abs(plain - truth).max()
 
 
 def test_running_out_of_evaluations_is_told():
-    refined = refine(Decay(), START, RefineSettings("nelder", max_evaluations=8))
-    assert not refined.converged
+    polished = polish(Decay(), START, PolishSettings("nelder", max_evaluations=8))
+    assert not polished.converged
 
 
 def test_a_model_that_cannot_be_evaluated_refuses_the_step():
     problem = Decay()
-    refined = refine(problem, np.array([1.0, 49.0, 0.0]), RefineSettings("nelder", max_evaluations=3000))
-    assert np.isfinite(refined.theta).all()
-    assert refined.theta[1] < 50
+    polished = polish(problem, np.array([1.0, 49.0, 0.0]), PolishSettings("nelder", max_evaluations=3000))
+    assert np.isfinite(polished.theta).all()
+    assert polished.theta[1] < 50

@@ -26,9 +26,7 @@ def solved(markets, form, fit, **market):
 
 @pytest.mark.parametrize(("form", "noise"), [("investment", 0.2), ("scaled", 0.02), ("proportional", 0.05)])
 def test_lmfit_finds_the_same_intervals(markets, form, noise):
-    model, theta, covariance, degrees = solved(
-        markets, form, FitSection(initial="estimated"), periods=30, noise=noise
-    )
+    model, theta, covariance, degrees = solved(markets, form, FitSection(gain=0.0), periods=30, noise=noise)
     ours = profile_intervals(model, theta, covariance, LEVELS, degrees)
     free = np.flatnonzero(model.vary)
     parameters = lmfit.Parameters()
@@ -53,7 +51,9 @@ def test_lmfit_finds_the_same_intervals(markets, form, noise):
 
 
 def test_ends_are_where_the_other_parameters_can_do_no_better(markets):
-    model, theta, covariance, degrees = solved(markets, "scaled", FitSection(), noise=0.05)
+    model, theta, covariance, degrees = solved(
+        markets, "scaled", FitSection(gain=0.0, initial="observed"), noise=0.05
+    )
     ends = profile_intervals(model, theta, covariance, (0.9,), degrees)
     best = np.sum(model.residual(theta) ** 2)
     from scipy import stats
@@ -72,7 +72,7 @@ def test_ends_are_where_the_other_parameters_can_do_no_better(markets):
 
 
 def test_a_bound_ends_an_interval(markets):
-    fit = FitSection(bounds={"place": (0.04, None)})
+    fit = FitSection(gain=0.0, initial="observed", bounds={"place": (0.04, None)})
     model, theta, covariance, degrees = solved(markets, "investment", fit, noise=0.2)
     place = model.names.index("place")
     assert theta[place] > 0.04

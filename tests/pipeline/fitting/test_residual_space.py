@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kernels.least_squares.residual import ILR, PLAIN, MarketData, observed_target
+from kernels.least_squares.market import PLAIN, MarketData, moving_firms, observed_target
 from pipeline.fitting.uncertainty.residual_space import residual_space
 
 
@@ -31,13 +31,14 @@ def test_rows_go_to_firms_and_back(data):
 def test_log_shares_give_the_rows_of_the_kernel(data):
     space = residual_space(data)
     log = np.where(data.active[1:], np.log(np.where(data.active, data.share, 1.0))[1:], 0.0)
-    np.testing.assert_allclose(space.to_rows(log), observed_target(data, ILR), atol=1e-14)
-    np.testing.assert_allclose(space.to_firms(observed_target(data, ILR)).sum(axis=1), 0.0, atol=1e-14)
+    np.testing.assert_allclose(space.to_rows(log), observed_target(data), atol=1e-14)
+    np.testing.assert_allclose(space.to_firms(observed_target(data)).sum(axis=1), 0.0, atol=1e-14)
 
 
 def test_shares_give_the_rows_of_the_kernel(data):
-    rows = residual_space(data).to_rows(data.share[1:])
-    np.testing.assert_allclose(rows, observed_target(data, PLAIN), atol=1e-14)
+    moving = np.where(moving_firms(data.active), data.share, 0.0)[1:]
+    rows = residual_space(data).to_rows(moving / moving.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(rows, observed_target(data._replace(kind=PLAIN)), atol=1e-14)
 
 
 def test_gaps_count_as_time(data):
@@ -48,6 +49,6 @@ def test_gaps_count_as_time(data):
 
 def test_overlap_counts_rows_that_two_periods_share(data):
     space = residual_space(data)
-    np.testing.assert_allclose(space.overlap(0), (data.active[1:].sum(axis=1) - 1))
-    # Period 2 lacks firm 1, period 3 has all: tr(P_A P_B) with A inside B is that of A.
-    assert space.overlap(1)[1] == pytest.approx(2.0)
+    np.testing.assert_allclose(space.overlap(0), (moving_firms(data.active)[1:].sum(axis=1) - 1))
+    # Firm 1 enters in period 3 and moves from period 4 on: tr(P_A P_B) with A inside B is that of A.
+    assert space.overlap(1)[2] == pytest.approx(2.0)

@@ -25,7 +25,9 @@ SEED = np.random.SeedSequence(1)
 
 
 def fit_of(**changes):
-    return FitSection(**({"starts": 1, "priors": {"price.own": (0.0, 0.5)}} | changes))
+    return FitSection(
+        **({"starts": 1, "gain": 0.0, "initial": "observed", "priors": {"price.own": (0.0, 0.5)}} | changes)
+    )
 
 
 def market(seed, slope, n_times=40):

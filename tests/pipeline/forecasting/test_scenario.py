@@ -14,7 +14,7 @@ from pipeline import open_store
 from pipeline.config.sections.scenario import RivalsSection, Scenario, TotalSection
 from pipeline.config.settings import load_settings
 from pipeline.errors import ConfigError, ForecastError, QueryError
-from pipeline.forecasting.bands import add_noise
+from pipeline.forecasting.bands import DrawnCourses
 from pipeline.forecasting.draws import Member, draw_parameters, share_out
 from pipeline.forecasting.efforts import held_efforts, plan_efforts
 from pipeline.forecasting.open_market import read_market
@@ -24,7 +24,7 @@ from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.save import store_forecast
 from pipeline.forecasting.scenario import forecast
 from pipeline.forecasting.total_sales import forecast_total
-from pipeline.forecasting.trajectory import simulate_trajectory
+from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 
 
 @pytest.fixture(scope="module")
@@ -348,12 +348,25 @@ def test_stored_forecasts_are_tables(shops):
 
 def test_noise_upon_a_share_of_nothing(shops):
     """Where the largest f takes the market, the shares of the others are 0, and stay so without a warning."""
-    market = read_market(shops, 1, shops.models[0], 3)
-    shares = np.zeros((2, 3, 4))
-    shares[..., 0] = 1.0
-    noisy = add_noise(shops, market, shares, np.random.default_rng(1))
+    market = read_market(shops, 1, "proportional-mixed", 3)
+    market = replace(market, share=np.array([1.0, 0.0, 0.0, 0.0]))
+    trajectory = ShareTrajectory(np.tile(market.share, (3, 1)), np.empty(0), np.ones((3, 4)), 1)
+    noisy = DrawnCourses(market, trajectory, 2).with_errors(np.ones((2, 3)), np.random.default_rng(1))
     np.testing.assert_allclose(noisy.sum(axis=2), 1.0)
     assert noisy[..., 1:].max() < 1e-200
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.5, 1.0])
+def test_errors_add_up_as_the_gain_says(gain):
+    """Under gamma = 1 log-ratios walk: their variance is that of one error and of all parts that last."""
+    market = plain_market([0.4, 0.6], np.full((1, 2), 0.1), gamma=1.0, horizon=9)
+    variance = 0.02**2
+    market = replace(market, gain=gain, error_covariance=variance * np.eye(2))
+    course = ShareTrajectory(np.tile(market.share, (9, 1)), np.empty(0), np.full((9, 2), 0.1), 1)
+    drawn = DrawnCourses(market, course, 4000).with_errors(np.full((4000, 9), 50.0), np.random.default_rng(3))
+    spread = np.var(np.log(drawn[..., 0] / drawn[..., 1]), axis=0)
+    expected = 2 * variance * (1 + gain**2 * np.arange(9))
+    np.testing.assert_allclose(spread, expected, rtol=0.1)
 
 
 def test_every_problem_of_a_scenario_is_reported_with_its_line(shops, tmp_path):

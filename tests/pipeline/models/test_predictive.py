@@ -6,7 +6,7 @@ from scipy.stats import multivariate_normal, norm
 from sklearn.covariance import OAS
 
 from kernels.numeric.simplex import helmert_basis, ilr
-from pipeline.models.predictive import Outlook, crps, draw_shares, error_covariance, log_score
+from pipeline.models.predictive import PredictiveDistribution, crps, draw_shares, error_covariance, log_score
 
 
 def centred(rng, shape):
@@ -30,9 +30,9 @@ def test_a_firm_never_seen_varies_as_the_others_do():
     assert np.linalg.eigvalsh(covariance).min() > 0.0
 
 
-def outlook(share, covariance):
+def predicted(share, covariance):
     share = np.atleast_2d(share)
-    return Outlook(share, np.tile(covariance, (len(share), 1, 1)), np.ones(len(share)))
+    return PredictiveDistribution(share, np.tile(covariance, (len(share), 1, 1)), np.ones(len(share)))
 
 
 def test_log_score_is_the_gaussian_density_of_log_ratios():
@@ -42,17 +42,17 @@ def test_log_score_is_the_gaussian_density_of_log_ratios():
     basis = helmert_basis(4)
     density = multivariate_normal(ilr(expected), basis @ covariance @ basis.T).logpdf(ilr(observed))
     active = np.ones((1, 4), bool)
-    assert log_score(outlook(expected, covariance), observed[None], active)[0] == pytest.approx(-density)
+    assert log_score(predicted(expected, covariance), observed[None], active)[0] == pytest.approx(-density)
 
 
 def test_log_score_does_not_exist_without_sales():
     active = np.ones((1, 3), bool)
-    assert np.isnan(log_score(outlook([0.2, 0.3, 0.5], np.eye(3)), np.array([[0.0, 0.5, 0.5]]), active)[0])
+    assert np.isnan(log_score(predicted([0.2, 0.3, 0.5], np.eye(3)), np.array([[0.0, 0.5, 0.5]]), active)[0])
 
 
 def test_crps_of_nearly_gaussian_shares_is_the_closed_form():
     spread = 0.01
-    forecast = outlook([0.5, 0.5], spread**2 * np.eye(2))
+    forecast = predicted([0.5, 0.5], spread**2 * np.eye(2))
     observed = np.array([[0.503, 0.497]])
     # d share = share (1 - share) d log-ratio, which has the variance of two firms.
     sigma = 0.25 * spread * np.sqrt(2.0)
@@ -63,7 +63,7 @@ def test_crps_of_nearly_gaussian_shares_is_the_closed_form():
 
 
 def test_crps_of_a_certain_forecast_is_the_absolute_error():
-    forecast = outlook([0.5, 0.3, 0.2], np.zeros((3, 3)))
+    forecast = predicted([0.5, 0.3, 0.2], np.zeros((3, 3)))
     found = crps(forecast, np.array([[0.4, 0.4, 0.2]]), np.ones((1, 3), bool))
     np.testing.assert_allclose(found, [[0.1, 0.1, 0.0]], atol=1e-12)
 
@@ -71,8 +71,8 @@ def test_crps_of_a_certain_forecast_is_the_absolute_error():
 def test_draws_repeat_and_have_the_covariance():
     covariance = np.array([[0.04, 0.01, 0.0], [0.01, 0.02, 0.0], [0.0, 0.0, 0.01]])
     active = np.ones((1, 3), bool)
-    draws = draw_shares(outlook([0.5, 0.3, 0.2], covariance), active, 20_000)
-    np.testing.assert_array_equal(draws, draw_shares(outlook([0.5, 0.3, 0.2], covariance), active, 20_000))
+    draws = draw_shares(predicted([0.5, 0.3, 0.2], covariance), active, 20_000)
+    np.testing.assert_array_equal(draws, draw_shares(predicted([0.5, 0.3, 0.2], covariance), active, 20_000))
     basis = helmert_basis(3)
     np.testing.assert_allclose(np.cov(ilr(draws[:, 0]).T), basis @ covariance @ basis.T, atol=1.5e-3)
 
@@ -80,8 +80,8 @@ def test_draws_repeat_and_have_the_covariance():
 def test_absent_firms_have_no_forecast_and_disturb_no_other():
     share = np.array([0.6, 0.4, np.nan])
     active = np.array([[True, True, False]])
-    draws = draw_shares(outlook(share, np.eye(3) * 0.01), active)
+    draws = draw_shares(predicted(share, np.eye(3) * 0.01), active)
     assert np.isnan(draws[..., 2]).all()
     np.testing.assert_allclose(draws[..., :2].sum(axis=-1), 1.0)
     observed = np.array([[0.6, 0.4, np.nan]])
-    assert np.isfinite(log_score(outlook(share, np.eye(3) * 0.01), observed, active)[0])
+    assert np.isfinite(log_score(predicted(share, np.eye(3) * 0.01), observed, active)[0])

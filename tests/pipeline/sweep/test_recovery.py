@@ -39,7 +39,7 @@ def blank_market():
 def truth_of(model, falls):
     """Values inside the bounds that let all parameters be seen."""
     rng = np.random.default_rng(5)
-    values = {"returns_to_scale": GAMMA}
+    values = {"returns_to_scale": GAMMA, "gain": 0.0}
     for quantity in model.quantities:
         last = quantity.name.rsplit(".", 1)[-1]
         if last in ("h", "d", "scale"):
@@ -56,6 +56,14 @@ def truth_of(model, falls):
     return np.where(np.array(model.names) == "returns_to_scale", values["returns_to_scale"], theta)
 
 
+def with_an_entrant(market):
+    """Let firm B enter late, and stay away for a while later."""
+    active = market.active.copy()
+    active[:30, 1] = active[70:75, 1] = False
+    share = np.where(active, 1.0, np.nan)
+    return replace(market, active=active, share=share / np.nansum(share, axis=1, keepdims=True))
+
+
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 @pytest.mark.parametrize("form", FORMS)
 def test_parameters_come_back(form, family):
@@ -70,5 +78,20 @@ def test_parameters_come_back(form, family):
     assert share is not None
     record = calibrate_market(variant, replace(market, share=share), EFFORTS, fit, np.random.SeedSequence(3))
     assert record.status.usable
-    free = model.vary
+    # Without errors the gain has nothing to act on.
+    free = model.vary & (np.array(model.names) != "gain")
+    np.testing.assert_allclose(record.theta[free], theta[free], rtol=ACCURACY, atol=ACCURACY)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_parameters_come_back_where_a_firm_enters(form):
+    models = ModelsSection.model_validate({"form": form, "response": "mnl", "firm_effects": "free"})
+    (variant,) = expand_variants(models, EFFORTS)
+    market, fit = with_an_entrant(blank_market()), FitSection(starts=8)
+    model = build_model(variant, market, EFFORTS, fit, {})
+    theta = truth_of(model, falls=False)
+    share = model.shares(theta)
+    assert share is not None
+    record = calibrate_market(variant, replace(market, share=share), EFFORTS, fit, np.random.SeedSequence(3))
+    free = model.vary & (np.array(model.names) != "gain")
     np.testing.assert_allclose(record.theta[free], theta[free], rtol=ACCURACY, atol=ACCURACY)

@@ -115,10 +115,10 @@ def test_brownian_motion_spreads_with_time_and_forecasts_sales():
     sales = np.exp(np.cumsum(rng.normal(0.01, 0.1, size=(40, 3)), axis=0))
     total = sales.sum(axis=1)
     market = market_of(sales / total[:, None], total=total)
-    outlook = predict("wiener", market, 30)
-    np.testing.assert_allclose(outlook.covariance[4], 5 * outlook.covariance[0])
+    predicted = predict("wiener", market, 30)
+    np.testing.assert_allclose(predicted.covariance[4], 5 * predicted.covariance[0])
     drift = (np.log(sales[29]) - np.log(sales[0])) / 29
-    np.testing.assert_allclose(outlook.total_sales[1], np.exp(np.log(sales[29]) + 2 * drift).sum())
+    np.testing.assert_allclose(predicted.total_sales[1], np.exp(np.log(sales[29]) + 2 * drift).sum())
 
 
 def test_distributions_are_right_where_the_baseline_is_true():
@@ -128,12 +128,12 @@ def test_distributions_are_right_where_the_baseline_is_true():
     for _ in range(60):
         log = np.cumsum(rng.normal(0.0, 0.2, size=(64, 3)), axis=0)
         market = market_of(softmax(log))
-        outlook = predict("last", market, 60)
-        error = np.log(market.share[60:] / outlook.share)
+        predicted = predict("last", market, 60)
+        error = np.log(market.share[60:] / predicted.share)
         error -= error.mean(axis=1, keepdims=True)
         # What firms have in common is not seen in shares.
         centre = np.eye(3) - 1 / 3
-        scaled.append((error**2).sum(axis=1) / np.trace(centre @ outlook.covariance, axis1=1, axis2=2))
+        scaled.append((error**2).sum(axis=1) / np.trace(centre @ predicted.covariance, axis1=1, axis2=2))
     np.testing.assert_allclose(np.mean(scaled, axis=0), 1.0, atol=0.3)
 
 

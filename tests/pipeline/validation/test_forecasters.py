@@ -12,7 +12,12 @@ from pipeline.config.variants import expand_variants
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.panel.market import MarketArrays
 from pipeline.validation.baselines import predict
-from pipeline.validation.forecasters import baseline_forecaster, carry_forward, measure, model_forecaster
+from pipeline.validation.forecasters import (
+    baseline_forecaster,
+    carry_forward,
+    forecast_errors,
+    model_forecaster,
+)
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES
 
@@ -64,7 +69,7 @@ def test_a_true_model_forecasts_without_error_when_efforts_are_given(state):
     market = market_of()
     record = calibrated(market, 30)
     forecaster = model_forecaster(record.model, record.theta, "observed", state)
-    errors = measure(forecaster, market, 30, 10)
+    errors = forecast_errors(forecaster, market, 30, 10)
     assert errors.shape == (len(FUTURES), 10, len(METRICS))
     assert errors[0, :, 0].max() < 1e-7
     assert errors[1, :, 0].min() > 1e-4, "carried efforts are not those that came"
@@ -107,9 +112,9 @@ def test_starting_from_observed_shares_helps_where_shares_were_disturbed():
         returns_to_scale=0.0,
     )
     found = {
-        state: measure(model_forecaster(record.model, record.theta, "observed", state), shocked, 30, 3)[
-            0, 0, 0
-        ]
+        state: forecast_errors(
+            model_forecaster(record.model, record.theta, "observed", state), shocked, 30, 3
+        )[0, 0, 0]
         for state in ("fitted", "observed")
     }
     assert found["observed"] < 1e-6
@@ -139,12 +144,12 @@ def test_a_forecast_outside_the_domain_is_missing_not_wrong():
     record = calibrated(market, 30)
     forecaster = model_forecaster(record.model, -record.theta, "observed", "observed")
     assert forecaster(market, 30) is None
-    assert np.isnan(measure(forecaster, market, 30, 5)).all()
+    assert np.isnan(forecast_errors(forecaster, market, 30, 5)).all()
 
 
 def test_no_change_is_its_own_yardstick():
     market = market_of(noise=0.1)
-    errors = measure(baseline_forecaster("last"), market, 25, 8)
+    errors = forecast_errors(baseline_forecaster("last"), market, 25, 8)
     np.testing.assert_allclose(errors[..., list(METRICS).index("gmrae")], 1.0)
     np.testing.assert_array_equal(errors[0, :, :2], errors[1, :, :2])
 
@@ -152,9 +157,9 @@ def test_no_change_is_its_own_yardstick():
 def test_known_totals_replace_forecast_ones_only_when_given():
     market = market_of(noise=0.1)
     place = list(METRICS).index("sales_mape")
-    errors = measure(baseline_forecaster("wiener"), market, 25, 4)
-    outlook = predict("wiener", market, 25)
-    relative = np.abs(outlook.share[:4] / market.share[25:29] - 1.0).mean(axis=1)
+    errors = forecast_errors(baseline_forecaster("wiener"), market, 25, 4)
+    predicted = predict("wiener", market, 25)
+    relative = np.abs(predicted.share[:4] / market.share[25:29] - 1.0).mean(axis=1)
     np.testing.assert_allclose(errors[0, :, place], relative)
     assert not np.allclose(errors[1, :, place], relative)
 
@@ -170,4 +175,4 @@ def test_a_model_that_cannot_be_simulated_ahead_has_no_forecast(state, monkeypat
     monkeypatch.setattr("pipeline.models.share_equation.simulate_shares", refuse)
     monkeypatch.setattr("pipeline.models.market_model.simulate_market", lambda *_: 1)
     forecaster = model_forecaster(record.model, record.theta, "observed", state)
-    assert np.isnan(measure(forecaster, market, 30, 10)).all()
+    assert np.isnan(forecast_errors(forecaster, market, 30, 10)).all()

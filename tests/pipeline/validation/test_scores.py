@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.models.predictive import Outlook
+from pipeline.models.predictive import PredictiveDistribution
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.scores import Yardstick, changes_scale, fit_rmse, period_errors
 
@@ -12,9 +12,9 @@ def errors_of(predicted, observed, *, naive, scale, totals=(10.0, 10.0)):
     predicted, observed, naive = (np.array([row], float) for row in (predicted, observed, naive))
     active = ~np.isnan(observed)
     covariance = 0.01 * np.eye(observed.size)[None]
-    outlook = Outlook(predicted, covariance, np.array([totals[0]]))
+    predicted = PredictiveDistribution(predicted, covariance, np.array([totals[0]]))
     found = period_errors(
-        outlook, observed, active, np.array([totals[1]]), Yardstick(np.array(scale, float), naive)
+        predicted, observed, active, np.array([totals[1]]), Yardstick(np.array(scale, float), naive)
     )
     return dict(zip(METRICS, found[0], strict=True))
 
