@@ -3,7 +3,8 @@
 Every function adds its value to ``total`` and writes derivatives into rows given by the caller; ``want``
 says which are needed (bit m for parameter m, bit `SLOPE` for the effort), rows not wanted may be scratch.
 All arrays are one-dimensional over the E cells of a market. Efforts must lie in the curve's domain.
-`kernels.response.catalogue` holds the formulas.
+`kernels.response.catalogue` holds the formulas. A new curve is a code and a function here, its branch in
+`add_curves`, and its record there.
 """
 
 import numpy as np
@@ -238,3 +239,75 @@ def spline_term(basis, basis_slope, sign, coefficient, want, total, slope):
     if want & SLOPE:
         for e in range(total.size):
             slope[e] += height * basis_slope[e]
+
+
+@jit
+def wanted(want, index, carry_index, column):
+    """Tell which derivatives of a curve are needed: bit m for its parameter m, `SLOPE`."""
+    for m in range(index.size):
+        if index[m] >= 0 and column[index[m]] >= 0:
+            want |= 1 << m
+    for m in range(2):
+        if carry_index[m] >= 0 and column[carry_index[m]] >= 0:
+            want |= SLOPE
+    return want
+
+
+@jit
+def _row(k, m, index, repeated, column, spare, flat):
+    """Give the place of a derivative: its row, or scratch when the parameter is fixed or added later."""
+    p = index[k, m]
+    if p < 0 or column[p] < 0 or repeated[k, m]:
+        return spare[m]
+    return flat[column[p]]
+
+
+@jit
+def add_curves(
+    code, index, repeated, carry_index, theta, column, want_always,
+    carried, log_carried, power_carried, slopes, spares, total, flat,
+):  # fmt: skip
+    """Add the curves of all efforts that have neither a spline nor a formula of their own."""
+    scratch = spares[spares.shape[0] - 2]
+    for k in range(code.size):
+        if code[k] == ISPLINE or code[k] == EXPRESSION:
+            continue
+        want = wanted(want_always, index[k], carry_index[k], column)
+        u, slope = carried[k], slopes[k]
+        a = theta[index[k, 0]]
+        d_a = _row(k, 0, index, repeated, column, spares, flat)
+        if N_PARAMETERS[code[k]] == 1:
+            if code[k] == LINEAR:
+                linear(u, a, want, total, d_a, slope)
+            elif code[k] == LN:
+                natural_log(u, log_carried[k], a, want, total, d_a, slope)
+            else:
+                square_root(u, a, want, total, d_a, slope)
+        else:
+            b = theta[index[k, 1]]
+            d_b = _row(k, 1, index, repeated, column, spares, flat)
+            if code[k] == POWER:
+                power_curve(u, log_carried[k], power_carried[k], a, b, want, total, d_a, d_b, slope)
+            elif code[k] == LOG:
+                log_curve(u, a, b, want, total, d_a, d_b, slope)
+            elif code[k] == EXPONENTIAL:
+                exponential_curve(u, a, b, want, total, d_a, d_b, slope)
+            elif code[k] == MICHAELIS_MENTEN:
+                michaelis_menten(u, a, b, want, total, d_a, d_b, slope)
+            elif code[k] == LOGISTIC:
+                tanh_curve(u, a, 0.5 * b, 0.5, want, total, d_a, d_b, slope)
+            elif code[k] == TANH:
+                tanh_curve(u, a, 1.0 / b, -1.0 / (b * b), want, total, d_a, d_b, slope)
+            else:
+                log_u, power = log_carried[k], power_carried[k]
+                c = theta[index[k, 2]]
+                d_c = _row(k, 2, index, repeated, column, spares, flat)
+                if code[k] == HILL:
+                    hill(u, log_u, power, a, b, c, want, total, d_a, d_b, d_c, slope, scratch)
+                else:
+                    d = theta[index[k, 3]]
+                    d_d = _row(k, 3, index, repeated, column, spares, flat)
+                    adbudg(u, log_u, power, a, b, c, d, want, total, d_a, d_b, d_c, d_d, slope, scratch)
+        for m in range(index.shape[1]):
+            if repeated[k, m] and want & (1 << m):
+                flat[column[index[k, m]]] += spares[m]

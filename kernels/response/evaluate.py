@@ -3,19 +3,10 @@
 import numpy as np
 
 from kernels.formula.program import run_program
-from kernels.numeric.elementary import exp, log
 from kernels.numeric.jit import jit
 from kernels.response import curves
-from kernels.response.workspace import (
-    CES,
-    EXPONENTIAL,
-    IDENTITY,
-    ResponseSpec,
-    Workspace,
-    make_workspace,
-    prepare,
-    refresh,
-)
+from kernels.response.links import CES, IDENTITY, apply_link, write_effect_rows
+from kernels.response.workspace import ResponseSpec, Workspace, make_workspace, prepare, refresh
 
 __all__ = [
     "NON_FINITE",
@@ -60,7 +51,7 @@ def evaluate(spec, efforts, active, duration, work, theta, column, value, gradie
     flat = gradient.reshape((gradient.shape[0], n_cells))
     _write_sum(spec, duration, work, theta, column, total, flat, 0)
     constant, factor = work.spare[work.spare.shape[0] - 2], work.spare[work.spare.shape[0] - 1]
-    _link(
+    apply_link(
         spec.link, spec.design, spec.effect_parameter, spec.elasticity, theta, total, constant, factor,
         work.spare[0],
     )  # fmt: skip
@@ -73,7 +64,7 @@ def evaluate(spec, efforts, active, duration, work, theta, column, value, gradie
         _scale_rows(spec.curve_parameter, spec.repeated, spec.carry_parameter, column, flat, factor)
     if spec.link == CES and column[spec.elasticity] >= 0:
         flat[column[spec.elasticity]] += work.spare[0]
-    _write_effect_rows(spec.link, spec.design, spec.effect_parameter, column, total, flat)
+    write_effect_rows(spec.link, spec.design, spec.effect_parameter, column, total, flat)
     return _finish(column[: spec.n_parameters], work.absent, total, flat)
 
 
@@ -99,7 +90,7 @@ def evaluate_effort_gradient(
     column = np.full(theta.size, -1)
     _write_sum(spec, duration, work, theta, column, total, flat, curves.SLOPE)
     constant, factor = work.spare[work.spare.shape[0] - 2], work.spare[work.spare.shape[0] - 1]
-    _link(
+    apply_link(
         spec.link, spec.design, spec.effect_parameter, spec.elasticity, theta, total, constant, factor,
         work.spare[0],
     )  # fmt: skip
@@ -123,7 +114,7 @@ def _write_sum(spec, duration, work, theta, column, total, flat, want):
     """Write the sum of all curves into ``total`` and their derivatives in parameters into ``flat``."""
     refresh(spec, duration, work, theta)
     total[:] = 0.0
-    _add_curves(
+    curves.add_curves(
         spec.curve, spec.curve_parameter, spec.repeated, spec.carry_parameter, theta, column, want,
         work.carried, work.log, work.power, work.slope, work.spare, total, flat,
     )  # fmt: skip
@@ -142,80 +133,6 @@ def _write_sum(spec, duration, work, theta, column, total, flat, want):
 
 
 @jit
-def _wanted(want, index, carry_index, column):
-    """Tell which derivatives of a curve are needed: bit m for its parameter m, `curves.SLOPE`."""
-    for m in range(index.size):
-        if index[m] >= 0 and column[index[m]] >= 0:
-            want |= 1 << m
-    for m in range(2):
-        if carry_index[m] >= 0 and column[carry_index[m]] >= 0:
-            want |= curves.SLOPE
-    return want
-
-
-@jit
-def _row(k, m, index, repeated, column, spare, flat):
-    """Give the place of a derivative: its row, or scratch when the parameter is fixed or added later."""
-    p = index[k, m]
-    if p < 0 or column[p] < 0 or repeated[k, m]:
-        return spare[m]
-    return flat[column[p]]
-
-
-@jit
-def _add_curves(
-    code, index, repeated, carry_index, theta, column, want_always,
-    carried, log_carried, power_carried, slopes, spares, total, flat,
-):  # fmt: skip
-    """Add the curves of all efforts that have neither a spline nor a formula of their own."""
-    scratch = spares[spares.shape[0] - 2]
-    for k in range(code.size):
-        if code[k] == curves.ISPLINE or code[k] == curves.EXPRESSION:
-            continue
-        want = _wanted(want_always, index[k], carry_index[k], column)
-        u, slope = carried[k], slopes[k]
-        a = theta[index[k, 0]]
-        d_a = _row(k, 0, index, repeated, column, spares, flat)
-        if curves.N_PARAMETERS[code[k]] == 1:
-            if code[k] == curves.LINEAR:
-                curves.linear(u, a, want, total, d_a, slope)
-            elif code[k] == curves.LN:
-                curves.natural_log(u, log_carried[k], a, want, total, d_a, slope)
-            else:
-                curves.square_root(u, a, want, total, d_a, slope)
-        else:
-            b = theta[index[k, 1]]
-            d_b = _row(k, 1, index, repeated, column, spares, flat)
-            if code[k] == curves.POWER:
-                curves.power_curve(u, log_carried[k], power_carried[k], a, b, want, total, d_a, d_b, slope)
-            elif code[k] == curves.LOG:
-                curves.log_curve(u, a, b, want, total, d_a, d_b, slope)
-            elif code[k] == curves.EXPONENTIAL:
-                curves.exponential_curve(u, a, b, want, total, d_a, d_b, slope)
-            elif code[k] == curves.MICHAELIS_MENTEN:
-                curves.michaelis_menten(u, a, b, want, total, d_a, d_b, slope)
-            elif code[k] == curves.LOGISTIC:
-                curves.tanh_curve(u, a, 0.5 * b, 0.5, want, total, d_a, d_b, slope)
-            elif code[k] == curves.TANH:
-                curves.tanh_curve(u, a, 1.0 / b, -1.0 / (b * b), want, total, d_a, d_b, slope)
-            else:
-                log_u, power = log_carried[k], power_carried[k]
-                c = theta[index[k, 2]]
-                d_c = _row(k, 2, index, repeated, column, spares, flat)
-                if code[k] == curves.HILL:
-                    curves.hill(u, log_u, power, a, b, c, want, total, d_a, d_b, d_c, slope, scratch)
-                else:
-                    d = theta[index[k, 3]]
-                    d_d = _row(k, 3, index, repeated, column, spares, flat)
-                    curves.adbudg(
-                        u, log_u, power, a, b, c, d, want, total, d_a, d_b, d_c, d_d, slope, scratch
-                    )
-        for m in range(index.shape[1]):
-            if repeated[k, m] and want & (1 << m):
-                flat[column[index[k, m]]] += spares[m]
-
-
-@jit
 def _add_splines(
     code, index, carry_index, signs, theta, column, want_always, basis, basis_slope, slopes, total, flat
 ):
@@ -223,7 +140,7 @@ def _add_splines(
     for k in range(code.size):
         if code[k] != curves.ISPLINE:
             continue
-        want = _wanted(want_always, index[k], carry_index[k], column)
+        want = curves.wanted(want_always, index[k], carry_index[k], column)
         slopes[k] = 0.0
         for j in range(basis.shape[1]):
             p = index[k, j]
@@ -241,7 +158,7 @@ def _add_programs(spec, work, theta, column, want_always, total, flat):
     for k in range(spec.curve.size):
         if spec.curve[k] != curves.EXPRESSION:
             continue
-        want = _wanted(want_always, spec.curve_parameter[k], spec.carry_parameter[k], column)
+        want = curves.wanted(want_always, spec.curve_parameter[k], spec.carry_parameter[k], column)
         n_parameters = spec.programs.layout[spec.program[k], 5]
         for m in range(n_parameters):
             p = spec.curve_parameter[k, m]
@@ -263,47 +180,6 @@ def _add_programs(spec, work, theta, column, want_always, total, flat):
 
 
 @jit
-def _link(link, design, effect_parameter, elasticity, theta, total, constant, factor, direct):
-    """Turn the sum of curves S into f, in place, and write df/dS into ``factor`` (not for `IDENTITY`).
-
-    For `CES` the part of df/drho that does not go through S is written into ``direct``.
-    """
-    constant[:] = 0.0
-    n_firms = design.shape[0]
-    for q in range(effect_parameter.size):
-        effect = theta[effect_parameter[q]]
-        for i in range(n_firms):
-            constant[i] += design[i, q] * effect
-    if effect_parameter.size > 0:
-        for e in range(n_firms, total.size):
-            constant[e] = constant[e - n_firms]
-    if link == CES:
-        _ces(theta[elasticity], constant, total, factor, direct)
-        return
-    if effect_parameter.size > 0:
-        total += constant
-    if link == EXPONENTIAL:
-        for e in range(total.size):
-            y = exp(total[e])
-            total[e] = y
-            factor[e] = y
-
-
-@jit
-def _ces(rho, constant, total, factor, direct):
-    """Turn S into exp(b) S**(1 / rho)."""
-    inverse = 1.0 / rho
-    for e in range(total.size):
-        direct[e] = log(total[e])
-    for e in range(total.size):
-        factor[e] = inverse * exp(constant[e] + (inverse - 1.0) * direct[e])
-    for e in range(total.size):
-        total[e] = exp(constant[e] + inverse * direct[e])
-    for e in range(total.size):
-        direct[e] *= -total[e] * inverse * inverse
-
-
-@jit
 def _scale_rows(index, repeated, carry_index, column, flat, factor):
     """Chain the derivatives of the sum of curves to those of f."""
     for k in range(index.shape[0]):
@@ -315,24 +191,6 @@ def _scale_rows(index, repeated, carry_index, column, flat, factor):
             p = carry_index[k, m]
             if p >= 0 and column[p] >= 0:
                 flat[column[p]] *= factor
-
-
-@jit
-def _write_effect_rows(link, design, effect_parameter, column, total, flat):
-    """Write the derivatives in the firm effects: the design, times f where effects are inside exp."""
-    n_firms = design.shape[0]
-    for q in range(effect_parameter.size):
-        c = column[effect_parameter[q]]
-        if c < 0:
-            continue
-        row = flat[c]
-        row[:] = 0.0
-        for i in range(n_firms):
-            d = design[i, q]
-            if d == 0.0:
-                continue
-            for e in range(i, row.size, n_firms):
-                row[e] = d if link == IDENTITY else d * total[e]
 
 
 @jit

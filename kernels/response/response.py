@@ -12,8 +12,9 @@ from kernels.response.carryover import LONGEST_LAG, carry_overs
 from kernels.response.catalogue import CURVES, FAMILIES, Curve, Domain
 from kernels.response.effects import effect_design
 from kernels.response.evaluate import OK, evaluate, evaluate_effort_gradient, make_workspace, prepare
+from kernels.response.links import LINKS
 from kernels.response.parameter import Parameter, ResponseParameter, Summary, from_data, summarise
-from kernels.response.specification import LINKS, build_spec
+from kernels.response.specification import build_spec
 from kernels.response.workspace import ResponseSpec
 
 __all__ = ["CURVES", "FAMILIES", "Response", "ResponseError", "compose"]

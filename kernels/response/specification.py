@@ -10,12 +10,10 @@ from kernels.response.carryover import CarryOver
 from kernels.response.catalogue import Curve
 from kernels.response.curves import ISPLINE
 from kernels.response.ispline import DEGREE, ispline_knots, ispline_pieces
+from kernels.response.links import LINKS
 from kernels.response.parameter import ResponseParameter
 from kernels.response.pareto import pareto_table
-from kernels.response.workspace import CES, EXPONENTIAL, IDENTITY, ResponseSpec
-
-LINKS = {"identity": IDENTITY, "exp": EXPONENTIAL, "ces": CES}
-"""Codes of links by name."""
+from kernels.response.workspace import ResponseSpec
 
 
 def build_spec(

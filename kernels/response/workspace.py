@@ -13,13 +13,6 @@ from kernels.response.carryover import GEOMETRIC, NONE, carry_geometric, carry_l
 from kernels.response.ispline import ispline_basis
 from kernels.response.pareto import rank_efforts
 
-IDENTITY = 0
-"""f = b_i + sum of curves."""
-EXPONENTIAL = 1
-"""f = exp(b_i + sum of curves)."""
-CES = 2
-"""f = exp(b_i) (sum of curves)^(1/rho)."""
-
 
 class ResponseSpec(NamedTuple):
     """A response as arrays of one shape of types, so that no response ever triggers a compilation.
@@ -30,7 +23,7 @@ class ResponseSpec(NamedTuple):
     n_parameters: int
     """R, the number of response parameters: the first ones of ``theta``."""
     link: int
-    """`IDENTITY`, `EXPONENTIAL` or `CES`."""
+    """A code of `kernels.response.links`."""
     curve: NDArray[np.int64]
     """(K,) code of each effort's curve."""
     curve_parameter: NDArray[np.int64]
