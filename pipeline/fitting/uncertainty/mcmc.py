@@ -91,18 +91,15 @@ def sample_posterior(
         raise ValueError("Got a fit without any determined parameter; expected one to sample.")
     log_sigma = 0.5 * np.log(max(float(residual @ residual) / max(residual.size - free.size, 1), 1e-300))
     parameters = lmfit.Parameters()
-    for position in free:
+    for index in free:
         parameters.add(
-            f"p{position}",
-            value=theta[position],
-            min=float(model.lower[position]),
-            max=float(model.upper[position]),
+            f"p{index}", value=theta[index], min=float(model.lower[index]), max=float(model.upper[index])
         )
     parameters.add(_LOG_SIGMA, value=log_sigma, min=log_sigma - 5.0, max=log_sigma + 5.0)
 
     def evaluate(values: lmfit.Parameters) -> Vector:
         point = theta.copy()
-        point[free] = [values[f"p{position}"].value for position in free]
+        point[free] = [values[f"p{index}"].value for index in free]
         moved = model.residual(point)
         return np.full(residual.size, _REFUSED) if moved is None else moved
 
