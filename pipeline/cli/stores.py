@@ -62,7 +62,7 @@ def show(
     sweep: SweepName = None,
     date: Date = None,
 ) -> None:
-    """Summarise a sweep: the verdict, best models, what the data cannot tell, failures, bounds, validation; or draw it."""
+    """Summarise a sweep: verdict, best models, what the data cannot tell, failures, forecasts; or draw."""
     from pipeline.results.result_store import open_store
 
     results = open_store(store, sweep=sweep, date=date)

@@ -1,4 +1,4 @@
-"""What `beed show` says of a sweep: the verdict, best models, agreement of starts, failures, bounds, truth, validation."""
+"""What `beed show` says of a sweep: verdict, best models, starts, failures, bounds, truth, validation."""
 
 import json
 from collections.abc import Mapping

@@ -45,8 +45,9 @@ class Verdict:
         The model's forecasts against the baseline's: ``better`` or ``worse`` by more than chance,
         ``chance``, or ``unknown``.
     error, difference, p
-        Root mean square error of share of the model's forecasts; by how much it differs from the baseline's on
-        the cases that both forecast (negative: smaller); p-value of that difference. nan where unknown.
+        Root mean square error of share of the model's forecasts; by how much it differs from the
+        baseline's on the cases that both forecast (negative: smaller); p-value of that difference. nan where
+        unknown.
     cases, of
         Forecasts that the model made, of those that anybody made.
     half_life
@@ -88,8 +89,9 @@ def judge(tables: SweepTables, comparison: Table | None = None) -> Verdict:
     Notes
     -----
     Models are chosen by the root mean square error of share of forecasts with their efforts given: after
-    rolling origins where the study has them, else of the holdout. One that failed in more than 5 % of the cases is
-    not chosen. Beside rolling origins a holdout lies later, so it tests a choice that it had no part in.
+    rolling origins where the study has them, else of the holdout. One that failed in more than 5 % of the
+    cases is not chosen. Beside rolling origins a holdout lies later, so it tests a choice that it had no
+    part in.
     """
     comparison = comparisons(tables, (_METRIC,)) if comparison is None else comparison
     for kind in (ROLLING, HOLDOUT):
@@ -172,8 +174,8 @@ def _by_fits(tables: SweepTables) -> Verdict:
             "because it has the most usable fits (no market has a fit of every model to compare them by AICc)"
         )
     first = (
-        f"Use `{model}`, {why}: no forecasts were held out that could tell whether it forecasts well, or better "
-        "than no change. The key `validation` asks for them."
+        f"Use `{model}`, {why}: no forecasts were held out that could tell whether it forecasts well, or "
+        "better than no change. The key `validation` asks for them."
     )
     half_life, inertia, sentence = _inertia(tables, model)
     return Verdict(
@@ -193,8 +195,8 @@ def _choice_sentence(ranked: Table, baseline: str | None, outcome: Outcome) -> s
     size = f"the forecasts {where} have a typical error of {error:.2g} in share (rmse, efforts given)"
     if baseline is None:
         return (
-            f"Use `{model}`: of all models it forecasts best; {size}. The study names no baselines, so whether "
-            "it beats no change is not known."
+            f"Use `{model}`: of all models it forecasts best; {size}. The study names no baselines, so "
+            "whether it beats no change is not known."
         )
     against = describe_difference(difference, error, p, f"the best baseline, `{baseline}`")
     if np.isnan(p):
@@ -207,8 +209,8 @@ def _choice_sentence(ranked: Table, baseline: str | None, outcome: Outcome) -> s
         against += f" (p = {p:.2g})"
     if outcome == "worse":
         return (
-            f"No model beats the baseline `{baseline}`. The best one is `{model}`: {size}, {against}. Use it to "
-            "compare plans with one another, and the baseline for the shares to expect."
+            f"No model beats the baseline `{baseline}`. The best one is `{model}`: {size}, {against}. "
+            "Use it to compare plans with one another, and the baseline for the shares to expect."
         )
     if outcome == "chance":
         return f"Use `{model}`, but it is not shown to beat simple rules: {size}, {against} (p = {p:.2g})."
@@ -242,7 +244,10 @@ def _confirmation(comparison: Table, model: str, kind: str, models: int) -> str:
         return f"In the later periods held out, which had no part in this choice, its error is {words}."
     if models < 2:
         return ""
-    return "It was chosen by the same forecasts that it is judged by, and the best of several is also the luckiest."
+    return (
+        "It was chosen by the same forecasts that it is judged by, and the best of several is also the "
+        "luckiest."
+    )
 
 
 def _missing_forecasts(case: Table, tables: SweepTables) -> list[str]:
@@ -296,12 +301,15 @@ def _inertia(tables: SweepTables, model: str) -> tuple[float, Inertia, str]:
         return typical, "none", sentence
     if typical > len(tables.labels("time")):
         sentence = (
-            f"Half of an adjustment takes {count}, longer than the data: the data hardly show where shares are "
-            "heading in the long run."
+            f"Half of an adjustment takes {count}, longer than the data: the data hardly show where shares "
+            "are heading in the long run."
         )
         return typical, "strong", sentence
     if typical < 1.0:
-        sentence = f"Half of an adjustment takes {count}; {left:.0%} of it is left after {one}: there is some inertia."
+        sentence = (
+            f"Half of an adjustment takes {count}; {left:.0%} of it is left after {one}: "
+            "there is some inertia."
+        )
         return typical, "some", sentence
     sentence = (
         f"Half of an adjustment takes {count}: inertia matters, and efforts work long after they are made."
@@ -348,8 +356,8 @@ def _cautions(tables: SweepTables, model: str) -> list[str]:
     serial = summarise_correlation([model], {name: values[None] for name, values in statistics.items()})
     if len(serial) and serial["fits"][0] >= _MANY * serial["of"][0]:
         sentences.append(
-            f"Errors are correlated from one period to the next in {serial['fits'][0]} of {serial['of'][0]} fits "
-            f"(median {serial['correlation'][0]:.2g}): standard errors and the intervals of the method "
+            f"Errors are correlated from one period to the next in {serial['fits'][0]} of {serial['of'][0]} "
+            f"fits (median {serial['correlation'][0]:.2g}): standard errors and the intervals of the method "
             "covariance are too narrow there."
         )
     return sentences

@@ -158,11 +158,12 @@ def compare(losses: Losses, *, step: int | None = None, against: str | None = No
     Returns
     -------
     Table
-        One row a contender: markets; mean error over markets; markets in which it has the smallest, of those with all their cases; mean difference to
-        the reference, with a 95 % interval and p-value from resampled markets (``test`` is ``markets``) or,
-        with few markets, the p-value of Diebold and Mariano over time (``periods``); in how many markets that
-        test finds it better or worse at 5 %; ``cases`` that it forecast, ``of`` those that anybody did. First come those that forecast every case, by their difference
-        to the reference, then likewise those that failed in some: their ``error`` is over other cases.
+        One row a contender: markets; mean error over markets; markets in which it has the smallest, of those
+        with all their cases; mean difference to the reference, with a 95 % interval and p-value
+        from resampled markets (``test`` is ``markets``) or, with few markets, the p-value of Diebold and Mariano over time (``periods``); in how many markets that
+        test finds it better or worse at 5 %; ``cases`` that it forecast, ``of`` those that anybody did.
+        First come those that forecast every case, by their difference to the reference, then likewise
+        those that failed in some: their ``error`` is over other cases.
 
     Raises
     ------
@@ -228,7 +229,7 @@ def compare_pair(losses: Losses, one: str, other: str) -> Pair:
 
 
 def _difference(pair: Losses, same: bool, step: int | None) -> tuple[Any, ...]:
-    """Compare the first of two contenders with the second: from ``difference`` to ``worse_in`` of `_COLUMNS`."""
+    """Compare the first of two contenders with the second: from ``difference`` to ``worse_in``."""
     errors = pair.by_market(step)
     series, horizon = pair.series(step)
     tests = [diebold_mariano(loss[0] - loss[1], horizon) for loss in series]
@@ -278,7 +279,8 @@ def duel(
     Returns
     -------
     Table
-        One row a market: error of both over the cases that both forecast, their difference (negative: ``model`` is better), and the p-value of
+        One row a market: error of both over the cases that both forecast, their difference (negative:
+        ``model`` is better), and the p-value of
         Diebold and Mariano over time, with the number of losses that it rests on.
 
     Raises
@@ -322,7 +324,8 @@ def _reference(
 ) -> int:
     """Find the contender to compare with: the one named, else the best baseline, else the best.
 
-    The best is sought among those with the most cases: a mean over fewer would be of other, perhaps easier ones.
+    The best is sought among those with the most cases: a mean over fewer would be of other, perhaps easier
+    ones.
     """
     if against is not None:
         return _contender(losses, against)
@@ -369,8 +372,8 @@ def by_horizon(losses: Losses, most: int = 6) -> Table:
 def all_metrics(tables: SweepTables) -> Table:
     """Mean over markets of every metric, all windows of a kind and all periods ahead pooled.
 
-    ``forecasts`` counts the forecasts (one a market and origin) that a mean is over: those with fewer than others
-    failed in some, and `compare` holds them against others on the cases that both have.
+    ``forecasts`` counts the forecasts (one a market and origin) that a mean is over: those with fewer than
+    others failed in some, and `compare` holds them against others on the cases that both have.
     """
     arrays = tables.validation_arrays()
     metrics = [str(name) for name in tables.labels("metric")] if arrays else []
