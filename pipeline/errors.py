@@ -104,6 +104,10 @@ class PlanError(BeedError, ValueError):
     exit_code = ExitCode.REFUSED
 
 
+class ForecastError(BeedError, ArithmeticError):
+    """Future shares that cannot be computed from these parameters and efforts."""
+
+
 class QueryError(BeedError, ValueError):
     """A question to the store that has no answer as it was put."""
 

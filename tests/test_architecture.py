@@ -183,8 +183,8 @@ def test_a_function_is_measured_without_its_docstring():
 
 
 def test_public_names():
-    assert kernels.__all__ == ["share_sensitivities", "simulate_shares"]
-    assert callable(kernels.simulate_shares)
+    assert kernels.__all__ == ["fit_batch", "share_sensitivities", "simulate_shares"]
+    assert all(callable(getattr(kernels, name)) for name in kernels.__all__)
     assert pipeline.__all__ == [
         *("BeedError", "PlanSettings", "ResultStore", "Study", "flight_plan", "held_share"),
         *("investment_against", "load_study", "open_store", "recalibrate_study"),

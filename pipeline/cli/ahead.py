@@ -52,8 +52,8 @@ def forecast(
     """Forecast shares and sales under a scenario; the bands are stored beside the fits."""
     from pipeline.config.sections.scenario import Scenario
     from pipeline.config.settings import load_settings
-    from pipeline.forecasting.bands import forecast as make_forecast
     from pipeline.forecasting.save import store_forecast
+    from pipeline.forecasting.scenario import forecast as make_forecast
     from pipeline.reporting.console.ahead import forecast_table, show_forecast
     from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,8 @@ class Hooks[Job, Result]:
         Seconds.
     """
 
-    on_outcome: Callable[[JobOutcome[Job, Result]], Any]
-    on_tick: Callable[[int], Any] = _ignore
+    on_outcome: Callable[[JobOutcome[Job, Result]], object]
+    on_tick: Callable[[int], object] = _ignore
     stop: threading.Event = field(default_factory=threading.Event)
     precompile: str | None = None
     grace: float = 5.0

@@ -17,10 +17,9 @@ from pipeline.config.variants import Variant
 from pipeline.fitting.polish import Refined, RefineSettings, refine
 from pipeline.fitting.screen import n_effective, screen
 from pipeline.fitting.shrinkage import choose_factor
-from pipeline.fitting.starts import distinct, sample_starts
+from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import Uncertainty, assess_uncertainty
 from pipeline.fitting.uncertainty.covariance import correlation_of
-from pipeline.fitting.warm_start import insert_known
 from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.market_model import MarketModel, build_model, first_periods, market_data
 from pipeline.models.priors import Belief, prior_of

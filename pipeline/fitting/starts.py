@@ -1,8 +1,14 @@
 """Starting points of a multi-start fit: quasi-random inside a box, the first one from the data."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
+
+if TYPE_CHECKING:
+    from pipeline.models.market_model import MarketModel
 
 # A box that spans more than this ratio, all positive, is sampled by the logarithm: scales are found that way.
 _LOGARITHMIC_RATIO = 20.0
@@ -83,3 +89,15 @@ def distinct(values: NDArray[np.float64], cost: NDArray[np.float64], count: int)
         if not same:
             chosen.append(int(row))
     return np.array(chosen, dtype=np.int64)
+
+
+def insert_known(starts: NDArray[np.float64], model: "MarketModel", known: Mapping[str, float]) -> None:
+    """Put earlier estimates among the (S, P) starting points, in place.
+
+    They take the second row: the first one follows from the data or from priors. A single one is theirs.
+    """
+    row = starts[min(1, len(starts) - 1)]
+    row[:] = model.start
+    for place, name in enumerate(model.names):
+        if model.vary[place] and name in known:
+            row[place] = np.clip(known[name], model.lower[place], model.upper[place])

@@ -1,13 +1,11 @@
 """Starting a calibration where an earlier one ended."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.sections.fit import FitSection
-from pipeline.models.market_model import MarketModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +31,3 @@ class WarmStarts:
     def fewer(self, fit: FitSection) -> FitSection:
         """Give the settings of a fit that need not look everywhere."""
         return fit.model_copy(update={"starts": min(1 + self.starts, fit.starts)})
-
-
-def insert_known(starts: NDArray[np.float64], model: MarketModel, known: Mapping[str, float]) -> None:
-    """Put earlier estimates among the (S, P) starting points, in place.
-
-    They take the second row: the first one follows from the data or from priors. A single one is theirs.
-    """
-    row = starts[min(1, len(starts) - 1)]
-    row[:] = model.start
-    for place, name in enumerate(model.names):
-        if model.vary[place] and name in known:
-            row[place] = np.clip(known[name], model.lower[place], model.upper[place])

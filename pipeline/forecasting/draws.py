@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import QueryError
-from pipeline.forecasting.market import FutureMarket
+from pipeline.forecasting.market import ForecastMarket
+from pipeline.names import Label
 from pipeline.status import Status
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# Models with less weight than this would not get a draw of a thousand.
+# A model with less weight than this would not get one draw in a thousand.
 _NEGLIGIBLE = 1e-3
 
 
@@ -29,7 +30,7 @@ class Member:
 
 
 def model_weights(
-    results: "Results", market: Any, models: Sequence[str], criterion: str
+    results: "Results", market: Label, models: Sequence[str], criterion: str
 ) -> tuple[Member, ...]:
     """Weigh the models of a market, the heaviest first.
 
@@ -60,8 +61,7 @@ def model_weights(
         fit = results.fits(model).sel(market=market).isel(window=0)
         if not Status(int(fit["status"])).usable:
             continue
-        key = criterion if criterion in ("aic", "bic") else "aicc"
-        value = float(fit[key])
+        value = float(fit[criterion if criterion in ("aic", "bic") else "aicc"])
         names.append(model)
         values.append(value if np.isfinite(value) else float(fit["aic"]))
         residuals.append(int(fit["n_residual"]))
@@ -73,29 +73,33 @@ def model_weights(
             f"({', '.join(map(str, residuals))}), so {criterion} cannot compare them; name one model, or "
             "weigh them equally."
         )
-    difference = np.array(values) - min(values)
+    weight = _weights(np.array(values), criterion)
+    heaviest_first = np.argsort(-weight, kind="stable").tolist()
+    return tuple(Member(names[number], float(weight[number])) for number in heaviest_first if weight[number])
+
+
+def _weights(values: Floats, criterion: str) -> Floats:
+    """Weights of models with these values of a criterion; 0 for those that are negligible."""
     if criterion == "equal":
-        weight = np.ones(len(names))
+        weight = np.ones(values.size)
     elif criterion == "best":
-        weight = (np.arange(len(names)) == int(np.argmin(difference))).astype(float)
+        weight = (np.arange(values.size) == np.argmin(values)).astype(float)
     else:
-        weight = np.exp(-0.5 * difference)
+        weight = np.exp(-0.5 * (values - values.min()))
     weight = np.where(weight >= _NEGLIGIBLE * weight.sum(), weight, 0.0)
-    weight /= weight.sum()
-    order = [place for place in np.argsort(-weight, kind="stable") if weight[place] > 0.0]
-    return tuple(Member(names[place], float(weight[place])) for place in order)
+    return np.asarray(weight / weight.sum())
 
 
 def share_out(members: Sequence[Member], count: int) -> list[int]:
     """Divide draws among models in proportion to their weights, by largest remainders."""
     exact = np.array([member.weight for member in members]) * count
-    whole = np.floor(exact).astype(int)
-    left = count - int(whole.sum())
-    whole[np.argsort(-(exact - whole), kind="stable")[:left]] += 1
-    return [int(number) for number in whole]
+    counts = np.floor(exact).astype(int)
+    left = count - int(counts.sum())
+    counts[np.argsort(-(exact - counts), kind="stable")[:left]] += 1
+    return [int(number) for number in counts]
 
 
-def stored_replicates(results: "Results", market: FutureMarket) -> Floats:
+def stored_replicates(results: "Results", market: ForecastMarket) -> Floats:
     """Read the bootstrap replicates of a fit in the order of the kernels, shape (B, P); B = 0 without any."""
     fit = results.fits(market.model)
     none = np.empty((0, market.theta.size))
@@ -108,13 +112,13 @@ def stored_replicates(results: "Results", market: FutureMarket) -> Floats:
 
 
 def draw_parameters(
-    market: FutureMarket, count: int, rng: np.random.Generator, replicates: Floats | None = None
+    market: ForecastMarket, count: int, rng: np.random.Generator, replicates: Floats | None = None
 ) -> Floats:
     """Draw parameter vectors, shape (count, P).
 
     Parameters
     ----------
-    market : FutureMarket
+    market : ForecastMarket
     count : int
     rng : Generator
     replicates : (B, P) array, optional

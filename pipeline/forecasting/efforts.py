@@ -1,14 +1,18 @@
 """Efforts of a scenario on one market: plans as arrays, money turned into ratios by the sales it brings."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.sections.scenario import EffortChoice, PerPeriod, RivalsSection, Scenario
+from pipeline.config.sections.scenario import EffortChoice, RivalsSection, Scenario
 from pipeline.errors import QueryError
-from pipeline.forecasting.market import FutureMarket
+from pipeline.forecasting.periods import one_per_period
 from pipeline.forecasting.reactions import Reaction, fit_rule
+
+if TYPE_CHECKING:
+    from pipeline.forecasting.market import ForecastMarket
 
 Floats = NDArray[np.float64]
 
@@ -38,15 +42,16 @@ class EffortPlan:
 
     @property
     def follows_sales(self) -> bool:
-        """Whether efforts depend on the shares: some budget is a ratio of sales."""
+        """Whether efforts depend on the shares: some budget buys a ratio of sales."""
         return bool(np.isfinite(self.budget[self.is_ratio]).any())
 
     def efforts(self, share: Floats, total: Floats) -> Floats:
         """Return all efforts (K, H, N) at shares (H, N) and total sales (H,)."""
         sales = share * total[:, np.newaxis]
         scale = np.where(self.is_ratio[:, np.newaxis, np.newaxis], sales, self.reference_sales)
-        given = np.isfinite(self.budget)
-        return self.reaction.apply(np.where(given, np.where(given, self.budget, 0.0) / scale, self.value))
+        has_budget = np.isfinite(self.budget)
+        bought = np.where(has_budget, self.budget, 0.0) / scale
+        return self.reaction.apply(np.where(has_budget, bought, self.value))
 
     def with_values(self, firm: int, value: Floats) -> "EffortPlan":
         """Give one firm other efforts (K, H)."""
@@ -54,8 +59,12 @@ class EffortPlan:
         changed[:, :, firm], budget[:, :, firm] = value, np.nan
         return replace(self, value=changed, budget=budget)
 
+    def with_planned(self, planned: NDArray[np.bool_]) -> "EffortPlan":
+        """Say which efforts (K, N) are planned, so that firms that plan none react to them."""
+        return replace(self, reaction=replace(self.reaction, planned=planned))
 
-def plan_efforts(scenario: Scenario, market: FutureMarket) -> EffortPlan:
+
+def plan_efforts(scenario: Scenario, market: "ForecastMarket") -> EffortPlan:
     """Turn the plans of a scenario into arrays for one market.
 
     Raises
@@ -64,10 +73,9 @@ def plan_efforts(scenario: Scenario, market: FutureMarket) -> EffortPlan:
         A list of another length than the horizon, money for an index, or an effort outside the domain of its
         curve.
     """
-    plan = held_efforts(
-        market, scenario.rivals, [str(firm) in scenario.firms for firm in market.firms.tolist()]
-    )
-    value, budget, planned = plan.value.copy(), plan.budget.copy(), plan.reaction.planned.copy()
+    planners = [str(firm) in scenario.firms for firm in market.firms.tolist()]
+    held = held_efforts(market, scenario.rivals, planners)
+    value, budget, planned = held.value.copy(), held.budget.copy(), held.reaction.planned.copy()
     for firm, label in enumerate(market.firms.tolist()):
         for name, choice in scenario.plans(label).items():
             effort = market.efforts.index(name)
@@ -75,19 +83,19 @@ def plan_efforts(scenario: Scenario, market: FutureMarket) -> EffortPlan:
             where = f"firm {label}, effort {name}"
             if choice.budget is not None:
                 _refuse_index(market, effort, where)
-                budget[effort, :, firm] = _course(choice.budget, market.horizon, where)
+                budget[effort, :, firm] = one_per_period(choice.budget, market.horizon, f"values for {where}")
             else:
                 budget[effort, :, firm] = np.nan
                 value[effort, :, firm] = _value(choice, market, effort, firm, value[effort, :, firm], where)
-    return replace(plan, value=value, budget=budget, reaction=replace(plan.reaction, planned=planned))
+    return replace(held, value=value, budget=budget).with_planned(planned)
 
 
-def held_efforts(market: FutureMarket, rivals: RivalsSection, planners: list[bool]) -> EffortPlan:
+def held_efforts(market: "ForecastMarket", rivals: RivalsSection, planners: list[bool]) -> EffortPlan:
     """Plan nothing: every firm goes on as in the last periods, and rivals react to firms that will plan.
 
     Parameters
     ----------
-    market : FutureMarket
+    market : ForecastMarket
     rivals : RivalsSection
         How firms react, and how many of the last periods are repeated.
     planners : list of bool
@@ -97,7 +105,8 @@ def held_efforts(market: FutureMarket, rivals: RivalsSection, planners: list[boo
     is_ratio = np.array([kind == "ratio" for kind in market.kinds])
     budget = np.full(base.shape, np.nan)
     if rivals.kind == "hold_budget":
-        money = _repeated_money(market, rivals.last)
+        # Ratios times the sales of the last period, which is what the share is of.
+        money = base * (market.share * market.past_sales[-1])
         reacting = ~np.array(planners)
         budget[np.ix_(is_ratio, np.ones(market.horizon, bool), reacting)] = money[is_ratio][..., reacting]
     reaction = Reaction(
@@ -105,47 +114,43 @@ def held_efforts(market: FutureMarket, rivals: RivalsSection, planners: list[boo
         planned=np.zeros((len(market.efforts), market.firms.size), dtype=bool),
         base=base,
         before=market.history[:, -1],
-        rule=fit_rule(market) if rivals.kind == "rule" else None,
+        rule=fit_rule(market.history, market.active) if rivals.kind == "rule" else None,
         floor=np.array([domain.minimum for domain in market.domains]),
     )
     return EffortPlan(base.copy(), budget, is_ratio, market.reference_sales, reaction)
 
 
-def _repeated(market: FutureMarket, count: int) -> Floats:
+def _repeated(market: "ForecastMarket", count: int) -> Floats:
     """Repeat the efforts of the last periods over the horizon; a firm repeats only those it was there for."""
     n_efforts, n_times, n_firms = market.history.shape
     result = np.empty((n_efforts, market.horizon, n_firms))
     for firm in range(n_firms):
-        stay = _stay(market, firm)
-        kept = min(count, stay, n_times)
-        places = n_times - kept + np.arange(market.horizon) % kept
-        result[:, :, firm] = market.history[:, places, firm]
+        repeated = min(count, _periods_since_entry(market.active[:, firm]))
+        source = n_times - repeated + np.arange(market.horizon) % repeated
+        result[:, :, firm] = market.history[:, source, firm]
     return result
 
 
-def _stay(market: FutureMarket, firm: int) -> int:
-    """Periods since the firm's last entry."""
-    away = np.flatnonzero(~market.active[:, firm])
-    return market.active.shape[0] - (int(away[-1]) + 1 if away.size else 0)
-
-
-def _repeated_money(market: FutureMarket, count: int) -> Floats:
-    """Money of the last periods: ratios times the sales of the last period, which is what the share is of."""
-    return _repeated(market, count) * (market.share * market.past_sales[-1])
+def _periods_since_entry(active: NDArray[np.bool_]) -> int:
+    """Count the periods since the last entry of a firm that is active (T,)."""
+    away = np.flatnonzero(~active)
+    return active.size - (int(away[-1]) + 1 if away.size else 0)
 
 
 def _value(
-    choice: EffortChoice, market: FutureMarket, effort: int, firm: int, base: Floats, where: str
+    choice: EffortChoice, market: "ForecastMarket", effort: int, firm: int, base: Floats, where: str
 ) -> Floats:
+    """Efforts (H,) of one firm as it chooses them, from what they would be without a plan (H,)."""
+    what = f"values for {where}"
     if choice.last is not None:
         result = _repeated(market, choice.last)[effort, :, firm]
     elif choice.value is not None:
-        result = _course(choice.value, market.horizon, where)
+        result = one_per_period(choice.value, market.horizon, what)
     elif choice.add is not None:
-        result = base + _course(choice.add, market.horizon, where)
+        result = base + one_per_period(choice.add, market.horizon, what)
     else:
         assert choice.factor is not None
-        result = base * _course(choice.factor, market.horizon, where)
+        result = base * one_per_period(choice.factor, market.horizon, what)
     domain = market.domains[effort]
     bad = ~(result > domain.minimum if domain.open else result >= domain.minimum)
     if bad.any():
@@ -156,19 +161,10 @@ def _value(
     return result
 
 
-def _refuse_index(market: FutureMarket, effort: int, where: str) -> None:
+def _refuse_index(market: "ForecastMarket", effort: int, where: str) -> None:
     if market.kinds[effort] == "index":
         money = [name for name, kind in zip(market.efforts, market.kinds, strict=True) if kind != "index"]
         raise QueryError(
             f"Got a budget for {where}, which is of kind index: no money buys it directly. Give its value, "
             f"or a budget for one of: {', '.join(money) or 'nothing (no effort costs money)'}."
         )
-
-
-def _course(course: PerPeriod, horizon: int, where: str) -> Floats:
-    values = np.atleast_1d(np.asarray(course, dtype=float))
-    if values.size not in (1, horizon):
-        raise QueryError(
-            f"Got {values.size} values for {where}; expected one, or one for each of the {horizon} periods."
-        )
-    return np.broadcast_to(values, horizon).copy()

@@ -1,33 +1,23 @@
 """A calibrated market at the end of its data: everything that its future depends on."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from kernels.least_squares.residual import ILR
+from kernels.response.carryover import NONE
 from kernels.response.catalogue import Domain
 from kernels.response.workspace import ResponseSpec
-from pipeline.config.terms import Term, response_terms
+from pipeline.config.terms import Term
 from pipeline.errors import QueryError
-from pipeline.forecasting.periods import future_labels, gap_before
-from pipeline.models.market_model import MarketModel
-from pipeline.models.terms import terms_among
-from pipeline.panel.market import MarketArrays
-from pipeline.results.stored_fit import read_fit
-
-if TYPE_CHECKING:
-    from pipeline.results.results import Results
+from pipeline.models.share_equation import ShareEquation
+from pipeline.names import Label
 
 Floats = NDArray[np.float64]
 
-_NEVER_SOLD_OUT = 1e-12
-
 
 @dataclass(frozen=True, eq=False)
-class FutureMarket:
+class ForecastMarket:
     """One market under one calibrated model: N firms present in its last period, K efforts, T known periods.
 
     Attributes
@@ -39,7 +29,7 @@ class FutureMarket:
     curves : tuple of str
         Curve of each effort.
     domains : tuple of Domain
-        What efforts may be.
+        Values that each effort may take.
     spec : ResponseSpec
         The market function f for these firms.
     names : tuple of str
@@ -74,7 +64,7 @@ class FutureMarket:
         those of the efforts in `spec`.
     """
 
-    market: Any
+    market: Label
     model: str
     firms: np.ndarray
     efforts: tuple[str, ...]
@@ -103,7 +93,7 @@ class FutureMarket:
     terms: tuple[Term, ...] = ()
 
     @property
-    def reaches_out(self) -> bool:
+    def acts_beyond_period(self) -> bool:
         """Whether an effort acts in later periods or on the f of rivals, other than by carry-over."""
         return any(term.lag or term.rival is not None for term in self.terms)
 
@@ -112,15 +102,35 @@ class FutureMarket:
         """Number of periods to come."""
         return self.duration.size
 
-    def jump_price(self, theta: Floats) -> float:
-        """M of a parameter vector, currency."""
-        return float(theta[self.spec.n_parameters])
+    def equation(self, theta: Floats) -> ShareEquation:
+        """Give the equation of motion under a parameter vector (P,)."""
+        jump_price, returns_to_scale = theta[self.spec.n_parameters : self.spec.n_parameters + 2].tolist()
+        return ShareEquation(jump_price, self.reference_sales, returns_to_scale)
 
-    def returns_to_scale(self, theta: Floats) -> float:
-        """Gamma of a parameter vector."""
-        return float(theta[self.spec.n_parameters + 1])
+    def unit_cost(self, sales: Floats) -> Floats:
+        """Currency per period for one unit of each effort, (K, ...), at the firms' own sales (...).
 
-    def firm_index(self, firm: Any) -> int:
+        Nothing for efforts of kind index.
+        """
+        cost = {"ratio": sales, "amount": np.full_like(sales, self.reference_sales)}
+        return np.array([cost.get(kind, np.zeros_like(sales)) for kind in self.kinds])
+
+    def discount_weights(self, rate: float) -> Floats:
+        """Weights (H,) of money per period: the length of each period, discounted from its end to now."""
+        return np.asarray((1.0 - rate) ** np.cumsum(self.duration) * self.duration)
+
+    def steady(self) -> "ForecastMarket":
+        """Give the market in the long run: one period, in which carry-over and lags have settled."""
+        return replace(
+            self,
+            spec=self.spec._replace(carry=np.full_like(self.spec.carry, NONE)),
+            terms=tuple(replace(term, lag=0) for term in self.terms),
+            times=self.times[:1],
+            duration=np.ones(1),
+            period=self.period[:1],
+        )
+
+    def firm_index(self, firm: object) -> int:
         """Find a firm by its label or the text of it.
 
         Raises
@@ -134,87 +144,3 @@ class FutureMarket:
                 f"Market {self.market} has no firm {firm} in its last period; it has {', '.join(labels)}."
             )
         return labels.index(str(firm))
-
-
-def future_market(
-    results: "Results", market: Any, model: str, horizon: int, start: str = "observed"
-) -> FutureMarket:
-    """Read a calibrated market from a store and prepare it for the periods after its data.
-
-    Parameters
-    ----------
-    results
-        Where the fits are.
-    market
-        Label of the market.
-    model
-        Name of the model.
-    horizon
-        Periods to come, at least 1.
-    start
-        Shares to start from: ``observed`` or ``calibrated`` ones at the end of the last period.
-
-    Raises
-    ------
-    QueryError
-        No such model, no usable fit, or fewer than two firms left.
-    """
-    fit = read_fit(results, market, model)
-    panel, arrays, efforts, problem = fit.panel, fit.arrays, fit.efforts, fit.problem
-    present = arrays.active[-1]
-    if present.sum() < 2:
-        raise QueryError(f"Market {market} has fewer than two firms in its last period: nothing can move.")
-    share = _last_share(results, model, arrays, start)[present]
-    own_period = np.searchsorted(panel["time"].values, arrays.times)
-    last = panel["period"].values
-    frequency = str(panel["time"].attrs.get("frequency", "1"))
-    return FutureMarket(
-        market=arrays.market,
-        model=model,
-        firms=arrays.firms[present],
-        efforts=efforts,
-        kinds=_labels(panel, "kind", "index"),
-        units=_labels(panel, "unit", "1"),
-        curves=problem.response.curves[: len(efforts)],
-        domains=problem.response.domains[: len(efforts)],
-        terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
-        spec=_restricted(problem, present),
-        names=problem.names,
-        theta=fit.theta,
-        lower=problem.lower,
-        upper=problem.upper,
-        covariance=fit.covariance,
-        reference_sales=problem.data.reference_sales,
-        history=np.ascontiguousarray(np.where(arrays.active, arrays.efforts, 0.0)[..., present]),
-        active=np.ascontiguousarray(arrays.active[:, present]),
-        past_duration=arrays.duration,
-        past_period=last[own_period],
-        past_sales=arrays.total_sales,
-        share=share / share.sum(),
-        times=future_labels(panel["time"].values, frequency, horizon),
-        duration=gap_before(int(last[own_period[-1]]), int(last[-1]), horizon),
-        period=int(last[-1]) + 1 + np.arange(horizon),
-        frequency=frequency,
-        residual="ilr" if problem.kind == ILR else "share",
-    )
-
-
-def _last_share(results: "Results", model: str, arrays: MarketArrays, start: str) -> Floats:
-    if start == "observed":
-        # A firm that sold nothing is still there; a share of 0 would stay 0 under gamma = 1.
-        return np.maximum(np.nan_to_num(arrays.share[-1]), _NEVER_SOLD_OUT)
-    trajectory = results.trajectories(model)["share"].sel(market=arrays.market).isel(window=0)
-    cells: Floats = trajectory.sel(firm=arrays.firms, time=arrays.times[-1]).values
-    return np.nan_to_num(cells)
-
-
-def _restricted(problem: MarketModel, present: NDArray[np.bool_]) -> ResponseSpec:
-    """Take the firms that are there; their constants come from the same parameters."""
-    spec = problem.response.spec
-    return spec._replace(design=np.ascontiguousarray(spec.design[present]))
-
-
-def _labels(panel: xr.Dataset, name: str, default: str) -> tuple[str, ...]:
-    if name not in panel:
-        return (default,) * panel.sizes["effort"]
-    return tuple(map(str, panel[name].values))

@@ -1,11 +1,13 @@
-"""Labels of the periods after the data, and which of them a deadline means."""
+"""The periods after the data: their labels and lengths, deadlines among them, values for each of them."""
 
 import re
 
 import numpy as np
 
+from pipeline.config.sections.scenario import PerPeriod
 from pipeline.errors import QueryError
-from pipeline.panel.time_axis import EXPECTED, parse_label
+from pipeline.panel.dates import LogicalDate
+from pipeline.panel.stamps import EXPECTED, last_day, parse_label
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAYS = {"day": 1, "week": 7}
@@ -47,25 +49,66 @@ def future_labels(times: np.ndarray, frequency: str, horizon: int) -> np.ndarray
 
 
 def _months_later(last: np.datetime64, months: np.ndarray) -> np.ndarray:
+    """Add months to a date, all at once; pandas adds them one by one, and only up to the year 9999."""
     one_day, one_month = np.timedelta64(1, "D"), np.timedelta64(1, "M")
-    date, begin = last.astype("datetime64[D]"), last.astype("datetime64[M]")
-    day = int((date - begin.astype("datetime64[D]")) // one_day)
-    is_last_day = (date + one_day).astype("datetime64[M]") != begin
-    found = []
-    for month in begin + months * one_month:
-        first = month.astype("datetime64[D]")
-        length = int(((month + one_month).astype("datetime64[D]") - first) // one_day)
-        # Labels on the last day of months stay there; others keep their day.
-        offset = length - 1 if is_last_day and day > 0 else min(day, length - 1)
-        found.append(first + offset * one_day)
-    return np.array(found)
+    date, begin = np.asarray(last, "datetime64[D]"), np.asarray(last, "datetime64[M]")
+    month = begin + months * one_month
+    days_before = date - _first_day(begin)
+    days_to_last = _first_day(month + one_month) - one_day - _first_day(month)
+    # Labels on the last day of months stay there; others keep their day where the month has it.
+    is_last_day = date + one_day == _first_day(begin + one_month)
+    return np.asarray(
+        _first_day(month) + (days_to_last if is_last_day else np.minimum(days_before, days_to_last))
+    )
 
 
-def gap_before(own_last: int, panel_last: int, horizon: int) -> np.ndarray:
-    """Lengths of the periods to come: the first one bridges what the market's data lack at the end."""
+def _first_day(month: np.ndarray) -> np.ndarray:
+    return month.astype("datetime64[D]")
+
+
+def label_text(label: np.generic) -> str:
+    """Write the label of a period as people do: ``2026-03-31`` or ``120``."""
+    return LogicalDate.of_label(label).key
+
+
+def durations_ahead(market_last: int, panel_last: int, horizon: int) -> np.ndarray:
+    """Lengths of the periods to come; the first one bridges the periods that a market lacks at its end.
+
+    Parameters
+    ----------
+    market_last, panel_last : int
+        Numbers of the last period of the market, and of the panel.
+    horizon : int
+        How many periods.
+    """
     duration = np.ones(horizon)
-    duration[0] += panel_last - own_last
+    duration[0] += panel_last - market_last
     return duration
+
+
+def one_per_period(values: PerPeriod, horizon: int, what: str) -> np.ndarray:
+    """Spread one number over all periods, or take one number for each, shape (horizon,).
+
+    Parameters
+    ----------
+    values
+        One number, or as many as there are periods.
+    horizon : int
+        How many periods.
+    what : str
+        What is counted, for the message: ``values for firm A``.
+
+    Raises
+    ------
+    QueryError
+        Another count of numbers.
+    """
+    numbers = np.atleast_1d(np.asarray(values, dtype=float))
+    if numbers.size not in (1, horizon):
+        raise QueryError(
+            f"Got {numbers.size} {what}; expected one, or one for each of the {horizon} periods."
+        )
+    return np.broadcast_to(numbers, horizon).copy()
 
 
 def periods_until(times: np.ndarray, frequency: str, deadline: str) -> int:
@@ -84,7 +127,7 @@ def periods_until(times: np.ndarray, frequency: str, deadline: str) -> int:
     Raises
     ------
     QueryError
-        It cannot be read, or is over before the first period after the data begins.
+        The deadline cannot be read, or is over before the first period after the data begins.
     """
     text = deadline.strip()
     if match := _PERIODS.fullmatch(text):
@@ -102,8 +145,8 @@ def periods_until(times: np.ndarray, frequency: str, deadline: str) -> int:
         count *= 4
     if within < 1:
         raise QueryError(
-            f"Got the deadline {text}; the data end with {times[-1]} and the next period begins with "
-            f"{labels[0]}, so expected a later one, or +N for N periods."
+            f"Got the deadline {text}; the data end with {label_text(times[-1])} and the next period begins "
+            f"with {label_text(labels[0])}, so expected a later one, or +N for N periods."
         )
     return within
 
@@ -116,12 +159,8 @@ def _end_of(text: str, *, dates: bool) -> np.datetime64 | int:
     if stamp is None or dates == (stamp.kind == "integer"):
         wanted = EXPECTED if dates else "a whole number, as the periods are"
         raise QueryError(f"Got the deadline {text!r}; expected {wanted}, or +N for N periods.")
-    if stamp.kind == "integer":
-        return stamp.ordinal + 1
-    if stamp.kind in _DAYS:
-        return np.datetime64(stamp.ordinal + _DAYS[stamp.kind], "D").astype("datetime64[s]")
-    months = _MONTHS[stamp.kind]
-    return np.datetime64((stamp.ordinal + 1) * months, "M").astype("datetime64[s]")
+    end = last_day(stamp) + 1
+    return np.datetime64(end, "D").astype("datetime64[s]") if dates else end
 
 
 def season_length(frequency: str) -> int | None:

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.sections.scenario import RivalKind
-from pipeline.forecasting.market import FutureMarket
 
 Floats = NDArray[np.float64]
 
-# A rule of three coefficients wants some more periods than that.
-_FEWEST = 6
+# A rule of three coefficients needs some more periods than three.
+_FEWEST_PERIODS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,10 +22,10 @@ class ReactionRule:
     coefficient : (3, K, N) array
         Constant, own effort before, mean effort of the others before.
     low, high : (K, N) arrays
-        Smallest and largest effort seen: a rule says nothing beyond.
+        Smallest and largest effort seen: efforts are kept between them.
     explained : (K, N) array
-        Part of the variance explained; nan where an effort never varied or too few periods were seen, then
-        the effort stays as it was.
+        Part of the variance explained; nan where an effort never varied or too few periods were seen: such
+        an effort stays as it was.
     """
 
     coefficient: Floats
@@ -35,35 +34,41 @@ class ReactionRule:
     explained: Floats
 
 
-def fit_rule(market: FutureMarket) -> ReactionRule:
-    """Regress the efforts of each firm on its own and the others' efforts one period before."""
-    history, active = market.history, market.active
+def fit_rule(history: Floats, active: NDArray[np.bool_]) -> ReactionRule:
+    """Regress the efforts of each firm on its own and the others' efforts one period before.
+
+    Parameters
+    ----------
+    history : (K, T, N) array
+        Efforts of the known periods.
+    active : (T, N) array of bool
+    """
     n_efforts, _, n_firms = history.shape
     coefficient = np.zeros((3, n_efforts, n_firms))
     explained = np.full((n_efforts, n_firms), np.nan)
     low, high = np.empty((n_efforts, n_firms)), np.empty((n_efforts, n_firms))
     others = _mean_of_others(history, active)
     for firm in range(n_firms):
-        there = active[1:, firm] & active[:-1, firm] & (active[:-1].sum(axis=1) > 1)
+        usable = active[1:, firm] & active[:-1, firm] & (active[:-1].sum(axis=1) > 1)
         for effort in range(n_efforts):
             seen = history[effort, active[:, firm], firm]
             low[effort, firm], high[effort, firm] = seen.min(), seen.max()
-            own, after = history[effort, :-1, firm][there], history[effort, 1:, firm][there]
+            before, after = history[effort, :-1, firm][usable], history[effort, 1:, firm][usable]
             coefficient[:, effort, firm] = (0.0, 1.0, 0.0)
-            if after.size < _FEWEST or np.ptp(after) == 0.0:
+            if after.size < _FEWEST_PERIODS or np.ptp(after) == 0.0:
                 continue
-            design = np.column_stack([np.ones(after.size), own, others[effort, :-1, firm][there]])
-            found = np.linalg.lstsq(design, after, rcond=None)[0]
-            coefficient[:, effort, firm] = found
-            explained[effort, firm] = 1.0 - np.var(after - design @ found) / np.var(after)
+            design = np.column_stack([np.ones(after.size), before, others[effort, :-1, firm][usable]])
+            fitted = np.linalg.lstsq(design, after, rcond=None)[0]
+            coefficient[:, effort, firm] = fitted
+            explained[effort, firm] = 1.0 - np.var(after - design @ fitted) / np.var(after)
     return ReactionRule(coefficient, low, high, explained)
 
 
 def _mean_of_others(efforts: Floats, active: NDArray[np.bool_]) -> Floats:
-    """Mean over the other firms that are there, same shape (K, T, N)."""
-    kept = np.where(active, efforts, 0.0)
+    """Mean over the other firms present, same shape (K, T, N)."""
+    present = np.where(active, efforts, 0.0)
     count = active.sum(axis=1, keepdims=True) - active
-    return np.asarray((kept.sum(axis=2, keepdims=True) - kept) / np.maximum(count, 1))
+    return np.asarray((present.sum(axis=2, keepdims=True) - present) / np.maximum(count, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +121,7 @@ class Reaction:
         before, n = self.before, self.before.shape[1]
         for t in range(efforts.shape[1]):
             others = (before.sum(axis=1, keepdims=True) - before) / (n - 1)
-            next_ = rule.coefficient[0] + rule.coefficient[1] * before + rule.coefficient[2] * others
-            result[:, t] = np.where(planner, efforts[:, t], np.clip(next_, rule.low, rule.high))
+            following = rule.coefficient[0] + rule.coefficient[1] * before + rule.coefficient[2] * others
+            result[:, t] = np.where(planner, efforts[:, t], np.clip(following, rule.low, rule.high))
             before = result[:, t]
         return result

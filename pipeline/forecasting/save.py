@@ -1,23 +1,23 @@
-"""Forecasts as arrays over the axes of their sweep, written beside the fits."""
+"""Forecasts as arrays over the axes of their sweep, written beside its fits."""
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.forecasting.bands import Forecast
 from pipeline.store.format.forecast import FORECAST_VARIABLES, forecast_name
 
 if TYPE_CHECKING:
+    from pipeline.forecasting.scenario import Forecast
     from pipeline.results.results import Results
 
 Arrays = dict[str, NDArray[np.float64]]
 
 
-def store_forecast(results: "Results", forecast: Forecast) -> str:
+def store_forecast(results: "Results", forecast: "Forecast") -> str:
     """Write a forecast into the store that it was made from; returns its name there.
 
     The same forecast is stored once: doing it again changes nothing.
@@ -31,7 +31,7 @@ def store_forecast(results: "Results", forecast: Forecast) -> str:
     text = forecast.scenario.model_dump_json()
     content = text.encode() + b"".join(arrays[name].tobytes() for name in sorted(arrays))
     name = forecast_name(forecast.scenario.scenario, content)
-    attributes: Mapping[str, Any] = {
+    attributes: Mapping[str, object] = {
         "scenario": json.loads(text),
         "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "snapshot": results.snapshot,
@@ -41,7 +41,7 @@ def store_forecast(results: "Results", forecast: Forecast) -> str:
     return name
 
 
-def forecast_arrays(results: "Results", forecast: Forecast) -> tuple[dict[str, NDArray[Any]], Arrays]:
+def forecast_arrays(results: "Results", forecast: "Forecast") -> tuple[dict[str, np.ndarray], Arrays]:
     """Arrange a forecast over all markets and firms of its sweep.
 
     Returns
@@ -66,19 +66,19 @@ def forecast_arrays(results: "Results", forecast: Forecast) -> tuple[dict[str, N
     arrays = _empty(size, bands=bool(quantiles))
     for one in forecast.markets:
         row = markets.index(str(one.market))
-        own = np.array([firms.index(str(firm)) for firm in one.firms.tolist()])
+        columns = np.array([firms.index(str(firm)) for firm in one.firms.tolist()])
         for name in ("share", "sales", "expense"):
-            arrays[name][row, own] = getattr(one, name).T
-        arrays["efforts"][row, own] = one.efforts.transpose(2, 0, 1)
+            arrays[name][row, columns] = getattr(one, name).T
+        arrays["efforts"][row, columns] = one.efforts.transpose(2, 0, 1)
         arrays["total_sales"][row] = one.total_sales
         arrays["weight"][row] = 0.0
         for member in one.members:
             arrays["weight"][row, members.index(member.model)] = member.weight
         if quantiles:
-            arrays["share_quantile"][row][:, own] = one.share_quantile.transpose(0, 2, 1)
-            arrays["sales_quantile"][row][:, own] = one.sales_quantile.transpose(0, 2, 1)
+            arrays["share_quantile"][row][:, columns] = one.share_quantile.transpose(0, 2, 1)
+            arrays["sales_quantile"][row][:, columns] = one.sales_quantile.transpose(0, 2, 1)
             arrays["rejected"][row] = one.rejected
-    coordinates: dict[str, NDArray[Any]] = {
+    coordinates: dict[str, np.ndarray] = {
         "future": forecast.times,
         "effort": np.array(forecast.efforts),
         "member": np.array(members),

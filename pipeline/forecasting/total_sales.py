@@ -3,6 +3,7 @@
 All but the last are curves fitted to the logarithm of total sales, so what they give is a median.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ from scipy.optimize import least_squares
 
 from pipeline.config.sections.scenario import TotalSection
 from pipeline.errors import QueryError
-from pipeline.forecasting.periods import season_length
+from pipeline.forecasting.periods import one_per_period, season_length
 
 if TYPE_CHECKING:
-    from pipeline.forecasting.market import FutureMarket
+    from pipeline.forecasting.market import ForecastMarket
 
 Floats = NDArray[np.float64]
 
@@ -39,14 +40,14 @@ class TotalForecast:
     noise: float
 
     def draw(self, rng: np.random.Generator, count: int, *, noise: bool = True) -> Floats:
-        """Draw ``count`` courses, shape (count, H)."""
+        """Draw total sales ``count`` times, shape (count, H)."""
         log = rng.standard_normal((count, self.spread.shape[1])) @ self.spread.T
         if noise:
             log = log + self.noise * rng.standard_normal((count, self.median.size))
         return np.asarray(self.median * np.exp(log))
 
 
-def market_total(section: TotalSection, market: "FutureMarket") -> TotalForecast:
+def market_total(section: TotalSection, market: "ForecastMarket") -> TotalForecast:
     """Continue the sales of a calibrated market over its periods to come; see `forecast_total`."""
     return forecast_total(
         section, market.past_sales, market.past_period, market.period, season_length(market.frequency)
@@ -61,7 +62,7 @@ def forecast_total(
     Parameters
     ----------
     section : TotalSection
-        Which model.
+        The model, and the periods it is fitted to.
     sales, period : (T,) arrays
         Total sales, currency per period, and the numbers of the periods.
     ahead : (H,) array
@@ -89,15 +90,15 @@ def forecast_total(
         )
     coefficients, _, rank, _ = np.linalg.lstsq(design, log, rcond=None)
     residual = log - design @ coefficients
-    variance = float(residual @ residual) / max(count - rank, 1)
+    variance = float(residual @ residual) / max(count - int(rank), 1)
     future = columns(ahead.astype(float), past[-1])
     # The pseudo-inverse leaves out directions that the periods do not show.
     root = np.linalg.pinv(design) * np.sqrt(variance)
     return TotalForecast(np.exp(future @ coefficients), future @ root, float(np.sqrt(variance)))
 
 
-def _columns(section: TotalSection, season: int | None):  # type: ignore[no-untyped-def]
-    """Rule that gives the columns of the regression at some periods, counted from the last one."""
+def _columns(section: TotalSection, season: int | None) -> Callable[[Floats, float], Floats]:
+    """Give the rule for the columns of the regression at some periods, counted from the last one."""
     if section.model == "constant":
         return lambda period, _: np.ones((period.size, 1))
     length = section.season or season
@@ -119,13 +120,9 @@ def _columns(section: TotalSection, season: int | None):  # type: ignore[no-unty
 
 
 def _given(section: TotalSection, horizon: int) -> TotalForecast:
-    values = np.atleast_1d(np.asarray(section.values, dtype=float))
-    if values.size not in (1, horizon):
-        raise QueryError(
-            f"Got {values.size} given values of total sales; expected one, or one for each of the {horizon} "
-            "periods of the horizon."
-        )
-    return TotalForecast(np.broadcast_to(values, horizon).copy(), np.zeros((horizon, 1)), 0.0)
+    assert section.values is not None
+    median = one_per_period(section.values, horizon, "given values of total sales")
+    return TotalForecast(median, np.zeros((horizon, 1)), 0.0)
 
 
 def _logistic(past: Floats, log: Floats, ahead: Floats) -> TotalForecast:
@@ -146,16 +143,16 @@ def _logistic(past: Floats, log: Floats, ahead: Floats) -> TotalForecast:
         # A ceiling a thousand times the sales seen is no ceiling: then growth is exponential.
         low = np.array([log.max() - 1.0, -20.0 * span, np.log(1e-3 * span)])
         high = np.array([log.max() + 7.0, 20.0 * span, np.log(20.0 * span)])
-        found = least_squares(
+        fitted = least_squares(
             lambda theta: curve(theta, past) - log, start, bounds=(low, high), x_scale="jac"
         )
-        best = found if best is None or found.cost < best.cost else best
+        best = fitted if best is None or fitted.cost < best.cost else best
     assert best is not None
     variance = 2.0 * best.cost / max(past.size - 3, 1)
     slopes = np.empty((ahead.size, 3))
-    for place in range(3):
+    for parameter in range(3):
         step = np.zeros(3)
-        step[place] = 1e-6
-        slopes[:, place] = (curve(best.x + step, ahead) - curve(best.x - step, ahead)) / 2e-6
+        step[parameter] = 1e-6
+        slopes[:, parameter] = (curve(best.x + step, ahead) - curve(best.x - step, ahead)) / 2e-6
     root = np.linalg.pinv(best.jac, rcond=1e-6) * np.sqrt(variance)
     return TotalForecast(np.exp(curve(best.x, ahead)), slopes @ root, float(np.sqrt(variance)))

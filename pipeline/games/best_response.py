@@ -1,13 +1,17 @@
-"""The best answer of one firm to what the others do."""
+"""The best response of one firm to what the others do."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from pipeline.forecasting.trajectory import ForecastError
-from pipeline.games.payoff import Table
+from pipeline.errors import ForecastError
+
+if TYPE_CHECKING:
+    from pipeline.games.payoff import PayoffModel
 
 Floats = NDArray[np.float64]
 
@@ -15,11 +19,12 @@ Floats = NDArray[np.float64]
 _LEVELS = (0.0, 0.03, 0.1, 0.25, 0.5, 1.0)
 _SEARCHES = 2
 _OPTIONS = {"maxiter": 200, "ftol": 1e-15, "gtol": 1e-12}
+# Loss of a strategy under which shares cannot be computed.
 _REFUSED = 1e6
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
+class BestResponse:
     """A firm's best strategy (L,), and what it pays."""
 
     strategy: Floats
@@ -27,74 +32,90 @@ class Answer:
 
 
 def best_response(
-    table: Table, strategies: Floats, firm: int, low: Floats, high: Floats, *, thorough: bool = True
-) -> Answer:
+    model: "PayoffModel", strategies: Floats, firm: int, *, thorough: bool = True
+) -> BestResponse:
     """Find the strategy of largest payoff of one firm, the others' given.
 
     Parameters
     ----------
-    table : Table
+    model : PayoffModel
     strategies : (L, N) array
         Of all firms; the search begins at the firm's own, among other points.
     firm : int
-    low, high : (L,) arrays
-        Bounds.
     thorough : bool
         Whether to look all around, or only uphill from the firm's own strategy.
 
     Raises
     ------
     ForecastError
-        No strategy within the bounds has a course.
+        Shares cannot be computed for any strategy within the bounds.
     """
-    width = np.where(high > low, high - low, 1.0)
-    scale = float(np.abs(table.margin[firm]) * table.total.mean() * table.discount.sum()) or 1.0
+    search = _Search(model, strategies, firm)
+    present = np.clip(model.space.box.scaled(strategies[:, firm]), 0.0, 1.0)
+    points = [present, *_coarse(present)] if thorough else [present]
+    losses = np.array([search.loss(point) for point in points])
+    if losses.min() >= _REFUSED:
+        raise ForecastError(
+            f"Shares cannot be computed for any strategy of firm {model.response.market.firms[firm]} within "
+            "its bounds."
+        )
+    order = np.argsort(losses, kind="stable")
+    best, least = points[order[0]], float(losses[order[0]])
+    for number in dict.fromkeys([0, *order[:_SEARCHES].tolist()]):
+        if losses[number] >= _REFUSED:
+            continue
+        jacobian = search.slope if model.has_gradient else "3-point"
+        optimum = minimize(
+            search.loss,
+            points[number],
+            jac=jacobian,
+            bounds=model.space.box.bounds,
+            method="L-BFGS-B",
+            options=_OPTIONS,
+        )
+        if np.isfinite(optimum.fun) and optimum.fun < least:
+            best, least = np.clip(optimum.x, 0.0, 1.0), float(optimum.fun)
+    return BestResponse(model.space.box.point(best), -least * search.scale)
 
-    def loss(z: Floats) -> float:
-        changed = strategies.copy()
-        changed[:, firm] = low + np.clip(z, 0.0, 1.0) * width
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """The loss of one firm, about 1 in size, over its strategies in the unit box."""
+
+    model: "PayoffModel"
+    strategies: Floats
+    firm: int
+
+    @cached_property
+    def scale(self) -> float:
+        """What the firm would earn with all sales, currency."""
+        model = self.model
+        return float(np.abs(model.margin[self.firm]) * model.total.mean() * model.discount.sum()) or 1.0
+
+    def _with(self, z: Floats) -> Floats:
+        changed = self.strategies.copy()
+        changed[:, self.firm] = self.model.space.box.nearest(z)
+        return changed
+
+    def loss(self, z: Floats) -> float:
         try:
-            return -float(table.outcome(changed).payoff[firm]) / scale
+            return -float(self.model.evaluate(self._with(z)).payoff[self.firm]) / self.scale
         except ForecastError:
             return _REFUSED
 
-    own = np.clip((strategies[:, firm] - low) / width, 0.0, 1.0)
-
-    def slope(z: Floats) -> Floats:
-        changed = strategies.copy()
-        changed[:, firm] = low + np.clip(z, 0.0, 1.0) * width
+    def slope(self, z: Floats) -> Floats:
         try:
-            return -table.gradient(changed, firm)[1] * width / scale
+            return -self.model.gradient(self._with(z), self.firm)[1] * self.model.space.box.width / self.scale
         except ForecastError:
             return np.zeros(z.size)
 
-    points = [own, *_coarse(own)] if thorough else [own]
-    losses = np.array([loss(point) for point in points])
-    if losses.min() >= _REFUSED:
-        raise ForecastError(
-            f"Firm {table.market.firms[firm]} has no strategy within its bounds that has a course."
-        )
-    order = np.argsort(losses, kind="stable")
-    best, value = points[order[0]], float(losses[order[0]])
-    bounds = [(0.0, 1.0 if wide else 0.0) for wide in high > low]
-    for place in dict.fromkeys([0, *order[:_SEARCHES].tolist()]):
-        if losses[place] >= _REFUSED:
-            continue
-        jacobian = slope if table.has_gradient else "3-point"
-        found = minimize(
-            loss, points[place], jac=jacobian, bounds=bounds, method="L-BFGS-B", options=_OPTIONS
-        )
-        if np.isfinite(found.fun) and found.fun < value:
-            best, value = np.clip(found.x, 0.0, 1.0), float(found.fun)
-    return Answer(low + best * width, -value * scale)
 
-
-def _coarse(own: Floats) -> list[Floats]:
-    """Points of the unit box: all levers alike, and one at a time with the others as they are."""
-    points = [np.full(own.size, level) for level in _LEVELS]
-    for lever in range(own.size if own.size > 1 else 0):
+def _coarse(present: Floats) -> list[Floats]:
+    """Points of the unit box: all efforts alike, and one at a time with the others as they are."""
+    points = [np.full(present.size, level) for level in _LEVELS]
+    for effort in range(present.size if present.size > 1 else 0):
         for level in (0.0, 0.25, 1.0):
-            point = own.copy()
-            point[lever] = level
+            point = present.copy()
+            point[effort] = level
             points.append(point)
     return points

@@ -1,15 +1,16 @@
 """Payoffs of all firms of a market when each holds its strategy: margin times sales, less expenses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import PlanError
+from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
-from pipeline.forecasting.market import FutureMarket
-from pipeline.forecasting.response import ResponseAhead
-from pipeline.forecasting.trajectory import ForecastError, evaluate_response, simulate_ahead
+from pipeline.forecasting.response import ForecastResponse
+from pipeline.forecasting.trajectory import simulate_trajectory
+from pipeline.planning.unit_box import UnitBox
 
 Floats = NDArray[np.float64]
 
@@ -17,11 +18,12 @@ _TOLERANCE = 1e-12
 _ROUNDS = 500
 # Shares below this count as gone: a firm without f sells nothing in the long run.
 _GONE = 1e-9
+_SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a profile of strategies leads to: N firms.
+class Payoffs:
+    """What the strategies of N firms lead to.
 
     Attributes
     ----------
@@ -39,46 +41,66 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
-    """The rules of a game on one market: L levers, N firms, H periods (1 in the long run).
+class StrategySpace:
+    """What each firm may set once and for all: L efforts, or the budgets for them.
 
     Attributes
     ----------
-    market : FutureMarket
-        A steady one in the long run.
-    ahead : ResponseAhead
-    plan : EffortPlan
-        What firms do besides their strategies.
-    levers : (L,) array of int
-        Efforts that strategies set.
-    in_money : (L,) array of bool
+    efforts : (L,) array of int
+        Positions of the efforts that strategies set.
+    low, high : (L,) arrays
+        Bounds of strategies, in the unit of the effort or in currency per period.
+    buys_ratio : (L,) array of bool
         Whether a strategy is money that buys a ratio of sales.
     scale : (L,) array
         Units of a strategy in one unit of the effort, where it is no money that buys a ratio.
     price : (L,) array
         Currency per period for one unit of a strategy; nan where it is itself a ratio of sales.
+    """
+
+    efforts: NDArray[np.intp]
+    low: Floats
+    high: Floats
+    buys_ratio: NDArray[np.bool_]
+    scale: Floats
+    price: Floats
+
+    @cached_property
+    def box(self) -> UnitBox:
+        """Strategies of one firm, scaled to the room there is."""
+        return UnitBox(self.low, self.high)
+
+
+@dataclass(frozen=True, eq=False)
+class PayoffModel:
+    """What strategies (L, N) of the N firms of a market pay, over H periods or in the long run.
+
+    Attributes
+    ----------
+    response : ForecastResponse
+        The market under its estimates; a steady one in the long run.
+    space : StrategySpace
+    held : EffortPlan
+        What firms do besides their strategies.
     margin : (N,) array
+        Part of sales that is earned before expenses.
     total : (H,) array
         Total sales, currency per period.
     discount : (H,) array
         Weights of the periods.
     steady : bool
-        Whether the long run counts.
+        Whether the long run counts; then H is 1, and gamma below 1.
     """
 
-    market: FutureMarket
-    ahead: ResponseAhead
-    plan: EffortPlan
-    levers: NDArray[np.intp]
-    in_money: NDArray[np.bool_]
-    scale: Floats
-    price: Floats
+    response: ForecastResponse
+    space: StrategySpace
+    held: EffortPlan
     margin: Floats
     total: Floats
     discount: Floats
     steady: bool
 
-    def outcome(self, strategies: Floats) -> Outcome:
+    def evaluate(self, strategies: Floats) -> Payoffs:
         """Play strategies (L, N).
 
         Raises
@@ -86,46 +108,43 @@ class Table:
         ForecastError
             f cannot be used there, or budgets and shares do not come to agree.
         """
-        plan = self._plan(strategies)
+        plan = self._effort_plan(strategies)
         if self.steady:
             share = self._long_run(plan)[np.newaxis]
             efforts = plan.efforts(np.maximum(share, _GONE), self.total)
         else:
-            course = simulate_ahead(self.market, self.market.theta, plan, self.total, ahead=self.ahead)
-            share, efforts = course.share, course.efforts
+            trajectory = simulate_trajectory(self.response, plan, self.total)
+            share, efforts = trajectory.share, trajectory.efforts
         sales = share * self.total[:, np.newaxis]
         expenses = self._expenses(strategies, efforts, sales)
         payoff = self.discount @ (self.margin * sales - expenses)
-        return Outcome(share[-1], self.discount @ expenses, payoff)
+        return Payoffs(share[-1], self.discount @ expenses, payoff)
 
-    def _plan(self, strategies: Floats) -> EffortPlan:
-        value, budget = self.plan.value.copy(), self.plan.budget.copy()
-        for row, place in enumerate(self.levers):
-            if self.in_money[row]:
-                budget[place] = strategies[row]
+    def _effort_plan(self, strategies: Floats) -> EffortPlan:
+        value, budget = self.held.value.copy(), self.held.budget.copy()
+        for row, effort in enumerate(self.space.efforts):
+            if self.space.buys_ratio[row]:
+                budget[effort] = strategies[row]
             else:
-                value[place] = strategies[row] / self.scale[row]
-        return EffortPlan(value, budget, self.plan.is_ratio, self.plan.reference_sales, self.plan.reaction)
+                value[effort] = strategies[row] / self.space.scale[row]
+        return replace(self.held, value=value, budget=budget)
 
     def _expenses(self, strategies: Floats, efforts: Floats, sales: Floats) -> Floats:
         """Money of each firm in each period, (H, N): strategies, and efforts that stay as they are."""
         money = np.zeros_like(sales)
-        for row, place in enumerate(self.levers):
-            if np.isnan(self.price[row]):
-                money += efforts[place] * sales
-            else:
-                money += strategies[row] * self.price[row]
-        for place, kind in enumerate(self.market.kinds):
-            if place not in self.levers and kind == "ratio":
-                money += efforts[place] * sales
-            elif place not in self.levers and kind == "amount":
-                money += efforts[place] * self.market.reference_sales
+        for row, effort in enumerate(self.space.efforts):
+            is_ratio = np.isnan(self.space.price[row])
+            money += efforts[effort] * sales if is_ratio else strategies[row] * self.space.price[row]
+        unit_cost = self.response.market.unit_cost(sales)
+        for effort in range(len(efforts)):
+            if effort not in self.space.efforts:
+                money += efforts[effort] * unit_cost[effort]
         return money
 
     @property
     def has_gradient(self) -> bool:
         """Whether `gradient` gives it: in the long run, where efforts act on the firm's own f alone."""
-        return self.steady and not self.market.reaches_out
+        return self.steady and not self.response.market.acts_beyond_period
 
     def gradient(self, strategies: Floats, firm: int) -> tuple[float, Floats]:
         """Payoff of one firm in the long run, and its derivative (L,) in the firm's own strategy.
@@ -133,26 +152,26 @@ class Table:
         Raises
         ------
         ForecastError
-            As `outcome`.
+            As `evaluate`.
         """
-        plan = self._plan(strategies)
+        plan, space = self._effort_plan(strategies), self.space
         share = np.maximum(self._long_run(plan), _GONE)
         efforts = plan.efforts(share[np.newaxis], self.total)
-        f, slope = self.ahead.slope(efforts)
-        power, elastic = self._elasticities(plan, efforts, f[0], slope[:, 0])
-        total, own = float(self.total[0]), share[firm]
+        f, slope = self.response.slope(efforts)
+        power, thinning = self._elasticities(plan, efforts, f[0], slope[:, 0])
+        total, own_share = float(self.total[0]), share[firm]
         # Derivative of the firm's efforts in its strategies at given shares, then of its attraction.
-        by_strategy = np.where(self.in_money, 1.0 / (own * total), 1.0 / self.scale)
-        push = power * slope[self.levers, 0, firm] * by_strategy / max(f[0, firm], 1e-300)
-        attraction = (np.arange(share.size) == firm) - own
-        log_share = np.linalg.solve(self._system(share, elastic), attraction)[firm] * push
-        sales = own * total
+        by_strategy = np.where(space.buys_ratio, 1.0 / (own_share * total), 1.0 / space.scale)
+        push = power * slope[space.efforts, 0, firm] * by_strategy / max(f[0, firm], _SMALLEST)
+        attraction = (np.arange(share.size) == firm) - own_share
+        log_share = np.linalg.solve(_log_share_system(share, thinning), attraction)[firm] * push
+        sales = own_share * total
         ratio = sum(
-            float(efforts[place, 0, firm])
-            for place, kind in enumerate(self.market.kinds)
-            if kind == "ratio" and not self.in_money[self.levers == place].any()
+            float(efforts[effort, 0, firm])
+            for effort, kind in enumerate(self.response.market.kinds)
+            if kind == "ratio" and not space.buys_ratio[space.efforts == effort].any()
         )
-        money = np.where(np.isnan(self.price), sales, self.price)
+        money = np.where(np.isnan(space.price), sales, space.price)
         payoff = self.discount[0] * (
             self.margin[firm] * sales
             - self._expenses(strategies, efforts, (share * total)[np.newaxis])[0, firm]
@@ -164,47 +183,42 @@ class Table:
         self, plan: EffortPlan, efforts: Floats, f: Floats, slope: Floats
     ) -> tuple[float, Floats]:
         """Power of f in long-run shares, and how strongly more sales thin out what money buys, (N,)."""
-        power = 1.0 / (1.0 - self.market.returns_to_scale(self.market.theta))
+        power = 1.0 / (1.0 - self.response.equation.returns_to_scale)
         thinned = np.isfinite(plan.budget[:, 0]) & plan.is_ratio[:, np.newaxis]
         bought = np.where(thinned, slope * efforts[:, 0], 0.0).sum(axis=0)
-        return power, power * bought / np.maximum(f, 1e-300)
-
-    def _system(self, share: Floats, elastic: Floats) -> Floats:
-        """Differentiate ``ln share - ln(attraction share)`` by ln share, (N, N): identity without budgets."""
-        return np.asarray(np.diag(1.0 + elastic) - np.outer(np.ones(share.size), share * elastic))
+        return power, power * bought / np.maximum(f, _SMALLEST)
 
     def _long_run(self, plan: EffortPlan) -> Floats:
         """Shares (N,) at rest: in proportion to ``f**(1 / (1 - gamma))``, budgets and sales agreeing."""
-        market, theta = self.market, self.market.theta
-        gamma = market.returns_to_scale(theta)
-        if gamma >= 1.0:
-            raise PlanError(
-                f"With returns to scale of {gamma:.3g} (model {market.model}) shares do not come to rest: in "
-                "the long run one firm takes the market. Give a horizon, e.g. --horizon 52."
-            )
+        market, gamma = self.response.market, self.response.equation.returns_to_scale
         share, best, weight = market.share, np.inf, 1.0
         for _ in range(_ROUNDS):
             efforts = plan.efforts(share[np.newaxis], self.total)
-            f = evaluate_response(self.ahead, market, theta, efforts)[0]
+            f = self.response.evaluate(efforts)[0]
             if not f.max() > 0.0:
                 return market.share
-            log = np.log(np.maximum(f, 1e-300)) / (1.0 - gamma)
-            found = np.exp(log - log.max())
-            found /= found.sum()
+            log_attraction = np.log(np.maximum(f, _SMALLEST)) / (1.0 - gamma)
+            attracted = np.exp(log_attraction - log_attraction.max())
+            attracted /= attracted.sum()
             if not plan.follows_sales:
-                return np.asarray(found)
+                return np.asarray(attracted)
             # The money of a firm that is gone buys what it would buy one that is nearly gone.
-            step = np.log(np.maximum(found, _GONE)) - np.log(share)
+            step = np.log(np.maximum(attracted, _GONE)) - np.log(share)
             error = float(np.abs(step).max())
             if error < _TOLERANCE:
-                return np.asarray(found)
+                return np.asarray(attracted)
             # Newton's step; where it does not bring both sides nearer, shorter ones.
             weight = min(1.0, 2.0 * weight) if error < best else max(0.5 * weight, 1 / 64)
             best = min(best, error)
-            slope = self.ahead.slope(efforts)[1][:, 0]
-            elastic = self._elasticities(plan, efforts, f, slope)[1]
-            move = np.linalg.solve(self._system(found, np.maximum(elastic, 0.0)), step)
+            slope = self.response.slope(efforts)[1][:, 0]
+            thinning = np.maximum(self._elasticities(plan, efforts, f, slope)[1], 0.0)
+            move = np.linalg.solve(_log_share_system(attracted, thinning), step)
             share = np.clip(share * np.exp(np.clip(weight * move, -3.0, 3.0)), _GONE, 1.0)
         raise ForecastError(
             f"Budgets and long-run shares of market {market.market} do not agree after {_ROUNDS} rounds."
         )
+
+
+def _log_share_system(share: Floats, thinning: Floats) -> Floats:
+    """Differentiate ``ln share - ln(attraction share)`` by ln share, (N, N): identity without budgets."""
+    return np.asarray(np.diag(1.0 + thinning) - np.outer(np.ones(share.size), share * thinning))

@@ -1,13 +1,11 @@
 """Shares that a calibrated model forecasts: one period from any state, or on from an origin."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.motion.shares import simulate_shares
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.models.market_model import MarketModel, market_data
+from pipeline.models.share_equation import ShareEquation
 from pipeline.panel.market import MarketArrays
 
 Vector = NDArray[np.float64]
@@ -86,23 +84,16 @@ class OneStep:
         self.market = market
         self.response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
         values = dict(zip(model.names, theta.tolist(), strict=True))
-        self.settings: dict[str, Any] = {
-            "jump_price": values[JUMP_PRICE],
-            "returns_to_scale": values[RETURNS_TO_SCALE],
-            "reference_sales": float(model.data.reference_sales),
-        }
+        self.equation = ShareEquation(
+            values[JUMP_PRICE], float(model.data.reference_sales), values[RETURNS_TO_SCALE]
+        )
 
     def __call__(self, before: Matrix, at: NDArray[np.int64]) -> Matrix:
         """Take shares (B, N) through the periods ``at`` (B,)."""
-        market = self.market
-        shares: Matrix = simulate_shares(
-            self._members(before, at),
-            self.response[at][:, None],
-            market.total_sales[at][:, None],
-            market.duration[at][:, None],
-            **self.settings,
+        market, period, initial = self.market, at[:, np.newaxis], self._members(before, at)
+        return self.equation.shares(
+            initial, self.response[period], market.total_sales[period], market.duration[period]
         )[:, 0]
-        return shares
 
     def walk(self, origin: int) -> Matrix:
         """Shares (T - origin, N) of the periods from ``origin`` on, from the observed state before them."""

@@ -1,6 +1,6 @@
 """Rows to checked market panels: from files (`reading`), from ledgers (`ledger`) or simulated.
 
-Here lives whatever turns a table into markets, firms, efforts and periods, and says what is wrong with it.
+Everything here turns tables into markets, firms, efforts and periods, or reports what is wrong with a table.
 """
 
 import lazy_loader

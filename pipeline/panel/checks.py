@@ -1,4 +1,4 @@
-"""Checks that need the rows of a market together, and the efforts of these rows."""
+"""Checks that need all rows of a market, and the efforts of these rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ import numpy as np
 
 from kernels.formula.expression import ExpressionError
 from pipeline.panel.efforts import Effort, Groups
-from pipeline.panel.findings import LISTED, Notes, Problems, place
-from pipeline.panel.reading.encode import NO_ROW
+from pipeline.panel.findings import Notes, Problems, describe_place
+from pipeline.panel.row_report import NO_ROW, RowReport
 from pipeline.panel.time_axis import TimeAxis
 
 
 @dataclass(frozen=True)
 class Checker:
-    """Checks some whole markets at a time.
+    """Checks of whole markets, some of them at a time.
 
     Attributes
     ----------
     axis : TimeAxis
-        All periods; the rows carry positions on it.
+        All periods.
     markets, firms : arrays
     times : sequence of str
-        Labels, by the numbers that the rows carry.
+        Labels; the rows have positions in them.
     columns : tuple of str
-        Columns of the values; the first one is the sales.
+        Columns of the values, the sales first.
     efforts : tuple of Effort
         The inputs of f.
     problems, notes
-        Take what is found.
+        Receive what the checks find.
     """
 
     axis: TimeAxis
@@ -41,7 +41,7 @@ class Checker:
     notes: Notes
 
     def check(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Check the rows of some markets, given in any order.
+        """Check the rows of some markets, in any order.
 
         Returns
         -------
@@ -61,23 +61,18 @@ class Checker:
         return rows, self._compute_efforts(runs)
 
     def _without_duplicates(self, rows: np.ndarray) -> np.ndarray:
-        same = np.zeros(rows.size, dtype=bool)
-        same[1:] = True
+        repeated = np.zeros(rows.size, dtype=bool)
+        repeated[1:] = True
         for key in ("market", "firm", "time"):
-            same[1:] &= rows[key][1:] == rows[key][:-1]
-        row_numbers = rows["row"]
+            repeated[1:] &= rows[key][1:] == rows[key][:-1]
 
-        def describe(index: int) -> tuple[str, str, int | None]:
-            other = row_numbers[index - 1]
-            got = "a second value" if other == NO_ROW else f"a second row (the one before is row {other})"
-            return self._where(rows[index]), got, None if other == NO_ROW else int(row_numbers[index])
+        def got(position: int) -> str:
+            first = rows["row"][position - 1]
+            return "a second value" if first == NO_ROW else f"a second row (the one before is row {first})"
 
-        kind = "several rows for one firm and period"
-        hint = "Remove one of them, or add them up."
-        self.problems.add_each(
-            kind, np.flatnonzero(same), describe, "one row per market, firm and period", hint
-        )
-        return rows[~same]
+        kind, expected = "several rows for one firm and period", "one row per market, firm and period"
+        self._report.add(kind, repeated, rows, got, expected, "Remove one of them, or add them up.")
+        return rows[~repeated]
 
     def _check_order(self, runs: "_Runs") -> None:
         falling = np.zeros(runs.rows.size, dtype=bool)
@@ -95,10 +90,10 @@ class Checker:
         self.notes.add("gap", named, gap.size)
 
     def _check_presence(self, runs: "_Runs") -> None:
-        """Note firms that enter, leave, or vanish and return, counting the periods of their own market."""
+        """Note firms that enter, leave, or return after an absence; only periods of their market count."""
         rank = runs.pair
-        back = np.flatnonzero((np.diff(rank) > 1) & (np.diff(runs.series) == 0)) + 1
-        self._note("return", runs.rows[back])
+        returns = np.flatnonzero((np.diff(rank) > 1) & (np.diff(runs.series) == 0)) + 1
+        self._note("return", runs.rows[returns])
         last = np.append(runs.series_start[1:], runs.rows.size) - 1
         pair_market = runs.pairs[0]
         first_pair = np.searchsorted(pair_market, runs.rows["market"][runs.series_start], side="left")
@@ -113,26 +108,26 @@ class Checker:
             np.searchsorted(markets, rows["market"][runs.series_start]), minlength=markets.size
         )
         periods = np.bincount(np.searchsorted(markets, runs.pairs[0]), minlength=markets.size)
-        hint = "Leave it out: name the others in data.markets, or filter its rows with data.filter."
-        for kind, what, few in (
+        hint = "Leave the market out: list the others in data.markets, or remove its rows with data.filter."
+        for kind, what, count in (
             ("markets of one firm", "firm", firms),
             ("markets of one period", "period", periods),
         ):
 
             def describe(index: int, what: str = what) -> tuple[str, str, int | None]:
-                return place(self.markets[markets[index]]), f"one {what}", None
+                return describe_place(self.markets[markets[index]]), f"one {what}", None
 
-            self.problems.add_each(kind, np.flatnonzero(few == 1), describe, f"two {what}s or more", hint)
+            self.problems.add_each(kind, np.flatnonzero(count == 1), describe, f"two {what}s or more", hint)
         totals = np.bincount(runs.pair, weights=np.nan_to_num(rows["values"][:, 0], nan=1.0))
         market, time = runs.pairs
 
-        def nobody(index: int) -> tuple[str, str, int | None]:
-            return place(self.markets[market[index]], None, self.times[time[index]]), "total sales of 0", None
+        def describe_empty(index: int) -> tuple[str, str, int | None]:
+            where = describe_place(self.markets[market[index]], None, self.times[time[index]])
+            return where, "total sales of 0", None
 
-        hint = "Leave out the rows of periods without sales; they become part of a longer period."
-        self.problems.add_each(
-            "periods without sales", np.flatnonzero(totals == 0), nobody, "someone who sells", hint
-        )
+        empty, expected = np.flatnonzero(totals == 0), "sales of at least one firm"
+        hint = "Leave out the rows of this period; it becomes part of a longer one."
+        self.problems.add_each("periods without sales", empty, describe_empty, expected, hint)
 
     def _compute_efforts(self, runs: "_Runs") -> np.ndarray:
         rows = runs.rows
@@ -143,7 +138,9 @@ class Checker:
             try:
                 result[:, index] = effort.compute(columns, groups)
             except ExpressionError as error:
-                self._refuse_formula(effort, error)
+                got, expected = str(error).rstrip("."), "a formula over the columns of the data"
+                where = f"data.efforts.{effort.name}"
+                self.problems.add_once("formulas", where, got, expected, column=effort.name)
                 continue
             self._check_formula(effort, columns, result[:, index], runs)
             low = np.minimum.reduceat(result[:, index], runs.market_start)
@@ -155,48 +152,41 @@ class Checker:
             self.notes.add("constant-effort", named, constant.size, effort.name)
         return result
 
-    def _refuse_formula(self, effort: Effort, error: ExpressionError) -> None:
-        if self.problems.room("formulas", effort.name) == LISTED:  # once, not for every bucket of markets
-            got = str(error).rstrip(".")
-            expected = "a formula over the columns of the data"
-            self.problems.add("formulas", f"data.efforts.{effort.name}", got, expected, column=effort.name)
-
     def _check_formula(
         self, effort: Effort, columns: dict[str, np.ndarray], values: np.ndarray, runs: "_Runs"
     ) -> None:
-        """Report formulas without a value in markets whose columns are whole; holes have been reported."""
+        """Report rows in which a formula has no value, in markets whose columns have no missing values."""
         if effort.expression is None:
             return
-        whole = np.ones(values.size, dtype=bool)
+        complete = np.ones(values.size, dtype=bool)
         for name in effort.columns:
-            whole &= np.isfinite(columns[name])
-        whole_market = np.logical_and.reduceat(whole, runs.market_start)
+            complete &= np.isfinite(columns[name])
+        complete_market = np.logical_and.reduceat(complete, runs.market_start)
         market = np.repeat(
             np.arange(runs.market_start.size), np.diff(np.append(runs.market_start, values.size))
         )
-        wrong = np.flatnonzero(~np.isfinite(values) & whole_market[market])
+        wrong = ~np.isfinite(values) & complete_market[market]
 
-        def describe(index: int) -> tuple[str, str, int | None]:
-            given = ", ".join(f"{name} = {columns[name][index]:g}" for name in effort.columns)
-            row = runs.rows[index]
-            number = None if row["row"] == NO_ROW else int(row["row"])
-            return (
-                self._where(row, effort.name),
-                f"{values[index]} from {effort.long_name} with {given}",
-                number,
-            )
+        def got(position: int) -> str:
+            inputs = ", ".join(f"{name} = {columns[name][position]:g}" for name in effort.columns)
+            return f"{values[position]} from {effort.long_name} with {inputs}"
 
+        kind, expected = "formulas without a value", "a finite number"
         hint = "Correct the columns, or write the formula so that it has a value here."
-        self.problems.add_each(
-            "formulas without a value", wrong, describe, "a finite number", hint, column=effort.name
-        )
+        self._report.add(kind, wrong, runs.rows, got, expected, hint, effort.name)
 
-    def _where(self, row: np.void, column: str = "") -> str:
-        return place(self.markets[row["market"]], self.firms[row["firm"]], self.times[row["time"]], column)
+    @property
+    def _report(self) -> RowReport:
+        return RowReport(self.problems, self._where)
+
+    def _where(self, row: np.void, column: str) -> str:
+        return describe_place(
+            self.markets[row["market"]], self.firms[row["firm"]], self.times[row["time"]], column
+        )
 
     def _note(self, kind: str, rows: np.ndarray, period: bool = True) -> None:
         named = [
-            place(
+            describe_place(
                 self.markets[row["market"]],
                 self.firms[row["firm"]],
                 self.times[row["time"]] if period else None,
@@ -208,11 +198,17 @@ class Checker:
 
 @dataclass(frozen=True)
 class _Runs:
-    """Rows in order of market, firm and time, and what belongs together in them.
+    """Rows in order of market, firm and time, and where markets, series and periods begin in them.
 
-    `series` numbers the series (firm in a market) of each row, `pair` the (market, period) of each row;
-    `pairs` are market and time of each such number, in order of market and time, so that consecutive numbers
-    are neighbours.
+    Attributes
+    ----------
+    rows : array of records
+    market_start, series_start : arrays of int
+        First row of every market, and of every series (a firm in a market).
+    series, pair : (rows,) arrays of int
+        Number of the series, and of the pair (market, period), of each row.
+    pairs : tuple of two arrays of int
+        Market and period of each pair, in this order, so that pairs with consecutive numbers are neighbours.
     """
 
     rows: np.ndarray

@@ -1,4 +1,7 @@
-"""The date that a calibration is made for, as opposed to the moment it happens to run."""
+"""The date for which a calibration is made, which is not the date on which it runs.
+
+Point queries of a store import this file, so it does without pandas (see `pipeline.panel.stamps`).
+"""
 
 import datetime as dt
 import re
@@ -7,14 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import PlanError
-from pipeline.panel.time_axis import Stamp, parse_label
+from pipeline.panel.stamps import Stamp, first_day, last_day, parse_label
 
 EXPECTED = (
     "a date (2026-03-31, 2026-W13, 2026-03, 2026-Q1), a moment (2026-03-31T02:30:00), or a period's number"
 )
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2}))?(?:Z|\+00:00)?")
 _EPOCH = dt.date(1970, 1, 1)
-_MONTHS = {"month": 1, "quarter": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,12 @@ class LogicalDate:
 
     @classmethod
     def parse(cls, text: str) -> "LogicalDate":
-        """Read a date; a week, month or quarter stands for its last day.
+        """Read a date; a week, month or quarter means its last day.
 
         Raises
         ------
         PlanError
-            It is none.
+            The text is no date.
         """
         text = text.strip()
         if match := _MOMENT.fullmatch(text):
@@ -57,13 +59,13 @@ class LogicalDate:
             except ValueError:
                 pass
         elif (stamp := parse_label(text)) is not None:
-            last = _last(stamp)
+            last = last_day(stamp)
             return cls(str(last), False, last) if stamp.kind == "integer" else cls.of(last)
         raise PlanError(f"Got the date {text!r}; expected {EXPECTED}.")
 
     @classmethod
     def of(cls, moment: dt.datetime | int) -> "LogicalDate":
-        """Make one of a moment in UTC, midnight being the day itself, or of days from 1970-01-01."""
+        """Make the date of a moment in UTC (midnight is the day itself), or of days from 1970-01-01."""
         if isinstance(moment, int):
             return cls((_EPOCH + dt.timedelta(moment)).isoformat(), True, moment)
         plain = moment.replace(tzinfo=None, microsecond=0)
@@ -73,56 +75,41 @@ class LogicalDate:
 
     @classmethod
     def today(cls) -> "LogicalDate":
-        """Give the day it is, UTC."""
+        """Give the current day, UTC."""
         return cls.of((dt.datetime.now(dt.UTC).date() - _EPOCH).days)
 
     @classmethod
     def of_label(cls, label: np.generic) -> "LogicalDate":
-        """Make one of a label of the axis ``time``."""
+        """Make the date of a label of the axis ``time``."""
         if isinstance(label, np.datetime64):
             return cls.of(int(label.astype("datetime64[D]").astype(int)))
         return cls(str(int(label)), False, int(label))
 
 
-def _last(stamp: Stamp) -> int:
-    """Give the last day of a period, or the number itself."""
-    if stamp.kind in _MONTHS:
-        return first_day(Stamp(stamp.kind, stamp.ordinal + 1)) - 1
-    return stamp.ordinal + (6 if stamp.kind == "week" else 0)
-
-
-def first_day(stamp: Stamp) -> int:
-    """Days from 1970-01-01 to the first day of a period; a plain number as it is."""
-    if stamp.kind not in _MONTHS:
-        return stamp.ordinal
-    month = np.datetime64(stamp.ordinal * _MONTHS[stamp.kind], "M")
-    return int(month.astype("datetime64[D]").astype(int))
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The periods of a panel that are looked at; the others might as well not be there.
+    """The periods of a panel that are used; rows of other periods are ignored.
 
     Attributes
     ----------
     dated
         Whether the bounds are days from 1970-01-01; else they are numbers of periods.
     first, last
-        Smallest and largest label, both inside; None for no bound.
+        Bounds, both included; None for no bound.
     """
 
     dated: bool
     first: int | None = None
     last: int | None = None
 
-    def holds(self, stamp: Stamp) -> bool:
-        """Tell whether a period is inside, by the day it begins; one of the other kind always is."""
+    def contains(self, stamp: Stamp) -> bool:
+        """Tell whether a period begins inside; dates and numbers do not bound each other."""
         if self.dated == (stamp.kind == "integer"):
             return True
         day = first_day(stamp)
         return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
 
-    def holds_label(self, label: np.generic) -> bool:
+    def contains_label(self, label: np.generic) -> bool:
         """Tell whether a label of the axis ``time`` is inside."""
         date = LogicalDate.of_label(label)
-        return self.holds(Stamp("day" if date.dated else "integer", date.ordinal))
+        return self.contains(Stamp("day" if date.dated else "integer", date.ordinal))

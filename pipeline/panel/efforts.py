@@ -1,4 +1,4 @@
-"""Efforts from the columns of a panel: plain columns, or formulas with means over firms, periods, lags."""
+"""Efforts from the columns of a panel: columns, or formulas with lags and means over firms or periods."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Effort:
     Attributes
     ----------
     name, kind, unit, long_name : str
-        As in the study; `long_name` is the description, the formula or the column.
+        As in the study; `long_name` is the description or, without one, the formula or the column.
     columns : tuple of str
-        Columns that it needs.
+        Columns it needs.
     expression : Expression or None
         None for a plain column.
     """
@@ -32,7 +32,7 @@ class Effort:
     expression: Expression | None
 
     def compute(self, columns: Mapping[str, np.ndarray], groups: "Groups") -> np.ndarray:
-        """Give the effort of every row, shape (rows,); nan or infinite where the formula has no value.
+        """Compute the effort of every row, shape (rows,); nan or infinite where the formula has no value.
 
         Raises
         ------
@@ -50,7 +50,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Groups:
-    """Which rows belong together; rows are in order of market, firm, time.
+    """Which rows are of one period or one series; rows are in order of market, firm and time.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Groups:
     series: np.ndarray
 
     def functions(self) -> dict[str, Callable[..., np.ndarray]]:
-        """Give the functions for `kernels.formula.expression.Expression.evaluate`."""
+        """Give the functions that formulas may call, for `kernels.formula.expression.Expression.evaluate`."""
         return {
             "market_mean": lambda x: self._mean(x, self.period),
             "firm_mean": lambda x: self._mean(x, self.series),
@@ -74,7 +74,7 @@ class Groups:
     def _mean(self, values: np.ndarray, group: np.ndarray) -> np.ndarray:
         values = np.broadcast_to(values, group.shape)
         count = np.bincount(group)
-        with np.errstate(invalid="ignore"):  # infinities are reported by the checks, with their place
+        with np.errstate(invalid="ignore"):  # infinite values are reported by the checks
             return (np.bincount(group, weights=values) / np.maximum(count, 1))[group]
 
     def _lag(self, values: np.ndarray, periods: ArrayLike = 1.0) -> np.ndarray:
@@ -92,7 +92,7 @@ def _whole_periods(periods: ArrayLike) -> int:
 
 
 def build_effort(name: str, section: EffortSection, columns: Sequence[str]) -> Effort:
-    """Check one effort against the columns there are.
+    """Make one effort and check it against the columns.
 
     Parameters
     ----------
@@ -103,10 +103,15 @@ def build_effort(name: str, section: EffortSection, columns: Sequence[str]) -> E
     columns : sequence of str
         Columns of the data.
 
+    Returns
+    -------
+    Effort
+
     Raises
     ------
     ExpressionError
-        When the formula is refused, uses a column that does not exist, or lags by no whole number of periods.
+        When the formula cannot be read, uses a column that does not exist, or has a lag that is no whole
+        number of periods.
     """
     if section.formula is None:
         column = section.column or name
@@ -115,7 +120,7 @@ def build_effort(name: str, section: EffortSection, columns: Sequence[str]) -> E
     effort = Effort(
         name, section.kind, section.unit, section.description or section.formula, expression.names, expression
     )
-    # Two made-up rows show what only an evaluation can show: a lag of half a period, or one that varies.
+    # Some mistakes show only when the formula is evaluated: a lag of half a period, or one that varies.
     group = np.zeros(2, dtype=np.int64)
     effort.compute(dict.fromkeys(expression.names, np.array([1.0, 2.0])), Groups(group, group))
     return effort

@@ -1,16 +1,17 @@
-"""What the checks of a panel find: problems, which stop the work, and notes; gathered, counted, capped."""
+"""What the checks of a panel report: problems, which stop the work, and notes, which do not."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.errors import DataError, Problem
+from pipeline.problems import ProblemGatherer
 
 LISTED = 10
-"""Problems of one kind and column that are spelled out; the others are counted."""
+"""Problems of one kind and column that are listed; further ones are only counted."""
 EXAMPLES = 3
-"""Places that a note names."""
+"""Examples that a note gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +21,16 @@ class PanelNote:
     Attributes
     ----------
     kind : str
-        Name of the finding: ``gap``, ``unsorted``, ``return``, ``entry``, ``exit``, ``constant-effort``,
+        Code of the note: ``gap``, ``unsorted``, ``return``, ``entry``, ``exit``, ``constant-effort``,
         ``similar-labels``, ``irregular-time`` or ``sparse``.
     message : str
-        A sentence.
+        A sentence for the user.
     count : int
-        How many places there are.
+        How often it occurs.
     column : str
         Effort or column concerned; empty when it is none in particular.
     examples : tuple of str
-        The first places.
+        Where it occurs first.
     """
 
     kind: str
@@ -42,40 +43,26 @@ class PanelNote:
         return f"{self.message} For example {'; '.join(self.examples)}." if self.examples else self.message
 
 
-def place(market: object = None, firm: object = None, period: object = None, column: str = "") -> str:
-    """Name a place in the panel: ``market 5, firm B, period 2026-03, column price``."""
+def describe_place(
+    market: object = None, firm: object = None, period: object = None, column: str = ""
+) -> str:
+    """Say where in the panel: ``market 5, firm B, period 2026-03, column price``."""
     parts = (("market", market), ("firm", firm), ("period", period), ("column", column or None))
     return ", ".join(f"{name} {value}" for name, value in parts if value is not None)
 
 
-@dataclass
-class _Kind:
-    expected: str
-    hint: str
-    count: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-
-class Problems:
-    """The problems of one source, gathered until the whole of it has been seen.
+class Problems(ProblemGatherer[tuple[str, str]]):
+    """The problems of one source by kind and column, collected until all of it has been read.
 
     Parameters
     ----------
     file
-        What the problems are in.
+        What messages name as the source.
     """
 
     def __init__(self, file: str) -> None:
+        super().__init__(most=LISTED)
         self.file = file
-        self._kinds: dict[tuple[str, str], _Kind] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._kinds)
-
-    def room(self, kind: str, column: str = "") -> int:
-        """Say how many more problems of this kind will be spelled out."""
-        found = self._kinds.get((kind, column))
-        return LISTED if found is None else max(LISTED - found.count, 0)
 
     def add(
         self,
@@ -88,11 +75,25 @@ class Problems:
         column: str = "",
         row: int | None = None,
     ) -> None:
-        """Add one problem; beyond `LISTED` of one kind and column it is only counted."""
-        found = self._kinds.setdefault((kind, column), _Kind(expected, hint))
-        found.count += 1
-        if found.count <= LISTED:
-            found.problems.append(Problem(self.file, row, where, got, expected, hint))
+        """Add one problem; after `LISTED` of one kind and column it is only counted.
+
+        Parameters
+        ----------
+        kind : str
+            Which problems are counted together; part of the message when some are not listed.
+        where, got, expected, hint : str
+            As `key`, `got`, `expected` and `hint` of `pipeline.errors.Problem`.
+        column : str
+            Column concerned; problems of different columns are counted apart.
+        row : int, optional
+            Row or line of the source.
+        """
+        self.gather((kind, column), Problem(self.file, row, where, got, expected, hint))
+
+    def add_once(self, kind: str, where: str, got: str, expected: str, *, column: str = "") -> None:
+        """Add a problem unless there is one of this kind and column."""
+        if not self.counts[kind, column]:
+            self.add(kind, where, got, expected, column=column)
 
     def add_each(
         self,
@@ -105,70 +106,68 @@ class Problems:
         column: str = "",
     ) -> None:
         """Add one problem per position; ``describe(position)`` gives where, got and row."""
-        listed = positions[: self.room(kind, column)]
+        listed = positions[: self.room((kind, column))]
         for position in listed.tolist():
             where, got, row = describe(position)
             self.add(kind, where, got, expected, hint, column=column, row=row)
-        if positions.size > listed.size:
-            self._kinds[kind, column].count += positions.size - listed.size
+        self.counts[kind, column] += positions.size - listed.size
 
     def listed(self) -> tuple[Problem, ...]:
-        """Give the problems by kind, each kind followed by the number of those not spelled out."""
+        """List the problems by kind, each kind followed by the number of those not listed."""
         result: list[Problem] = []
-        for (kind, column), found in self._kinds.items():
-            result += found.problems
-            more = found.count - len(found.problems)
-            if more > 0:
+        for (kind, column), problems in self.kept.items():
+            result += problems
+            more = self.counts[kind, column] - len(problems)
+            if more:
                 where = f"column {column}" if column else ""
-                result.append(Problem(self.file, None, where, f"{more:,} more: {kind}", found.expected))
+                result.append(Problem(self.file, None, where, f"{more:,} more: {kind}", problems[0].expected))
         return tuple(result)
 
     def raise_if_any(self) -> None:
-        """Raise all of them as one `DataError`, if there are any."""
-        if self._kinds:
+        """Raise one `DataError` with all problems, if there are any."""
+        if self:
             raise DataError(f"Data {self.file}", self.listed())
 
 
 class Notes:
-    """Notes being counted, one record per kind and column."""
+    """Notes while they are counted, by kind and column."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._counted: dict[tuple[str, str], tuple[int, list[str]]] = {}
 
     def add(self, kind: str, examples: Iterable[str], count: int, column: str = "") -> None:
-        """Count places of a kind; the first few are named."""
+        """Add to the count of a kind; the first `EXAMPLES` examples are kept."""
         if count <= 0:
             return
-        total, named = self._found.setdefault((kind, column), (0, []))
-        for example in examples:
-            if len(named) >= EXAMPLES:
-                break
-            named.append(example)
-        self._found[kind, column] = (total + count, named)
+        total, kept = self._counted.get((kind, column), (0, []))
+        self._counted[kind, column] = (total + count, [*kept, *examples][:EXAMPLES])
 
     def room(self, kind: str, column: str = "") -> int:
-        """Say how many more examples of this kind will be named."""
-        return EXAMPLES - len(self._found.get((kind, column), (0, ()))[1])
+        """Say how many more examples of this kind will be kept."""
+        _, kept = self._counted.get((kind, column), (0, []))
+        return EXAMPLES - len(kept)
 
     def records(self) -> tuple[PanelNote, ...]:
-        """Give the notes, most frequent kinds of trouble first as listed in the texts."""
+        """Give the notes, in the order of `_TEXTS`."""
         return tuple(
-            PanelNote(kind, text.format(count=f"{count:,}", column=column), count, column, tuple(named))
+            PanelNote(kind, text.format(count=f"{count:,}", column=column), count, column, tuple(examples))
             for kind, text in _TEXTS.items()
-            for (found, column), (count, named) in self._found.items()
-            if found == kind
+            for (noted, column), (count, examples) in self._counted.items()
+            if noted == kind
         )
 
 
 _TEXTS = {
     "irregular-time": "The dates are on no regular grid: one period is one day ({count} different steps).",
-    "gap": "Periods are missing {count} times; the period after a gap is a longer one.",
-    "unsorted": "The periods of {count} series (a firm in a market) are not in order; they were sorted.",
+    "gap": "Periods are missing {count} times; the period after a gap counts as a longer one.",
+    "unsorted": "The periods of {count} series (a firm in a market) are out of order; they were sorted.",
     "entry": "{count} series begin after their market does: the firm enters.",
     "exit": "{count} series end before their market does: the firm leaves.",
     "return": "Firms vanish from their market and return {count} times; they are absent in between.",
-    "constant-effort": "The effort {column} never varies in {count} markets and tells nothing there.",
-    "similar-labels": "{count} names of markets or firms differ only in case or spaces; they are kept apart.",
-    "sparse": "Only {count} of 1,000 cells of the cube market x firm x period hold data, because firms "
-    "differ from market to market; the store will be larger than it need be.",
+    "constant-effort": "The effort {column} is constant in some markets ({count}), so its effect "
+    "there cannot be estimated.",
+    "similar-labels": "Some names of markets or firms differ only in case or spaces (pairs: {count}); "
+    "they are kept apart.",
+    "sparse": "Only {count} of 1,000 cells of the cube market x firm x period contain data, because firms "
+    "differ between markets; the store will be larger than necessary.",
 }

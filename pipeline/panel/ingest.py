@@ -1,7 +1,11 @@
-"""From a reader of rows to checked rows market by market: one pass over the source, one over its rows."""
+"""From a reader of rows to checked rows by market: one pass over the source, one over its records on disk.
+
+Memory is bounded by a chunk of the source or a bucket of markets: 20,000 markets x 10 firms x 104 weeks take
+270 MB (Parquet) or 370 MB (CSV) at the peak, and 19 or 24 s of processor time.
+"""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,7 +23,7 @@ from pipeline.panel.spool import Buckets, Runs
 from pipeline.panel.time_axis import TimeAxis, TimeError, build_axis
 
 _DENSE = 0.05
-"""Part of the cube's cells that ought to hold data."""
+"""Part of the cube's cells with data below which a note is made."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Ingested:
     hashes : tuple of str
         SHA-256 of the values of each market.
     notes : tuple of PanelNote
-        What is worth knowing.
+        What is unusual but allowed.
     """
 
     markets: np.ndarray
@@ -59,20 +63,20 @@ def run_dtype(efforts: int) -> np.dtype:
 def ingest(
     reader: Reader, data: DataSection, file: str, *, zero_sales: bool, span: Span | None = None
 ) -> Ingested:
-    """Read a source once, check all of it, and keep its rows market by market in a temporary file.
+    """Read a source once, check all of it, and keep its rows by market in a temporary file.
 
     Parameters
     ----------
     reader : Reader
         The source.
     data : DataSection
-        Which columns are what.
+        What the columns mean.
     file : str
-        What problems say they are in.
+        Name of the source in messages.
     zero_sales : bool
         Whether sales may be 0.
     span : Span, optional
-        The periods to look at; by default all.
+        The periods to read; by default all.
 
     Raises
     ------
@@ -101,17 +105,17 @@ def ingest(
 
 
 def _check_labels(encoder: Encoder, data: DataSection) -> None:
-    known = encoder.markets.texts
+    markets = encoder.markets.texts
     for label in data.markets or ():
-        if str(label) not in known:
-            hint = did_you_mean(str(label), known)
+        if str(label) not in markets:
+            hint = did_you_mean(str(label), markets)
             encoder.problems.add(
                 "unknown markets", "data.markets", f"the market {label}", "a market of the data", hint
             )
 
 
 def _build_axis(encoder: Encoder, data: DataSection) -> TimeAxis | None:
-    """Make the axis of the labels in use; labels that cannot be read have been reported."""
+    """Make the axis of the labels in use; None when there is none, which has been reported."""
     stamps = [
         (code, stamp)
         for code, stamp in enumerate(encoder.stamps)
@@ -120,7 +124,7 @@ def _build_axis(encoder: Encoder, data: DataSection) -> TimeAxis | None:
     if not stamps:
         if not encoder.problems:
             hint = "Check data.filter and data.markets." if data.filter or data.markets else ""
-            hint = "There are rows of other periods only." if encoder.stamps and encoder.span else hint
+            hint = "There are only rows of other periods." if encoder.stamps and encoder.span else hint
             encoder.problems.add("an empty panel", "", "no rows", "one row per market, firm and period", hint)
         return None
     try:
@@ -135,13 +139,13 @@ def _build_axis(encoder: Encoder, data: DataSection) -> TimeAxis | None:
         return None
     position = np.full(len(encoder.stamps), -1, dtype=np.int32)
     position[[code for code, _ in stamps]] = axis.position
-    return TimeAxis(axis.times, axis.period, axis.unit, axis.step, position, axis.regular)
+    return replace(axis, position=position)
 
 
 def _check_markets(
     buckets: Buckets, encoder: Encoder, axis: TimeAxis, efforts: tuple[Effort, ...]
 ) -> Ingested:
-    """Check bucket by bucket, and keep the rows of each market as one run."""
+    """Check one bucket after the other, and keep the rows of each market as one run."""
     markets, market_position = _order(encoder.markets)
     firms, firm_position = _order(encoder.firms)
     notes = Notes()
@@ -180,7 +184,7 @@ def _check_markets(
 
 
 def _order(labels: Labels) -> tuple[np.ndarray, np.ndarray]:
-    """Sort the labels in use; also give the position of every code."""
+    """Sort the labels in use, and give the position of every code among them; -1 for labels not in use."""
     used = sorted(labels.used)
     ordered, position = sort_labels(labels.texts[code] for code in used)
     by_code = np.full(len(labels), -1, dtype=np.int32)
@@ -199,9 +203,9 @@ def _period_texts(encoder: Encoder, axis: TimeAxis) -> list[str]:
 def _hash(
     market: object, run: np.ndarray, firms: np.ndarray, axis: TimeAxis, efforts: tuple[Effort, ...]
 ) -> str:
-    """Give the SHA-256 of a market's values, whatever else the panel holds and however it was written."""
-    own, firm = np.unique(run["firm"], return_inverse=True)
-    names = [str(market), *(effort.name for effort in efforts), "", *(str(label) for label in firms[own])]
+    """Compute the SHA-256 of a market's labels and values; other markets, order and format do not matter."""
+    present, firm = np.unique(run["firm"], return_inverse=True)
+    names = [str(market), *(effort.name for effort in efforts), "", *(str(label) for label in firms[present])]
     digest = hashlib.sha256("\x1f".join(names).encode())
     times = axis.times[run["time"]]
     digest.update(times.dtype.str.encode())

@@ -1,4 +1,4 @@
-"""One market of a panel as plain arrays over its own firms and its own periods."""
+"""One market of a panel as arrays over its own firms and periods."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,30 +11,29 @@ from pipeline.names import Label
 
 @dataclass(frozen=True)
 class MarketArrays:
-    """What is known of one market. T of its own periods, N of its own firms, K efforts.
+    """The data of one market: T periods with sales, N firms that ever sell, K efforts.
 
     Attributes
     ----------
     market : int or str
         Its label.
     firms : (N,) array
-        Labels of the firms that ever sell in it.
+        Labels of the firms.
     times : (T,) array
-        Labels of the periods in which anyone sells in it.
+        Labels of the periods.
     share : (T, N) array
-        Shares of sales, summing to 1 over the firms that are there; nan for an absent firm.
+        Shares of sales, which sum to 1 over the firms present; nan for an absent firm.
     total_sales : (T,) array
         Sales of the market, currency per period.
     duration : (T,) array
-        Time since the previous observed period, in periods: 1 without a gap, 2 when one period is missing
-        before; 1 for the first period. So a period's efforts are taken to have acted since the last
-        observation.
+        Time since the previous observed period, in periods: 1 without a gap, 2 after one missing period; 1
+        for the first period. The efforts of a period are assumed to have acted during all of it.
     efforts : (K, T, N) array
         Efforts; nan for an absent firm.
     active : (T, N) array of bool
-        Whether the firm is there.
+        Whether the firm is present.
     reference_sales : float or None
-        Fixed scale of the market, currency per period, where the study gives one.
+        Fixed scale of the market, currency per period, if the study gives one.
     """
 
     market: Label
@@ -49,13 +48,13 @@ class MarketArrays:
 
 
 def market_arrays(dataset: xr.Dataset, market: Label) -> MarketArrays:
-    """Take one market out of a panel, without the firms and periods that it does not have.
+    """Extract one market of a panel, without firms and periods that have no sales in it.
 
     Parameters
     ----------
     dataset : Dataset
         Panel with ``sales (market, firm, time)``, ``efforts (market, firm, effort, time)`` and the number
-        ``period (time)`` of each period; lazy ones load this market only.
+        ``period (time)`` of each period; of a lazy dataset only this market is loaded.
     market : int or str
         Label of the market.
 
@@ -66,7 +65,7 @@ def market_arrays(dataset: xr.Dataset, market: Label) -> MarketArrays:
 
     Notes
     -----
-    A loop over all markets of a loaded panel is faster with `iterate_markets`.
+    For all markets of a loaded panel `iterate_markets` is faster.
     """
     try:
         part = dataset.sel(market=[market])
@@ -95,21 +94,21 @@ def _compress(
     sales: np.ndarray,
     efforts: np.ndarray,
 ) -> MarketArrays:
-    """Leave out rows and columns of ``sales`` (time, firm) without any sales, and of the rest likewise."""
+    """Leave out the periods and firms without any ``sales`` (time, firm)."""
     present = ~np.isnan(sales)
-    own_times, own_firms = np.flatnonzero(present.any(axis=1)), np.flatnonzero(present.any(axis=0))
-    own = np.ix_(own_times, own_firms)
-    active = present[own]
-    total = np.where(active, sales[own], 0.0).sum(axis=1)
-    duration = np.ones(own_times.size)
-    duration[1:] = np.diff(period[own_times])
+    time, firm = np.flatnonzero(present.any(axis=1)), np.flatnonzero(present.any(axis=0))
+    selected = np.ix_(time, firm)
+    active = present[selected]
+    total = np.where(active, sales[selected], 0.0).sum(axis=1)
+    duration = np.ones(time.size)
+    duration[1:] = np.diff(period[time])
     return MarketArrays(
         market=label,
-        firms=firms[own_firms],
-        times=times[own_times],
-        share=sales[own] / total[:, np.newaxis],
+        firms=firms[firm],
+        times=times[time],
+        share=sales[selected] / total[:, np.newaxis],
         total_sales=total,
         duration=duration,
-        efforts=np.ascontiguousarray(efforts[:, own_times[:, np.newaxis], own_firms]),
+        efforts=np.ascontiguousarray(efforts[:, time[:, np.newaxis], firm]),
         active=active,
     )

@@ -1,4 +1,4 @@
-"""The panel that a study speaks of, from its data or made up; all of it, or the periods of a span."""
+"""The panel of a study, from its data or simulated."""
 
 from pipeline.config.study import Study
 from pipeline.panel.dates import Span

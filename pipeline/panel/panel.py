@@ -1,4 +1,4 @@
-"""What the rooms above ask of a panel, whatever it was made from."""
+"""What the other packages use of a panel, whatever it was made from."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ from pipeline.panel.findings import PanelNote
 class Panel(Protocol):
     """Markets, firms, efforts and periods: labels at once, data some markets at a time.
 
-    `pipeline.panel.source.PanelSource` is the one there is; see there for shapes and units.
+    `pipeline.panel.source.PanelSource` implements it; see there for shapes and units.
     """
 
     @property
@@ -38,7 +38,7 @@ class Panel(Protocol):
 
     @property
     def notes(self) -> tuple[PanelNote, ...]:
-        """What is allowed and worth knowing."""
+        """What is unusual about the data but allowed."""
 
     @property
     def content_hash(self) -> str:
@@ -55,4 +55,4 @@ class Panel(Protocol):
         """Give all markets in order, ``size`` of them at a time."""
 
     def close(self) -> None:
-        """Give back what the panel holds on disk."""
+        """Free the temporary files of the panel."""

@@ -1,13 +1,14 @@
-"""Simulated markets with a known truth, to see what calibration recovers.
+"""Simulated markets with known parameters, to see what calibration recovers.
 
-Every market has its own random numbers, so a block of markets does not depend on the others, and thousands of
-markets can be made without ever being in memory together.
+Every market has its own stream of random numbers, so blocks of markets are simulated one after the other, and
+memory holds one block.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -25,7 +26,9 @@ from pipeline.config.parameters import (
 from pipeline.config.sections.simulate import SimulateSection
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant, true_variant
+from pipeline.panel.dataset import panel_dataset
 from pipeline.panel.dates import Span
+from pipeline.panel.efforts import Effort
 from pipeline.panel.source import PanelSource, panel_of_blocks
 
 Floats = NDArray[np.float64]
@@ -36,8 +39,8 @@ _INITIAL_SPREAD = 0.5
 _BUDGET_ROUNDS = 6
 # Keeps the random numbers of data apart from those of calibration, which use the same root seed.
 _STREAM = 0x5157
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_DAYS = {"day": 1, "week": 7}
+# Weeks begin on the day of the start, quarters and years with its month.
+_FREQUENCIES = {"day": "D", "week": "7D", "month": "M", "quarter": "3M", "year": "12M"}
 
 
 def simulate_blocks(study: Study, size: int = 64) -> Iterator[xr.Dataset]:
@@ -54,7 +57,7 @@ def simulate_blocks(study: Study, size: int = 64) -> Iterator[xr.Dataset]:
     ------
     Dataset
         A panel: ``sales (market, firm, time)`` in currency per period, ``efforts (market, firm, effort,
-        time)``, budgets as shares of the firm's own sales (kind ratio), and the labels of both.
+        time)``, budgets divided by the firm's sales (kind ratio), and the labels of both.
     """
     simulate = _section(study)
     for first in range(0, simulate.markets, size):
@@ -64,7 +67,7 @@ def simulate_blocks(study: Study, size: int = 64) -> Iterator[xr.Dataset]:
 def simulate_markets(study: Study, markets: range) -> xr.Dataset:
     """Simulate some markets of a study, by number from 0; the labels count from 1.
 
-    Each has the same numbers in whatever company it is made.
+    A market has the same numbers whichever other markets are simulated with it.
     """
     simulate = _section(study)
     truth = _Truth(simulate, true_variant(simulate), own_curves(study.curves))
@@ -72,21 +75,31 @@ def simulate_markets(study: Study, markets: range) -> xr.Dataset:
     efforts = np.empty((len(markets), len(simulate.firms), len(simulate.efforts), simulate.periods))
     for position, market in enumerate(markets):
         rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(_STREAM, market)))
-        budget, seen = _simulate_market(truth, rng)
-        sales[position], efforts[position] = seen.T, budget.transpose(2, 0, 1)
-    return _dataset(simulate, 1 + np.arange(markets.start, markets.stop), sales, efforts)
+        budget, observed_sales = _simulate_market(truth, rng)
+        sales[position], efforts[position] = observed_sales.T, budget.transpose(2, 0, 1)
+    axes = {
+        "market": 1 + np.arange(markets.start, markets.stop),
+        "firm": np.array(simulate.firms),
+        "time": period_labels(simulate),
+    }
+    inputs = [
+        Effort(name, "ratio", "1", budget.description or f"expense on {name}", (), None)
+        for name, budget in simulate.efforts.items()
+    ]
+    return panel_dataset(axes, inputs, sales, efforts, simulate.currency)
 
 
 def simulated_panel(study: Study, size: int = 64, span: Span | None = None) -> PanelSource:
     """Simulate all markets of a study into a checked panel; memory holds `size` of them.
 
-    With a span it has those periods only, as they are in the whole.
+    With a span it has only those periods, with the same numbers as in the whole panel.
     """
     simulate = _section(study)
     blocks = simulate_blocks(study, size)
     if span is not None:
         blocks = (
-            block.isel(time=[span.holds_label(one) for one in block["time"].values]) for block in blocks
+            block.isel(time=[span.contains_label(label) for label in block["time"].to_numpy()])
+            for block in blocks
         )
     return panel_of_blocks(
         blocks,
@@ -101,54 +114,24 @@ def simulated_truth(study: Study) -> dict[str, float]:
     return dict(_section(study).truth.parameters)
 
 
-def true_model(study: Study) -> str | None:
-    """Name the model of the study that is the truth, whose estimates can be held against it.
-
-    Returns
-    -------
-    str or None
-        None when the study calibrates no such model. M can only be compared in a model with a numeraire whose
-        true coefficient is 1.
-    """
-    simulate = _section(study)
-    truth = true_variant(simulate)
-    for variant in study.variants():
-        same = (
-            (variant.form, variant.firm_effects, variant.carry_over)
-            == (truth.form, truth.firm_effects, truth.carry_over)
-            and variant.response.link == truth.response.link
-            and variant.response.curves == truth.response.curves
-            and variant.response.order == truth.response.order
-        )
-        if same and variant.numeraire is not None and simulate.truth.parameters[variant.numeraire] == 1.0:
-            return variant.name
-        if (
-            same
-            and variant.numeraire is None
-            and simulate.truth.parameters[JUMP_PRICE] == simulate.total_sales
-        ):
-            return variant.name
-    return None
-
-
 def draw_budgets(simulate: SimulateSection, rng: np.random.Generator) -> Floats:
     """Draw the budgets of one market as shares of sales, shape (K, T, N).
 
-    Each firm keeps each budget for a while (geometric, mean `campaign` periods), then sets it anew,
-    log-normal around the part of the expense. Summed over expenses they are `invested` on average.
+    A firm keeps a budget for a geometrically distributed time (mean `campaign` periods), then draws a new
+    one, log-normal around the part of the expense. Their sum over expenses is `invested` on average.
     """
     shape = (len(simulate.efforts), simulate.periods, len(simulate.firms))
     level = np.exp(simulate.spread * rng.standard_normal(shape))
-    anew = rng.random(shape) < 1.0 / simulate.campaign
-    anew[:, 0] = True
-    since = np.maximum.accumulate(np.where(anew, np.arange(simulate.periods)[:, np.newaxis], 0), axis=1)
+    drawn = rng.random(shape) < 1.0 / simulate.campaign
+    drawn[:, 0] = True
+    since = np.maximum.accumulate(np.where(drawn, np.arange(simulate.periods)[:, np.newaxis], 0), axis=1)
     part = np.array([budget.part for budget in simulate.efforts.values()])
     budget = part[:, np.newaxis, np.newaxis] * np.take_along_axis(level, since, axis=1)
     return budget * (simulate.invested / budget.sum(axis=0).mean())
 
 
 def _simulate_market(truth: "_Truth", rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Simulate budgets (K, T, N) as shares of sales, and the sales (T, N) as they are observed."""
+    """Simulate budgets (K, T, N) as shares of sales, and observed sales (T, N)."""
     simulate = truth.simulate
     budget = draw_budgets(simulate, rng)
     n_times, n_firms = budget.shape[1:]
@@ -158,26 +141,36 @@ def _simulate_market(truth: "_Truth", rng: np.random.Generator) -> tuple[Floats,
     initial = np.exp(_INITIAL_SPREAD * rng.standard_normal(n_firms))
     initial /= initial.sum()
     share = truth.shares(budget, initial, total)
-    # Firms that spend more sell more, so money-weighted budgets are above the plain mean: bring them down.
+    # Firms that spend more sell more, so the mean weighted by sales is above the plain mean: scale it down.
     for _ in range(_BUDGET_ROUNDS):
         spent = np.sum(budget.sum(axis=0) * share * total[:, np.newaxis]) / total.sum()
         budget *= simulate.invested / spent
         share = truth.shares(budget, initial, total)
     # White noise in isometric log-ratio coordinates is white noise in logarithms, closed again.
-    seen = share * np.exp(simulate.noise * rng.standard_normal(share.shape))
-    return budget, total[:, np.newaxis] * seen / seen.sum(axis=1, keepdims=True)
+    observed = share * np.exp(simulate.noise * rng.standard_normal(share.shape))
+    return budget, total[:, np.newaxis] * observed / observed.sum(axis=1, keepdims=True)
 
 
 @dataclass(frozen=True)
 class _Truth:
-    """The market function and the equation that simulated firms live under."""
+    """The market function and the equation that generate the data.
+
+    Attributes
+    ----------
+    simulate : SimulateSection
+        What is simulated.
+    variant : Variant
+        The true model.
+    curves : mapping of str to Curve
+        Curves that the study defines, by name.
+    """
 
     simulate: SimulateSection
     variant: Variant
-    own: Mapping[str, Curve]
+    curves: Mapping[str, Curve]
 
     def shares(self, budget: Floats, initial: Floats, total: Floats) -> Floats:
-        """Follow the shares to the end of each period, shape (T, N)."""
+        """Compute the shares at the end of each period, shape (T, N)."""
         response = self._response(budget)
         return simulate_shares(
             initial,
@@ -191,7 +184,7 @@ class _Truth:
 
     def _curve(self, effort: str) -> Curve:
         name = self.variant.response.curves[effort]
-        return self.own[name] if name in self.own else CURVES[name]
+        return self.curves[name] if name in self.curves else CURVES[name]
 
     def _response(self, budget: Floats) -> Response:
         efforts = tuple(self.simulate.efforts)
@@ -223,51 +216,15 @@ class _Truth:
 
 def period_labels(simulate: SimulateSection) -> NDArray[np.int64] | NDArray[np.datetime64]:
     """Label the periods: numbers from 1, or the dates on which they begin; months begin on the 1st."""
-    steps = np.arange(simulate.periods)
     if simulate.start is None:
-        return 1 + steps
-    if simulate.frequency in _DAYS:
-        days = np.datetime64(simulate.start, "D") + _DAYS[simulate.frequency] * steps
-        return np.asarray(days.astype("datetime64[s]"))
-    months = np.datetime64(simulate.start, "M") + _MONTHS[simulate.frequency] * steps
-    return np.asarray(months.astype("datetime64[s]"))
-
-
-def _dataset(
-    simulate: SimulateSection, markets: NDArray[np.int64], sales: Floats, efforts: Floats
-) -> xr.Dataset:
-    names = list(simulate.efforts)
-    return xr.Dataset(
-        {
-            "sales": (
-                ("market", "firm", "time"),
-                sales,
-                {"units": f"{simulate.currency} / period", "long_name": "sales"},
-            ),
-            "efforts": (
-                ("market", "firm", "effort", "time"),
-                efforts,
-                {"units": "1", "long_name": "expense as a share of sales"},
-            ),
-        },
-        coords={
-            "market": markets,
-            "firm": list(simulate.firms),
-            "effort": names,
-            "time": period_labels(simulate),
-            "kind": ("effort", ["ratio"] * len(names)),
-            "unit": ("effort", ["1"] * len(names)),
-            "description": (
-                "effort",
-                [budget.description or f"expense on {name}" for name, budget in simulate.efforts.items()],
-            ),
-        },
-    )
+        return 1 + np.arange(simulate.periods)
+    periods = pd.period_range(simulate.start, periods=simulate.periods, freq=_FREQUENCIES[simulate.frequency])
+    return periods.start_time.to_numpy("datetime64[s]")
 
 
 def _section(study: Study) -> SimulateSection:
     if study.simulate is None:
         raise ValueError(
-            f"Study {study.study!r} has data of its own; expected a study with a section simulate."
+            f"Study {study.study!r} has a section data; expected a study with a section simulate."
         )
     return study.simulate

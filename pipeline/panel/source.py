@@ -1,4 +1,4 @@
-"""The panel of a study: markets, firms, efforts and periods, checked, in blocks of bounded memory."""
+"""A checked panel on disk: markets, firms, efforts and periods, loaded some markets at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,27 +11,17 @@ import xarray as xr
 from pipeline.config.study import Study
 from pipeline.errors import ConfigError, Problem
 from pipeline.names import Label
+from pipeline.panel.dataset import panel_dataset
 from pipeline.panel.dates import Span
 from pipeline.panel.findings import PanelNote
 from pipeline.panel.ingest import Ingested, ingest
-from pipeline.panel.market import MarketArrays, iterate_markets, market_arrays
 from pipeline.panel.reading.cubes import cube_blocks
 from pipeline.panel.reading.formats import open_source
-
-__all__ = [
-    "MarketArrays",
-    "PanelNote",
-    "PanelSource",
-    "iterate_markets",
-    "market_arrays",
-    "open_panel",
-    "panel_of_blocks",
-]
 
 
 @dataclass(frozen=True)
 class PanelSource:
-    """A checked panel, kept in a temporary file that vanishes with this object or its process.
+    """A checked panel in a temporary file, which is deleted with this object or with its process.
 
     Attributes
     ----------
@@ -42,11 +32,11 @@ class PanelSource:
     efforts : tuple of str
         Names of the efforts, in the order of the study.
     notes : tuple of PanelNote
-        What is allowed and worth knowing: gaps, entries and exits, efforts that never vary, ...
+        What is unusual but allowed: gaps, entries and exits, efforts that never vary, ...
     frequency : str
         One period in words, e.g. ``1 week``.
     reference_sales : float or None
-        Fixed scale of every market, currency per period; None: each market's mean total sales.
+        Fixed scale of every market, currency per period; None for each market's mean total sales.
     """
 
     markets: np.ndarray
@@ -65,17 +55,17 @@ class PanelSource:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 (64 hex digits) of all values and labels, whatever the format and the order of rows."""
+        """SHA-256 (64 hex digits) of all values and labels; format and order of rows do not matter."""
         digest = sha256()
-        for one in self._ingested.hashes:
-            digest.update(one.encode())
+        for market_hash in self._ingested.hashes:
+            digest.update(market_hash.encode())
         if self.reference_sales is not None:
             digest.update(f"reference_sales {self.reference_sales!r}".encode())
         return digest.hexdigest()
 
     @cached_property
     def market_hashes(self) -> Mapping[Label, str]:
-        """SHA-256 of the values of each market, by label; other markets and other firms do not matter."""
+        """SHA-256 of the values of each market, by label; other markets do not matter."""
         return dict(zip(self.markets.tolist(), self._ingested.hashes, strict=True))
 
     def load(self, markets: Sequence[Label] | np.ndarray | slice) -> xr.Dataset:
@@ -115,7 +105,7 @@ class PanelSource:
             yield self.load(slice(start, start + size))
 
     def close(self) -> None:
-        """Give the temporary file back now."""
+        """Delete the temporary file now."""
         self._ingested.runs.close()
 
     @cached_property
@@ -126,75 +116,40 @@ class PanelSource:
         if isinstance(markets, slice):
             return list(range(self.markets.size))[markets]
         labels = markets.tolist() if isinstance(markets, np.ndarray) else list(markets)
-        strangers = [label for label in labels if label not in self._index]
-        if strangers:
+        unknown = [label for label in labels if label not in self._index]
+        if unknown:
             first, last = self.markets[0], self.markets[-1]
             raise KeyError(
-                f"Got the market {strangers[0]!r}; expected one of the {self.markets.size} markets "
+                f"Got the market {unknown[0]!r}; expected one of the {self.markets.size} markets "
                 f"from {first} to {last}."
             )
         return [self._index[label] for label in labels]
 
     def _dataset(self, markets: np.ndarray, sales: np.ndarray, efforts: np.ndarray) -> xr.Dataset:
-        axis, inputs = self._ingested.axis, self._ingested.efforts
-        time_attrs = {"long_name": "period", "axis": "T", "frequency": self.frequency}
-        if axis.times.dtype.kind != "M":  # the units of dates are written by whoever writes them to a file
-            time_attrs["units"] = axis.unit if axis.unit != "integer" else "1"
-        return xr.Dataset(
-            {
-                "sales": (
-                    ("market", "firm", "time"),
-                    sales,
-                    {"units": f"{self._currency} / period", "long_name": "sales"},
-                ),
-                "efforts": (
-                    ("market", "firm", "effort", "time"),
-                    efforts,
-                    {"units": "see unit(effort)", "long_name": "input of the market function"},
-                ),
-            },
-            coords={
-                "market": ("market", markets, {"long_name": "market"}),
-                "firm": ("firm", self.firms, {"long_name": "firm"}),
-                "effort": ("effort", np.array(self.efforts, dtype=np.str_), {"long_name": "effort"}),
-                "time": ("time", self.times, time_attrs),
-                "period": (
-                    "time",
-                    axis.period,
-                    {"long_name": "number of the period", "units": self.frequency},
-                ),
-                "kind": (
-                    "effort",
-                    np.array([effort.kind for effort in inputs]),
-                    {"long_name": "kind of effort"},
-                ),
-                "unit": (
-                    "effort",
-                    np.array([effort.unit for effort in inputs]),
-                    {"long_name": "unit of the effort"},
-                ),
-                "description": (
-                    "effort",
-                    np.array([effort.long_name for effort in inputs]),
-                    {"long_name": "what the effort is"},
-                ),
-            },
-            attrs={} if self.reference_sales is None else {"reference_sales": self.reference_sales},
-        )
+        axis = self._ingested.axis
+        axes = {"market": markets, "firm": self.firms, "time": self.times}
+        dataset = panel_dataset(axes, self._ingested.efforts, sales, efforts, self._currency)
+        dataset["time"].attrs["frequency"] = self.frequency
+        if axis.times.dtype.kind != "M":  # dates get their units when they are written to a file
+            dataset["time"].attrs["units"] = axis.unit if axis.unit != "integer" else "1"
+        if self.reference_sales is not None:
+            dataset.attrs["reference_sales"] = self.reference_sales
+        period = ("time", axis.period, {"long_name": "number of the period", "units": self.frequency})
+        return dataset.assign_coords(period=period)
 
 
 def open_panel(study: Study, span: Span | None = None) -> PanelSource:
     """Read and check the data of a study.
 
-    The source is read once; what is kept in memory is a part of it, whatever its size. Temporary files as
-    large as the needed columns are made in the folder that `tempfile` chooses.
+    The source is read once, and only a part of it is in memory at a time. Temporary files as large as the
+    needed columns are written to the folder that `tempfile` chooses.
 
     Parameters
     ----------
     study : Study
         With a section `data`.
     span : Span, optional
-        The periods to look at; by default all. Rows of others are passed over, whatever is wrong in them.
+        The periods to read; by default all. Rows of other periods are not checked.
 
     Returns
     -------
@@ -215,8 +170,8 @@ def open_panel(study: Study, span: Span | None = None) -> PanelSource:
         )
     reader, data = open_source(study.data)
     location, zeros = study.data.location, study.fit.residual == "share"
-    found = ingest(reader, data, location, zero_sales=zeros, span=span)
-    return _source(found, data.currency, data.reference_sales)
+    ingested = ingest(reader, data, location, zero_sales=zeros, span=span)
+    return _source(ingested, data.currency, data.reference_sales)
 
 
 def panel_of_blocks(
@@ -227,7 +182,7 @@ def panel_of_blocks(
     zero_sales: bool = False,
     name: str = "the panel",
 ) -> PanelSource:
-    """Make a panel of datasets in memory, checked like any other; memory is bounded by the largest of them.
+    """Make a panel of datasets, checked like any other; memory is bounded by the largest of them.
 
     Parameters
     ----------
@@ -242,7 +197,7 @@ def panel_of_blocks(
     zero_sales : bool
         Whether sales may be 0 (with the share residual).
     name : str
-        What problems say they are in.
+        Name of the data in messages.
 
     Raises
     ------
@@ -253,15 +208,15 @@ def panel_of_blocks(
     return _source(ingest(reader, data, name, zero_sales=zero_sales), currency, reference_sales)
 
 
-def _source(found: Ingested, currency: str, reference_sales: float | None) -> PanelSource:
+def _source(ingested: Ingested, currency: str, reference_sales: float | None) -> PanelSource:
     return PanelSource(
-        markets=found.markets,
-        firms=found.firms,
-        times=found.axis.times,
-        efforts=tuple(effort.name for effort in found.efforts),
-        notes=found.notes,
-        frequency=found.axis.frequency,
-        _ingested=found,
+        markets=ingested.markets,
+        firms=ingested.firms,
+        times=ingested.axis.times,
+        efforts=tuple(effort.name for effort in ingested.efforts),
+        notes=ingested.notes,
+        frequency=ingested.axis.frequency,
+        _ingested=ingested,
         _currency=currency,
         reference_sales=None if reference_sales is None else float(reference_sales),
     )

@@ -1,36 +1,29 @@
-"""The time axis: labels of periods (whole numbers or ISO dates) to an ordered axis with a regular period."""
+"""From labels of periods to an ordered time axis with a regular period."""
 
-import calendar
-import datetime as dt
-import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
-EXPECTED = "a whole number or an ISO date: 2026-03-31, 2026-W07, 2026-03, 2026-Q1 or 2026"
-_INTEGER = re.compile(r"[+-]?\d{1,15}")
-_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ]00:00(?::00(?:\.0+)?)?(?:Z|\+00:00)?)?")
-_WEEK = re.compile(r"(\d{4})-?W(\d{2})")
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
-_QUARTER = re.compile(r"(\d{4})-?Q([1-4])")
-_EPOCH = dt.date(1970, 1, 1).toordinal()
-_WEEK_OF_DAY = 3  # 1970-01-01 was a Thursday; weeks begin on Monday
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
-# One date in ten or fewer beside a grid that all others keep is a slip of the pen, not another calendar.
+from pipeline.panel.stamps import EXPECTED, Stamp
+
+# Weeks begin on Monday.
+_FREQUENCIES = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
+# What a user may count the periods in, by the kind of the labels.
+_ALLOWED = {
+    "day": ("day", "week", "month", "quarter", "year"),
+    "week": ("week",),
+    "month": ("month", "quarter", "year"),
+    "quarter": ("quarter", "year"),
+}
+# Dates off a regular grid are mistakes if they are at most this part of all dates, else another calendar.
 _SLIPS = 0.1
 
 
-class Stamp(NamedTuple):
-    """A label of a period, read: its kind, and its number in that kind (days from 1970-01-01 for a week)."""
-
-    kind: str
-    ordinal: int
-
-
 class TimeError(ValueError):
-    """The labels make no time axis; `label` is the position of one to blame."""
+    """The labels make no time axis; `label` is the position of one that is wrong."""
 
     def __init__(self, label: int, got: str, expected: str, hint: str) -> None:
         self.label, self.got, self.expected, self.hint = label, got, expected, hint
@@ -53,9 +46,9 @@ class TimeAxis:
     step : int
         How many units one period lasts.
     position : (L,) array of int32
-        Where in `times` each of the labels given is.
+        Position of each given label in `times`.
     regular : bool
-        False when days were found on no grid, so that one period is one day.
+        False when days are on no regular grid, so that one period is one day.
     """
 
     times: np.ndarray
@@ -71,26 +64,6 @@ class TimeAxis:
         if self.unit == "integer":
             return str(self.step)
         return f"{self.step} {self.unit}{'' if self.step == 1 else 's'}"
-
-
-def parse_label(text: str) -> Stamp | None:
-    """Read one label; None when it is no whole number and no ISO date that exists."""
-    if _INTEGER.fullmatch(text):
-        return Stamp("integer", int(text))
-    try:
-        if match := _DAY.fullmatch(text):
-            year, month, day = (int(part) for part in match.groups())
-            return Stamp("day", dt.date(year, month, day).toordinal() - _EPOCH)
-        if match := _WEEK.fullmatch(text):
-            monday = dt.date.fromisocalendar(int(match[1]), int(match[2]), 1)
-            return Stamp("week", monday.toordinal() - _EPOCH)
-    except ValueError:
-        return None
-    if (match := _MONTH.fullmatch(text)) and 1 <= int(match[2]) <= 12:
-        return Stamp("month", (int(match[1]) - 1970) * 12 + int(match[2]) - 1)
-    if match := _QUARTER.fullmatch(text):
-        return Stamp("quarter", (int(match[1]) - 1970) * 4 + int(match[2]) - 1)
-    return None
 
 
 def build_axis(stamps: Sequence[Stamp], frequency: str | None = None) -> TimeAxis:
@@ -117,41 +90,42 @@ def build_axis(stamps: Sequence[Stamp], frequency: str | None = None) -> TimeAxi
     """
     kind = _only_kind(stamps)
     ordinals = np.array([stamp.ordinal for stamp in stamps], dtype=np.int64)
-    if frequency is not None:
-        return _given_axis(ordinals, kind, frequency)
     if kind == "integer":
+        if frequency is not None:
+            return _axis(ordinals, ordinals, frequency, 1)
         _refuse_packed_dates(ordinals)
         return _axis(ordinals, ordinals, "integer", _common_step(ordinals))
-    if kind in ("month", "quarter"):
-        return _axis(_month_starts(ordinals * _MONTHS[kind]), ordinals, kind, _common_step(ordinals))
-    days = _as_seconds(ordinals)
-    if kind == "week":
-        weeks = (ordinals + _WEEK_OF_DAY) // 7
-        return _axis(days, weeks, "week", _common_step(weeks))
-    months = _months_of_days(ordinals)
-    if months is not None:
-        step = _common_step(months)
-        unit = next(unit for unit in ("year", "quarter", "month") if step % _MONTHS[unit] == 0)
-        return _axis(days, months // _MONTHS[unit], unit, step // _MONTHS[unit])
-    step, regular = _day_step(ordinals)
-    unit, step = ("week", step // 7) if step % 7 == 0 else ("day", step)
-    # Reports of Wednesdays are weeks from Wednesday to Wednesday, so they are counted from their own first
-    # day.
-    grid = (ordinals - ordinals.min()) // 7 if unit == "week" else ordinals
-    return _axis(days, grid, unit, step, regular)
+    if kind == "week":  # its ordinal is that of its Monday
+        ordinals = periods_of_days(ordinals, "week")
+    labels = _periods(ordinals, kind)
+    if frequency is not None:
+        return _axis_of_frequency(labels, kind, frequency)
+    if kind == "day":
+        return _axis_of_days(labels)
+    return _axis(_first_moments(labels), ordinals, kind, _common_step(ordinals))
 
 
 def periods_of_days(days: np.ndarray, unit: str) -> np.ndarray:
-    """Give the numbers of the weeks (from Monday), months, quarters or years of days from 1970-01-01."""
-    return (days + _WEEK_OF_DAY) // 7 if unit == "week" else _calendar_months(days) // _MONTHS[unit]
+    """Give the weeks (from Monday), months, quarters or years of days, all counted from 1970-01-01."""
+    return _numbers(_periods(days, "day").asfreq(_FREQUENCIES[unit]))
 
 
 def first_days(periods: np.ndarray, unit: str) -> np.ndarray:
     """Give the first days, counted from 1970-01-01, of periods that `periods_of_days` has numbered."""
-    if unit == "week":
-        return periods * 7 - _WEEK_OF_DAY
-    months = (periods * _MONTHS[unit]).astype("datetime64[M]")
-    return months.astype("datetime64[D]").astype(np.int64)
+    return _numbers(_periods(periods, unit).asfreq("D", how="S"))
+
+
+def _periods(numbers: np.ndarray, unit: str) -> pd.PeriodIndex:
+    # The types of pandas that mypy reads leave this method out.
+    return pd.PeriodIndex.from_ordinals(numbers, freq=_FREQUENCIES[unit])  # type: ignore[attr-defined]
+
+
+def _numbers(periods: pd.PeriodIndex) -> np.ndarray:
+    return periods.astype("int64").to_numpy()
+
+
+def _first_moments(periods: pd.PeriodIndex) -> np.ndarray:
+    return _numbers(periods.asfreq("D", how="S")).astype("datetime64[D]").astype("datetime64[s]")
 
 
 def _axis(labels: np.ndarray, grid: np.ndarray, unit: str, step: int, regular: bool = True) -> TimeAxis:
@@ -164,8 +138,7 @@ def _axis(labels: np.ndarray, grid: np.ndarray, unit: str, step: int, regular: b
 
 def _only_kind(stamps: Sequence[Stamp]) -> str:
     kinds = [stamp.kind for stamp in stamps]
-    counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
-    main = max(counts, key=lambda kind: counts[kind])
+    main = Counter(kinds).most_common(1)[0][0]
     for label, kind in enumerate(kinds):
         if kind != main:
             raise TimeError(
@@ -177,34 +150,42 @@ def _only_kind(stamps: Sequence[Stamp]) -> str:
     return main
 
 
-def _given_axis(ordinals: np.ndarray, kind: str, frequency: str) -> TimeAxis:
+def _axis_of_frequency(labels: pd.PeriodIndex, kind: str, frequency: str) -> TimeAxis:
     """Build the axis for a frequency that the user names."""
-    if kind == "integer":
-        return _axis(ordinals, ordinals, frequency, 1)
-    months = ordinals * _MONTHS[kind] if kind in _MONTHS else _calendar_months(ordinals)
-    grids = {"week": (ordinals + _WEEK_OF_DAY) // 7, "day": ordinals}
-    grids |= {unit: months // length for unit, length in _MONTHS.items()}
-    allowed = {
-        "day": ("day", "week", "month", "quarter", "year"),
-        "week": ("week",),
-        "month": ("month", "quarter", "year"),
-        "quarter": ("quarter", "year"),
-    }[kind]
-    if frequency not in allowed:
+    if frequency not in _ALLOWED[kind]:
         raise TimeError(
             0,
             f"labels of kind {kind} with data.frequency: {frequency}",
-            f"data.frequency: {' or '.join(allowed)}",
+            f"data.frequency: {' or '.join(_ALLOWED[kind])}",
             "Change data.frequency, or leave it out.",
         )
-    grid = grids[frequency]
-    if kind == frequency or (kind == "day" and np.unique(ordinals).size == np.unique(grid).size):
-        labels = _as_seconds(ordinals) if kind in ("day", "week") else _month_starts(months)
-    elif frequency == "week":
-        labels = _as_seconds(grid * 7 - _WEEK_OF_DAY)
-    else:
-        labels = _month_starts(grid * _MONTHS[frequency])
-    return _axis(labels, grid, frequency, 1)
+    periods = labels.asfreq(_FREQUENCIES[frequency])
+    # Days keep their labels as long as no two of them fall in one period.
+    kept = kind == frequency or (kind == "day" and labels.nunique() == periods.nunique())
+    return _axis(_first_moments(labels if kept else periods), _numbers(periods), frequency, 1)
+
+
+def _axis_of_days(days: pd.PeriodIndex) -> TimeAxis:
+    """Find the period of days: years, quarters, months, weeks, or a number of days."""
+    moments = _first_moments(days)
+    if _stand_for_months(days.unique()):
+        step = _common_step(_numbers(days.asfreq("M")))
+        unit = "year" if step % 12 == 0 else "quarter" if step % 3 == 0 else "month"
+        grid = _numbers(days.asfreq(_FREQUENCIES[unit]))
+        return _axis(moments, grid, unit, _common_step(grid))
+    grid = _numbers(days)
+    step, regular = _day_step(grid)
+    if step % 7:
+        return _axis(moments, grid, "day", step, regular)
+    # Weeks are counted from the first day: data of Wednesdays are weeks from Wednesday to Wednesday.
+    return _axis(moments, (grid - grid.min()) // 7, "week", step // 7, regular)
+
+
+def _stand_for_months(days: pd.PeriodIndex) -> bool:
+    """Tell whether days mean months: at most one a month, all on the same day of it or all on the last."""
+    if days.size < 2 or days.asfreq("M").nunique() < days.size:
+        return False
+    return len(set(days.day)) == 1 or bool((days.day == days.days_in_month).all())
 
 
 def _refuse_packed_dates(ordinals: np.ndarray) -> None:
@@ -228,7 +209,7 @@ def _common_step(ordinals: np.ndarray) -> int:
 
 
 def _day_step(ordinals: np.ndarray) -> tuple[int, bool]:
-    """Give the step of days in days, and whether it is the step that most neighbours are apart."""
+    """Give the common step of days, and whether it is also the most frequent one."""
     days = np.unique(ordinals)
     steps = np.diff(days)
     if not steps.size:
@@ -247,29 +228,3 @@ def _day_step(ordinals: np.ndarray) -> tuple[int, bool]:
             "Correct the date, or name the calendar with data.frequency (day, week, month, ...).",
         )
     return step, False
-
-
-def _calendar_months(days: np.ndarray) -> np.ndarray:
-    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-
-
-def _months_of_days(days: np.ndarray) -> np.ndarray | None:
-    """Give the months of days that stand for months: one date a month, all on one day or all on the last."""
-    unique = np.unique(days)
-    months = _calendar_months(unique)
-    if unique.size < 2 or np.unique(months).size < unique.size:
-        return None
-    dates = [dt.date.fromordinal(int(day) + _EPOCH) for day in unique]
-    if len({date.day for date in dates}) > 1 and not all(
-        date.day == calendar.monthrange(date.year, date.month)[1] for date in dates
-    ):
-        return None
-    return _calendar_months(days)
-
-
-def _month_starts(months: np.ndarray) -> np.ndarray:
-    return months.astype("datetime64[M]").astype("datetime64[s]")
-
-
-def _as_seconds(days: np.ndarray) -> np.ndarray:
-    return days.astype("datetime64[D]").astype("datetime64[s]")

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 
+from pipeline.planning.unit_box import UnitBox
+
 Floats = NDArray[np.float64]
 Value = Callable[[Floats], float]
 Slope = Callable[[Floats], Floats]
@@ -71,29 +73,27 @@ def cheapest_efforts(
         return worst
     if wanted >= value(best):
         return best
-    low, high = np.minimum(worst, best), np.maximum(worst, best)
-    width = np.where(high > low, high - low, 1.0)
-    scale = float(np.abs(unit_cost) @ width) or 1.0
+    box = UnitBox(worst, best)
+    scale = float(np.abs(unit_cost) @ box.width) or 1.0
     size = max(abs(wanted), value(best) - value(worst))
     candidates = []
     for start in _starts(value, wanted, worst, best, guesses):
         candidates.append(start)
-        found = minimize(
-            lambda z: float(unit_cost @ (low + z * width)) / scale,
-            (start - low) / width,
-            jac=lambda _: unit_cost * width / scale,
-            bounds=[(0.0, 1.0 if h > lo else 0.0) for lo, h in zip(low, high, strict=True)],
+        optimum = minimize(
+            lambda z: float(unit_cost @ box.point(z)) / scale,
+            box.scaled(start),
+            jac=lambda _: unit_cost * box.width / scale,
+            bounds=box.bounds,
             constraints={
                 "type": "eq",
-                "fun": lambda z: (value(low + z * width) - wanted) / size,
-                "jac": lambda z: slope(low + z * width) * width / size,
+                "fun": lambda z: (value(box.point(z)) - wanted) / size,
+                "jac": lambda z: slope(box.point(z)) * box.width / size,
             },
             method="SLSQP",
             options=_OPTIONS,
-        )
-        if np.isfinite(found.x).all():
-            point = low + np.clip(found.x, 0.0, 1.0) * width
-            candidates.append(between(value, wanted, point, worst, best))
+        ).x
+        if np.isfinite(optimum).all():
+            candidates.append(between(value, wanted, box.nearest(optimum), worst, best))
     return min(candidates, key=lambda point: float(unit_cost @ point))
 
 
@@ -103,9 +103,9 @@ def _starts(
     """Points with the wanted value: all efforts raised together, and one effort before the others."""
     low, high = np.minimum(worst, best), np.maximum(worst, best)
     starts = [between(value, wanted, worst, worst, best)]
-    for lever in range(worst.size if worst.size > 1 else 0):
+    for control in range(worst.size if worst.size > 1 else 0):
         first = worst.copy()
-        first[lever] = best[lever]
+        first[control] = best[control]
         base = worst if value(first) > wanted else first
         goal = first if base is worst else best
         starts.append(between(value, wanted, base, base, goal))
@@ -123,31 +123,31 @@ def largest_response(
     ValueError
         Even the cheapest efforts within the bounds cost more.
     """
-    low, high = np.minimum(worst, best), np.maximum(worst, best)
+    box = UnitBox(worst, best)
+    low = box.low
     if float(unit_cost @ low) > money * (1 + 1e-12):
         raise ValueError(
             f"The smallest efforts allowed cost {unit_cost @ low:.6g} per period; the budget is {money:.6g}."
         )
     if float(unit_cost @ best) <= money:
         return best
-    width = np.where(high > low, high - low, 1.0)
     size = max(abs(value(best)), 1e-300)
     candidates = [low]
-    for start in _affordable(unit_cost, money, low, high):
-        found = minimize(
-            lambda z: -value(low + z * width) / size,
-            (start - low) / width,
-            jac=lambda z: -slope(low + z * width) * width / size,
-            bounds=[(0.0, 1.0 if h > lo else 0.0) for lo, h in zip(low, high, strict=True)],
+    for start in _affordable(unit_cost, money, low, box.high):
+        optimum = minimize(
+            lambda z: -value(box.point(z)) / size,
+            box.scaled(start),
+            jac=lambda z: -slope(box.point(z)) * box.width / size,
+            bounds=box.bounds,
             constraints={
                 "type": "ineq",
-                "fun": lambda z: (money - float(unit_cost @ (low + z * width))) / money,
-                "jac": lambda _: -unit_cost * width / money,
+                "fun": lambda z: (money - float(unit_cost @ box.point(z))) / money,
+                "jac": lambda _: -unit_cost * box.width / money,
             },
             method="SLSQP",
             options=_OPTIONS,
-        )
-        for point in (start, low + np.clip(found.x, 0.0, 1.0) * width):
+        ).x
+        for point in (start, box.nearest(optimum)):
             over = float(unit_cost @ point) - money
             if over > 0.0:  # by rounding: back towards the cheapest point
                 point = low + (point - low) * (money - unit_cost @ low) / (unit_cost @ (point - low))
@@ -157,14 +157,15 @@ def largest_response(
 
 def _affordable(unit_cost: Floats, money: float, low: Floats, high: Floats) -> list[Floats]:
     """Points that use up the money: spread over all efforts, and on each one first."""
-    left = money - float(unit_cost @ low)
+    to_spend = money - float(unit_cost @ low)
     room = unit_cost * (high - low)
-    starts = [low + (high - low) * min(left / max(room.sum(), 1e-300), 1.0)]
-    for lever in range(low.size):
-        point, rest = low.copy(), left
-        for place in (lever, *(k for k in range(low.size) if k != lever)):
-            spent = min(rest, room[place])
-            point[place] += spent / unit_cost[place] if unit_cost[place] > 0 else high[place] - low[place]
-            rest -= spent
+    starts = [low + (high - low) * min(to_spend / max(room.sum(), 1e-300), 1.0)]
+    for first in range(low.size):
+        point, left = low.copy(), to_spend
+        for effort in (first, *(other for other in range(low.size) if other != first)):
+            spent = min(left, room[effort])
+            free = unit_cost[effort] <= 0
+            point[effort] += high[effort] - low[effort] if free else spent / unit_cost[effort]
+            left -= spent
         starts.append(np.minimum(point, high))
     return starts

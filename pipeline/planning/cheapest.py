@@ -1,6 +1,7 @@
 """The cheapest way to a share: efforts of all periods at once, with analytic gradients."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,10 @@ from scipy.optimize import minimize
 
 from pipeline.errors import PlanError
 from pipeline.planning.allocation import between
-from pipeline.planning.objective import Course, Slopes
+from pipeline.planning.unit_box import UnitBox
+
+if TYPE_CHECKING:
+    from pipeline.planning.objective import PlanObjective, Slopes
 
 Floats = NDArray[np.float64]
 
@@ -33,78 +37,85 @@ def refuse_many(unknowns: int) -> None:
         )
 
 
-def cheapest_course(
-    course: Course,
+def cheapest_path(
+    objective: "PlanObjective",
     target: float,
     worst: Floats,
     best: Floats,
     guesses: tuple[Floats, ...],
     floor: float = 0.0,
 ) -> Floats:
-    """Levers (L, H) of least discounted cost whose last share is ``target``.
+    """Find controls (L, H) of least discounted cost whose last share is ``target``.
 
     Parameters
     ----------
-    course : Course
+    objective : PlanObjective
     target : float
         Between the shares that ``worst`` and ``best`` lead to.
     worst, best : (L, H) arrays
-        Levers of smallest and largest f.
+        Controls of smallest and largest f.
     guesses : tuple of (L, H) arrays
         Points to search from; the first one keeps above the floor as far as that is possible.
     floor : float
         Smallest share on the way; where even ``best`` does not keep it, what ``best`` keeps.
     """
-    low, high = np.minimum(worst, best), np.maximum(worst, best)
-    width = np.where(high > low, high - low, 1.0)
-    firm = course.levers.firm
-    least = np.log(np.minimum(max(floor, 1e-300), course.shares(best)[:, firm]))
-    scale = max(abs(course.cost(guesses[0])), abs(course.cost(best)), 1e-300)
-    slopes = _remembered(lambda z: course.slopes(low + z.reshape(low.shape) * width))
-    flat = width.ravel()
-    constraints = [
-        {
-            "type": "eq",
-            "fun": lambda z: slopes(z).log_share[-1] - np.log(target),
-            "jac": lambda z: slopes(z).share_slope[:, -1].ravel() * flat,
-        }
-    ]
-    if floor > 0.0:
-        constraints.append(
-            {
-                "type": "ineq",
-                "fun": lambda z: (slopes(z).log_share - least)[:-1],
-                "jac": lambda z: slopes(z).share_slope.transpose(1, 0, 2).reshape(least.size, -1)[:-1] * flat,
-            }
-        )
+    box, firm = UnitBox(worst, best), objective.controls.firm
+    log_floor = np.log(np.minimum(max(floor, 1e-300), objective.shares(best)[:, firm]))
+    scale = max(abs(objective.cost(guesses[0])), abs(objective.cost(best)), 1e-300)
+    slopes = _remembered(lambda z: objective.slopes(box.point(z)))
+    constraints = _constraints(slopes, box.width.ravel(), target, log_floor if floor > 0.0 else None)
     candidates = []
     for guess in guesses:
-        start = between(course.end, target, np.clip(guess, low, high), worst, best)
+        start = between(objective.last_share, target, np.clip(guess, box.low, box.high), worst, best)
         candidates.append(start)
-        found = minimize(
+        optimum = minimize(
             lambda z: slopes(z).cost / scale,
-            ((start - low) / width).ravel(),
-            jac=lambda z: (slopes(z).cost_slope * width).ravel() / scale,
-            bounds=[(0.0, 1.0 if wide else 0.0) for wide in (high > low).ravel()],
+            box.scaled(start),
+            jac=lambda z: (slopes(z).cost_slope * box.width).ravel() / scale,
+            bounds=box.bounds,
             constraints=constraints,
             method="SLSQP",
             options=_OPTIONS,
-        )
-        if np.isfinite(found.x).all():
-            point = low + np.clip(found.x.reshape(low.shape), 0.0, 1.0) * width
-            candidates.append(between(course.end, target, point, worst, best))
-    # The optimiser keeps constraints to some digits; a point far below the floor is none of its answers.
-    kept = [
-        point for point in candidates if (np.log(course.shares(point)[:, firm]) >= least - _SLACK)[:-1].all()
+        ).x
+        if np.isfinite(optimum).all():
+            candidates.append(between(objective.last_share, target, box.nearest(optimum), worst, best))
+    # The optimiser keeps constraints to some digits; a point far below the floor does not count as one.
+    allowed = [
+        point
+        for point in candidates
+        if (np.log(objective.shares(point)[:, firm]) >= log_floor - _SLACK)[:-1].all()
     ]
-    return min(kept or candidates[:1], key=course.cost)
+    return min(allowed or candidates[:1], key=objective.cost)
 
 
-def _remembered(function: Callable[[Floats], Slopes]) -> Callable[[Floats], Slopes]:
+def _constraints(
+    slopes: "Callable[[Floats], Slopes]", width: Floats, target: float, log_floor: Floats | None
+) -> list[dict[str, object]]:
+    """Constraints on the log of the share: the target at the end; a floor (H,) on the way if there is one."""
+    constraints: list[dict[str, object]] = [
+        {
+            "type": "eq",
+            "fun": lambda z: slopes(z).log_share[-1] - np.log(target),
+            "jac": lambda z: slopes(z).share_slope[:, -1].ravel() * width,
+        }
+    ]
+    if log_floor is not None:
+        n_times = log_floor.size
+        constraints.append(
+            {
+                "type": "ineq",
+                "fun": lambda z: (slopes(z).log_share - log_floor)[:-1],
+                "jac": lambda z: slopes(z).share_slope.transpose(1, 0, 2).reshape(n_times, -1)[:-1] * width,
+            }
+        )
+    return constraints
+
+
+def _remembered(function: "Callable[[Floats], Slopes]") -> "Callable[[Floats], Slopes]":
     """Keep the last value: an optimiser asks for value and gradients of one point one after the other."""
     last: dict[bytes, Slopes] = {}
 
-    def call(z: Floats) -> Slopes:
+    def call(z: Floats) -> "Slopes":
         key = z.tobytes()
         if key not in last:
             last.clear()

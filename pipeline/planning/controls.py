@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from pipeline.config.sections.planning import Bounds
 from pipeline.errors import PlanError
-from pipeline.forecasting.market import FutureMarket
+from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.periods import one_per_period
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Levers:
+class Controls:
     """L efforts of one firm that may change, over H periods.
 
     Attributes
@@ -39,34 +40,38 @@ class Levers:
     price: Floats
 
     def unit_cost(self, sales: Floats) -> Floats:
-        """Currency per period for one unit of each effort, (L, ...) at own sales (...)."""
+        """Currency per period for one unit of each effort, (L, ...), at the firm's own sales (...)."""
         shape = (-1,) + (1,) * np.ndim(sales)
         return np.where(self.is_ratio.reshape(shape), sales, self.price.reshape(shape) + np.zeros_like(sales))
 
-    def put(self, efforts: Floats, own: Floats) -> Floats:
-        """Efforts of the whole market (K, H, N) with those of this firm replaced by ``own`` (L, H)."""
+    def take(self, efforts: Floats) -> Floats:
+        """Values of the controls (L, H) in the efforts of the whole market (K, H, N)."""
+        return efforts[self.index, :, self.firm]
+
+    def put(self, efforts: Floats, values: Floats) -> Floats:
+        """Efforts of the whole market (K, H, N), the controls replaced by ``values`` (L, H)."""
         changed = efforts.copy()
-        changed[self.index, :, self.firm] = own
+        changed[self.index, :, self.firm] = values
         return changed
 
 
-def make_levers(
-    market: FutureMarket,
+def make_controls(
+    market: ForecastMarket,
     firm: int,
     bounds: Mapping[str, Bounds],
     prices: Mapping[str, float],
     *,
     must_move: bool = True,
-) -> Levers:
+) -> Controls:
     """Find what a firm may change.
 
     Parameters
     ----------
-    market : FutureMarket
+    market : ForecastMarket
     firm : int
         Its position.
     bounds : mapping
-        By effort; what is left open is what any firm of this market was seen to do, down to 0 for money.
+        By effort; a side left open is what any firm of this market was seen to do, down to 0 for money.
     prices : mapping
         Of efforts of kind index, currency per period and unit.
     must_move : bool
@@ -75,68 +80,85 @@ def make_levers(
     Raises
     ------
     PlanError
-        An effort that the market does not have, bounds that exclude each other or the domain of the curve, or
-        nothing that may change.
+        See `find_priced`; bounds that exclude each other or the domain of the curve; nothing that may change.
+    QueryError
+        Bounds of another count than the periods.
     """
-    for name in (*bounds, *prices):
-        if name not in market.efforts:
-            raise PlanError(f"There is no effort {name}; expected one of {', '.join(market.efforts)}.")
-    chosen = [
-        place
-        for place, (name, kind) in enumerate(zip(market.efforts, market.kinds, strict=True))
-        if kind != "index" or name in prices
-    ]
-    free = [name for name in bounds if market.efforts.index(name) not in chosen]
-    if free:
-        raise PlanError(
-            f"Got bounds of {free[0]}, an effort of kind index: what a unit of it costs is not known. Give "
-            f"its price in currency per period and unit, e.g. --price {free[0]}=1000."
-        )
-    low, high = np.empty((len(chosen), market.horizon)), np.empty((len(chosen), market.horizon))
-    for row, place in enumerate(chosen):
-        low[row], high[row] = _bounds(market, place, bounds.get(market.efforts[place], (None, None)))
-    movable = (high > low).any(axis=1)
-    if not chosen or (must_move and not movable.any()):
+    index = find_priced(market, bounds, prices)
+    low, high = np.empty((len(index), market.horizon)), np.empty((len(index), market.horizon))
+    for row, effort in enumerate(index):
+        low[row], high[row] = _bounds(market, effort, bounds.get(market.efforts[effort], (None, None)))
+    if not index or (must_move and not (high > low).any()):
         raise PlanError(
             f"Firm {market.firms[firm]} has nothing to change: all efforts of market {market.market} are of "
             "kind index and have no price, or their bounds coincide. Give prices, e.g. "
             f"--price {market.efforts[0]}=1000 (currency per period and unit)."
         )
-    kinds = np.array([market.kinds[place] for place in chosen])
-    price = np.array(
-        [
-            market.reference_sales
-            if market.kinds[place] == "amount"
-            else prices.get(market.efforts[place], 0.0)
-            for place in chosen
-        ]
-    )
-    return Levers(firm, np.array(chosen, dtype=np.intp), low, high, kinds == "ratio", price)
+    kinds = [market.kinds[effort] for effort in index]
+    names = [market.efforts[effort] for effort in index]
+    price = [
+        market.reference_sales if kind == "amount" else prices.get(name, 0.0)
+        for kind, name in zip(kinds, names, strict=True)
+    ]
+    is_ratio = np.array([kind == "ratio" for kind in kinds])
+    return Controls(firm, np.array(index, dtype=np.intp), low, high, is_ratio, np.array(price))
 
 
-def _bounds(market: FutureMarket, place: int, given: Bounds) -> tuple[Floats, Floats]:
-    name, domain = market.efforts[place], market.domains[place]
-    seen = market.history[place][market.active]
-    is_money = market.kinds[place] != "index"
-    sides = []
-    for side, default in zip(
-        given, (min(seen.min(), 0.0) if is_money else seen.min(), seen.max()), strict=True
-    ):
-        values = np.atleast_1d(np.asarray(default if side is None else side, dtype=float))
-        if values.size not in (1, market.horizon):
+def find_priced(
+    market: ForecastMarket, bounds: Mapping[str, Bounds], prices: Mapping[str, float]
+) -> list[int]:
+    """Find the efforts of which the cost is known, by their positions.
+
+    Raises
+    ------
+    PlanError
+        A bound or price of an effort that the market does not have, or bounds of one whose cost is not known.
+    """
+    for name in (*bounds, *prices):
+        if name not in market.efforts:
+            raise PlanError(f"There is no effort {name}; expected one of {', '.join(market.efforts)}.")
+    priced = [
+        effort
+        for effort, (name, kind) in enumerate(zip(market.efforts, market.kinds, strict=True))
+        if kind != "index" or name in prices
+    ]
+    for name in bounds:
+        if market.efforts.index(name) not in priced:
             raise PlanError(
-                f"Got {values.size} bounds of {name}; expected one, or one for each of the {market.horizon} "
-                "periods."
+                f"Got bounds of {name}, an effort of kind index: what a unit of it costs is not known. Give "
+                f"its price in currency per period and unit, e.g. --price {name}=1000."
             )
-        sides.append(np.broadcast_to(values, market.horizon).copy())
-    low, high = sides
-    if given[0] is None:
-        smallest = seen[seen > domain.minimum].min(initial=np.inf) if domain.open else domain.minimum
-        low = np.maximum(low, smallest)
-    if (low > high).any():
+    return priced
+
+
+def refuse_crossed(name: str, low: Floats | float, high: Floats | float) -> None:
+    """Refuse bounds of which the lower one is above the upper one.
+
+    Raises
+    ------
+    PlanError
+        Naming the effort.
+    """
+    if np.any(low > high):
         raise PlanError(
-            f"The bounds of {name} are [{low.max():g}, {high.min():g}]; the first must not be above."
+            f"The bounds of {name} are [{np.max(low):g}, {np.min(high):g}]; the first must not be above the "
+            "second."
         )
+
+
+def _bounds(market: ForecastMarket, effort: int, given: Bounds) -> tuple[Floats, Floats]:
+    """Lower and upper bound (H,) of an effort; what is not given is what firms were seen to do."""
+    name, domain = market.efforts[effort], market.domains[effort]
+    seen = market.history[effort][market.active]
+    smallest = min(seen.min(), 0.0) if market.kinds[effort] != "index" else seen.min()
+    low, high = (
+        one_per_period(default if side is None else side, market.horizon, f"bounds of {name}")
+        for side, default in zip(given, (smallest, seen.max()), strict=True)
+    )
+    if given[0] is None:
+        inside = seen[seen > domain.minimum].min(initial=np.inf) if domain.open else domain.minimum
+        low = np.maximum(low, inside)
+    refuse_crossed(name, low, high)
     if (low < domain.minimum).any() or (domain.open and (low <= domain.minimum).any()):
         raise PlanError(f"The lower bound of {name} is {low.min():g}; its curve takes {domain}.")
     return low, high

@@ -1,12 +1,11 @@
-"""What a course of shares takes in effective investment: what holds the share, and what moves it."""
+"""Effective investment along simulated shares: the part that holds the share, and the part that moves it."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.motion.shares import simulate_shares
-from pipeline.forecasting.market import FutureMarket
+from pipeline.forecasting.market import ForecastMarket
 
 Floats = NDArray[np.float64]
 
@@ -28,12 +27,14 @@ class Investment:
     all_firms: Floats
 
 
-def account(market: FutureMarket, theta: Floats, f: Floats, total: Floats, firm: int) -> Investment:
-    """Split the effective investment of a firm along a simulated course.
+def split_investment(
+    market: ForecastMarket, theta: Floats, f: Floats, total: Floats, firm: int
+) -> Investment:
+    """Split the effective investment of a firm along the shares that some f brings about.
 
     Parameters
     ----------
-    market : FutureMarket
+    market : ForecastMarket
     theta : (P,) array
     f : (H, N) array
         The market function of all firms.
@@ -47,21 +48,19 @@ def account(market: FutureMarket, theta: Floats, f: Floats, total: Floats, firm:
     Shares move inside a period, so investments ``f X^gamma X_ref^(1 - gamma)`` are means over
     eight moments of it.
     """
-    gamma, n_nodes = market.returns_to_scale(theta), _NODES.size
+    equation, n_nodes = market.equation(theta), _NODES.size
+    gamma = equation.returns_to_scale
     steps = np.diff(np.concatenate([[0.0], _NODES, [1.0]]))
-    fine = simulate_shares(
+    fine = equation.shares(
         market.share,
         np.repeat(f, n_nodes + 1, axis=0),
         np.repeat(total, n_nodes + 1),
         (market.duration[:, np.newaxis] * steps).ravel(),
-        jump_price=market.jump_price(theta),
-        reference_sales=market.reference_sales,
-        returns_to_scale=gamma,
     ).reshape(market.horizon, n_nodes + 1, -1)
     weight = 0.5 * _WEIGHTS[:, np.newaxis]
     scale = f * total[:, np.newaxis] ** gamma * market.reference_sales ** (1.0 - gamma)
     invested = (fine[:, :-1] ** gamma * weight).sum(axis=1) * scale
     ends = np.concatenate([market.share[np.newaxis], fine[:, -1]])[:, firm]
-    moving = market.jump_price(theta) * np.diff(ends) / market.duration
+    moving = equation.jump_price * np.diff(ends) / market.duration
     own = invested[:, firm]
     return Investment(own, own - moving, moving, invested.sum(axis=1))

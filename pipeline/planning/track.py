@@ -1,13 +1,17 @@
 """Efforts that take a firm along a given path of its share, period by period, at least cost in each."""
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from kernels.motion.shares import simulate_shares
 from pipeline.config.sections.planning import PathKind
 from pipeline.planning.allocation import cheapest_efforts
-from pipeline.planning.objective import Course
+
+if TYPE_CHECKING:
+    from pipeline.planning.objective import PlanObjective
 
 Floats = NDArray[np.float64]
 
@@ -38,64 +42,67 @@ def wanted_path(kind: PathKind, start: float, target: float, duration: Floats) -
     return np.asarray(path)
 
 
-def follow_path(course: Course, path: Floats, worst: Floats, best: Floats) -> Floats:
-    """Levers (L, H) that bring the share of the firm to ``path`` (H,) at the end of each period.
+def follow_path(objective: "PlanObjective", path: Floats, worst: Floats, best: Floats) -> Floats:
+    """Find controls (L, H) that bring the share of the firm to ``path`` (H,) at the end of each period.
 
     Where the bounds do not allow it, the share comes as near as it can, and later periods make up for it.
     """
-    market, firm, levers = course.market, course.levers.firm, course.levers
-    own = worst.copy()
-    state, before = market.share, None
+    market, controls = objective.market, objective.controls
+    values, state = worst.copy(), market.share
     for t in range(market.horizon):
-        f = course.response(own)[t]
+        period = _Period(objective, values, t, state)
+        wanted = period.wanted_response(path[t], period.response(worst[:, t]), period.response(best[:, t]))
+        unit_cost = controls.unit_cost(np.asarray(path[t] * objective.total[t]))
+        guesses = (values[:, t - 1],) if t else ()
+        values[:, t] = cheapest_efforts(
+            period.response, period.slope, unit_cost, wanted, worst[:, t], best[:, t], guesses
+        )
+        state = period.end(objective.evaluate(values)[t])
+    return values
 
-        def end(value: float, f: Floats = f, state: Floats = state, t: int = t) -> Floats:
+
+@dataclass(frozen=True, eq=False)
+class _Period:
+    """Period t of a path: controls (L, H) are final before it, and it begins with shares (N,)."""
+
+    objective: "PlanObjective"
+    values: Floats
+    t: int
+    state: Floats
+
+    def _with(self, point: Floats) -> Floats:
+        """Give controls (L, H), those of this period replaced by ``point`` (L,)."""
+        trial = self.values.copy()
+        trial[:, self.t] = point
+        return trial
+
+    def response(self, point: Floats) -> float:
+        """Return f of the firm."""
+        return float(self.objective.evaluate(self._with(point))[self.t, self.objective.controls.firm])
+
+    def slope(self, point: Floats) -> Floats:
+        """Return the derivative (L,) of f of the firm."""
+        return self.objective.evaluate_slope(self._with(point))[:, self.t]
+
+    def end(self, f: Floats) -> Floats:
+        """Shares (N,) at the end of the period, for f (N,)."""
+        market, period = self.objective.market, slice(self.t, self.t + 1)
+        share = self.objective.response.equation.shares(
+            self.state, f[np.newaxis], self.objective.total[period], market.duration[period]
+        )[0]
+        return np.asarray(share / share.sum())
+
+    def wanted_response(self, share: float, low: float, high: float) -> float:
+        """Find f of the firm, within [low, high], that takes it to a share by the end of the period."""
+        firm, f = self.objective.controls.firm, self.objective.evaluate(self.values)[self.t]
+
+        def end_share(response: float) -> float:
             changed = f.copy()
-            changed[firm] = value
-            return one_period(course, t, state, changed)
+            changed[firm] = response
+            return float(self.end(changed)[firm])
 
-        def value(point: Floats, t: int = t) -> float:
-            trial = own.copy()
-            trial[:, t] = point
-            return float(course.response(trial)[t, firm])
-
-        def slope(point: Floats, t: int = t) -> Floats:
-            trial = own.copy()
-            trial[:, t] = point
-            efforts = levers.put(course.efforts, trial)
-            by_effort = course.ahead.slope(efforts)[1][levers.index, t, firm]
-            if course.ahead.carries:
-                by_effort = by_effort * course.ahead.spread(efforts)[levers.index, t, t, firm]
-            return np.asarray(by_effort)
-
-        wanted = _needed(end, firm, path[t], value(worst[:, t]), value(best[:, t]))
-        unit = levers.unit_cost(np.asarray(path[t] * course.total[t]))
-        guesses = () if before is None else (before,)
-        own[:, t] = cheapest_efforts(value, slope, unit, wanted, worst[:, t], best[:, t], guesses)
-        before = own[:, t]
-        state = one_period(course, t, state, course.response(own)[t])
-    return own
-
-
-def one_period(course: Course, t: int, state: Floats, f: Floats) -> Floats:
-    """Shares (N,) at the end of period t that begins with ``state``, for f (N,)."""
-    market, theta = course.market, course.theta
-    found = simulate_shares(
-        state,
-        f[np.newaxis],
-        course.total[t : t + 1],
-        market.duration[t : t + 1],
-        jump_price=market.jump_price(theta),
-        reference_sales=market.reference_sales,
-        returns_to_scale=market.returns_to_scale(theta),
-    )[0]
-    return np.asarray(found / found.sum())
-
-
-def _needed(end, firm: int, share: float, low: float, high: float) -> float:  # type: ignore[no-untyped-def]
-    """Find f of the firm that takes it to a share by the end of a period, within [low, high]."""
-    if not low < high or end(high)[firm] <= share:
-        return high
-    if end(low)[firm] >= share:
-        return low
-    return float(brentq(lambda value: end(value)[firm] - share, low, high, **_EXACT))
+        if not low < high or end_share(high) <= share:
+            return high
+        if end_share(low) >= share:
+            return low
+        return float(brentq(lambda response: end_share(response) - share, low, high, **_EXACT))

@@ -1,7 +1,7 @@
 """One self-contained HTML page about a sweep: opens offline, in any browser, by day and by night."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -9,11 +9,34 @@ from markupsafe import Markup, escape
 
 from pipeline.errors import QueryError, StoreError
 from pipeline.names import Label
+from pipeline.reporting.blocks import Section
 from pipeline.reporting.choice import choose
-from pipeline.reporting.sections.order import SECTIONS
+from pipeline.reporting.sections.best_models import best_models
+from pipeline.reporting.sections.drift import drift
+from pipeline.reporting.sections.fitted_shares import fitted_shares
+from pipeline.reporting.sections.identifiability import identifiability
+from pipeline.reporting.sections.market_function import market_function
+from pipeline.reporting.sections.origin import origin
+from pipeline.reporting.sections.overview import overview
+from pipeline.reporting.sections.parameters import parameters
+from pipeline.reporting.sections.validation import validation
 from pipeline.reporting.subject import ReportSubject
 from pipeline.results.results import Results
 from pipeline.results.summary import summarise
+
+#: In their order; each gives None where it has nothing to say of a sweep. To add one, write a file in
+#: ``sections`` and name it here.
+SECTIONS: tuple[Callable[[ReportSubject], Section | None], ...] = (
+    overview,
+    best_models,
+    market_function,
+    fitted_shares,
+    validation,
+    parameters,
+    identifiability,
+    drift,
+    origin,
+)
 
 _SUFFIXES = (".html", ".htm")
 _CODE = re.compile(r"`([^`]+)`")

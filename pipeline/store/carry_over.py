@@ -11,7 +11,7 @@ from pipeline.store.encoding import decode
 from pipeline.store.fork import Fork, SnapshotKey
 from pipeline.store.format.layout import VARIABLES, Arrays, Variable, group_path, sweep_path
 from pipeline.store.read import open_arrays, read_sweep
-from pipeline.store.write import model_arrays
+from pipeline.store.writing.chunks import model_arrays
 
 
 def read_carried(fork: Fork, earlier: str, model: str, markets: slice) -> Arrays | None:

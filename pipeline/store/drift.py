@@ -1,15 +1,14 @@
 """Drift beside the fits of a vintage: written whole, once, before the vintage is published."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import icechunk
 import numpy as np
 import zarr
 
-from pipeline.store.arrays import write_coordinate, write_whole
 from pipeline.store.format.drift import DRIFT_VARIABLES, MARKET_VARIABLES, drift_path
 from pipeline.store.read import open_group
+from pipeline.store.writing.arrays import write_coordinate, write_whole
 
 
 def write_drift(
@@ -17,7 +16,7 @@ def write_drift(
     sweep: str,
     markets: Mapping[str, np.ndarray],
     models: Mapping[str, Mapping[str, np.ndarray]],
-    attributes: Mapping[str, Any],
+    attributes: Mapping[str, object],
 ) -> None:
     """Write what has drifted into a writable session; nothing when it is there already.
 

@@ -1,16 +1,15 @@
 """Forecasts beside the fits: written whole, once, in one commit."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import icechunk
 import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.store.arrays import write_coordinate, write_whole
 from pipeline.store.format.forecast import FORECAST_COORDINATES, FORECAST_VARIABLES, forecasts_path
 from pipeline.store.read import open_group
+from pipeline.store.writing.arrays import write_coordinate, write_whole
 
 
 def list_forecasts(session: icechunk.Session, sweep: str) -> tuple[str, ...]:
@@ -28,7 +27,7 @@ def write_forecast(
     name: str,
     coordinates: Mapping[str, np.ndarray],
     arrays: Mapping[str, np.ndarray],
-    attributes: Mapping[str, Any],
+    attributes: Mapping[str, object],
 ) -> bool:
     """Write one forecast into a writable session; returns whether it was not there already.
 

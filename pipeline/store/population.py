@@ -7,11 +7,11 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreNotFoundError
-from pipeline.store.arrays import write_coordinate, write_whole
 from pipeline.store.encoding import decode
 from pipeline.store.fork import Fork
 from pipeline.store.format.layout import Variable, sweep_path
 from pipeline.store.read import open_group
+from pipeline.store.writing.arrays import write_coordinate, write_whole
 
 #: By window and by parameter: mean and standard deviation over the markets.
 Populations = Mapping[str, Mapping[str, tuple[float, float]]]

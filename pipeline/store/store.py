@@ -8,15 +8,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import icechunk
 import numpy as np
 import zarr
 
 from pipeline.errors import StoreConflictError, StoreError, StoreNotFoundError
-from pipeline.store.arrays import create_sweep_arrays
-from pipeline.store.commit import transact
 from pipeline.store.forecast import write_forecast
 from pipeline.store.format.layout import (
     FORMAT,
@@ -29,9 +27,11 @@ from pipeline.store.format.layout import (
 )
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked
-from pipeline.store.panel import write_blocks
 from pipeline.store.read import SweepInfo, open_dataset, open_group, open_root, read_sweep, read_sweeps
 from pipeline.store.sweep import Sweep
+from pipeline.store.writing.arrays import create_sweep_arrays
+from pipeline.store.writing.commit import transact
+from pipeline.store.writing.panel import write_blocks
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -129,7 +129,7 @@ class Store:
         layout: SweepLayout,
         study_json: str = "",
         name: str | None = None,
-        attributes: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, object] | None = None,
     ) -> Sweep:
         """Open the sweep of this study on this data, making its empty arrays the first time.
 
@@ -160,7 +160,7 @@ class Store:
         given |= {"study_json": study_json, **(attributes or {})}
 
         def create(session: icechunk.Session) -> None:
-            if name in {info.name for info in read_sweeps(session)}:
+            if open_group(session, sweep_path(name)) is not None:
                 _check_same(read_sweep(session, name), given)
                 return
             if open_group(session, panel_path(data_hash)) is None:
@@ -216,7 +216,7 @@ class Store:
         name: str,
         coordinates: Mapping[str, np.ndarray],
         arrays: Mapping[str, np.ndarray],
-        attributes: Mapping[str, Any],
+        attributes: Mapping[str, object],
     ) -> bool:
         """Store a forecast beside the fits of a sweep, once; see `pipeline.store.forecast.write_forecast`.
 
@@ -295,10 +295,9 @@ def _sweep_attributes(
 
 def _check_same(info: SweepInfo, attributes: dict[str, object]) -> None:
     for key in ("study_hash", "data_hash", "models", "baselines", "n_markets", "n_windows", "chunk"):
-        here = getattr(info, key)
-        there = attributes[key]
-        if (list(here) if isinstance(here, tuple) else here) != there:
+        stored, asked = getattr(info, key), attributes[key]
+        if (list(stored) if isinstance(stored, tuple) else stored) != asked:
             raise StoreConflictError(
-                f"The sweep {info.name} exists with {key} {here}; now {there} is asked for under the same "
+                f"The sweep {info.name} exists with {key} {stored}; now {asked} is asked for under the same "
                 "hashes. Resume it with the version of beed that made it, or use a new store."
             )

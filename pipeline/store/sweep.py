@@ -10,8 +10,6 @@ import zarr
 from zarr.core.sync import sync
 
 from pipeline.errors import StoreConflictError, StoreError
-from pipeline.store.commit import commit_merged, transact
-from pipeline.store.compact import compact_sweep
 from pipeline.store.drift import write_drift
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
@@ -19,6 +17,8 @@ from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked, sweep_held
 from pipeline.store.population import Populations, has_population, write_population
 from pipeline.store.read import SweepInfo, open_dataset, read_sweep
+from pipeline.store.writing.commit import commit_merged, transact
+from pipeline.store.writing.compact import compact_sweep
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -114,7 +114,7 @@ class Sweep:
         self,
         markets: Mapping[str, np.ndarray],
         models: Mapping[str, Mapping[str, np.ndarray]],
-        attributes: Mapping[str, Any],
+        attributes: Mapping[str, object],
     ) -> str:
         """Write how far this vintage is from the one before, once; returns the snapshot.
 
@@ -127,9 +127,7 @@ class Sweep:
             f"{self.name}: drift since {attributes['since']}",
         )
 
-    def merge_and_commit(
-        self, forks: Iterable[Fork], metadata: Mapping[str, Any] | None = None
-    ) -> str | None:
+    def merge_and_commit(self, forks: Iterable[Fork]) -> str | None:
         """Make the work of some forks permanent and visible, all of it or nothing.
 
         A commit costs some milliseconds and 40 kB for ever, whatever it holds: gather for some seconds. When
@@ -139,8 +137,6 @@ class Sweep:
         ----------
         forks
             As they came back from the workers; a chunk that comes twice (a task run again) is taken once.
-        metadata
-            Plain JSON values kept with the commit.
 
         Returns
         -------
@@ -164,7 +160,7 @@ class Sweep:
                 for fork in kept:
                     self._check_current(session, fork)
                     session.merge(fork.session)
-                return commit_merged(session, f"{self.name}: {count} tasks", metadata)
+                return commit_merged(session, f"{self.name}: {count} tasks")
         except icechunk.IcechunkError as error:
             raise StoreError(
                 f"Results of the sweep {self.name} could not be committed to {self._location.url}: {error}. "

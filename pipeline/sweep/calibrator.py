@@ -25,10 +25,11 @@ class Calibrator:
     columns
         ``(variant, study, n_firms) -> int``: free parameters in a market of that many firms.
     calibrate
-        ``(panel of some markets, variant, study) -> Arrays``, as `pipeline.store.write.write_chunk` takes
-        them. Numbers must depend on market and model alone: see `pipeline.seeds.fit_seed`. For a pooled model
-        a fourth argument: its populations by window and parameter, see `pipeline.store.population`. When a
-        calibration goes on from an earlier one, ``warm``: a `pipeline.fitting.warm_start.WarmStarts`.
+        ``(panel of some markets, variant, study) -> Arrays``: all that the store has for the model in these
+        markets, see `pipeline.store.writing.chunks.write_chunk`. Numbers must depend on market and model
+        alone: see `pipeline.seeds.fit_seed`. For a pooled model a fourth argument: its populations by window
+        and parameter, see `pipeline.store.population`. When a calibration goes on from an earlier one,
+        ``warm``: a `pipeline.fitting.warm_start.WarmStarts`.
     assess
         ``(panel of some markets, baseline, study) -> Arrays``, likewise.
     precompile

@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import psutil
+import xarray as xr
 
 from pipeline.config.study import Study
 from pipeline.errors import StoreNotFoundError
@@ -20,9 +20,6 @@ from pipeline.sweep.cost import WORKER_BYTES, refuse_disk, refuse_memory
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
 from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 def plan_study(
@@ -151,7 +148,7 @@ def _existing_chunk(location: str, name: str) -> int | None:
         return None
 
 
-def _blocks(study: Study, panel: Panel, planned: Plan) -> Iterator["xr.Dataset"]:
+def _blocks(study: Study, panel: Panel, planned: Plan) -> Iterator[xr.Dataset]:
     """Load the panel a bounded number of markets at a time, whole chunks; with the truth if simulated."""
     attributes = {}
     if study.simulate is not None:

@@ -14,7 +14,7 @@ _STEPS = 20  # steps of one local fit
 _REPLICATE_STEPS = 6  # of a bootstrap replicate, which starts at the optimum
 _LMFIT = 5.0e-3  # s that lmfit spends on itself in one fit
 _FIXED = 2.0e-3  # s per fit for everything around it
-# How much dearer an evaluation is where the period has no closed form (γ estimated).
+# How many times an evaluation costs where the period has no closed form (γ estimated).
 _FORM = {"investment": 1.0, "scaled": 10.0, "proportional": 1.0}
 #: Bytes of a worker process before it has seen any data: interpreter, libraries, compiled code.
 WORKER_BYTES = 350 * 2**20

@@ -49,7 +49,7 @@ def calibrate_block(
     Returns
     -------
     dict of str to array
-        What `pipeline.store.write.write_chunk` wants for the model.
+        What `pipeline.store.writing.chunks.write_chunk` wants for the model.
     """
     curves = own_curves(study.curves)
     efforts = tuple(str(name) for name in panel["effort"].values)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from kernels.response.catalogue import CURVES
 from pipeline.config.parameters import INITIAL, JUMP_PRICE, variant_parameters
 from pipeline.config.study import Study
+from pipeline.config.truth import true_model
 from pipeline.config.variants import Variant
-from pipeline.panel.simulated import true_model
 from pipeline.store.format.layout import ModelLayout, ParameterLabel
 
 
@@ -48,7 +48,7 @@ def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> Model
             "own": list(variant.response.own),
             "cross": list(variant.response.cross),
             "pooled_from": variant.pooled_from,
-            "is_truth": study.simulate is not None and variant.name == true_model(study),
+            "is_truth": variant.name == true_model(study),
         },
     )
 

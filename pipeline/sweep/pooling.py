@@ -1,7 +1,7 @@
 """Between the two stages of a pooled model: from the fits of all markets to the population they come from."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +11,17 @@ from pipeline.models.population import Evidence, estimate_population, evidence_o
 from pipeline.models.priors import Belief, prior_of
 from pipeline.store.format.layout import STATISTIC_NAMES
 
-# More markets than this hardly change the population, and their covariances have to be in memory together.
+if TYPE_CHECKING:
+    import xarray as xr
+
+# Their covariances are in memory together, and more markets than this would hardly change the population.
 _LARGEST_SAMPLE = 512
-# A parameter that fewer markets know has no population to speak of.
+# A parameter estimated in fewer markets has no population to speak of.
 _FEWEST_MARKETS = 3
 
 
 def population_of_fits(
-    fits: Any, windows: Sequence[str], priors: Mapping[str, Belief]
+    fits: "xr.Dataset", windows: Sequence[str], priors: Mapping[str, Belief]
 ) -> dict[str, dict[str, Belief]]:
     """Estimate the population of every window from the stored fits of a model.
 
@@ -36,19 +39,21 @@ def population_of_fits(
     -------
     dict
         By window, then by parameter: mean and standard deviation over the markets. M and initial shares
-        belong to one market and are left out, as is what fewer than three markets know.
+        belong to one market and are left out, as is what was estimated in fewer than three markets.
     """
     names = [str(name) for name in fits["param"].values]
     count = fits.sizes["market"]
     chosen = np.unique(np.linspace(0, count - 1, min(count, _LARGEST_SAMPLE)).round().astype(int))
     part = fits.isel(market=chosen)
     return {
-        window: _window_population(part.isel(window=place).load(), names, priors)
-        for place, window in enumerate(windows)
+        window: _window_population(part.isel(window=position).load(), names, priors)
+        for position, window in enumerate(windows)
     }
 
 
-def _window_population(fits: Any, names: list[str], priors: Mapping[str, Belief]) -> dict[str, Belief]:
+def _window_population(
+    fits: "xr.Dataset", names: list[str], priors: Mapping[str, Belief]
+) -> dict[str, Belief]:
     value, stderr = fits["value"].values, fits["stderr"].values
     shared = np.array([name != JUMP_PRICE and not name.startswith(f"{INITIAL}.") for name in names])
     known = np.isfinite(value) & np.isfinite(stderr)

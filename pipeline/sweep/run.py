@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pipeline.config.engines import ENGINES
 from pipeline.config.sections.cluster import ClusterSection
@@ -18,7 +17,7 @@ from pipeline.executors.worker import call_by_name
 from pipeline.status import Status
 from pipeline.store.format.layout import SweepState
 from pipeline.store.sweep import Sweep
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.commit import Committer
 from pipeline.sweep.interrupt import stop_on_signals
@@ -81,7 +80,7 @@ class SweepOptions:
 
     name: str | None = None
     parent: ParentSweep | None = None
-    attributes: Mapping[str, Any] | None = None
+    attributes: Mapping[str, object] | None = None
     before_end: Callable[[Sweep], None] | None = None
 
 

@@ -1,6 +1,5 @@
 """What a worker does with one task: read the markets, calibrate, write the chunk, send the fork back."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from pipeline.store.fork import Fork
 from pipeline.store.format.layout import Arrays, SweepLayout, empty_results
 from pipeline.store.population import read_population
 from pipeline.store.read import open_panel
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.plan import Task
 
@@ -35,11 +34,10 @@ class TaskMessage:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What comes back: the written fork, how many fits ended with which status, and seconds of work."""
+    """What comes back: the written fork, and how many fits ended with which status."""
 
     fork: Fork
     counts: Mapping[int, int]
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +92,6 @@ class TaskRunner:
 
     def __call__(self, message: TaskMessage) -> TaskResult:
         """Do one task."""
-        start = time.perf_counter()
         task = message.task
         # Opened once per process and snapshot; only these markets are read.
         panel = open_panel(message.fork).isel(market=slice(task.start, task.stop))
@@ -103,7 +100,7 @@ class TaskRunner:
         else:
             arrays = self._carried_over(message, panel, self.parent)
         fork = write_chunk(message.fork, task.model, slice(task.start, task.stop), arrays)
-        return TaskResult(fork, count_status(arrays.get("status")), time.perf_counter() - start)
+        return TaskResult(fork, count_status(arrays.get("status")))
 
     def _carried_over(self, message: TaskMessage, panel: "xr.Dataset", parent: ParentSweep) -> Arrays:
         """Copy what has not changed, and fit the rest from where it was."""

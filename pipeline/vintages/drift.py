@@ -1,30 +1,21 @@
 """How far the calibration of each market has moved since the vintage before, and whether that is too far."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
-from kernels.response.response import ResponseError
 from pipeline.config.parameters import INITIAL
 from pipeline.config.sections.recalibration import ThresholdsSection
-from pipeline.models.market_model import first_periods
-from pipeline.models.one_step import forecast_shares
-from pipeline.panel.market import MarketArrays, iterate_markets
 from pipeline.results.estimates import Estimates, aligned
-from pipeline.results.stored_fit import rebuild_model
-from pipeline.validation.baselines import predict_shares
-from pipeline.validation.scores import fit_rmse
+from pipeline.vintages.hindsight import forecast_errors_since
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
 
 Floats = NDArray[np.float64]
-
-_MARKETS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +27,12 @@ class ModelDrift:
     old, old_stderr : (L, P) arrays
         Estimates of the vintage before, and their standard errors.
     change : (L, P) array
-        New less old, in standard errors of then; nan where the data did or do not determine it.
+        New less old, in standard errors of then; nan where the data did not or do not determine a parameter.
     exceeded : (L, P) array of bool
         Where that is beyond the threshold, in the markets whose best model this was.
     forecast_rmse, baseline_rmse, fit_rmse : (L,) arrays
-        Of the shares of the new periods as forecast then, given the efforts; as the last ones then; and of
-        the fit then.
+        Root mean squared errors of shares: of the new periods as forecast then, given the efforts; of these
+        periods if shares had stayed as they were then; of the fit then.
     periods : (L,) array of int
         New periods.
     """
@@ -73,7 +64,7 @@ class Drift:
     alarm
         Whether more markets have drifted than the thresholds allow.
     thresholds
-        What was asked.
+        What counts as drift.
     """
 
     since: str
@@ -90,9 +81,9 @@ class Drift:
 
     def model_arrays(self) -> dict[str, dict[str, np.ndarray]]:
         """Arrays of each model, by the names that the store knows."""
-        return {model: vars(found) for model, found in self.models.items()}
+        return {name: vars(model) for name, model in self.models.items()}
 
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, object]:
         """Plain facts to store beside the arrays."""
         thresholds = self.thresholds.model_dump(mode="json")
         return {"since": self.since, "alarm": self.alarm, "thresholds": thresholds}
@@ -108,7 +99,7 @@ def compute_drift(since: str, old: "Results", new: "Results", thresholds: Thresh
     old, new
         The same store, opened for the sweeps of the vintages.
     thresholds
-        What is too far.
+        What counts as drift.
 
     Returns
     -------
@@ -119,32 +110,30 @@ def compute_drift(since: str, old: "Results", new: "Results", thresholds: Thresh
     markets = now.markets
     shared = [model for model in new.models if model in old.models]
     best_before, best_now = before.best(markets), now.best(markets)
-    ahead = _forecasts(old, new, before, shared)
-    moved = old.panel()["time"].values[0] != new.panel()["time"].values[0]
+    errors = forecast_errors_since(old, new, before, shared)
+    begins_elsewhere = bool(old.panel()["time"].values[0] != new.panel()["time"].values[0])
     models, drifted = {}, np.zeros(len(markets), dtype=np.bool_)
     for model in shared:
-        value, stderr = (
-            before.along(model, name, markets, now.params(model)) for name in ("value", "stderr")
-        )
-        fresh, error = now.read(model)["value"], now.read(model)["stderr"]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            # What the data do not determine, then or now, may be anywhere: that is no drift.
-            change = np.where((stderr > 0.0) & (error > 0.0), (fresh - value) / stderr, np.nan)
-        if moved:
-            # A rolling window begins elsewhere: shares at its beginning are another quantity.
-            change[:, [name.startswith(f"{INITIAL}.") for name in now.params(model)]] = np.nan
-        watched = best_before == model
-        exceeded = np.zeros(change.shape, dtype=np.bool_)
+        old_value, old_stderr, change = _changes(before, now, model, begins_elsewhere)
+        forecast_rmse, baseline_rmse, periods = errors[model].T
+        fit_rmse = aligned(before.markets, markets, before.read(model)["rmse"])
+        was_best, exceeded = best_before == model, np.zeros(change.shape, dtype=np.bool_)
         if thresholds.change is not None:
-            exceeded = watched[:, None] & (np.abs(np.nan_to_num(change)) > thresholds.change)
-        fit = aligned(before.markets, markets, before.read(model)["rmse"])
-        forecast, baseline, periods = ahead[model].T
-        drifted |= exceeded.any(axis=1)
+            exceeded = was_best[:, None] & (np.abs(np.nan_to_num(change)) > thresholds.change)
+            drifted |= exceeded.any(axis=1)
         if thresholds.forecast is not None:
-            limit = thresholds.forecast * np.nan_to_num(fit, nan=np.inf)
-            drifted |= watched & (np.nan_to_num(forecast) > limit)
-        count = np.nan_to_num(periods).astype(np.int64)
-        models[model] = ModelDrift(value, stderr, change, exceeded, forecast, baseline, fit, count)
+            limit = thresholds.forecast * np.nan_to_num(fit_rmse, nan=np.inf)
+            drifted |= was_best & (np.nan_to_num(forecast_rmse) > limit)
+        models[model] = ModelDrift(
+            old=old_value,
+            old_stderr=old_stderr,
+            change=change,
+            exceeded=exceeded,
+            forecast_rmse=forecast_rmse,
+            baseline_rmse=baseline_rmse,
+            fit_rmse=fit_rmse,
+            periods=np.nan_to_num(periods).astype(np.int64),
+        )
     if thresholds.best_model:
         drifted |= (best_before != best_now) & (best_before != "") & (best_now != "")
     known = best_before != ""
@@ -152,66 +141,17 @@ def compute_drift(since: str, old: "Results", new: "Results", thresholds: Thresh
     return Drift(since, models, best_before, best_now, drifted, alarm, thresholds)
 
 
-def _forecasts(old: "Results", new: "Results", estimates: Estimates, models: list[str]) -> dict[str, Floats]:
-    """Errors of the forecasts made then: rmse, that of the last shares, new periods; (L, 3) by model."""
-    markets = new.tables.labels("market").tolist()
-    found = {model: np.full((len(markets), 3), np.nan) for model in models}
-    study = old.study
-    efforts = tuple(study.efforts)
-    rows = {label: row for row, label in enumerate(markets)}
-    places = {label: place for place, label in enumerate(estimates.markets.tolist())}
-    for market, n_old in _continued(old, new, [label for label in markets if label in places], efforts):
-        observed, active = market.share[n_old:], market.active[n_old:]
-        baseline = fit_rmse(predict_shares("last", market, n_old)[n_old:], observed, active)
-        for model in models:
-            values = estimates.read(model)["value"][places[market.market]].tolist()
-            known = dict(zip(estimates.params(model), values, strict=True))
-            if not any(np.isfinite(value) for value in known.values()):
-                continue
-            try:
-                problem = rebuild_model(old, model, first_periods(market, n_old), efforts)
-            except (ResponseError, ValueError):
-                continue
-            theta = problem.start.copy()
-            for place, name in enumerate(problem.names):
-                # A firm that has come since had no constant then.
-                theta[place] = known[name] if np.isfinite(known.get(name, np.nan)) else theta[place]
-            share = forecast_shares(problem, theta, market, n_old, study.fit.initial, study.validation.state)
-            if share is not None:
-                error = fit_rmse(share, observed, active)
-                found[model][rows[market.market]] = error, baseline, len(observed)
-    return found
-
-
-def _continued(
-    old: "Results", new: "Results", markets: list[Any], efforts: tuple[str, ...]
-) -> Iterator[tuple[MarketArrays, int]]:
-    """Give markets as they were known then, followed by the periods since, and the number of old periods."""
-    before, after = old.panel(), new.panel()
-    last = before["time"].values[-1]
-    later = after["time"].values > last
-    if not later.any() or not set(efforts) <= set(map(str, after["effort"].values)):
-        return
-    shift = _shift(before, after, last)
-    firms = np.union1d(before["firm"].values, after["firm"].values)
-    for start in range(0, len(markets), _MARKETS):
-        chosen = {"market": markets[start : start + _MARKETS]}
-        parts = []
-        for panel, places, offset in ((before, slice(None), 0), (after, later, shift)):
-            part = panel[["sales", "efforts"]].isel(time=places).sel(chosen).sel(effort=list(efforts)).load()
-            period = ("time", part["period"].values + offset)
-            part = part.reset_coords(drop=True).assign_coords(period=period)
-            parts.append(part.reindex(firm=firms))
-        for market in iterate_markets(xr.concat(parts, "time")):
-            n_old = int(np.sum(market.times <= last))
-            if 2 <= n_old < len(market.times):
-                yield market, n_old
-
-
-def _shift(before: xr.Dataset, after: xr.Dataset, last: np.generic) -> int:
-    """Give what to add to the numbers of later periods, which are counted from another first one."""
-    times, period = after["time"].values, after["period"].values
-    end = int(before["period"].values[-1])
-    if last in times:
-        return end - int(period[times == last][0])
-    return end + 1 - int(period[times > last][0])
+def _changes(
+    before: Estimates, now: Estimates, model: str, begins_elsewhere: bool
+) -> tuple[Floats, Floats, Floats]:
+    """Old estimates of a model, their standard errors, and changes in units of these; (L, P) each."""
+    params = now.params(model)
+    old, old_stderr = (before.along(model, name, now.markets, params) for name in ("value", "stderr"))
+    new, new_stderr = now.read(model)["value"], now.read(model)["stderr"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # A parameter that the data do not determine, then or now, may be anywhere: that is no drift.
+        change = np.where((old_stderr > 0.0) & (new_stderr > 0.0), (new - old) / old_stderr, np.nan)
+    if begins_elsewhere:
+        # The data of a rolling window begin later: the shares at their beginning are other parameters.
+        change[:, [name.startswith(f"{INITIAL}.") for name in params]] = np.nan
+    return old, old_stderr, change

@@ -1,9 +1,9 @@
-"""What a scheduler has to say, as lines of JSON: one event a line, for programs that watch logs."""
+"""The log of a scheduler as lines of JSON: one event a line, for programs that watch logs."""
 
 import datetime as dt
 import json
 import threading
-from typing import Any, TextIO
+from typing import TextIO
 
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.progress import Watcher
@@ -12,25 +12,25 @@ _LOCK = threading.Lock()
 
 
 class JsonLog:
-    """Writes ``{"time": ..., "level": ..., "event": ..., ...}``, one a line, at once.
+    """Writes ``{"time": ..., "level": ..., "event": ..., ...}``, one a line, without delay.
 
     Parameters
     ----------
     stream
-        Where to.
+        Where lines are written to.
     facts
         Part of every line.
     """
 
-    def __init__(self, stream: TextIO, **facts: Any) -> None:
+    def __init__(self, stream: TextIO, **facts: object) -> None:
         self._stream, self._facts = stream, facts
 
-    def bound(self, **facts: Any) -> "JsonLog":
+    def bound(self, **facts: object) -> "JsonLog":
         """Give a log with further facts in every line; those that are None are left out."""
-        known = {name: value for name, value in facts.items() if value is not None}
-        return JsonLog(self._stream, **{**self._facts, **known})
+        given = {name: value for name, value in facts.items() if value is not None}
+        return JsonLog(self._stream, **{**self._facts, **given})
 
-    def write(self, event: str, level: str = "info", **facts: Any) -> None:
+    def write(self, event: str, level: str = "info", **facts: object) -> None:
         """Write one line."""
         now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"time": now, "level": level, "event": event, **self._facts, **facts}
@@ -40,13 +40,13 @@ class JsonLog:
 
 
 class LogWatcher(Watcher):
-    """Writes what happens in a run into a log."""
+    """Writes the progress of a run into a log."""
 
     def __init__(self, log: JsonLog) -> None:
         self._log = log
 
     def stage(self, text: str) -> None:
-        """Write that something which takes a while begins."""
+        """Write that a stage of the work begins."""
         self._log.write("stage", text=text)
 
     def note(self, text: str) -> None:

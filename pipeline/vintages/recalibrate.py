@@ -3,26 +3,19 @@
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
+from typing import Literal
 
 from pipeline.config.study import Study
 from pipeline.errors import DataError, StoreConflictError, StoreNotFoundError
-from pipeline.names import Label
 from pipeline.panel.dates import LogicalDate, Span
 from pipeline.panel.findings import Problems
 from pipeline.panel.open import open_study_panel
 from pipeline.panel.panel import Panel
 from pipeline.results.results import Results
-from pipeline.results.vintages import Vintage, sweep_of, vintages_of
-from pipeline.status import Status
-from pipeline.store.format.layout import CONTENT_HASH, LOGICAL_DATE, SINCE, SweepState, group_path, sweep_name
+from pipeline.results.vintages import Vintage
+from pipeline.store.format.layout import LOGICAL_DATE, SINCE, SweepState, sweep_name
 from pipeline.store.location import Location
 from pipeline.store.locks import recalibration_held
-from pipeline.store.read import SweepInfo, open_arrays, read_sweeps
 from pipeline.store.store import Store
 from pipeline.store.sweep import Sweep
 from pipeline.sweep.calibrator import Calibrator
@@ -31,19 +24,20 @@ from pipeline.sweep.progress import Watcher
 from pipeline.sweep.run import RunReport, SweepOptions
 from pipeline.sweep.task_runner import ParentSweep
 from pipeline.vintages.drift import Drift, compute_drift
-from pipeline.vintages.freshness import Seen, check_freshness
+from pipeline.vintages.freshness import KnownLabels, check_freshness
+from pipeline.vintages.previous import PreviousVintage, find_changed, find_previous
 
-Outcome = Literal["published", "done", "interrupted"]
+RecalibrationOutcome = Literal["published", "done", "interrupted"]
 
 
 @dataclass(frozen=True)
 class RecalibrationReport:
-    """What a recalibration came to.
+    """How a recalibration ended.
 
     Attributes
     ----------
     store, vintage
-        Where, and what it is called.
+        Where the vintage is, and what it is called.
     outcome
         ``published``; ``done`` when it had been published before; ``interrupted`` when work is left.
     before
@@ -53,14 +47,14 @@ class RecalibrationReport:
     why
         A sentence on what was fitted.
     run
-        What the calibrations came to.
+        How the calibrations ended.
     drift
-        Against the vintage before.
+        How far the markets have moved since the vintage before.
     """
 
     store: str
     vintage: Vintage
-    outcome: Outcome
+    outcome: RecalibrationOutcome
     before: Vintage | None = None
     fitted: int = 0
     carried: int = 0
@@ -84,14 +78,14 @@ def recalibrate_study(
     Parameters
     ----------
     study
-        What is asked; its section `recalibration` says on which periods.
+        The study; its section `recalibration` says which periods are used.
     date
         What the calibration is for, e.g. ``"2026-03-31"``: periods labelled later are not looked at. By
         default today (UTC), or the last period where periods are numbers.
     study_text
         The study's file, kept in the store.
     accept
-        Take the data as they are, however late or broken they look.
+        Use the data as they are, however late or broken they look.
     watcher, calibrator, stop
         As for `pipeline.sweep.coordinator.run_study`.
 
@@ -106,85 +100,77 @@ def recalibrate_study(
     BusyError
         Someone else recalibrates into this store.
     """
-    watcher = watcher or Watcher()
+    request = _Request(study, study_text, accept, watcher or Watcher(), calibrator, stop)
     if date is not None and not isinstance(date, LogicalDate):
         date = LogicalDate.parse(str(date))
     location = Location.parse(study.store_location)
-    with ExitStack() as held:
+    with ExitStack() as locks:
         store = _open(location)
         if store is not None:
-            # Said at once, before any data are read; a new store has nobody at it yet.
+            # A date that has been published is told before any data are read. Nobody can hold a store yet
+            # that does not exist.
             if date is not None and (done := _published(store, study, date)):
                 return done
-            held.enter_context(recalibration_held(location.root))
-        watcher.stage("Reading the data")
+            locks.enter_context(recalibration_held(location.root))
+        request.watcher.stage("Reading the data")
         panel, date = _open_panel(study, date)
         if store is not None and (done := _published(store, study, date)):
             return done
         name = sweep_name(f"{study.study}-{date}", study.content_hash, panel.content_hash)
-        before = _before(store, study, date, name)
-        _refuse_broken(study, panel, date, before, accept, watcher)
+        previous = None if store is None else find_previous(store, study, date, name)
+        _refuse_broken(request, panel, date, previous)
         if store is None:
-            held.enter_context(recalibration_held(location.root))
-        return _publish(study, panel, date, name, before, study_text, watcher, calibrator, stop)
+            locks.enter_context(recalibration_held(location.root))
+        return _publish(request, panel, Vintage(study.study, date), name, previous)
 
 
 @dataclass(frozen=True)
-class _Before:
-    """The vintage before, as its sweep and its data."""
+class _Request:
+    """What `recalibrate_study` is asked for, but the date."""
 
-    vintage: Vintage
-    info: SweepInfo
-    panel: xr.Dataset
-    crashed: NDArray[Any]
+    study: Study
+    study_text: str
+    accept: bool
+    watcher: Watcher
+    calibrator: Calibrator | None
+    stop: threading.Event | None
 
 
 def _publish(
-    study: Study,
+    request: _Request,
     panel: Panel,
-    date: LogicalDate,
+    vintage: Vintage,
     name: str,
-    before: _Before | None,
-    study_text: str,
-    watcher: Watcher,
-    calibrator: Calibrator | None,
-    stop: threading.Event | None,
+    previous: PreviousVintage | None,
 ) -> RecalibrationReport:
-    vintage = Vintage(study.study, date)
-    changed, why = _changed(study, panel, before)
-    watcher.note(why)
+    """Calibrate what has changed, compare with the vintage before, and tag the sweep when it is complete."""
+    study = request.study
+    changed, why = find_changed(study, panel, previous)
+    request.watcher.note(why)
     drift: list[Drift] = []
 
     def before_end(sweep: Sweep) -> None:
-        if before is not None:
-            since = before.vintage.date.key
-            watcher.stage(f"Comparing with the vintage of {since}")
-            store = Store.open(study.store_location)
-            old, new = (Results(store, sweep=one) for one in (before.info.name, sweep.name))
-            drift.append(compute_drift(since, old, new, study.recalibration.thresholds))
-            found = drift[0]
-            sweep.write_drift(found.market_arrays(), found.model_arrays(), found.attributes())
+        if previous is not None:
+            drift.append(_write_drift(request, previous, sweep))
 
-    parent = None if before is None else ParentSweep(before.info.name, changed, study.recalibration.starts)
+    parent, since = None, None
+    if previous is not None:
+        parent = ParentSweep(previous.info.name, changed, study.recalibration.starts)
+        since = previous.date.key
     run = run_panel(
         study,
         panel,
-        study_text=study_text,
-        watcher=watcher,
-        calibrator=calibrator,
-        stop=stop,
-        options=SweepOptions(
-            name=name,
-            parent=parent,
-            attributes={LOGICAL_DATE: date.key, SINCE: None if before is None else before.vintage.date.key},
-            before_end=before_end,
-        ),
+        study_text=request.study_text,
+        watcher=request.watcher,
+        calibrator=request.calibrator,
+        stop=request.stop,
+        options=SweepOptions(name, parent, {LOGICAL_DATE: vintage.date.key, SINCE: since}, before_end),
     )
     report = RecalibrationReport(
         store=run.store,
         vintage=vintage,
         outcome="interrupted",
-        before=None if before is None else before.vintage,
+        before=None if previous is None else previous.vintage,
         fitted=int(changed.sum()),
         carried=int((~changed).sum()),
         why=why,
@@ -193,12 +179,22 @@ def _publish(
     )
     if run.state != SweepState.DONE:
         return report
-    store = Store.open(run.store)
     try:
-        store.tag(vintage.tag)
+        Store.open(run.store).tag(vintage.tag)
     except StoreConflictError:  # on an object store, where nobody can be locked out
         return replace(report, outcome="done")
     return replace(report, outcome="published")
+
+
+def _write_drift(request: _Request, previous: PreviousVintage, sweep: Sweep) -> Drift:
+    """Compare a sweep with the vintage before, and keep the result with the sweep."""
+    since = previous.date.key
+    request.watcher.stage(f"Comparing with the vintage of {since}")
+    store = Store.open(request.study.store_location)
+    old, new = (Results(store, sweep=name) for name in (previous.info.name, sweep.name))
+    drift = compute_drift(since, old, new, request.study.recalibration.thresholds)
+    sweep.write_drift(drift.market_arrays(), drift.model_arrays(), drift.attributes())
+    return drift
 
 
 def _open(location: Location) -> Store | None:
@@ -209,6 +205,7 @@ def _open(location: Location) -> Store | None:
 
 
 def _published(store: Store, study: Study, date: LogicalDate) -> RecalibrationReport | None:
+    """Report a vintage that has been published before."""
     vintage = Vintage(study.study, date)
     if vintage.tag not in store.tags():
         return None
@@ -217,10 +214,10 @@ def _published(store: Store, study: Study, date: LogicalDate) -> RecalibrationRe
 
 def _open_panel(study: Study, date: LogicalDate | None) -> tuple[Panel, LogicalDate]:
     """Open the periods that a calibration for a date may see."""
-    asked = study.recalibration
+    settings = study.recalibration
     limit = date or LogicalDate.today()
-    span = Span(limit.dated, last=limit.ordinal - asked.delay)
-    panel = open_study_panel(study, span)
+    span = Span(limit.dated, last=limit.ordinal - settings.delay)
+    panel: Panel = open_study_panel(study, span)
     dated = panel.times.dtype.kind == "M"
     if date is None and not dated:
         limit = LogicalDate.of_label(panel.times[-1])
@@ -232,76 +229,28 @@ def _open_panel(study: Study, date: LogicalDate | None) -> tuple[Panel, LogicalD
         hint = "" if dated else "A schedule needs periods that are dates."
         problems.add("dates", "--date", got, expected, hint)
         problems.raise_if_any()
-    if asked.rolling is not None:
+    if settings.rolling is not None:
         period = panel.load(slice(0, 1))["period"].values
-        first = panel.times[period > period[-1] - asked.rolling][0]
+        first = panel.times[period > period[-1] - settings.rolling][0]
         panel.close()
         panel = open_study_panel(study, replace(span, first=LogicalDate.of_label(first).ordinal))
     return panel, limit
 
 
-def _before(store: Store | None, study: Study, date: LogicalDate, name: str) -> _Before | None:
-    """Find the vintage to go on from: the newest earlier one, or what an interrupted run went on from."""
-    if store is None:
-        return None
-    session = store.session()
-    sweeps = read_sweeps(session)
-    begun = next((info for info in sweeps if info.name == name), None)
-    known = vintages_of(store.tags(), study.study)
-    if begun is not None:
-        known = tuple(one for one in known if one.date.key == begun.attributes.get(SINCE))
-    earlier = [one for one in known if one.date < date and one.date.dated == date.dated]
-    if not earlier:
-        return None
-    info = sweep_of(sweeps, earlier[-1])
-    crashed = np.zeros(info.n_markets, dtype=np.bool_)
-    for model in info.models:
-        status = open_arrays(session, group_path(info.name, "fits", model))["status"][...]
-        crashed |= (np.asarray(status) == Status.WORKER_CRASHED).any(axis=1)
-    return _Before(earlier[-1], info, store.panel(info.data_hash), crashed)
-
-
-def _changed(study: Study, panel: Panel, before: _Before | None) -> tuple[NDArray[np.bool_], str]:
-    """Tell the markets that have to be fitted, and say why."""
-    everything = np.ones(len(panel.markets), dtype=np.bool_)
-    if before is None:
-        return everything, "There is no earlier vintage: all markets are calibrated."
-    if before.info.study_hash != study.content_hash:
-        return everything, (
-            f"The study has changed since the vintage of {before.vintage.date}: all markets are calibrated "
-            "anew, from where they were."
-        )
-    known: dict[Label, str] = {}
-    if CONTENT_HASH in before.panel:
-        hashes = zip(
-            before.panel["market"].values.tolist(),
-            before.panel[CONTENT_HASH].values.tolist(),
-            before.crashed.tolist(),
-            strict=True,
-        )
-        known = {market: digest for market, digest, crashed in hashes if not crashed}
-    changed = np.array([known.get(market) != digest for market, digest in panel.market_hashes.items()])
-    periods = np.setdiff1d(panel.times, before.panel["time"].values).size
-    return changed, (
-        f"Since the vintage of {before.vintage.date}: {periods} new period{'s' * (periods != 1)}; the data "
-        f"of {int(changed.sum())} of {changed.size} markets have changed, and these are calibrated anew."
-    )
-
-
 def _refuse_broken(
-    study: Study, panel: Panel, date: LogicalDate, before: _Before | None, accept: bool, watcher: Watcher
+    request: _Request, panel: Panel, date: LogicalDate, previous: PreviousVintage | None
 ) -> None:
-    seen = None
-    if before is not None:
-        seen = Seen(before.panel["market"].values, before.panel["time"].values)
+    study, known = request.study, None
+    if previous is not None:
+        known = KnownLabels(previous.panel["market"].values, previous.panel["time"].values)
     problems = Problems("" if study.data is None else study.data.location)
-    for note in check_freshness(panel, date, study.recalibration, seen, problems):
-        watcher.note(note)
+    for note in check_freshness(panel, date, study.recalibration, known, problems):
+        request.watcher.note(note)
     if not problems:
         return
-    if accept:
+    if request.accept:
         for problem in problems.listed():
-            watcher.note(f"Accepted: {problem}")
+            request.watcher.note(f"Accepted: {problem}")
         return
-    stays = "" if before is None else f"; the vintage of {before.vintage.date} stays current"
+    stays = "" if previous is None else f"; the vintage of {previous.date} stays current"
     raise DataError(f"The data for {date} are refused and nothing was written{stays}", problems.listed())

@@ -1,7 +1,7 @@
 """The embedded scheduler: recalibrates studies at the moments they name, and makes up for those it missed.
 
-The store is its memory. Whenever a study's moment comes, all dates since its last vintage are due; so a
-scheduler that was killed, or slept, or shares its store with another one, needs no state of its own.
+It keeps no state but what is in the store. When the moment of a study comes, all dates since its last vintage
+are due; so a scheduler may be killed, sleep, or share its store with another one.
 """
 
 import datetime as dt
@@ -33,11 +33,18 @@ from pipeline.vintages.units import schedule_of
 if TYPE_CHECKING:
     from apscheduler.triggers.base import BaseTrigger
 
-#: Seconds until a store that someone else works on is looked at again.
+#: Seconds until a store that someone else is working on is tried again.
 RETRY = 5.0
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_BACK = (dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1), dt.timedelta(days=32))
-_FURTHEST = dt.timedelta(days=8 * 366)
+# How far back the last moment of a schedule is looked for, the shortest span first; 29 February may be eight
+# years ago.
+_LOOK_BACK = (
+    dt.timedelta(minutes=1),
+    dt.timedelta(hours=1),
+    dt.timedelta(days=1),
+    dt.timedelta(days=32),
+    dt.timedelta(days=8 * 366),
+)
 
 
 @dataclass(frozen=True)
@@ -47,9 +54,9 @@ class Entry:
     Attributes
     ----------
     name
-        How the log calls it.
+        Its name in the log.
     load
-        Reads the study and its text anew: it may have been edited.
+        Reads the study and its text again, since it may have been edited.
     """
 
     name: str
@@ -57,14 +64,14 @@ class Entry:
 
 
 class Scheduler:
-    """Recalibrate studies when it is time, one run at a time; see `run`.
+    """Recalibrate studies when they are due, one at a time; see `run`.
 
     Parameters
     ----------
     entries
         The studies.
     log
-        Told everything.
+        Receives all events.
     calibrator
         How models are calibrated; by default `pipeline.sweep.calibrator.default_calibrator`.
     stop
@@ -75,7 +82,7 @@ class Scheduler:
     PlanError
         A study has no schedule, or two studies of one name share a store.
     ConfigError
-        A study is wrong.
+        A study has errors.
     """
 
     def __init__(
@@ -98,12 +105,12 @@ class Scheduler:
             key = (study.study, study.store_location)
             if key in seen:
                 raise PlanError(
-                    f"Two studies are called {key[0]} and share the store {key[1]}; name one anew."
+                    f"Two studies are called {key[0]} and share the store {key[1]}; rename one of them."
                 )
             seen.add(key)
 
     def run(self) -> None:
-        """Work until stopped. What is under way then is interrupted; what is finished is kept."""
+        """Work until stopped; a run under way is then interrupted, and what it has finished is kept."""
         clock = BackgroundScheduler(
             timezone=dt.UTC,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -111,7 +118,7 @@ class Scheduler:
         for entry, cron in self._plan:
             clock.add_job(self._due.put, make_trigger(cron), args=[entry], id=entry.name)
             self._log.write("scheduled", study=entry.name, schedule=cron.text)
-            # What was missed while nothing ran is due at once.
+            # Dates that were missed while nothing ran are due at once.
             self._due.put(entry)
         clock.start()
         try:
@@ -121,19 +128,18 @@ class Scheduler:
                         entry = self._due.get(timeout=0.5)
                     except queue.Empty:
                         continue
-                    self._attend(entry)
+                    self._catch_up(entry)
         finally:
             clock.shutdown(wait=False)
             self._log.write("stopped")
 
-    def _attend(self, entry: Entry) -> None:
+    def _catch_up(self, entry: Entry) -> None:
         """Make the vintages of a study that are due, the oldest first."""
         try:
             study, text = entry.load()
             cron = schedule_of(study)
             newest, begun = _history(study)
-            now, most = dt.datetime.now(dt.UTC), study.recalibration.catch_up
-            dates, skipped = due_dates(cron, newest, now, most)
+            dates, skipped = due_dates(cron, newest, dt.datetime.now(dt.UTC), study.recalibration.catch_up)
             dates = tuple(sorted({*begun, *dates}))
         except BeedError as error:
             self._fail(entry, None, error)
@@ -145,7 +151,7 @@ class Scheduler:
                 return
 
     def _recalibrate(self, entry: Entry, study: Study, text: str, date: LogicalDate) -> bool:
-        """Make one vintage; False when the store is somebody else's, and later dates must wait too."""
+        """Make one vintage; False when someone else works on the store, so that later dates must wait."""
         log = self._log.bound(study=entry.name, date=date.key)
         try:
             report = recalibrate_study(
@@ -164,10 +170,10 @@ class Scheduler:
             again.daemon = True
             again.start()
             return False
-        except Exception as error:  # a scheduler goes on whatever becomes of one run
+        except Exception as error:  # a scheduler goes on when one run fails
             self._fail(entry, date, error)
             return True
-        _tell(log, report)
+        _log_report(log, report)
         return True
 
     def _fail(self, entry: Entry, date: LogicalDate | None, error: Exception) -> None:
@@ -182,7 +188,7 @@ class Scheduler:
         )
 
 
-def _tell(log: JsonLog, report: RecalibrationReport) -> None:
+def _log_report(log: JsonLog, report: RecalibrationReport) -> None:
     facts: dict[str, Any] = {"tag": report.vintage.tag, "store": report.store}
     if report.run is not None:
         failures = {Status(code).name.lower(): count for code, count in report.run.failures.items()}
@@ -229,29 +235,29 @@ def due_dates(
     newest
         Date of the last vintage; without one, the last moment of the schedule alone is due.
     now
-        In UTC.
+        The present moment, in UTC.
     most
-        Dates at most, the latest ones.
+        Number of dates, the latest ones, that are made up for.
 
     Returns
     -------
     dates
         The oldest first: days, or moments where the schedule has several a day.
     skipped
-        How many earlier ones there are.
+        How many earlier dates are left out.
     """
     if newest is None or not newest.dated:
-        for back in (*_BACK, _FURTHEST):
-            if found := deque(_moments(cron, now - back, now), maxlen=1):
-                return (_date(cron, found[0]),), 0
+        for back in _LOOK_BACK:
+            if last := deque(_moments(cron, now - back, now), maxlen=1):
+                return (_date(cron, last[0]),), 0
         return (), 0
     begin = dt.datetime.fromisoformat(newest.key).replace(tzinfo=dt.UTC)
     begin += dt.timedelta(days=1) if cron.daily_at_most else dt.timedelta(seconds=1)
-    count, kept = 0, deque[LogicalDate](maxlen=most)
+    count, latest = 0, deque[LogicalDate](maxlen=most)
     for moment in _moments(cron, begin, now):
-        kept.append(_date(cron, moment))
+        latest.append(_date(cron, moment))
         count += 1
-    return tuple(kept), count - len(kept)
+    return tuple(latest), count - len(latest)
 
 
 def _moments(cron: Cron, begin: dt.datetime, end: dt.datetime) -> Iterator[dt.datetime]:
@@ -269,13 +275,13 @@ def _date(cron: Cron, moment: dt.datetime) -> LogicalDate:
 
 
 def _history(study: Study) -> tuple[LogicalDate | None, tuple[LogicalDate, ...]]:
-    """Give the date of the last vintage, and those later ones that somebody began and did not finish."""
+    """Give the date of the last vintage, and the later dates that were begun and not finished."""
     try:
         store = Store.open(study.store_location)
     except StoreNotFoundError:
         return None, ()
-    known = vintages_of(store.tags(), study.study)
-    newest = known[-1].date if known else None
+    vintages = vintages_of(store.tags(), study.study)
+    newest = vintages[-1].date if vintages else None
     begun = (
         LogicalDate.parse(info.attributes[LOGICAL_DATE])
         for info in store.sweeps()

@@ -17,7 +17,7 @@ from pipeline.status import Status
 from pipeline.store.format.layout import ModelLayout, ParameterLabel, SweepLayout, pack_statistics
 from pipeline.store.store import Store
 from pipeline.store.sweep import Sweep
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 
 DATA_HASH = "d41d8cd9"
 MARKETS = np.array([2, 5, 8, 12, 14, 18, 21])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.response.response import compose
-from pipeline.forecasting.market import FutureMarket
+from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.total_sales import TotalForecast
 
 
@@ -46,7 +46,7 @@ def plain_market(
     full = np.concatenate([theta, [sales if jump_price is None else jump_price, gamma]])
     assert len(theta) == len(response.parameters)
     covariance = np.zeros((full.size, full.size)) if covariance is None else covariance
-    return FutureMarket(
+    return ForecastMarket(
         market="centre",
         model="by hand",
         firms=np.array([chr(65 + i) for i in range(n_firms)]),

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.sections.file_format import Format
 from pipeline.config.sections.types import (
+    CalendarFrequency,
     Integer,
     LocatedSection,
     Name,
@@ -17,7 +18,6 @@ from pipeline.config.sections.types import (
 )
 
 EffortKind = Literal["ratio", "amount", "index"]
-CalendarFrequency = Literal["day", "week", "month", "quarter", "year"]
 Frequency = Literal["integer", CalendarFrequency]
 
 EFFORT_FUNCTIONS: dict[str, int | tuple[int, int]] = {"market_mean": 1, "firm_mean": 1, "lag": (1, 2)}

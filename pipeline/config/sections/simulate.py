@@ -4,9 +4,17 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.config.sections.data import CalendarFrequency
 from pipeline.config.sections.models import CarryOvers, CarryOverSection, Effects, Response
-from pipeline.config.sections.types import Count, Fraction, Integer, Number, Positive, Section, Table
+from pipeline.config.sections.types import (
+    CalendarFrequency,
+    Count,
+    Fraction,
+    Integer,
+    Number,
+    Positive,
+    Section,
+    Table,
+)
 
 
 class BudgetSection(Section):

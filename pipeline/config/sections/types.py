@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -98,6 +98,7 @@ Count = Annotated[Integer, Field(ge=1)]
 Positive = Annotated[Number, Field(gt=0)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]
+CalendarFrequency = Literal["day", "week", "month", "quarter", "year"]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=96)]
 Seed = Annotated[Integer, Field(ge=0, description="Root of all random numbers.")]
 

@@ -7,9 +7,10 @@ from pipeline.config.yaml.document import Document, KeyPath
 from pipeline.config.yaml.messages import path_in
 from pipeline.errors import Problem
 from pipeline.names import did_you_mean, one_of
+from pipeline.problems import ProblemGatherer
 
 
-class Findings:
+class Findings(ProblemGatherer[KeyPath]):
     """Problems of one document, by key.
 
     Parameters
@@ -21,9 +22,14 @@ class Findings:
     """
 
     def __init__(self, document: Document, wrong: Collection[KeyPath] = ()) -> None:
+        super().__init__(most=1)
         self.document = document
         self.wrong = tuple(wrong)
-        self.problems: dict[KeyPath, Problem] = {}
+
+    @property
+    def problems(self) -> dict[KeyPath, Problem]:
+        """The problem of each key."""
+        return {path: problem for path, (problem,) in self.kept.items()}
 
     def add(self, location: KeyPath, got: str, expected: str, hint: str = "") -> None:
         """Add a problem; only the first one of a key is kept.
@@ -37,7 +43,7 @@ class Findings:
             As in `pipeline.errors.Problem`.
         """
         path = path_in(self.document.content, location)
-        self.problems.setdefault(path, self.document.problem(path, got, expected, hint))
+        self.gather(path, self.document.problem(path, got, expected, hint))
 
     def add_unknown(self, location: KeyPath, got: str, name: str, known: Collection[str]) -> None:
         """Add the problem of a name that is not among the known ones, with the nearest of them."""
@@ -45,7 +51,7 @@ class Findings:
 
     def clean(self, *sections: str) -> bool:
         """Tell whether no problem lies in these sections so far."""
-        return not any(path and path[0] in sections for path in (*self.wrong, *self.problems))
+        return not any(path and path[0] in sections for path in (*self.wrong, *self.kept))
 
     def written(self, location: KeyPath) -> Any:
         """Give what the document has at a location; None where it has nothing."""

@@ -1,4 +1,4 @@
-"""Entries of a ledger: debits equal credits, nothing twice, and which of them close the books."""
+"""Entries of a ledger: whether they balance, whether postings repeat, and which of them close the books."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from pipeline.panel.reading.tables import Chunk
 
 _KEY = ["company", "entry", "day"]
 _ROUNDING = 1e-12
-"""Sums of amounts are right to this part of them."""
+"""Relative error of sums of amounts."""
 
 
 class EntryBook:
-    """The sums of entries while postings come in; entries that balance are forgotten.
+    """Sums of entries while postings are read; entries that balance are dropped.
 
     Parameters
     ----------
     numbered
-        Whether postings tell their entry; otherwise those of a company on a day are one.
+        Whether postings have a number of their entry; otherwise all of a company on one day are one entry.
     """
 
     def __init__(self, numbered: bool) -> None:
@@ -29,7 +29,7 @@ class EntryBook:
         self._open: pd.DataFrame | None = None
 
     def keys(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Give what tells the entries of postings apart."""
+        """Give the columns that identify the entry of each posting."""
         return {
             "company": rows["company"],
             "entry": rows["entry"],
@@ -48,12 +48,12 @@ class EntryBook:
         self._open = sums[(sums["net"] != 0) | sums["bad"]]
 
     def report(self, encoder: PostingEncoder, problems: Problems) -> None:
-        """Report the entries whose debits and credits differ and whose postings are right one by one."""
+        """Report the entries whose debits and credits differ although each of their postings is valid."""
         if self._open is None:
             return
         differ = (self._open["net"].abs() > _ROUNDING * self._open["gross"]) & ~self._open["bad"]
-        wrong = self._open[differ].sort_values("row")
-        for sums in wrong.to_dict("records"):
+        unbalanced = self._open[differ].sort_values("row")
+        for sums in unbalanced.to_dict("records"):
             company = encoder.companies.texts[sums["company"]]
             entry = (
                 f"entry {encoder.entries.texts[sums['entry']]}"
@@ -76,35 +76,35 @@ def _date(day: int) -> str:
 
 
 class Repetitions:
-    """Fingerprints of rows, to find those that are the same in every column."""
+    """Hashes of rows, to find those that are equal in every column."""
 
     def __init__(self) -> None:
-        self._prints: list[np.ndarray] = []
+        self._hashes: list[np.ndarray] = []
         self._rows: list[np.ndarray] = []
 
     def add(self, chunk: Chunk) -> None:
-        """Remember the rows of a chunk."""
+        """Add the rows of a chunk."""
         assert chunk.rows is not None
         table = pa.table(chunk.columns).to_pandas()
-        filled = ~table.isna().all(axis=1).to_numpy()  # blank lines are all the same, and no harm
-        self._prints.append(pd.util.hash_pandas_object(table[filled], index=False).to_numpy())
+        filled = ~table.isna().all(axis=1).to_numpy()  # blank lines may repeat
+        self._hashes.append(pd.util.hash_pandas_object(table[filled], index=False).to_numpy())
         self._rows.append(chunk.rows[filled])
 
     def report(self, problems: Problems) -> None:
-        """Report the rows that an earlier row says already."""
-        if not self._prints:
+        """Report the rows that repeat an earlier one."""
+        if not self._hashes:
             return
-        prints, rows = np.concatenate(self._prints), np.concatenate(self._rows)
-        order = np.argsort(prints, kind="stable")
-        again = np.flatnonzero(prints[order][1:] == prints[order][:-1]) + 1
-        pairs = sorted((int(rows[order[i]]), int(rows[order[i - 1]])) for i in again)
-        hint = "Remove it; two postings that are meant need a number or a text of their own."
+        hashes, rows = np.concatenate(self._hashes), np.concatenate(self._rows)
+        order = np.argsort(hashes, kind="stable")
+        repeated = np.flatnonzero(hashes[order][1:] == hashes[order][:-1]) + 1
+        pairs = sorted((int(rows[order[i]]), int(rows[order[i - 1]])) for i in repeated)
+        hint = "Remove it; if both are meant, give them different numbers or texts."
         for row, earlier in pairs:
             got = f"the posting of row {earlier} again"
             problems.add("postings twice", "", got, "every posting once", hint, row=row)
 
 
 def closing_entries(book: EntryBook, rows: Sequence[np.ndarray]) -> pd.MultiIndex:
-    """Give the keys of the entries that these postings on closing accounts belong to."""
+    """Give the keys of the entries of these postings, which are on closing accounts."""
     keys = pd.concat([pd.DataFrame(book.keys(part)) for part in rows], ignore_index=True)
     return pd.MultiIndex.from_frame(keys.drop_duplicates())

@@ -1,6 +1,6 @@
-"""Postings of a ledger to small fixed-size records, checking every one that can be judged on its own."""
+"""Postings of a ledger to small records of fixed size, with the checks that need one posting at a time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,14 +8,15 @@ import pyarrow as pa
 
 from pipeline.config.sections.ledger.chart import Chart
 from pipeline.config.sections.ledger.postings import PostingColumns
-from pipeline.panel.findings import Problems, place
+from pipeline.panel.findings import Problems
 from pipeline.panel.reading.labels import MISSING, Labels
-from pipeline.panel.reading.numbers import Numbers, number_hint, to_numbers
+from pipeline.panel.reading.numbers import Numbers, read_numbers
 from pipeline.panel.reading.tables import Chunk
-from pipeline.panel.time_axis import parse_label
+from pipeline.panel.row_report import RowReport
+from pipeline.panel.stamps import parse_label
 
 ASIDE, UNMAPPED = -1, -2
-"""Groups of accounts that are not summed, and of those that the accounts file does not know."""
+"""In place of a group: the account is not summed, or is not in the accounts file."""
 POSTING = np.dtype(
     [
         ("row", np.int64),
@@ -31,24 +32,30 @@ POSTING = np.dtype(
     ]
 )
 """A posting: codes of labels, day from 1970-01-01, position among the summed groups, debit less credit, and
-whether something is wrong with it, so that its sums mean nothing."""
+whether something is wrong with it, so that sums with it are meaningless."""
 _NO_DAY = np.iinfo(np.int64).min
 
 
 @dataclass
 class PostingEncoder:
-    """Turn chunks of postings into records, remembering the labels and reporting what is wrong.
+    """Turn chunks of postings into records; collect the labels and report what is wrong.
 
     Attributes
     ----------
     columns : PostingColumns
-        Which columns are what; entry, currency and market are None when there is no such column.
+        Names of the columns; None for entry, currency or market without a column.
     chart : Chart
         The accounts.
     currency : str or None
-        What the postings must be in; None until one says.
+        The currency of all postings; None until the first one that names it.
     problems : Problems
-        Takes what is wrong.
+        Receives what is wrong.
+    markets, companies, dates, entries, accounts, currencies : Labels
+        Labels so far.
+    groups : list of int
+        Position of each account's group among the summed ones, or `ASIDE` or `UNMAPPED`; by code.
+    unmapped : dict
+        Number of postings and first row of every account that is not in the accounts file, by code.
     """
 
     columns: PostingColumns
@@ -66,7 +73,7 @@ class PostingEncoder:
     _days: list[int] = field(default_factory=list)
 
     def encode(self, chunk: Chunk) -> np.ndarray:
-        """Give the postings of a chunk, dtype `POSTING`; what is wrong with them has been reported."""
+        """Give the postings of a chunk, dtype `POSTING`; report what is wrong with them."""
         assert chunk.rows is not None, "postings come from tables"
         columns = self.columns
         rows = np.zeros(chunk.rows.size, dtype=POSTING)
@@ -79,16 +86,17 @@ class PostingEncoder:
         )
         dates = self.dates.encode(chunk.columns[columns.date])
         rows["day"] = self._read_days(dates)
-        debit, credit = self._amounts(chunk, columns.debit), self._amounts(chunk, columns.credit)
+        debit, credit = (
+            read_numbers(chunk.columns[name], name, self.problems) for name in (columns.debit, columns.credit)
+        )
         rows["net"] = np.nan_to_num(debit.values) - np.nan_to_num(credit.values)
         rows["gross"] = np.abs(rows["net"])
-        nothing = np.isnan(debit.values) & np.isnan(credit.values)
-        blank = (rows["company"] == MISSING) & (dates == MISSING) & (rows["account"] == MISSING) & nothing
-        good = self._check_labels(rows, dates, ~blank)
+        no_amount = np.isnan(debit.values) & np.isnan(credit.values)
+        blank = (rows["company"] == MISSING) & (dates == MISSING) & (rows["account"] == MISSING) & no_amount
+        self._check_labels(rows, dates, ~blank)
         self._check_amounts(rows, ~blank, debit, credit)
         if columns.currency:
             self._check_currency(rows, ~blank, chunk.columns[columns.currency])
-        rows["bad"] |= ~good
         rows["group"] = np.where(rows["bad"], ASIDE, self._groups(rows, ~blank))
         return rows[~blank]
 
@@ -98,18 +106,7 @@ class PostingEncoder:
             self._days.append(stamp.ordinal if stamp is not None and stamp.kind == "day" else _NO_DAY)
         return np.array([*self._days, _NO_DAY])[dates]
 
-    def _amounts(self, chunk: Chunk, column: str) -> Numbers:
-        numbers = to_numbers(chunk.columns[column])
-        if numbers is None:
-            kind = chunk.columns[column].type
-            if self.problems.room("text in numbers", column):
-                got = f"a column of type {kind}"
-                self.problems.add("text in numbers", f"column {column}", got, "numbers", column=column)
-            return Numbers(np.zeros(len(chunk.columns[column])), np.empty(0, dtype=np.int64), [])
-        return numbers
-
-    def _check_labels(self, rows: np.ndarray, dates: np.ndarray, keep: np.ndarray) -> np.ndarray:
-        good = np.ones(rows.size, dtype=bool)
+    def _check_labels(self, rows: np.ndarray, dates: np.ndarray, keep: np.ndarray) -> None:
         columns = self.columns
         labels = [
             ("company", columns.company, rows["company"]),
@@ -120,136 +117,105 @@ class PostingEncoder:
         labels += [("market", columns.market, rows["market"])] if columns.market else []
         for what, column, codes in labels:
             missing = keep & (codes == MISSING)
-            good &= ~missing
-            self._each("missing labels", missing, rows, lambda _: "nothing", f"the {what}", "", str(column))
+            rows["bad"] |= missing
+            self._report.add(
+                "missing labels", missing, rows, lambda _: "nothing", f"the {what}", column=str(column)
+            )
         unreadable = keep & (dates != MISSING) & (rows["day"] == _NO_DAY)
-        self._each(
+        rows["bad"] |= unreadable
+        self._report.add(
             "dates that cannot be read",
             unreadable,
             rows,
-            lambda index: repr(self.dates.texts[dates[index]]),
+            lambda position: repr(self.dates.texts[dates[position]]),
             "an ISO date that exists, e.g. 2026-03-31",
-            "",
-            columns.date,
+            column=columns.date,
         )
-        return good & ~unreadable
 
     def _check_amounts(self, rows: np.ndarray, keep: np.ndarray, debit: Numbers, credit: Numbers) -> None:
         readable = keep.copy()
         for column, numbers in ((self.columns.debit, debit), (self.columns.credit, credit)):
-            for position, got in zip(numbers.text.tolist(), numbers.texts, strict=False):
-                readable[position] = False
-                rows["bad"][position] = True
-                if keep[position]:
-                    hint, row = number_hint(got), int(rows["row"][position])
-                    where = self._where(rows[position], column)
-                    self.problems.add(
-                        "text in numbers", where, repr(got), "a number", hint, column=column, row=row
-                    )
+            readable[numbers.text] = False
+            rows["bad"][numbers.text] = True
+            self._report.add_texts(numbers, rows, keep, column)
             infinite = readable & np.isinf(numbers.values)
+            negative = readable & (numbers.values < 0) & ~infinite
             readable &= ~infinite
-            self._amount("infinite amounts", infinite, rows, numbers, "a finite number", "", column)
-            hint = "Book a reversal on the other side."
-            self._amount(
-                "wrong signs", readable & (numbers.values < 0), rows, numbers, "an amount >= 0", hint, column
-            )
+            rows["bad"] |= infinite | negative
+            add, hint = self._report.add_values, "Book a reversal on the other side."
+            add("infinite amounts", infinite, rows, numbers.values, "a finite number", "", column)
+            add("wrong signs", negative, rows, numbers.values, "an amount >= 0", hint, column)
         both = readable & (np.nan_to_num(debit.values) != 0) & (np.nan_to_num(credit.values) != 0)
         neither = readable & np.isnan(debit.values) & np.isnan(credit.values)
-        expected = "a debit or a credit"
-        self._each(
+        rows["bad"] |= both | neither
+        self._report.add(
             "postings on both sides",
             both,
             rows,
-            lambda index: f"debit {debit.values[index]:g} and credit {credit.values[index]:g}",
-            expected,
+            lambda position: f"debit {debit.values[position]:g} and credit {credit.values[position]:g}",
+            "a debit or a credit",
             "Make two postings of it.",
         )
-        self._each("postings without an amount", neither, rows, lambda _: "no amount", expected, "")
+        no_amount = "postings without an amount"
+        self._report.add(no_amount, neither, rows, lambda _: "no amount", "a debit or a credit")
 
     def _check_currency(self, rows: np.ndarray, keep: np.ndarray, column: pa.Array) -> None:
         codes = self.currencies.encode(column)
         if self.currency is None and np.any(keep & (codes != MISSING)):
             self.currency = self.currencies.texts[codes[np.flatnonzero(keep & (codes != MISSING))[0]]]
         same = np.array([text == self.currency for text in self.currencies.texts] + [False])
-        self._each(
+        other = keep & ~same[codes]
+        rows["bad"] |= other
+        self._report.add(
             "mixed currencies",
-            keep & ~same[codes],
+            other,
             rows,
-            lambda index: "nothing" if codes[index] == MISSING else self.currencies.texts[codes[index]],
+            lambda position: _text(self.currencies.texts, codes[position], "nothing"),
             f"{self.currency}, the currency of the ledger",
-            "Convert the amounts to one currency before.",
+            "Convert the amounts to one currency first.",
             str(self.columns.currency),
         )
 
     def _groups(self, rows: np.ndarray, keep: np.ndarray) -> np.ndarray:
-        """Find the group of every posting; accounts that are not mapped are counted, to be reported once."""
+        """Give the group of every posting; count the postings of accounts without one for the report."""
         summed = self.chart.summed
         for text in self.accounts.texts[len(self.groups) :]:
-            found = self.chart.find(text)
-            if len(found) > 1:
-                names = " and ".join(".".join(group.key) for group in found)
+            mapped = self.chart.find(text)
+            if len(mapped) > 1:
+                names = " and ".join(".".join(group.key) for group in mapped)
                 self.problems.add(
-                    "accounts mapped twice", f"account {text}", names, "one group for an account",
-                    "Write the code out in the group that it belongs to.",
+                    "accounts mapped twice", f"account {text}", names, "one group for each account",
+                    "Write the full code in the group that it belongs to.",
                 )  # fmt: skip
-            position = summed.index(found[0]) if found and found[0] in summed else ASIDE
-            self.groups.append(position if found else UNMAPPED)
+            position = summed.index(mapped[0]) if mapped and mapped[0] in summed else ASIDE
+            self.groups.append(position if mapped else UNMAPPED)
         groups = np.array([*self.groups, ASIDE], dtype=np.int32)[rows["account"]]
         for code in np.unique(rows["account"][keep & (groups == UNMAPPED)]).tolist():
-            own = rows["row"][keep & (rows["account"] == code)]
-            count, first = self.unmapped.get(code, (0, int(own[0])))
-            self.unmapped[code] = (count + own.size, first)
+            row_numbers = rows["row"][keep & (rows["account"] == code)]
+            count, first = self.unmapped.get(code, (0, int(row_numbers[0])))
+            self.unmapped[code] = (count + row_numbers.size, first)
         return groups
 
     def report_unmapped(self, accounts_file: str) -> None:
-        """Report the accounts that the accounts file does not know, once each."""
-        hint = f"Add them to a group in {accounts_file}, or to `other` if they are of no interest."
+        """Report each account that is not in the accounts file once."""
+        hint = f"Add them to a group in {accounts_file}, or to `other` if they do not matter."
         for code, (count, row) in self.unmapped.items():
             got = f"the account {self.accounts.texts[code]} ({count:,} posting{'s' if count > 1 else ''})"
             expected = "an account of the accounts file"
             where = f"column {self.columns.account}"
             self.problems.add("unmapped accounts", where, got, expected, hint, row=row)
 
-    def _amount(
-        self,
-        kind: str,
-        wrong: np.ndarray,
-        rows: np.ndarray,
-        numbers: Numbers,
-        expected: str,
-        hint: str,
-        column: str,
-    ) -> None:
-        self._each(kind, wrong, rows, lambda index: f"{numbers.values[index]:g}", expected, hint, column)
-
-    def _each(
-        self,
-        kind: str,
-        wrong: np.ndarray,
-        rows: np.ndarray,
-        got: Callable[[int], str],
-        expected: str,
-        hint: str,
-        column: str = "",
-    ) -> None:
-        rows["bad"] |= wrong
-        self.problems.add_each(
-            kind,
-            np.flatnonzero(wrong),
-            lambda index: (self._where(rows[index], column), got(index), int(rows["row"][index])),
-            expected,
-            hint,
-            column=column,
-        )
+    @property
+    def _report(self) -> RowReport:
+        return RowReport(self.problems, self._where)
 
     def _where(self, row: np.void, column: str) -> str:
-        """Name the place of a posting."""
         parts = [f"company {_text(self.companies.texts, row['company'])}"]
         if self.columns.entry:
             parts.append(f"entry {_text(self.entries.texts, row['entry'])}")
         parts.append(f"account {_text(self.accounts.texts, row['account'])}")
-        return ", ".join([*parts, *([place(column=column)] if column else [])])
+        return ", ".join([*parts, *([f"column {column}"] if column else [])])
 
 
-def _text(texts: Sequence[str], code: int) -> str:
-    return "?" if code == MISSING else texts[code]
+def _text(texts: Sequence[str], code: int, missing: str = "?") -> str:
+    return missing if code == MISSING else texts[code]

@@ -1,4 +1,4 @@
-"""Accounting postings as a source of rows: read, checked, summed; a row per company and period."""
+"""Accounting postings as a source of rows: read, checked and summed to one row per company and period."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,28 +11,26 @@ from pipeline.config.sections.ledger.chart import CLOSING, Chart
 from pipeline.config.sections.ledger.coefficients import table_columns
 from pipeline.config.sections.ledger.postings import COMPANY, MARKET, PERIOD, LedgerSection, PostingColumns
 from pipeline.names import did_you_mean, one_of
-from pipeline.panel.findings import Problems, place
+from pipeline.panel.findings import Problems, describe_place
 from pipeline.panel.ledger.entries import EntryBook, Repetitions, closing_entries
 from pipeline.panel.ledger.postings import ASIDE, PostingEncoder
 from pipeline.panel.ledger.sums import SERIES, Sums, ledger_table
 from pipeline.panel.reading.tables import Chunk, Reader
 from pipeline.panel.time_axis import first_days
 
-_WHAT = "postings of companies, of one debit or credit each"
-
 
 @dataclass(frozen=True)
 class LedgerReader:
-    """Rows of the table that postings are summed to. Row numbers are those of a period's first posting.
+    """Rows of the table that postings are summed to. The row number is that of the period's first posting.
 
     Attributes
     ----------
     columns : tuple of str
-        Labels, sums and coefficients.
+        Names of labels, sums and coefficients.
     currency : str
         Of all postings.
     table : DataFrame
-        The rows, labels as text.
+        The rows; labels are text.
     """
 
     columns: tuple[str, ...]
@@ -48,47 +46,47 @@ class LedgerReader:
 def read_ledger(
     reader: Reader, data: LedgerSection, chart: Chart, currency: str | None, default_unit: str = "currency"
 ) -> LedgerReader:
-    """Read postings, chunk by chunk, check all of them, and sum them.
+    """Read postings chunk by chunk, check all of them and sum them.
 
     Parameters
     ----------
     reader : Reader
         The postings.
     data : LedgerSection
-        Which columns are what, and how long a period is.
+        Names of the columns, and how long a period is.
     chart : Chart
         The accounts.
     currency : str or None
-        What the accounts file says.
+        That of the accounts file.
     default_unit : str
-        What to call the unit of sales when nobody says a currency.
+        Unit of sales when neither the accounts file nor the postings name a currency.
 
     Raises
     ------
     DataError
-        With everything that is wrong: columns, dates, amounts, accounts, entries that do not balance or
-        stand there twice, sums on the wrong side; with row numbers.
+        With everything that is wrong, with row numbers: columns, dates, amounts, accounts, entries that do
+        not balance, repeated postings, sums on the wrong side.
     """
     problems = Problems(data.location)
     columns = _columns(data.columns, reader.columns, problems)
     problems.raise_if_any()
     encoder = PostingEncoder(columns, chart, currency, problems)
-    book, seen = EntryBook(columns.entry is not None), Repetitions()
+    book, repetitions = EntryBook(columns.entry is not None), Repetitions()
     sums = Sums(chart, data.frequency)
     closing: list[np.ndarray] = []
     for chunk in reader.chunks(_needed(columns, reader.columns), problems):
         rows = encoder.encode(chunk)
         book.add(rows)
         if columns.entry is not None:
-            seen.add(chunk)
+            repetitions.add(chunk)
         sums.add(rows)
         closing.append(rows[_on_closing_accounts(encoder)[rows["account"]]])
     encoder.report_unmapped(data.accounts)
     book.report(encoder, problems)
-    seen.report(problems)
+    repetitions.report(problems)
     problems.raise_if_any()
     if not encoder.companies.texts:
-        problems.add("an empty ledger", "", "no postings", _WHAT)
+        problems.add("an empty ledger", "", "no postings", "postings of companies, each a debit or a credit")
         problems.raise_if_any()
     if any(part.size for part in closing):
         sums = _without_closing(reader, data, encoder, book, closing)
@@ -103,26 +101,27 @@ def read_ledger(
     )
 
 
-def _columns(wanted: PostingColumns, there: Sequence[str], problems: Problems) -> PostingColumns:
-    """Check that the columns exist; entry and currency by their usual names are taken where they do."""
-    for key in type(wanted).model_fields:
-        name = getattr(wanted, key)
-        if name is not None and name not in there:
-            hint = did_you_mean(name, there) or f"Name the right one in data.columns.{key}."
+def _columns(named: PostingColumns, available: Sequence[str], problems: Problems) -> PostingColumns:
+    """Check that the columns exist; columns called entry and currency are used unless others are named."""
+    for key in type(named).model_fields:
+        name = getattr(named, key)
+        if name is not None and name not in available:
+            hint = did_you_mean(name, available) or f"Name the right one in data.columns.{key}."
             where, got = f"data.columns.{key}", f"the column {name}"
-            problems.add("unknown columns", where, got, one_of(there), hint)
-    usual = {key: key for key in ("entry", "currency") if getattr(wanted, key) is None and key in there}
-    return wanted.model_copy(update=usual)
+            problems.add("unknown columns", where, got, one_of(available), hint)
+    usual = {key: key for key in ("entry", "currency") if getattr(named, key) is None and key in available}
+    return named.model_copy(update=usual)
 
 
-def _needed(columns: PostingColumns, there: Sequence[str]) -> list[str]:
-    """Name the columns to read: with entries all of them, as what makes postings differ may be in any."""
-    own = [name for name in columns.model_dump().values() if name is not None]
-    return list(there) if columns.entry is not None else list(dict.fromkeys(own))
+def _needed(columns: PostingColumns, available: Sequence[str]) -> list[str]:
+    """Name the columns to read; with entries all, because postings that differ in any do not repeat."""
+    if columns.entry is not None:
+        return list(available)
+    return list(dict.fromkeys(name for name in columns.model_dump().values() if name is not None))
 
 
 def _on_closing_accounts(encoder: PostingEncoder) -> np.ndarray:
-    """Tell which accounts sales and expenses are closed to."""
+    """Tell which accounts are closing accounts, by code."""
     return np.array(
         [any(group.name == CLOSING for group in encoder.chart.find(text)) for text in encoder.accounts.texts],
         dtype=bool,
@@ -132,12 +131,12 @@ def _on_closing_accounts(encoder: PostingEncoder) -> np.ndarray:
 def _without_closing(
     reader: Reader, data: LedgerSection, encoder: PostingEncoder, book: EntryBook, closing: list[np.ndarray]
 ) -> Sums:
-    """Sum again, leaving sales and expenses of the entries that close the books; now they are known."""
+    """Sum a second time, without the sales and expenses in entries that close the books."""
     keys = closing_entries(book, closing)
     flow = np.array([group.kind == "flow" for group in encoder.chart.summed])
     sums = Sums(encoder.chart, data.frequency)
-    unheard = Problems(data.location)
-    for chunk in reader.chunks(_needed(encoder.columns, reader.columns), unheard):
+    already_reported = Problems(data.location)
+    for chunk in reader.chunks(_needed(encoder.columns, reader.columns), already_reported):
         rows = encoder.encode(chunk)
         closes = pd.MultiIndex.from_frame(pd.DataFrame(book.keys(rows))).isin(keys)
         rows["group"][closes & (rows["group"] >= 0) & flow[rows["group"]]] = ASIDE
@@ -148,26 +147,26 @@ def _without_closing(
 def _check_sides(
     cells: pd.DataFrame, table: pd.DataFrame, encoder: PostingEncoder, frequency: str, problems: Problems
 ) -> None:
-    """Report sums below 0: expenses that were credited more than debited, balances on the other side."""
+    """Report sums below 0: more credits than debits for expenses, or a balance on the wrong side."""
     if not (table[[group.name for group in encoder.chart.summed]] < 0).any(axis=None):
         return
-    places = cells.set_index([*SERIES, "period", "group"]).to_dict("index")
+    cell_of = cells.set_index([*SERIES, "period", "group"]).to_dict("index")
     for position, group in enumerate(encoder.chart.summed):
-        wrong = table[table[group.name] < 0]
-        if group.kind == "balance":  # once when it turns, not for every period that it stays so
-            wrong = wrong[~((wrong[f"{group.name}_opening"] < 0) & (wrong["age"] > 0))]
-        for row in wrong.to_dict("records"):
+        negative = table[table[group.name] < 0]
+        if group.kind == "balance":  # reported once, in the period in which it turns negative
+            negative = negative[~((negative[f"{group.name}_opening"] < 0) & (negative["age"] > 0))]
+        for row in negative.to_dict("records"):
             key = (row["market"], row["company"], row["period"], position)
             number = row["row"]
-            if key in places:
-                cell = places[key]
+            if key in cell_of:
+                cell = cell_of[key]
                 number = cell["against"] if cell["amount"] < 0 else cell["row"]
             other = "credit" if group.sign > 0 else "debit"
             amount = row[group.name]
             what = "at its end" if group.kind == "balance" else "in the period"
             problems.add(
                 "wrong signs",
-                place(
+                describe_place(
                     encoder.markets.texts[row["market"]] if encoder.columns.market else None,
                     encoder.companies.texts[row["company"]],
                     np.datetime64(int(first_days(np.array([row["period"]]), frequency)[0]), "D"),
@@ -175,14 +174,14 @@ def _check_sides(
                 ),
                 f"{amount:,.2f} {what}, more on the {other} side",
                 f"{group.name} on the {group.side} side",
-                "The row is the first posting against it. Is the account in the right group?",
+                "The row is the first posting that lowers it. Is the account in the right group?",
                 column=group.name,
                 row=int(number),
             )
 
 
 def _labelled(table: pd.DataFrame, encoder: PostingEncoder, frequency: str) -> pd.DataFrame:
-    """Write out the labels: names, and periods by their first day."""
+    """Replace codes by labels: names, and the first days of periods."""
     days = first_days(table["period"].to_numpy(), frequency).astype("datetime64[D]")
     labels = {
         MARKET: np.array(encoder.markets.texts, dtype=object)[table["market"]],

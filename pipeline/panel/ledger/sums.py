@@ -1,4 +1,4 @@
-"""Postings summed per company and period: what was booked in it, what was there at its end, and ratios."""
+"""Postings summed by company and period: flows of the period, balances at its end, and coefficients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,12 +24,12 @@ SERIES = ["market", "company"]
 _CELL = [*SERIES, "period", "group"]
 _PARTS = 32
 _ROUNDING = 1e-12
-"""Sums of amounts are right to this part of them; what is less is 0."""
+"""Relative error of sums of amounts; a smaller remainder counts as 0."""
 
 
 @dataclass
 class Sums:
-    """Sums of postings by market, company, period and group of accounts, while postings come in.
+    """Sums of postings by market, company, period and group of accounts, while postings are read.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Sums:
     _parts: list[pd.DataFrame] = field(default_factory=list)
 
     def add(self, rows: np.ndarray) -> None:
-        """Add postings; those whose group is below 0 count for nothing."""
+        """Add postings; those with a group below 0 are not summed."""
         rows = rows[rows["group"] >= 0]
         sign = np.array([group.sign for group in self.chart.summed])[rows["group"]]
         amount = sign * rows["net"]
@@ -57,7 +57,7 @@ class Sums:
                 "amount": amount,
                 "gross": rows["gross"],
                 "row": rows["row"],
-                # The posting to blame when a sum is on the wrong side.
+                # The first posting that lowers the sum, to be named when the sum is on the wrong side.
                 "against": np.where(amount < 0, rows["row"], np.iinfo(np.int64).max),
             }
         )
@@ -83,8 +83,8 @@ def _merge(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def ledger_table(cells: pd.DataFrame, chart: Chart, frequency: str) -> pd.DataFrame:
     """Make the table of a ledger from its sums.
 
-    A company is there from the first period in which it sells to the last one. A period between them in
-    which nothing at all is sold or spent is left out: the company is absent.
+    A company is present from the first to the last period in which it sells. Periods between them without any
+    flow are left out: the company is absent.
 
     Parameters
     ----------
@@ -119,15 +119,15 @@ def ledger_table(cells: pd.DataFrame, chart: Chart, frequency: str) -> pd.DataFr
         table[COSTS] = table[spent].sum(axis="columns")
     if PRODUCTION not in table and COST_OF_SALES in table and "stocks" in balances:
         table[PRODUCTION] = table[COST_OF_SALES] + wide["stocks"]
-    there = booked & _between_sales(table["sales"])
-    by_series = table.where(there).groupby(level=SERIES)
+    present = booked & _between_sales(table["sales"])
+    by_series = table.where(present).groupby(level=SERIES)
     before = by_series.shift(1).add_suffix(BEFORE)
     opening = closing.groupby(level=SERIES).shift(1, fill_value=0.0)
     mean = (opening + closing) / 2
     table = pd.concat(
         [table, before, closing, opening.add_suffix(OPENING), mean.add_suffix(MEAN)], axis="columns"
     )
-    table = table[there].reset_index()
+    table = table[present].reset_index()
     start = first_days(table["period"].to_numpy(), frequency)
     table[DAYS] = (first_days(table["period"].to_numpy() + 1, frequency) - start).astype(np.float64)
     table[AGE] = (table["period"] - table.groupby(SERIES)["period"].transform("min")).astype(np.float64)
@@ -137,7 +137,7 @@ def ledger_table(cells: pd.DataFrame, chart: Chart, frequency: str) -> pd.DataFr
 
 
 def _every_period(index: pd.Index) -> pd.MultiIndex:
-    """Fill the gaps: all periods of each company from its first to its last."""
+    """Give all periods of each company from its first to its last, without gaps."""
     ends = index.to_frame(index=False).groupby(SERIES)["period"].agg(["min", "max"]).reset_index()
     count = (ends["max"] - ends["min"] + 1).to_numpy()
     steps = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -150,7 +150,7 @@ def _every_period(index: pd.Index) -> pd.MultiIndex:
 def _without_rounding(
     changes: pd.DataFrame, cells: pd.DataFrame, index: pd.Index, names: Sequence[str]
 ) -> pd.DataFrame:
-    """Add up the changes of balances; what is left of rounding is 0."""
+    """Add up the changes of balances; set remainders of rounding to 0."""
     closing = changes.groupby(level=SERIES).cumsum()
     gross = cells.pivot_table(index=[*SERIES, "period"], columns="group", values="gross", aggfunc="sum")
     gross = gross.reindex(columns=range(len(names))).set_axis(list(names), axis="columns")
@@ -159,7 +159,7 @@ def _without_rounding(
 
 
 def _between_sales(sales: pd.Series) -> pd.Series:
-    """Tell the periods from the first with sales to the last."""
+    """Tell which periods lie between a company's first and last sales, both included."""
     sells = (sales != 0).astype(np.int64)
     since = sells.groupby(level=SERIES).cummax()
     until = sells[::-1].groupby(level=SERIES).cummax()[::-1]
@@ -167,10 +167,12 @@ def _between_sales(sales: pd.Series) -> pd.Series:
 
 
 def _with_coefficients(table: pd.DataFrame) -> pd.DataFrame:
-    known = set(table.columns)
+    available = set(table.columns)
     values = {
-        name: compute_coefficient(name, {part: table[part].to_numpy() for part in one.expression.names})
-        for name, one in COEFFICIENTS.items()
-        if set(one.expression.names) <= known
+        name: compute_coefficient(
+            name, {part: table[part].to_numpy() for part in coefficient.expression.names}
+        )
+        for name, coefficient in COEFFICIENTS.items()
+        if set(coefficient.expression.names) <= available
     }
     return pd.concat([table, pd.DataFrame(values, index=table.index)], axis="columns")

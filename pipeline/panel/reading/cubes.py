@@ -1,4 +1,4 @@
-"""Reading labelled datasets (netCDF, zarr, xarray in memory) as rows, some markets at a time."""
+"""Labelled datasets (netCDF, zarr, xarray in memory) as rows, some markets at a time."""
 
 import itertools
 import warnings
@@ -17,12 +17,12 @@ from pipeline.panel.reading.files import open_binary
 from pipeline.panel.reading.tables import Chunk, refusal
 
 CELLS = 1 << 20
-"""Cells (of one variable) that are in memory at once, unless one market has more."""
+"""Cells of a variable that are loaded at once, unless one market has more."""
 
 
 @dataclass(frozen=True)
 class CubeReader:
-    """Rows of a dataset: one per market, firm and period with sales. Cells without sales are absent firms.
+    """Rows of a dataset: one per market, firm and period with sales. Where sales are nan the firm is absent.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class CubeReader:
     dims : tuple of str
         Names of the axes market, firm and time; market may be missing.
     sales : str
-        Name of the variable that says by nan who is absent.
+        Name of the variable that is nan where a firm is absent.
     """
 
     dataset: xr.Dataset = field(repr=False)
@@ -44,8 +44,8 @@ class CubeReader:
         return tuple(str(name) for name in self.dataset.variables)
 
     def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:
-        """Give the rows of the variables, broadcast over the axes that they do not have."""
-        if not self._usable(names, problems):
+        """Give the rows of the variables, broadcast over the axes that they lack."""
+        if not self._check(names, problems):
             return
         sizes = [self.dataset.sizes[dim] for dim in self.dims]
         step = max(CELLS // max(int(np.prod(sizes[-2:])), 1), 1)
@@ -56,59 +56,51 @@ class CubeReader:
             yield self._rows(part[list(names)].load(), names, labels, start if len(sizes) == 3 else 0)
 
     def _rows(self, part: xr.Dataset, names: Sequence[str], labels: dict[str, pa.Array], start: int) -> Chunk:
-        shape = tuple(part.sizes[dim] for dim in self.dims)
-        present = np.flatnonzero(~np.isnan(self._values(part[self.sales], shape)))
-        index = dict(zip(self.dims, np.unravel_index(present, shape), strict=True))
+        sales = part[self.sales].transpose(*self.dims)
+        present = np.flatnonzero(~np.isnan(sales.values))
+        index = dict(zip(self.dims, np.unravel_index(present, sales.shape), strict=True))
         columns: dict[str, pa.Array] = {}
         for name in names:
             if name in self.dims:
                 codes = index[name] + (start if name == self.dims[0] else 0)
                 columns[name] = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), labels[name])
             else:
-                columns[name] = pa.array(self._values(part[name], shape)[present])
+                values = part[name].broadcast_like(sales).transpose(*self.dims).values
+                columns[name] = pa.array(values.reshape(-1)[present])
         return Chunk(columns, None)
 
-    def _values(self, variable: xr.DataArray, shape: tuple[int, ...]) -> np.ndarray:
-        axes = [dim for dim in self.dims if dim in variable.dims]
-        values = variable.transpose(*axes).values
-        expanded = tuple(size if dim in axes else 1 for dim, size in zip(self.dims, shape, strict=True))
-        return np.broadcast_to(values.reshape(expanded), shape).reshape(-1)
-
-    def _usable(self, names: Sequence[str], problems: Problems) -> bool:
-        """Check axes, labels and types; problems are added."""
-        good = True
+    def _check(self, names: Sequence[str], problems: Problems) -> bool:
+        """Check axes, labels and types; tell whether the rows can be read."""
+        count_before = problems.counts.total()
         for dim in self.dims:
-            if dim not in self.dataset.dims:
-                got = f"a dataset with the axes {', '.join(str(d) for d in self.dataset.dims)}"
-                problems.add(
-                    "axes that are missing", dim, got, f"an axis {dim}", "Name the axes in the study."
-                )
-                good = False
-            elif dim not in self.dataset.coords:
-                problems.add("axes without labels", dim, "an axis without labels", f"a coordinate {dim}")
-                good = False
+            self._check_axis(dim, problems)
         for name in names:
-            variable = self.dataset[name]
-            strange = [str(dim) for dim in variable.dims if dim not in self.dims]
-            if strange:
-                problems.add(
-                    "further axes",
-                    name,
-                    f"a variable over {', '.join(strange)} as well",
-                    f"a variable over {', '.join(self.dims)}",
-                    "Select one position of that axis, or give each its own variable.",
-                )
-                good = False
-            elif name not in self.dims and variable.dtype.kind not in "fiub":
-                problems.add(
-                    "text in numbers", name, f"a variable of type {variable.dtype}", "numbers", column=name
-                )
-                good = False
-        if good and (set(self.dims) - set(self.dataset[self.sales].dims)):
-            got = f"sales over {', '.join(str(d) for d in self.dataset[self.sales].dims)}"
-            problems.add("axes that are missing", self.sales, got, f"sales over {', '.join(self.dims)}")
-            good = False
-        return good
+            self._check_variable(name, problems)
+        if problems.counts.total() > count_before:
+            return False
+        if set(self.dims) - set(self.dataset[self.sales].dims):
+            got = f"sales over {', '.join(str(dim) for dim in self.dataset[self.sales].dims)}"
+            problems.add("missing axes", self.sales, got, f"sales over {', '.join(self.dims)}")
+            return False
+        return True
+
+    def _check_axis(self, dim: str, problems: Problems) -> None:
+        if dim not in self.dataset.dims:
+            got = f"a dataset with the axes {', '.join(str(axis) for axis in self.dataset.dims)}"
+            problems.add("missing axes", dim, got, f"an axis {dim}", "Name the axes in the study.")
+        elif dim not in self.dataset.coords:
+            problems.add("axes without labels", dim, "an axis without labels", f"a coordinate {dim}")
+
+    def _check_variable(self, name: str, problems: Problems) -> None:
+        variable = self.dataset[name]
+        other_axes = [str(dim) for dim in variable.dims if dim not in self.dims]
+        if other_axes:
+            got, expected = f"a variable over {', '.join(other_axes)} as well", f"only {', '.join(self.dims)}"
+            hint = "Select one position on that axis, or make a variable of each position."
+            problems.add("further axes", name, got, expected, hint)
+        elif name not in self.dims and variable.dtype.kind not in "fiub":
+            got = f"a variable of type {variable.dtype}"
+            problems.add("text in numbers", name, got, "numbers", column=name)
 
 
 def _label_texts(values: np.ndarray) -> pa.Array:
@@ -129,7 +121,7 @@ def open_cube(location: str, format_: str, data: DataSection) -> CubeReader:
     try:
         if format_ == "zarr":
             with warnings.catch_warnings():
-                # Both kinds of metadata are fine here; which one a store has is its writer's business.
+                # Stores with and without consolidated metadata can be read.
                 warnings.filterwarnings(
                     "ignore", "Failed to open Zarr store with consolidated", RuntimeWarning
                 )
@@ -171,7 +163,7 @@ def cube_blocks(blocks: Iterable[xr.Dataset], name: str) -> tuple[BlocksReader, 
     Raises
     ------
     DataError
-        When there is none.
+        When there are no datasets.
     """
     remaining = iter(blocks)
     first = next(remaining, None)
@@ -195,7 +187,7 @@ def _column(effort: str) -> str:
 
 
 def _flat(block: xr.Dataset) -> xr.Dataset:
-    """Give every effort a variable of its own."""
+    """Make a variable of each effort."""
     coords = {dim: block[dim] for dim in _DIMS}
     efforts = {
         _column(name): block["efforts"].sel(effort=name, drop=True)

@@ -23,7 +23,7 @@ def locate(location: str) -> tuple[fsspec.AbstractFileSystem, str]:
     ImportError
         When the package for this kind of URL is not installed.
     ValueError
-        When nothing is known of this kind of URL.
+        When no package for this kind of URL is known.
     """
     if not is_url(location):
         return LocalFileSystem(), location
@@ -38,7 +38,7 @@ def locate(location: str) -> tuple[fsspec.AbstractFileSystem, str]:
 
 
 def open_binary(location: str) -> BinaryIO:
-    """Open a file for reading; a compressed one (.gz, .bz2, .xz, ...) gives its content.
+    """Open a file for reading; compressed files (.gz, .bz2, .xz, ...) are decompressed.
 
     Raises
     ------

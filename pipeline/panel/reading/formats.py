@@ -5,11 +5,12 @@ from pathlib import Path
 
 from kernels.formula.expression import Expression, ExpressionError, parse
 from pipeline.config.sections.data import DataSection
-from pipeline.config.sections.file_format import expected_endings, format_of
+from pipeline.config.sections.file_format import Format, expected_endings, format_of
 from pipeline.config.sections.ledger.chart import chart_of
 from pipeline.config.sections.ledger.efforts import load_accounts
 from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.location import is_url
+from pipeline.errors import DataError
 from pipeline.names import did_you_mean, did_you_mean_file, one_of
 from pipeline.panel.efforts import Effort, build_effort
 from pipeline.panel.findings import Problems
@@ -27,14 +28,14 @@ def open_source(data: DataSection | LedgerSection) -> tuple[Reader, DataSection]
     reader : Reader
         The rows.
     data : DataSection
-        Which of their columns are what.
+        What their columns mean.
 
     Raises
     ------
     ConfigError
         When the accounts file is wrong.
     DataError
-        When the source does not exist, cannot be opened or is of an unknown format; with everything that is
+        When the source does not exist, cannot be opened or has an unknown format, or with everything that is
         wrong with postings.
     """
     if not isinstance(data, LedgerSection):
@@ -50,7 +51,7 @@ def open_reader(data: DataSection | LedgerSection) -> Reader:
     Raises
     ------
     DataError
-        When it does not exist, cannot be opened, or is of an unknown format.
+        When it does not exist, cannot be opened, or has an unknown format.
     """
     location = data.location
     format_ = data.format or format_of(location)
@@ -61,24 +62,28 @@ def open_reader(data: DataSection | LedgerSection) -> Reader:
         )
     try:
         _require_existence(location)
-        match format_:
-            case "csv":
-                return CsvReader.open(location)
-            case "parquet":
-                return ParquetReader.open(location)
-            case "excel":
-                return ExcelReader.open(location)
-        if isinstance(data, DataSection):
-            return open_cube(location, format_, data)
+        return _open_format(location, format_, data)
+    except DataError:
+        raise
     except ImportError as error:
         scheme = location.partition("://")[0]
         hint = "Install the fsspec file system for it, or copy the file to this machine."
         raise refusal(location, str(error), f"a file system for {scheme}://", hint) from None
     except (OSError, ValueError) as error:
-        if error.__class__.__module__ == "pipeline.errors":
-            raise
         raise refusal(location, f"{type(error).__name__}: {error}", "a file that can be read") from None
-    raise refusal(location, f"postings in {format_}", "CSV, Parquet or Excel", "Make a table of them.")
+
+
+def _open_format(location: str, format_: Format, data: DataSection | LedgerSection) -> Reader:
+    match format_:
+        case "csv":
+            return CsvReader.open(location)
+        case "parquet":
+            return ParquetReader.open(location)
+        case "excel":
+            return ExcelReader.open(location)
+    if isinstance(data, DataSection):
+        return open_cube(location, format_, data)
+    raise refusal(location, f"postings in {format_}", "CSV, Parquet or Excel", "Convert them to a table.")
 
 
 def _require_existence(location: str) -> None:
@@ -97,9 +102,14 @@ def required_columns(data: DataSection, columns: Sequence[str], problems: Proble
     data : DataSection
         The study's section.
     columns : sequence of str
-        Columns there are.
+        Columns of the source.
     problems : Problems
-        Takes what is wrong.
+        Receives what is wrong.
+
+    Returns
+    -------
+    tuple of Effort
+        Those that can be made.
     """
     for key in ("market", "firm", "time", "sales"):
         column = getattr(data, key)
@@ -120,7 +130,7 @@ def required_columns(data: DataSection, columns: Sequence[str], problems: Proble
 
 
 def row_filter(data: DataSection, columns: Sequence[str], problems: Problems) -> Expression | None:
-    """Make the study's filter of rows, if it has one."""
+    """Make the study's filter of rows; None without one, or when it cannot be read, which is reported."""
     if data.filter is None:
         return None
     try:

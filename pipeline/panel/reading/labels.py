@@ -1,4 +1,4 @@
-"""Names of markets, firms and periods as small numbers, and back to sorted labels."""
+"""Labels of markets, firms and periods as codes, and sorted."""
 
 import re
 from collections.abc import Iterable
@@ -9,18 +9,18 @@ import pyarrow.compute as pc
 
 _INTEGER = re.compile(r"0|-?[1-9]\d{0,17}")
 MISSING = -1
-"""Code of a label that is missing."""
+"""Code of a missing label."""
 
 
 class Labels:
-    """Texts numbered in the order in which they first appear. Spaces around a text do not count.
+    """Texts and their codes, in the order in which they first appear; spaces around a text are removed.
 
     Attributes
     ----------
     texts : list of str
-        By number.
+        By code.
     used : set of int
-        Numbers of those that stand in rows which are kept.
+        Codes of the labels in rows that are kept.
     """
 
     def __init__(self) -> None:
@@ -32,15 +32,14 @@ class Labels:
         return len(self.texts)
 
     def code(self, text: str) -> int:
-        """Give the number of one text, a new one if it has not been seen."""
-        found = self._codes.get(text)
-        if found is None:
-            found = self._codes[text] = len(self.texts)
+        """Give the code of a text; a new text gets the next one."""
+        code = self._codes.setdefault(text, len(self.texts))
+        if code == len(self.texts):
             self.texts.append(text)
-        return found
+        return code
 
     def encode(self, column: pa.Array) -> np.ndarray:
-        """Give the numbers of a column of any type, shape (rows,); `MISSING` for nulls and empty texts."""
+        """Give the codes of a column of any type, shape (rows,); `MISSING` for nulls and empty texts."""
         if not isinstance(column, pa.DictionaryArray):
             column = column.dictionary_encode()
         texts = column.dictionary
@@ -53,14 +52,14 @@ class Labels:
 
 
 def sort_labels(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Order labels: as whole numbers when all of them are, else as text.
+    """Sort labels, as numbers if all of them are whole numbers, else as text.
 
     Returns
     -------
     labels : (L,) array of int64 or fixed-width str
-        In order.
+        Sorted.
     position : (L,) array of int32
-        Where in `labels` each text is.
+        Position of each text in `labels`.
     """
     listed = list(texts)
     whole = all(_INTEGER.fullmatch(text) for text in listed)
@@ -74,12 +73,12 @@ def sort_labels(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def similar(texts: Iterable[str]) -> list[str]:
-    """Give pairs of texts that differ only in case or inner spaces, as ``'Ford' and 'ford'``."""
-    seen: dict[str, str] = {}
+    """List pairs of texts that differ only in case or spaces, as ``'Ford' and 'ford'``."""
+    first_with: dict[str, str] = {}
     pairs = []
     for text in texts:
         key = "".join(text.split()).casefold()
-        other = seen.setdefault(key, text)
+        other = first_with.setdefault(key, text)
         if other != text:
             pairs.append(f"{other!r} and {text!r}")
     return pairs

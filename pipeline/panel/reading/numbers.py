@@ -1,4 +1,4 @@
-"""Columns of any type to float64, telling which values are no numbers."""
+"""Columns of any type to float64, with the values that are no numbers."""
 
 from typing import NamedTuple
 
@@ -7,12 +7,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.panel.findings import Problems
+
 
 class Numbers(NamedTuple):
     """A column as numbers.
 
-    `values` (rows,) float64 holds nan where there is none; `text` are the rows whose value is text, with
-    `texts`; a null, an empty text and a nan are missing values, not text.
+    Attributes
+    ----------
+    values : (rows,) array of float64
+        The numbers; nan where there is none. A null, an empty text and a nan are missing values.
+    text : array of int64
+        Rows whose value is text.
+    texts : list of str
+        That text; empty where the column has a type that cannot hold numbers, so that all its rows are text.
     """
 
     values: np.ndarray
@@ -23,8 +31,8 @@ class Numbers(NamedTuple):
 _NO_ROWS = np.empty(0, dtype=np.int64)
 
 
-def to_numbers(column: pa.Array) -> Numbers | None:
-    """Convert a column; None when its type cannot hold numbers (dates, lists, binary)."""
+def read_numbers(column: pa.Array, name: str, problems: Problems) -> Numbers:
+    """Convert a column; report it once if its type cannot hold numbers (dates, lists, binary)."""
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
     kind = column.type
@@ -38,7 +46,10 @@ def to_numbers(column: pa.Array) -> Numbers | None:
         or pa.types.is_decimal(kind)
         or pa.types.is_null(kind)
     ):
-        return None
+        problems.add_once(
+            "text in numbers", f"column {name}", f"a column of type {kind}", "numbers", column=name
+        )
+        return Numbers(np.full(len(column), np.nan), np.arange(len(column)), [])
     return Numbers(_floats(column.cast(pa.float64(), safe=False)), _NO_ROWS, [])
 
 
@@ -62,6 +73,6 @@ def _floats(column: pa.Array) -> np.ndarray:
 
 
 def number_hint(text: str) -> str:
-    """Say how to write a number so that it is read as one."""
+    """Say how to write a number so that it can be read."""
     decimal = text.count(",") == 1 and text.replace(",", "", 1).lstrip("+-").isdigit()
     return "Write the decimal point as a point." if decimal else "Write numbers without units or separators."

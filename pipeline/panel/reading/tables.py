@@ -1,4 +1,4 @@
-"""Reading tidy tables chunk by chunk: CSV streamed, Parquet by batches of row groups, Excel whole."""
+"""Tidy tables as rows, chunk by chunk: CSV is streamed, Parquet read in batches, Excel read whole."""
 
 import csv
 import datetime as dt
@@ -19,12 +19,12 @@ from pipeline.panel.reading.files import locate, open_binary
 
 CHUNK_ROWS = 65_536
 CHUNK_BYTES = 4 << 20
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
+MISSING_TEXTS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
 """Texts that mean "no value" in CSV files and sheets."""
 
 
 class Chunk(NamedTuple):
-    """Some consecutive rows: one Arrow array per column, and the row numbers as a person would count them."""
+    """Consecutive rows: an Arrow array per column, and the rows' numbers in the source if it has any."""
 
     columns: dict[str, pa.Array]
     rows: np.ndarray | None
@@ -38,7 +38,7 @@ class Reader(Protocol):
         """Names of the columns."""
 
     def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:
-        """Give the rows of some columns; rows that cannot be read become problems."""
+        """Give the rows of some columns; report rows that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CsvReader:
 
     @classmethod
     def open(cls, location: str) -> "CsvReader":
-        """Read the header; the commonest there of comma, semicolon, tab and bar separates columns."""
+        """Read the header; the separator is the most frequent in it of comma, semicolon, tab and bar."""
         with open_binary(location) as file:
             line = file.readline(1 << 20)
         if not line.strip(b"\xef\xbb\xbf \t\r\n"):
@@ -67,7 +67,7 @@ class CsvReader:
         return cls(location, _unique(location, names), delimiter)
 
     def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:
-        """Give the rows as text, nulls where there is none."""
+        """Give the rows as text; missing values are null."""
         skipped: list[int] = []
 
         def skip(row: pyarrow.csv.InvalidRow) -> str:
@@ -83,10 +83,10 @@ class CsvReader:
         convert = pyarrow.csv.ConvertOptions(
             include_columns=list(names),
             column_types=dict.fromkeys(names, text),
-            null_values=list(MISSING),
+            null_values=list(MISSING_TEXTS),
             strings_can_be_null=True,
         )
-        # Line numbers are only known to a single-threaded parser, and blank lines must count.
+        # Only the single-threaded parser knows line numbers; blank lines count.
         parse = pyarrow.csv.ParseOptions(
             delimiter=self.delimiter, invalid_row_handler=skip, ignore_empty_lines=False
         )
@@ -107,10 +107,10 @@ class CsvReader:
 
 
 def _line_numbers(start: int, count: int, skipped: Sequence[int]) -> np.ndarray:
-    """Give the lines of ``count`` rows that were kept, when the lines ``skipped`` were not."""
+    """Give the lines of ``count`` rows after the first ``start``, given the lines that were ``skipped``."""
     lines = np.arange(start, start + count) + 2
     if skipped:
-        # The j-th skipped line pushes every kept row behind it down by one.
+        # Each skipped line moves the rows after it down by one.
         before = np.array(skipped, dtype=np.int64) - np.arange(len(skipped))
         lines += np.searchsorted(before, lines, side="right")
     return lines
@@ -141,8 +141,8 @@ class ParquetReader:
         return tuple(self.dataset.schema.names)
 
     def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:  # noqa: ARG002
-        """Give the rows in their own types."""
-        # Without pre-buffering and read-ahead, a row group of any size passes through in batches.
+        """Give the rows in the types of the file."""
+        # Without pre-buffering and read-ahead memory holds one batch, however large the row groups are.
         scan = pyarrow.dataset.ParquetFragmentScanOptions(pre_buffer=False, use_buffered_stream=True)
         scanner = self.dataset.scanner(
             columns=list(names),
@@ -181,7 +181,7 @@ class ExcelReader:
             ) from None
         except OSError:
             raise
-        except Exception as error:  # every reader of workbooks has errors of its own
+        except Exception as error:  # each library for workbooks raises different errors
             raise refusal(location, str(error), "an Excel workbook") from None
         names = _unique(location, [str(name).strip() for name in frame.columns])
         return cls(location, names, frame.set_axis(list(names), axis="columns"))
@@ -201,11 +201,11 @@ def _cell_text(cell: object) -> str | None:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     text = str(cell)
-    return None if text.strip() in MISSING else text
+    return None if text.strip() in MISSING_TEXTS else text
 
 
 def refusal(location: str, got: str, expected: str, hint: str = "", key: str = "") -> DataError:
-    """Make the error for a source that cannot be read at all."""
+    """Make the error for a source that cannot be read."""
     return DataError(f"Data {location}", [Problem(location, None, key, got, expected, hint)])
 
 
@@ -214,9 +214,9 @@ def _as_dict(batch: pa.RecordBatch) -> dict[str, pa.Array]:
 
 
 def _unique(location: str, names: Sequence[str]) -> tuple[str, ...]:
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        got = f"several columns called {', '.join(twice)}"
-        raise refusal(location, got, "a name of its own for every column", "Rename or remove the other ones.")
-    # Columns without a name cannot be asked for; they only have to differ.
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
+    if repeated:
+        got = f"several columns called {', '.join(repeated)}"
+        raise refusal(location, got, "a different name for every column", "Rename or remove the others.")
+    # A study cannot name a column without a name; such columns only have to differ.
     return tuple(name or f"<column {number}>" for number, name in enumerate(names, 1))

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from pipeline.forecasting.bands import Forecast, MarketForecast
-from pipeline.games.game import Equilibrium, Game
-from pipeline.planning.flight import FlightPlan, Solution
+from pipeline.forecasting.scenario import Forecast, MarketForecast
+from pipeline.games.equilibrium import Equilibrium
+from pipeline.games.game import Game
+from pipeline.planning.flight import FlightPlan
+from pipeline.planning.planner import Solution
 from pipeline.reporting.console.printing import print_facts, print_line, print_table
 from pipeline.results.frames.table import Table
 

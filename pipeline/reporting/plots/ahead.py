@@ -14,7 +14,7 @@ from pipeline.results.results import Results
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pipeline.forecasting.bands import Forecast, MarketForecast
+    from pipeline.forecasting.scenario import Forecast, MarketForecast
     from pipeline.planning.flight import FlightPlan
 
 _COLUMNS = 4

@@ -118,7 +118,7 @@ class ModelLayout:
 
     name: str
     parameters: tuple[ParameterLabel, ...]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

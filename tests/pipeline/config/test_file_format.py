@@ -1,19 +1,17 @@
 """Names of data files: what the study accepts, the reader reads."""
 
-import importlib
 import lzma
 import shutil
 
 import pandas as pd
 import pytest
+from ledgers import books
 from places import STUDIES
 
 from pipeline.config.load import load_study
 from pipeline.config.sections.file_format import expected_endings, format_of
 from pipeline.errors import ConfigError
 from pipeline.panel.source import open_panel
-
-books = importlib.import_module("ledgers").books
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """Ledger studies: efforts spelled out, accounts files and names checked before any posting is read."""
 
-import importlib
 from pathlib import Path
 
 import jsonschema
 import pytest
+from ledgers import ACCOUNTS, STUDY, books
 
 from pipeline.config.json_schema import study_schema
 from pipeline.config.sections.ledger.chart import chart_of
@@ -13,10 +13,6 @@ from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.yaml.document import read_yaml
 from pipeline.errors import ConfigError, DataError
 from pipeline.panel.source import open_panel
-
-ACCOUNTS, STUDY, books = (
-    getattr(importlib.import_module("ledgers"), name) for name in ("ACCOUNTS", "STUDY", "books")
-)
 
 
 def wrong(folder, **texts):

@@ -9,9 +9,11 @@ from places import CONFIGS
 
 from pipeline.config.json_schema import study_schema
 from pipeline.config.load import load_study
+from pipeline.config.truth import true_model
 from pipeline.config.yaml.document import read_yaml
-from pipeline.panel.simulated import simulate_markets, true_model
-from pipeline.panel.source import market_arrays, open_panel
+from pipeline.panel.market import market_arrays
+from pipeline.panel.simulated import simulate_markets
+from pipeline.panel.source import open_panel
 
 SHIPPED = sorted(CONFIGS.glob("*.yaml"))
 

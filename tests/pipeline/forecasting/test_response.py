@@ -1,22 +1,21 @@
 """f ahead of models with further terms is f as it was calibrated, over past and future together."""
 
-import importlib
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from places import SUPPORT
+from shops import STUDY, run_shops
 
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
+from pipeline.config.terms import response_terms
 from pipeline.errors import QueryError
-from pipeline.forecasting.market import future_market
-from pipeline.forecasting.response import ResponseAhead
+from pipeline.forecasting.open_market import read_market
+from pipeline.forecasting.response import ForecastResponse
 from pipeline.games.best_response import best_response
-from pipeline.games.game import lay_table
+from pipeline.games.setup import set_up_game
+from pipeline.models.terms import terms_among
 from pipeline.panel.market import market_arrays
-from pipeline.planning.budget import steady_market
 from pipeline.planning.flight import flight_plan
 from pipeline.results.stored_fit import rebuild_model
 
@@ -38,12 +37,10 @@ fit:
 
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory):
-    sys.path.insert(0, str(SUPPORT))
-    module = importlib.import_module("shops")
-    text = module.STUDY
+    text = STUDY
     start = text.index("  response: {name: mixed, discount: linear, place: michaelis_menten}\n  firm")
     text = text[:start] + RESPONSES + "  firm_effects: none\n" + PRIORS + text[text.index("cluster:") :]
-    return module.run_shops(tmp_path_factory.mktemp("shops"), text.replace("markets: 2", "markets: 1"))
+    return run_shops(tmp_path_factory.mktemp("shops"), text.replace("markets: 2", "markets: 1"))
 
 
 @pytest.mark.parametrize("gone", [None, 1])
@@ -54,16 +51,13 @@ def test_f_ahead_is_that_of_the_calibrated_model(shops, gone):
         arrays.active[40:, gone] = False
         arrays.efforts[:, 40:, gone] = np.nan
     efforts = tuple(map(str, panel["effort"].to_numpy()))
-    market = future_market(shops, 1, "investment-all", 6)
+    market = read_market(shops, 1, "investment-all", 6)
     rng = np.random.default_rng(3)
     ahead = rng.uniform(0.0, 0.1, (2, 6, 4))
     problem = rebuild_model(shops, "investment-all", arrays, efforts)
     theta = market.theta + np.where(problem.vary, rng.normal(size=market.theta.size), 0.0)
     present = arrays.active[-1]
     if gone is not None:
-        from pipeline.config.terms import response_terms
-        from pipeline.models.terms import terms_among
-
         market = replace(
             market,
             firms=arrays.firms[present],
@@ -86,15 +80,15 @@ def test_f_ahead_is_that_of_the_calibrated_model(shops, gone):
         theta, np.where(whole.active, inputs.efforts, 0.0), whole.duration, whole.active
     )[-6:, present]
     np.testing.assert_allclose(
-        ResponseAhead(market, theta).evaluate(ahead[..., present]), expected, rtol=1e-12
+        ForecastResponse(market, theta).evaluate(ahead[..., present]), expected, rtol=1e-12
     )
 
 
 def test_the_slope_counts_a_firms_own_coefficient(shops):
-    market = future_market(shops, 1, "investment-own", 3)
+    market = read_market(shops, 1, "investment-own", 3)
     rng = np.random.default_rng(4)
     theta = market.theta + np.concatenate([rng.normal(size=market.theta.size - 2), [0, 0]])
-    ahead, efforts = ResponseAhead(market, theta), rng.uniform(0.01, 0.1, (2, 3, 4))
+    ahead, efforts = ForecastResponse(market, theta), rng.uniform(0.01, 0.1, (2, 3, 4))
     slope = ahead.slope(efforts)[1]
     assert slope.shape == efforts.shape
     for effort in range(2):
@@ -122,23 +116,24 @@ def test_plans_leave_out_models_whose_efforts_act_on_others(shops):
 def test_games_are_played_with_terms_too(shops):
     """The best response is one: nothing near it pays more."""
     settings = GameSettings(model="investment-all", players=["A"], starts=1, rounds=3)
-    market = future_market(shops, 1, "investment-all", 1)
-    table, low, high, present = lay_table(market, settings, np.array([5e7]))
-    assert not table.has_gradient, "what it does acts on rivals"
-    answer = best_response(table, present, 0, low, high)
-    assert answer.payoff >= table.outcome(present).payoff[0]
+    market = read_market(shops, 1, "investment-all", 1)
+    model, present = set_up_game(market, settings, np.array([5e7]))
+    assert not model.has_gradient, "what it does acts on rivals"
+    answer = best_response(model, present, 0)
+    assert answer.payoff >= model.evaluate(present).payoff[0]
+    low, high = model.space.low, model.space.high
     for step in np.eye(len(low)) * (high - low)[:, None] * 0.02:
         for sign in (-1, 1):
             near = present.copy()
             near[:, 0] = np.clip(answer.strategy + sign * step, low, high)
-            assert table.outcome(near).payoff[0] <= answer.payoff * (1 + 1e-9) + 1e-6
+            assert model.evaluate(near).payoff[0] <= answer.payoff * (1 + 1e-9) + 1e-6
 
 
 def test_lags_are_the_present_in_the_long_run(shops):
-    market = steady_market(future_market(shops, 1, "investment-all", 1))
+    market = read_market(shops, 1, "investment-all", 1).steady()
     twice = replace(market, history=market.history * 2.0)
     efforts = np.full((2, 1, 4), 0.05)
     np.testing.assert_array_equal(
-        ResponseAhead(market, market.theta).evaluate(efforts),
-        ResponseAhead(twice, market.theta).evaluate(efforts),
+        ForecastResponse(market, market.theta).evaluate(efforts),
+        ForecastResponse(twice, market.theta).evaluate(efforts),
     )

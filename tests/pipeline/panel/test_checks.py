@@ -1,34 +1,19 @@
 """Every check of the data, shown to catch what it is there for, and to let the good table through."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from table_study import table_study
 
-from pipeline.config.study import Study
 from pipeline.errors import DataError
 from pipeline.panel.findings import LISTED
+from pipeline.panel.reading import tables
 from pipeline.panel.source import open_panel
 
-
-def make_study(file, residual="ilr", **data):
-    section = {
-        "file": str(file),
-        "market": "city",
-        "firm": "firm",
-        "time": "week",
-        "sales": "sales",
-        "efforts": {"discount": {"formula": "log(market_mean(price) / price)"}, "feature": None},
-    }
-    content = {
-        "study": "test",
-        "data": section | data,
-        "models": {"form": ["investment"], "response": ["mnl"]},
-        "fit": {"residual": residual},
-        "store": "runs/test",
-    }
-    return Study.model_validate(content)
+make_study = partial(table_study, market="city")
 
 
 @pytest.fixture
@@ -122,6 +107,16 @@ def test_infinite_effort(table, check):
 def test_text_in_numbers(table, check, text, hint):
     table.loc[7, "price"] = text
     the_problem(check, f":9: market Almaty, firm B, period 4, column price: got '{text}'", "a number", hint)
+
+
+def test_column_of_dates_in_place_of_numbers_is_reported_once(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 5)
+    path = tmp_path / "table.parquet"
+    table.assign(price=pd.Timestamp("2026-01-01")).infer_objects().to_parquet(path)
+    with pytest.raises(DataError) as caught:
+        open_panel(make_study(path))
+    (problem,) = caught.value.problems
+    assert "column price: got a column of type timestamp" in str(problem)
 
 
 def test_formula_without_a_value_shows_what_it_was_given(table, check):
@@ -291,7 +286,7 @@ def test_constant_effort_is_noted(table, check):
 def test_labels_that_differ_in_case_are_noted(table, check):
     table.loc[:3, "firm"] = "a"
     (note,) = notes_of(check, "similar-labels")
-    assert note.examples == ("'A' and 'a'",) or note.examples == ("'a' and 'A'",)
+    assert note.examples == ("'a' and 'A'",), "in the order in which they appear"
 
 
 def test_spaces_around_labels_do_not_count(table, check):
@@ -323,7 +318,7 @@ def test_filter_leaves_rows_out(table, check):
 def test_text_in_a_filter_column_is_not_left_out_silently(table, check):
     table["open"] = pd.Series(1, table.index, dtype=object)
     table.loc[5, "open"] = "yes"
-    the_problem(check, ":7: column open: got 'yes'", filter="open == 1")
+    the_problem(check, ":7: market Almaty, firm B, period 2, column open: got 'yes'", filter="open == 1")
 
 
 def test_filter_that_leaves_nothing(check):

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import PlanError
 from pipeline.panel.dates import LogicalDate, Span
-from pipeline.panel.time_axis import parse_label
+from pipeline.panel.stamps import parse_label
 
 
 @pytest.mark.parametrize(
@@ -57,11 +57,11 @@ def test_of_moments_and_labels():
 )
 def test_a_span_holds_what_has_begun(label, inside):
     last = LogicalDate.parse("2026-03-31").ordinal
-    assert Span(True, last=last).holds(parse_label(label)) is inside
+    assert Span(True, last=last).contains(parse_label(label)) is inside
 
 
 def test_a_span_says_nothing_of_the_other_kind_of_label():
-    assert Span(True, last=0).holds(parse_label("2026"))
-    assert Span(False, first=3, last=5).holds(parse_label("4"))
-    assert not Span(False, first=3, last=5).holds(parse_label("6"))
-    assert not Span(False, first=3).holds_label(np.int64(2))
+    assert Span(True, last=0).contains(parse_label("2026"))
+    assert Span(False, first=3, last=5).contains(parse_label("4"))
+    assert not Span(False, first=3, last=5).contains(parse_label("6"))
+    assert not Span(False, first=3).contains_label(np.int64(2))

@@ -1,13 +1,13 @@
 """From postings to a panel: sums by hand, the shipped ledger summed another way, everything wrong at once."""
 
 import csv
-import importlib
 import re
 from collections import defaultdict
 
 import numpy as np
 import pandas as pd
 import pytest
+from ledgers import HEADER, POSTINGS, STUDY, books
 from places import CONFIGS
 
 from pipeline.config.load import load_study
@@ -15,10 +15,6 @@ from pipeline.errors import DataError, ExitCode
 from pipeline.panel.reading import tables as panel_table
 from pipeline.panel.reading.formats import open_source
 from pipeline.panel.source import open_panel
-
-HEADER, POSTINGS, STUDY, books = (
-    getattr(importlib.import_module("ledgers"), name) for name in ("HEADER", "POSTINGS", "STUDY", "books")
-)
 
 
 def table_of(study):

@@ -4,6 +4,7 @@ from scipy.integrate import solve_ivp
 
 from pipeline.config.load import load_study
 from pipeline.config.study import Study
+from pipeline.config.truth import true_model
 from pipeline.config.variants import true_variant
 from pipeline.panel import simulated as module
 from pipeline.panel.simulated import (
@@ -13,7 +14,6 @@ from pipeline.panel.simulated import (
     simulate_markets,
     simulated_panel,
     simulated_truth,
-    true_model,
 )
 
 TRUTH = {

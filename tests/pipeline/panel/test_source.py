@@ -9,22 +9,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 from places import CONFIGS
+from s3 import s3_bucket
+from table_study import EFFORTS, table_study
 
-from pipeline.config.study import Study
 from pipeline.errors import ConfigError, DataError
-from pipeline.panel.source import iterate_markets, market_arrays, open_panel, panel_of_blocks
-
-MODELS = {"models": {"form": ["investment"], "response": ["mnl"]}, "store": "runs/test"}
-EFFORTS = {
-    "discount": {"formula": "log(market_mean(price) / price)"},
-    "feature": {"unit": "%", "kind": "amount"},
-}
-
-
-def make_study(file, **data):
-    section = {"file": str(file), "market": "store", "firm": "firm", "time": "week", "sales": "sales"}
-    content = {"study": "test", "data": section | {"efforts": EFFORTS} | data, **MODELS}
-    return Study.model_validate(content, context={"folder": str(CONFIGS)})
+from pipeline.panel.market import iterate_markets, market_arrays
+from pipeline.panel.source import open_panel, panel_of_blocks
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +42,7 @@ def cube(table):
 @pytest.fixture
 def source(table, tmp_path):
     table.to_csv(tmp_path / "table.csv", index=False)
-    return open_panel(make_study(tmp_path / "table.csv"))
+    return open_panel(table_study(tmp_path / "table.csv"))
 
 
 def test_cube_holds_the_table(table, source):
@@ -175,7 +165,7 @@ def write_memory_zarr(table, cube, folder):
     ],
 )
 def test_every_format_gives_the_same_panel(table, cube, source, tmp_path, write):
-    found = open_panel(make_study(write(table, cube, tmp_path)))
+    found = open_panel(table_study(write(table, cube, tmp_path)))
     assert found.content_hash == source.content_hash
     xr.testing.assert_identical(found.load(found.markets), source.load(source.markets))
 
@@ -196,7 +186,7 @@ def test_problems_of_a_cube_are_placed_without_rows(cube, tmp_path):
     wrong["sales"].loc[{"store": 12, "firm": "C", "week": 3}] = -1
     wrong.to_netcdf(tmp_path / "wrong.nc", engine="h5netcdf")
     with pytest.raises(DataError) as caught:
-        open_panel(make_study(tmp_path / "wrong.nc"))
+        open_panel(table_study(tmp_path / "wrong.nc"))
     found = [str(problem) for problem in caught.value.problems]
     assert len(found) == 2
     assert any("wrong.nc: market 12, firm C, period 3, column sales: got -1" in text for text in found)
@@ -216,13 +206,13 @@ def test_problems_of_a_cube_are_placed_without_rows(cube, tmp_path):
 def test_cubes_of_another_shape_are_refused(cube, tmp_path, change, got):
     change(cube).to_netcdf(tmp_path / "odd.nc", engine="h5netcdf")
     with pytest.raises(DataError, match=got):
-        open_panel(make_study(tmp_path / "odd.nc"))
+        open_panel(table_study(tmp_path / "odd.nc"))
 
 
 def test_hash_changes_with_a_value_a_label_or_a_period_only(table, source, tmp_path):
     def hash_of(frame, **options):
         frame.to_csv(tmp_path / "other.csv", index=False)
-        return open_panel(make_study(tmp_path / "other.csv", **options))
+        return open_panel(table_study(tmp_path / "other.csv", **options))
 
     assert hash_of(table.sample(frac=1, random_state=3)).content_hash == source.content_hash
     nudged = table.assign(sales=table.sales * np.where(table.index == 30, 1 + 1e-15, 1.0))
@@ -243,21 +233,21 @@ def test_hash_changes_with_a_value_a_label_or_a_period_only(table, source, tmp_p
 
 def test_hash_of_a_market_does_not_depend_on_the_others(table, source, tmp_path):
     table[table.store != 12].to_csv(tmp_path / "fewer.csv", index=False)
-    fewer = open_panel(make_study(tmp_path / "fewer.csv"))
+    fewer = open_panel(table_study(tmp_path / "fewer.csv"))
     assert fewer.market_hashes[101] == source.market_hashes[101]
     assert fewer.content_hash != source.content_hash
 
 
 def test_some_markets_only(source, table, tmp_path):
     table.to_csv(tmp_path / "table.csv", index=False)
-    found = open_panel(make_study(tmp_path / "table.csv", markets=[101, 5]))
+    found = open_panel(table_study(tmp_path / "table.csv", markets=[101, 5]))
     assert found.markets.tolist() == [5, 101]
 
 
 def test_dates_are_a_time_axis(table, tmp_path):
     dated = table.assign(week=pd.Timestamp("2025-12-29") + pd.to_timedelta(7 * table.week, unit="D"))
     dated.to_parquet(tmp_path / "dated.parquet")
-    found = open_panel(make_study(tmp_path / "dated.parquet"))
+    found = open_panel(table_study(tmp_path / "dated.parquet"))
     dataset = found.load([12]).sel(time="2026-01")
     assert found.frequency == "1 week"
     assert dataset.time.dtype == np.dtype("datetime64[s]")
@@ -266,7 +256,7 @@ def test_dates_are_a_time_axis(table, tmp_path):
 
 
 def test_study_that_simulates_has_no_data(tmp_path):
-    study = make_study("x.csv").model_copy(update={"data": None})
+    study = table_study("x.csv").model_copy(update={"data": None})
     with pytest.raises(ConfigError, match="simulates its data"):
         open_panel(study)
 
@@ -274,18 +264,18 @@ def test_study_that_simulates_has_no_data(tmp_path):
 def test_missing_file_names_the_nearest(tmp_path):
     (tmp_path / "prices.csv").write_text("a\n")
     with pytest.raises(DataError, match=r"no such file.*Did you mean 'prices\.csv'\?"):
-        open_panel(make_study(tmp_path / "price.csv"))
+        open_panel(table_study(tmp_path / "price.csv"))
 
 
 def test_unknown_extension_asks_for_the_format(tmp_path):
     (tmp_path / "prices.dat").write_text("a\n")
     with pytest.raises(DataError, match=r"data\.format"):
-        open_panel(make_study(tmp_path / "prices.dat"))
+        open_panel(table_study(tmp_path / "prices.dat"))
 
 
 def test_unknown_file_system_is_explained():
     with pytest.raises(DataError, match="nowhere"):
-        open_panel(make_study("nowhere://bucket/prices.csv"))
+        open_panel(table_study("nowhere://bucket/prices.csv"))
 
 
 def test_orange_juice():
@@ -295,7 +285,7 @@ def test_orange_juice():
         "feature": None,
         "deal": None,
     }
-    source = open_panel(make_study("data/orange_juice.parquet", firm="brand", efforts=efforts))
+    source = open_panel(table_study("data/orange_juice.parquet", firm="brand", efforts=efforts))
     assert (source.markets.size, source.firms.size, source.times.size) == (83, 11, 121)
     assert [note.kind for note in source.notes] == ["gap"]
     frame = pd.read_parquet(CONFIGS / "data" / "orange_juice.parquet")
@@ -311,7 +301,7 @@ def test_orange_juice():
 
 
 def test_us_cars_are_one_market_with_entries_and_exits():
-    study = make_study(
+    study = table_study(
         "data/us_autos.csv", market=None, time="year", frequency="year", efforts=["price", "models"]
     )
     source = open_panel(study)
@@ -327,7 +317,8 @@ MEMORY = """
 import resource, sys
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
 from pipeline.config.study import Study
-from pipeline.panel.source import open_panel, iterate_markets
+from pipeline.panel.market import iterate_markets
+from pipeline.panel.source import open_panel
 
 path, markets, firms, weeks = sys.argv[1], int(sys.argv[2]), 10, 52
 names = ("store", "firm", "week", "sales", "price")
@@ -362,34 +353,15 @@ def test_memory_does_not_grow_with_the_markets(tmp_path):
 
 @pytest.fixture
 def bucket(monkeypatch):
-    """A bucket of a local S3 server."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="market-data")
-    yield client
-    client.close()
-    server.stop()
+    with s3_bucket(monkeypatch, "market-data") as client:
+        yield client
 
 
 @pytest.mark.parametrize("write", [write_csv, write_gzip, write_parquet, write_netcdf])
 def test_files_on_s3(table, cube, source, tmp_path, bucket, write):
     path = write(table, cube, tmp_path)
     bucket.upload_file(str(path), "market-data", f"2026/{path.name}")
-    found = open_panel(make_study(f"s3://market-data/2026/{path.name}"))
+    found = open_panel(table_study(f"s3://market-data/2026/{path.name}"))
     assert found.content_hash == source.content_hash
     with pytest.raises(DataError, match="no such file"):
-        open_panel(make_study("s3://market-data/2026/other.csv"))
+        open_panel(table_study("s3://market-data/2026/other.csv"))

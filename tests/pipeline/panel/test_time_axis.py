@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.panel.time_axis import Stamp, TimeError, build_axis, parse_label
+from pipeline.panel.stamps import Stamp, parse_label
+from pipeline.panel.time_axis import TimeError, build_axis
 
 
 def axis(*labels, frequency=None):

@@ -7,7 +7,7 @@ from shops import run_shops
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import QueryError
-from pipeline.forecasting.bands import forecast
+from pipeline.forecasting.scenario import forecast
 from pipeline.panel.market import market_arrays
 from pipeline.planning.flight import flight_plan
 from pipeline.reporting.plots.ahead import draw_forecast, draw_plan, plot_forecast, plot_plan

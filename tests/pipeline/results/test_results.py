@@ -13,7 +13,7 @@ from pipeline import open_store
 from pipeline.errors import QueryError, StoreNotFoundError
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.registry import TABLES
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 
 MODEL = "investment-mnl"
 

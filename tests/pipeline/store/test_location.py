@@ -5,10 +5,11 @@ import pickle
 import numpy as np
 import pytest
 import zarr
+from s3 import s3_bucket
 
 from pipeline.errors import StoreNotFoundError
 from pipeline.store.store import Store
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 
 MODEL = "investment-mnl"
 
@@ -26,26 +27,9 @@ def fits(tiny, model=MODEL):
 
 @pytest.fixture
 def bucket(monkeypatch, tmp_path):
-    """A local S3 server with a bucket, as the environment describes it."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    url = f"http://127.0.0.1:{port}"
-    settings = {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "secret-of-the-test",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": url,
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="results")
-    yield f"s3://results/{tmp_path.name}/store"
-    server.stop()
+    """Where a store is to be in a bucket."""
+    with s3_bucket(monkeypatch, "results"):
+        yield f"s3://results/{tmp_path.name}/store"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

@@ -8,11 +8,11 @@ import zarr
 from places import STORES
 
 from pipeline.errors import StoreConflictError, StoreError, StoreFormatError, StoreNotFoundError
-from pipeline.store.commit import transact
 from pipeline.store.format.layout import SweepState
 from pipeline.store.read import open_panel
 from pipeline.store.store import Store
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
+from pipeline.store.writing.commit import transact
 
 MODEL = "investment-mnl"
 OLD_STORES = sorted(STORES.glob("format-*.zip"))

@@ -16,11 +16,11 @@ import xarray as xr
 import zarr
 
 from pipeline.errors import BusyError, StoreConflictError, StoreError, StoreNotFoundError
-from pipeline.store.commit import transact
 from pipeline.store.format.layout import SweepState
 from pipeline.store.locks import refs_locked
 from pipeline.store.store import Store
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
+from pipeline.store.writing.commit import transact
 
 MODEL = "investment-mnl"
 
@@ -118,7 +118,7 @@ COMMITTER = """
 import sys
 import numpy as np
 from pipeline.store.store import Store
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 
 path, first, step = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 store = Store.open(path)
@@ -128,7 +128,7 @@ sys.stdin.readline()
 for start in range(first, 300, step):
     error = np.full((1, 1, 1, 1), float(start))
     fork = write_chunk(sweep.fork(), "last", slice(start, start + 1), {"error": error})
-    sweep.merge_and_commit([fork], {"start": start})
+    sweep.merge_and_commit([fork])
     print(start, flush=True)
 """
 
@@ -223,7 +223,7 @@ import resource, signal
 import numpy as np
 from pipeline.errors import StoreError
 from pipeline.store.store import Store
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 
 store = Store.open({tiny.path!r})
 sweep = store.sweep(store.sweeps()[0].name)

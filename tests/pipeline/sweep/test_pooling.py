@@ -141,7 +141,7 @@ def test_workers_read_the_same_population(report, folder):
 
 
 def test_a_pooled_model_is_queried_drawn_and_forecast(report):
-    from pipeline.forecasting.market import future_market
+    from pipeline.forecasting.open_market import read_market
     from pipeline.results.curves import response_curves
     from pipeline.results.result_store import open_store
 
@@ -151,11 +151,11 @@ def test_a_pooled_model_is_queried_drawn_and_forecast(report):
     (curve,) = response_curves(results, 3, "investment-own-pooled", points=5)
     assert curve.effort == "price"
     assert (np.diff(curve.value) < 0.0).all()
-    ahead = future_market(results, 3, "investment-own-pooled", 2)
+    market = read_market(results, 3, "investment-own-pooled", 2)
     fits = results.fits("investment-own-pooled").value.sel(market=3, window="all")
-    at = dict(zip(ahead.names, ahead.theta.tolist(), strict=True))
+    at = dict(zip(market.names, market.theta.tolist(), strict=True))
     assert at["price"] == fits.sel(param="price").item()
-    assert len(ahead.times) == 2
+    assert len(market.times) == 2
 
 
 def fake_fits(value, stderr, names, factor=np.nan):

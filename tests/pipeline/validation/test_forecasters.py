@@ -167,7 +167,7 @@ def test_a_model_that_cannot_be_simulated_ahead_has_no_forecast(state, monkeypat
     def refuse(*_, **__):
         raise ArithmeticError("a period would need too many steps")
 
-    monkeypatch.setattr("pipeline.models.one_step.simulate_shares", refuse)
+    monkeypatch.setattr("pipeline.models.share_equation.simulate_shares", refuse)
     monkeypatch.setattr("pipeline.models.market_model.simulate_market", lambda *_: 1)
     forecaster = model_forecaster(record.model, record.theta, "observed", state)
     assert np.isnan(measure(forecaster, market, 30, 10)).all()

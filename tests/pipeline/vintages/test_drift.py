@@ -6,14 +6,18 @@ import growing
 import matplotlib.image
 import numpy as np
 import pytest
+from command_line import beed
 
 from pipeline import open_store
-from pipeline.cli.app import main
 from pipeline.config.load import load_study
 from pipeline.errors import ExitCode, QueryError
+from pipeline.models.market_model import first_periods
+from pipeline.models.one_step import forecast_shares
 from pipeline.panel.dates import LogicalDate
+from pipeline.panel.market import market_arrays
 from pipeline.reporting.plots.history import plot_history
 from pipeline.results.history import history
+from pipeline.results.stored_fit import rebuild_model, stored_estimates
 from pipeline.store.store import Store
 from pipeline.vintages.recalibrate import recalibrate_study
 
@@ -49,13 +53,6 @@ def sql(store, date, query):
     return open_store(store, date=date).sql(query)
 
 
-def beed(capsys, *arguments):
-    with pytest.raises(SystemExit) as leaving:
-        main([str(argument) for argument in arguments])
-    out, err = capsys.readouterr()
-    return int(leaving.value.code or 0), out, err
-
-
 def test_the_first_vintage_has_nothing_to_drift_from(folder, store):
     assert folder[1][0].drift is None
     assert len(sql(store, FIRST, "select * from drift")) == 0
@@ -86,11 +83,6 @@ def test_old_and_new_are_those_of_the_vintages(store):
 
 def test_forecasts_of_then_are_held_against_what_came(store):
     """The forecast of the second vintage, made again by hand from its estimates."""
-    from pipeline.models.market_model import first_periods
-    from pipeline.models.one_step import forecast_shares
-    from pipeline.panel.source import market_arrays
-    from pipeline.results.stored_fit import rebuild_model, stored_estimates
-
     old, new = open_store(store, date=SECOND), open_store(store, date=THIRD)
     market = market_arrays(new.panel(), 2)
     past = first_periods(market, WEEKS + 1)

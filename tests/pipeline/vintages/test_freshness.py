@@ -5,13 +5,15 @@ from pathlib import Path
 
 import growing
 import pytest
+from command_line import beed
 
+from pipeline import open_store
 from pipeline.config.load import load_study
 from pipeline.errors import DataError, ExitCode
 from pipeline.panel.dates import LogicalDate
 from pipeline.panel.findings import Problems
 from pipeline.panel.open import open_study_panel
-from pipeline.vintages.freshness import Seen, check_freshness
+from pipeline.vintages.freshness import KnownLabels, check_freshness
 
 WEEKS = 12
 LAST = growing.week(WEEKS - 1)
@@ -113,7 +115,7 @@ def test_late_data(tmp_path):
 def test_what_was_there_before_and_is_lost(tmp_path):
     growing.write(tmp_path, growing.rows(WEEKS))
     panel = open_study_panel(load_study(tmp_path / "study.yaml"))
-    seen = Seen(panel.markets, panel.times)
+    seen = KnownLabels(panel.markets, panel.times)
     rows = [row for row in growing.rows(WEEKS + 1) if row["store"] != 2 and row["week"] != growing.week(4)]
     found = findings(tmp_path, rows, growing.week(WEEKS), seen)
     assert [one.split(": got")[0] for one in found] == [
@@ -125,7 +127,7 @@ def test_what_was_there_before_and_is_lost(tmp_path):
 def test_every_new_period_is_looked_at(tmp_path):
     growing.write(tmp_path, growing.rows(9))
     panel = open_study_panel(load_study(tmp_path / "study.yaml"))
-    seen = Seen(panel.markets, panel.times)
+    seen = KnownLabels(panel.markets, panel.times)
     rows = growing.rows(WEEKS)
     for row in rows:
         if row["week"] in (growing.week(5), growing.week(10)) and row["store"] == 1:
@@ -136,28 +138,23 @@ def test_every_new_period_is_looked_at(tmp_path):
 
 
 def test_nothing_is_written_and_the_last_vintage_stays(tmp_path, capsys):
-    from pipeline import open_store
-    from pipeline.cli.app import main
-
-    def beed(*arguments):
-        with pytest.raises(SystemExit) as leaving:
-            main(["recalibrate", str(tmp_path / "study.yaml"), *arguments])
-        return int(leaving.value.code or 0), capsys.readouterr()
+    def recalibrate(*arguments):
+        return beed(capsys, "recalibrate", tmp_path / "study.yaml", *arguments)
 
     half = changed(lambda row: row | {"sales": 0.5 * row["sales"]}, markets=(1,))
     growing.write(tmp_path, half)
-    code, said = beed("--date", LAST)
+    code, out, err = recalibrate("--date", LAST)
     assert code == ExitCode.REFUSED
-    assert f"The data for {LAST} are refused and nothing was written: 1 problem" in said.err
+    assert f"The data for {LAST} are refused and nothing was written: 1 problem" in err
     assert not (tmp_path / "runs").exists()
-    assert beed("--date", growing.week(WEEKS - 2))[0] == 0
+    assert recalibrate("--date", growing.week(WEEKS - 2))[0] == 0
     before = sorted(path for path in Path(tmp_path / "runs").rglob("*") if path.suffix != ".lock")
-    code, said = beed("--date", LAST)
+    code, out, err = recalibrate("--date", LAST)
     assert code == ExitCode.REFUSED
-    assert f"the vintage of {growing.week(WEEKS - 2)} stays current" in said.err
+    assert f"the vintage of {growing.week(WEEKS - 2)} stays current" in err
     assert sorted(path for path in Path(tmp_path / "runs").rglob("*") if path.suffix != ".lock") == before
     assert open_store(tmp_path / "runs").panel()["time"].size == WEEKS - 1
-    code, said = beed("--date", LAST, "--accept")
+    code, out, err = recalibrate("--date", LAST, "--accept")
     assert code in (ExitCode.OK, ExitCode.DRIFT)
-    assert "Accepted: " in said.out
+    assert "Accepted: " in out
     assert open_store(tmp_path / "runs").panel()["time"].size == WEEKS

@@ -1,13 +1,12 @@
 """Vintages: once for a date, from what has changed, honest about what could be known, never rewritten."""
 
-import importlib
-import sys
 import threading
 from pathlib import Path
 
 import growing
 import numpy as np
 import pytest
+import slow_market
 from places import SUPPORT
 
 from pipeline import open_store
@@ -25,13 +24,10 @@ from pipeline.vintages.recalibrate import recalibrate_study
 @pytest.fixture
 def slow(monkeypatch, tmp_path):
     """Fits that take no time and leave a trace of every market fitted."""
-    monkeypatch.syspath_prepend(SUPPORT)
     (tmp_path / "trace").mkdir()
     monkeypatch.setenv("SLOW_TRACE", str(tmp_path / "trace"))
     monkeypatch.setattr("pipeline.sweep.plan.LARGEST_CHUNK", 2)
-    module = importlib.import_module("slow_market")
-    yield module
-    sys.modules.pop("slow_market", None)
+    return slow_market
 
 
 def make(folder, date, *overrides, calibrator=None, **options):

@@ -37,7 +37,7 @@ def test_cron(job):
     command = line.removeprefix("0 6 * * 1 ").replace("\\%", "%")
     assert "%" not in line.replace("\\%", ""), "a bare % ends a crontab's command"
     words = shlex.split(command)
-    assert words[-8:-4] == ["recalibrate", str(job.path), "--set", "fit.starts=8"] or str(job.path) in words
+    assert words[:5] == ["beed", "recalibrate", str(job.path.resolve()), "--set", "fit.starts=8"]
     shown = subprocess.run(
         ["/bin/sh", "-c", command.replace(words[0], "echo", 1)], capture_output=True, text=True, check=True
     )
@@ -98,3 +98,9 @@ def test_what_cannot_be_printed_is_refused(job):
         print_units([with_schedule(job, "*/5 * * * * *")], "cron")
     with pytest.raises(PlanError, match="has no schedule"):
         print_units([with_schedule(job, None)], "cron")
+
+
+def test_units_start_the_program_that_they_are_given(job):
+    program = ["/opt/my tools/python", "-m", "beed"]
+    assert "'/opt/my tools/python' -m beed recalibrate" in print_units([job], "cron", program=program)
+    assert "'/opt/my tools/python' -m beed recalibrate" in print_units([job], "systemd", program=program)

@@ -7,7 +7,7 @@ import pytest
 import zarr
 
 from pipeline.errors import StoreConflictError, StoreError
-from pipeline.store.write import write_chunk
+from pipeline.store.writing.chunks import write_chunk
 
 MODEL = "investment-mnl"
 

@@ -1,21 +1,25 @@
-"""Writing a panel in pieces along its markets, so that memory does not grow with their number."""
+"""Writing a panel in blocks of markets, so that memory does not grow with their number.
+
+By hand, for the reasons given in `pipeline.store.encoding`.
+"""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import icechunk
 import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.store.arrays import write_coordinate
 from pipeline.store.encoding import encode
+from pipeline.store.writing.arrays import write_coordinate
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
 def write_blocks(
-    store: Any, path: str, blocks: Iterable["xr.Dataset"], markets: np.ndarray, chunk: int
+    store: icechunk.IcechunkStore, path: str, blocks: Iterable["xr.Dataset"], markets: np.ndarray, chunk: int
 ) -> None:
     """Write a dataset that comes in pieces along its first axis ``market``.
 
@@ -51,7 +55,9 @@ def write_blocks(
         raise StoreError(f"Got a panel of {start} markets; its source announced {len(markets)}.")
 
 
-def _create(store: Any, path: str, block: "xr.Dataset", markets: np.ndarray, chunk: int) -> zarr.Group:
+def _create(
+    store: icechunk.IcechunkStore, path: str, block: "xr.Dataset", markets: np.ndarray, chunk: int
+) -> zarr.Group:
     group = zarr.create_group(store, path=path, zarr_format=3, attributes=dict(block.attrs))
     write_coordinate(group, "market", ("market",), markets, block["market"].attrs)
     extra = []
@@ -93,10 +99,10 @@ def _check_block(
     first: "xr.Dataset", block: "xr.Dataset", markets: np.ndarray, start: int, stop: int
 ) -> None:
     expected = encode(np.asarray(markets[start:stop]))[0]
-    found = encode(block["market"].values)[0]
-    if not np.array_equal(found, expected):
+    got = encode(block["market"].values)[0]
+    if not np.array_equal(got, expected):
         raise StoreError(
-            f"Got a block of markets {list(found[:3])}...; expected markets {list(expected[:3])}..."
+            f"Got a block of markets {list(got[:3])}...; expected markets {list(expected[:3])}..."
         )
     for name, variable in first.variables.items():
         other = block.variables.get(name)

@@ -1,7 +1,6 @@
 """Commits to the tip of a store, whatever others commit meanwhile."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import icechunk
 
@@ -40,7 +39,7 @@ def transact(
     )
 
 
-def commit_merged(session: icechunk.Session, message: str, metadata: Mapping[str, Any] | None) -> str:
+def commit_merged(session: icechunk.Session, message: str) -> str:
     """Commit a session that forks were merged into; returns the snapshot.
 
     Raises
@@ -49,7 +48,7 @@ def commit_merged(session: icechunk.Session, message: str, metadata: Mapping[str
         Others changed more than the same chunks.
     """
     try:
-        return session.commit(message, dict(metadata or {}), rebase_with=icechunk.ConflictDetector())
+        return session.commit(message, rebase_with=icechunk.ConflictDetector())
     except icechunk.RebaseFailedError as error:
         harmless = icechunk.ConflictType.ChunkDoubleUpdate
         if any(conflict.conflict_type != harmless for conflict in error.conflicts):
@@ -59,4 +58,4 @@ def commit_merged(session: icechunk.Session, message: str, metadata: Mapping[str
         # Two coordinators ran the same task, on an object store. Its result depends on its id alone, so
         # either will do.
         solver = icechunk.BasicConflictSolver(on_chunk_conflict=icechunk.VersionSelection.UseOurs)
-        return session.commit(message, dict(metadata or {}), rebase_with=solver)
+        return session.commit(message, rebase_with=solver)

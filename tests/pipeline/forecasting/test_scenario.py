@@ -1,46 +1,35 @@
 """Forecasts: the equation under planned efforts, money that buys ratios, reacting rivals, bands."""
 
-import importlib
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from places import CONFIGS, SUPPORT
+from places import CONFIGS
+from plain_market import plain_market
+from shops import run_shops
 
 from kernels.motion.shares import simulate_shares
 from kernels.response.response import compose
 from pipeline import open_store
 from pipeline.config.sections.scenario import RivalsSection, Scenario, TotalSection
 from pipeline.config.settings import load_settings
-from pipeline.errors import ConfigError, QueryError
-from pipeline.forecasting import bands as forecast_module
-from pipeline.forecasting.bands import forecast
+from pipeline.errors import ConfigError, ForecastError, QueryError
+from pipeline.forecasting.bands import add_noise
 from pipeline.forecasting.draws import Member, draw_parameters, share_out
 from pipeline.forecasting.efforts import held_efforts, plan_efforts
-from pipeline.forecasting.market import future_market
+from pipeline.forecasting.open_market import read_market
 from pipeline.forecasting.periods import future_labels, periods_until, season_length
 from pipeline.forecasting.reactions import fit_rule
-from pipeline.forecasting.response import ResponseAhead
+from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.save import store_forecast
+from pipeline.forecasting.scenario import forecast
 from pipeline.forecasting.total_sales import forecast_total
-from pipeline.forecasting.trajectory import ForecastError, simulate_ahead
-
-
-def helper(name):
-    sys.path.insert(0, str(SUPPORT))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(SUPPORT))
-
-
-plain = helper("plain_market")
+from pipeline.forecasting.trajectory import simulate_trajectory
 
 
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory):
-    return helper("shops").run_shops(tmp_path_factory.mktemp("shops"))
+    return run_shops(tmp_path_factory.mktemp("shops"))
 
 
 def scenario(**given):
@@ -54,7 +43,7 @@ def random_market(**given):
         "theta": np.array([2.0, 0.3, 0.05]),
         "horizon": 5,
     } | given
-    return plain.plain_market([0.2, 0.3, 0.5], rng.uniform(0.02, 0.15, (2, 20, 3)), **settings)
+    return plain_market([0.2, 0.3, 0.5], rng.uniform(0.02, 0.15, (2, 20, 3)), **settings)
 
 
 @pytest.mark.parametrize("carry", ["geometric", "delayed", "weibull"])
@@ -65,7 +54,7 @@ def test_f_ahead_is_f_of_past_and_future_together(carry):
     efforts = np.random.default_rng(2).uniform(0.02, 0.3, (2, 5, 3))
     whole = np.concatenate([market.history, efforts], axis=1)
     expected = response.evaluate(market.theta, whole)[-5:]
-    ahead = ResponseAhead(market, market.theta)
+    ahead = ForecastResponse(market)
     np.testing.assert_allclose(ahead.evaluate(efforts), expected, rtol=1e-12)
     value, slope = ahead.slope(efforts)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
@@ -80,7 +69,7 @@ def test_ranked_efforts_carry_over_as_in_the_fit():
     history = rng.uniform(0.02, 0.15, (2, 20, 3)) * (rng.random((2, 20, 3)) < 0.7)
     response = compose(["pareto", "pareto"], efforts=history, carry_over=["geometric", "none"], order=[1, 0])
     theta = np.full(len(response.parameters), 0.5)
-    market = plain.plain_market(
+    market = plain_market(
         [0.2, 0.3, 0.5],
         history,
         curves=["pareto", "pareto"],
@@ -91,7 +80,7 @@ def test_ranked_efforts_carry_over_as_in_the_fit():
     )
     efforts = rng.uniform(0.02, 0.3, (2, 5, 3)) * (rng.random((2, 5, 3)) < 0.6)
     expected = response.evaluate(theta, np.concatenate([history, efforts], axis=1))[-5:]
-    np.testing.assert_allclose(ResponseAhead(market, market.theta).evaluate(efforts), expected, rtol=1e-12)
+    np.testing.assert_allclose(ForecastResponse(market).evaluate(efforts), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0])
@@ -101,7 +90,7 @@ def test_budgets_and_sales_agree(gamma):
         scenario(firms={"A": {"e0": {"budget": 3.0}, "e1": {"factor": 2.0}}, "B": {"e0": 0.05}}), market
     )
     total = np.linspace(45.0, 60.0, 5)
-    found = simulate_ahead(market, market.theta, plan, total)
+    found = simulate_trajectory(ForecastResponse(market), plan, total)
     # σ = E / X of the same period, and the shares are those of these efforts.
     np.testing.assert_allclose(found.efforts[0, :, 0] * found.share[:, 0] * total, 3.0, rtol=1e-9)
     f = 2.0 * found.efforts[0] + 0.3 * found.efforts[1] / (0.05 + found.efforts[1])
@@ -116,7 +105,7 @@ def test_budgets_and_sales_agree(gamma):
 def test_amounts_are_money_over_reference_sales():
     market = random_market(kinds=["amount", "ratio"])
     plan = plan_efforts(scenario(firms={"A": {"e0": {"budget": [1.0, 2.0, 3.0, 4.0, 5.0]}}}), market)
-    found = simulate_ahead(market, market.theta, plan, np.full(5, 70.0))
+    found = simulate_trajectory(ForecastResponse(market), plan, np.full(5, 70.0))
     np.testing.assert_allclose(found.efforts[0, :, 0], np.arange(1, 6) / 50.0)
     assert found.rounds == 1
 
@@ -124,7 +113,7 @@ def test_amounts_are_money_over_reference_sales():
 def test_rivals_that_hold_their_budgets_keep_their_money():
     market = random_market()
     plan = plan_efforts(scenario(firms={"A": {"e0": {"add": 0.2}}}, rivals={"kind": "hold_budget"}), market)
-    found = simulate_ahead(market, market.theta, plan, np.full(5, 50.0))
+    found = simulate_trajectory(ForecastResponse(market), plan, np.full(5, 50.0))
     money = found.efforts[:, :, 1:] * found.share[:, 1:] * 50.0
     np.testing.assert_allclose(
         money, (market.history[:, -1, 1:] * market.share[1:] * 50.0)[:, None].repeat(5, axis=1), rtol=1e-9
@@ -134,7 +123,7 @@ def test_rivals_that_hold_their_budgets_keep_their_money():
 def test_rivals_that_match_change_as_the_planners_do():
     market = random_market()
     plan = plan_efforts(scenario(firms={"A": {"e0": {"add": 0.03}}}, rivals={"kind": "match"}), market)
-    found = simulate_ahead(market, market.theta, plan, np.full(5, 50.0))
+    found = simulate_trajectory(ForecastResponse(market), plan, np.full(5, 50.0))
     np.testing.assert_allclose(found.efforts[0], market.history[0, -1] + 0.03 + np.zeros((5, 3)))
     np.testing.assert_allclose(found.efforts[1], market.history[1, -1] + np.zeros((5, 3)))
 
@@ -146,19 +135,20 @@ def test_the_rule_in_the_data_is_found_and_followed():
     for t in range(1, 300):
         history[0, t, 0] = rng.uniform(0.05, 0.2)
         history[0, t, 1] = 0.02 + 0.5 * history[0, t - 1, 1] + 0.3 * history[0, t - 1, 0]
-    market = plain.plain_market([0.4, 0.6], history, horizon=4)
-    rule = fit_rule(market)
+    market = plain_market([0.4, 0.6], history, horizon=4)
+    rule = fit_rule(market.history, market.active)
     np.testing.assert_allclose(rule.coefficient[:, 0, 1], [0.02, 0.5, 0.3], rtol=1e-8)
     assert rule.explained[0, 1] == pytest.approx(1.0)
     plan = plan_efforts(scenario(horizon=4, firms={"A": {"e0": 0.2}}, rivals={"kind": "rule"}), market)
-    found = simulate_ahead(market, market.theta, plan, np.full(4, 50.0)).efforts[0]
+    found = simulate_trajectory(ForecastResponse(market), plan, np.full(4, 50.0)).efforts[0]
     first = 0.02 + 0.5 * history[0, -1, 1] + 0.3 * history[0, -1, 0]
     assert found[0, 1] == pytest.approx(first)
     assert found[1, 1] == pytest.approx(0.02 + 0.5 * first + 0.3 * 0.2)
     # A rule is not believed beyond what was seen.
     wild = plan_efforts(scenario(horizon=4, firms={"A": {"e0": 9.0}}, rivals={"kind": "rule"}), market)
     assert (
-        simulate_ahead(market, market.theta, wild, np.full(4, 50.0)).efforts[0, :, 1].max() <= history.max()
+        simulate_trajectory(ForecastResponse(market), wild, np.full(4, 50.0)).efforts[0, :, 1].max()
+        <= history.max()
     )
 
 
@@ -185,7 +175,7 @@ def test_a_negative_f_is_refused_with_its_place():
     market = random_market()
     plan = plan_efforts(scenario(firms={"B": {"e0": [0.1, 0.1, -9.0, 0.1, 0.1]}}), market)
     with pytest.raises(ForecastError, match=r"f of firm B would be .* in period 22"):
-        simulate_ahead(market, market.theta, plan, np.full(5, 50.0))
+        simulate_trajectory(ForecastResponse(market), plan, np.full(5, 50.0))
 
 
 def test_models_of_total_sales_continue_what_they_describe():
@@ -254,6 +244,12 @@ def test_labels_go_on():
     months = np.array(["2024-01-31", "2024-02-29"], "M8[s]")
     assert future_labels(months, "1 month", 2).astype("M8[D]").astype(str).tolist() == [
         "2024-03-31",
+        "2024-04-30",
+    ]
+    days = np.array(["2023-12-30", "2024-01-30"], "M8[s]")
+    assert future_labels(days, "1 month", 3).astype("M8[D]").astype(str).tolist() == [
+        "2024-02-29",
+        "2024-03-30",
         "2024-04-30",
     ]
     assert future_labels(np.array([5, 10]), "5", 2).tolist() == [15, 20]
@@ -352,10 +348,10 @@ def test_stored_forecasts_are_tables(shops):
 
 def test_noise_upon_a_share_of_nothing(shops):
     """Where the largest f takes the market, the shares of the others are 0, and stay so without a warning."""
-    market = future_market(shops, 1, shops.models[0], 3)
+    market = read_market(shops, 1, shops.models[0], 3)
     shares = np.zeros((2, 3, 4))
     shares[..., 0] = 1.0
-    noisy = forecast_module._with_noise(shops, market, shares, np.random.default_rng(1))
+    noisy = add_noise(shops, market, shares, np.random.default_rng(1))
     np.testing.assert_allclose(noisy.sum(axis=2), 1.0)
     assert noisy[..., 1:].max() < 1e-200
 

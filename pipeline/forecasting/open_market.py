@@ -1,0 +1,154 @@
+"""Opening a calibrated market of a store: which one, by which model, and what is known of it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.least_squares.residual import ILR
+from pipeline.config.sections.game import GameSettings
+from pipeline.config.sections.planning import PlanSettings
+from pipeline.config.terms import response_terms
+from pipeline.errors import QueryError
+from pipeline.forecasting.draws import model_weights
+from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.periods import durations_ahead, future_labels
+from pipeline.forecasting.total_sales import TotalForecast, market_total
+from pipeline.models.terms import terms_among
+from pipeline.names import Label
+from pipeline.panel.market import MarketArrays
+from pipeline.results.select import select_markets
+from pipeline.results.stored_fit import read_fit
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from pipeline.results.results import Results
+
+Floats = NDArray[np.float64]
+
+_SMALLEST_SHARE = 1e-12
+_SHOWN = 8
+
+
+def open_market(
+    results: "Results", settings: PlanSettings | GameSettings, models: Sequence[str], horizon: int
+) -> tuple[ForecastMarket, TotalForecast]:
+    """Open the market that a plan or a game is about, under the model of smallest AICc.
+
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    settings
+        Market, shares to start from, total sales.
+    models
+        Models to choose from.
+    horizon
+        Periods to come, at least 1.
+
+    Raises
+    ------
+    QueryError
+        No such market, or none named although there are several; no usable fit; fewer than two firms left.
+    """
+    label = choose_market(results, settings.market)
+    model = model_weights(results, label, models, "best")[0].model
+    market = read_market(results, label, model, horizon, settings.start)
+    return market, market_total(settings.total_sales, market)
+
+
+def choose_market(results: "Results", wanted: Label | None) -> Label:
+    """Give the label of the market asked for; the only one when none is.
+
+    Raises
+    ------
+    QueryError
+        No such market, or none named although there are several.
+    """
+    labels = results.tables.labels("market")
+    if wanted is None and len(labels) > 1:
+        shown = ", ".join(map(str, labels[:_SHOWN].tolist())) + (", ..." if len(labels) > _SHOWN else "")
+        raise QueryError(f"This sweep has {len(labels)} markets; say which one with --market: {shown}.")
+    chosen: Label = labels[select_markets(results.tables, None if wanted is None else [wanted])][0].item()
+    return chosen
+
+
+def read_market(
+    results: "Results", market: Label, model: str, horizon: int, start: str = "observed"
+) -> ForecastMarket:
+    """Read a calibrated market from a store and prepare it for the periods after its data.
+
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    market
+        Label of the market.
+    model
+        Name of the model.
+    horizon
+        Periods to come, at least 1.
+    start
+        Shares to start from: ``observed`` or ``calibrated`` ones at the end of the last period.
+
+    Raises
+    ------
+    QueryError
+        No such model, no usable fit, or fewer than two firms left.
+    """
+    fit = read_fit(results, market, model)
+    panel, arrays, efforts, problem = fit.panel, fit.arrays, fit.efforts, fit.problem
+    present = arrays.active[-1]
+    if present.sum() < 2:
+        raise QueryError(f"Market {market} has fewer than two firms in its last period: nothing can move.")
+    share = _last_share(results, model, arrays, start)[present]
+    panel_times, panel_period = panel["time"].values, panel["period"].values
+    period = panel_period[np.searchsorted(panel_times, arrays.times)]
+    spec, frequency = problem.response.spec, str(panel["time"].attrs.get("frequency", "1"))
+    return ForecastMarket(
+        market=arrays.market,
+        model=model,
+        firms=arrays.firms[present],
+        efforts=efforts,
+        kinds=_effort_labels(panel, "kind", "index"),
+        units=_effort_labels(panel, "unit", "1"),
+        curves=problem.response.curves[: len(efforts)],
+        domains=problem.response.domains[: len(efforts)],
+        terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
+        # The firms left take their constants from the same parameters.
+        spec=spec._replace(design=np.ascontiguousarray(spec.design[present])),
+        names=problem.names,
+        theta=fit.theta,
+        lower=problem.lower,
+        upper=problem.upper,
+        covariance=fit.covariance,
+        reference_sales=problem.data.reference_sales,
+        history=np.ascontiguousarray(np.where(arrays.active, arrays.efforts, 0.0)[..., present]),
+        active=np.ascontiguousarray(arrays.active[:, present]),
+        past_duration=arrays.duration,
+        past_period=period,
+        past_sales=arrays.total_sales,
+        share=share / share.sum(),
+        times=future_labels(panel_times, frequency, horizon),
+        duration=durations_ahead(int(period[-1]), int(panel_period[-1]), horizon),
+        period=int(panel_period[-1]) + 1 + np.arange(horizon),
+        frequency=frequency,
+        residual="ilr" if problem.kind == ILR else "share",
+    )
+
+
+def _last_share(results: "Results", model: str, arrays: MarketArrays, start: str) -> Floats:
+    if start == "observed":
+        # A firm that sold nothing is still there; a share of 0 would stay 0 under gamma = 1.
+        return np.maximum(np.nan_to_num(arrays.share[-1]), _SMALLEST_SHARE)
+    trajectory = results.trajectories(model)["share"].sel(market=arrays.market).isel(window=0)
+    last: Floats = trajectory.sel(firm=arrays.firms, time=arrays.times[-1]).values
+    return np.nan_to_num(last)
+
+
+def _effort_labels(panel: "xr.Dataset", name: str, default: str) -> tuple[str, ...]:
+    if name not in panel:
+        return (default,) * panel.sizes["effort"]
+    return tuple(map(str, panel[name].values))

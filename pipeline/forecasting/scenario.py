@@ -1,0 +1,205 @@
+"""Forecast the shares and sales of calibrated markets under planned efforts, with quantile bands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.sections.scenario import Scenario
+from pipeline.config.yaml.findings import Findings
+from pipeline.errors import ConfigError, ForecastError, QueryError
+from pipeline.forecasting.bands import Draws
+from pipeline.forecasting.draws import Member, model_weights
+from pipeline.forecasting.efforts import plan_efforts
+from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.open_market import read_market
+from pipeline.forecasting.response import ForecastResponse
+from pipeline.forecasting.total_sales import market_total
+from pipeline.forecasting.trajectory import simulate_trajectory
+from pipeline.names import Label, did_you_mean, one_of
+from pipeline.results.select import select_markets, select_models
+
+if TYPE_CHECKING:
+    from pipeline.results.results import Results
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MarketForecast:
+    """One market: N firms present in its last period, H periods, K efforts, Q quantiles.
+
+    Attributes
+    ----------
+    market, firms
+        Labels.
+    members : tuple of Member
+        The models that take part.
+    share, sales, expense : (H, N) arrays
+        At the estimates, weighted by model; currency per period.
+    efforts : (K, H, N) array
+        Under the heaviest model.
+    total_sales : (H,) array
+        Median, currency per period.
+    share_quantile, sales_quantile : (Q, H, N) arrays
+        Empty without draws.
+    rejected : int
+        Draws of parameters under which shares could not be computed.
+    """
+
+    market: Label
+    firms: np.ndarray
+    members: tuple[Member, ...]
+    share: Floats
+    sales: Floats
+    expense: Floats
+    efforts: Floats
+    total_sales: Floats
+    share_quantile: Floats
+    sales_quantile: Floats
+    rejected: int
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """A scenario on the markets of a sweep.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    times : (H,) array
+        Labels of the periods.
+    efforts : tuple of str
+    markets : tuple of MarketForecast
+    notes : tuple of str
+        Sentences on markets that could not be forecast.
+    """
+
+    scenario: Scenario
+    times: np.ndarray
+    efforts: tuple[str, ...]
+    markets: tuple[MarketForecast, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def market(self, label: object) -> MarketForecast:
+        """Give one market by its label or the text of it.
+
+        Raises
+        ------
+        QueryError
+            It was not forecast.
+        """
+        for one in self.markets:
+            if str(one.market) == str(label):
+                return one
+        raise QueryError(f"Market {label} is not in this forecast.")
+
+
+def forecast(results: "Results", scenario: Scenario) -> Forecast:
+    """Forecast the markets of a sweep under a scenario.
+
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    scenario
+        Plans, rivals, total sales, uncertainty.
+
+    Returns
+    -------
+    Forecast
+        The same numbers for the same scenario and fits.
+
+    Raises
+    ------
+    QueryError
+        The scenario names a market, model, firm or effort that the sweep does not have, or no market can be
+        forecast.
+    """
+    check_names(results, scenario)
+    labels = results.tables.labels("market")[select_markets(results.tables, scenario.markets)].tolist()
+    models = tuple(
+        dict.fromkeys(m for pattern in scenario.models for m in select_models(results.sweep, pattern))
+    )
+    done: list[MarketForecast] = []
+    notes: list[str] = []
+    times: np.ndarray = np.empty(0)
+    efforts: tuple[str, ...] = ()
+    for label in labels:
+        try:
+            members = model_weights(results, label, models, scenario.uncertainty.models)
+            markets = [
+                read_market(results, label, member.model, scenario.horizon, scenario.start)
+                for member in members
+            ]
+            done.append(_forecast_market(results, scenario, members, markets))
+            times, efforts = markets[0].times, markets[0].efforts
+        except (QueryError, ForecastError) as error:
+            if scenario.markets is not None or len(labels) == 1:
+                raise
+            notes.append(f"Market {label} was left out. {error}")
+    if not done:
+        raise QueryError(f"None of the {len(labels)} markets can be forecast; the first: {notes[0]}")
+    return Forecast(scenario, times, efforts, tuple(done), tuple(notes))
+
+
+def check_names(results: "Results", scenario: Scenario) -> None:
+    """Refuse firms and efforts that the sweep does not have, all at once.
+
+    Raises
+    ------
+    ConfigError
+        With the lines of the scenario's file.
+    """
+    panel = results.panel()
+    firms = [str(label) for label in panel["firm"].values.tolist()]
+    efforts = [str(label) for label in panel["effort"].values.tolist()]
+    findings = Findings(scenario.document)
+    for firm, choices in scenario.firms.items():
+        if firm not in firms:
+            findings.add(("firms", firm), f"the firm {firm!r}", one_of(firms), did_you_mean(firm, firms))
+        for effort in choices:
+            if effort not in efforts:
+                hint = did_you_mean(effort, efforts)
+                findings.add(("firms", firm, effort), f"the effort {effort!r}", one_of(efforts), hint)
+    if findings.problems:
+        raise ConfigError(f"Scenario {scenario.scenario}", findings.problems.values())
+
+
+def _forecast_market(
+    results: "Results",
+    scenario: Scenario,
+    members: tuple[Member, ...],
+    markets: Sequence[ForecastMarket],
+) -> MarketForecast:
+    """Forecast one market, given under each of its models, the heaviest first."""
+    market = markets[0]
+    total = market_total(scenario.total_sales, market)
+    trajectories = [
+        simulate_trajectory(ForecastResponse(one), plan_efforts(scenario, one), total.median)
+        for one in markets
+    ]
+    weights = np.array([member.weight for member in members])
+    share = np.tensordot(weights, np.array([one.share for one in trajectories]), axes=1)
+    n_cells = (scenario.horizon, market.firms.size)
+    share_quantile, sales_quantile, rejected = np.empty((0, *n_cells)), np.empty((0, *n_cells)), 0
+    if scenario.uncertainty.draws:
+        draws = Draws(results, scenario, members, markets, trajectories, total)
+        share_quantile, sales_quantile, rejected = draws.quantiles()
+    heaviest = trajectories[0]
+    unit_cost = market.unit_cost(heaviest.share * total.median[:, np.newaxis])
+    return MarketForecast(
+        market=market.market,
+        firms=market.firms,
+        members=members,
+        share=share,
+        sales=share * total.median[:, np.newaxis],
+        expense=(heaviest.efforts * unit_cost).sum(axis=0),
+        efforts=heaviest.efforts,
+        total_sales=total.median,
+        share_quantile=share_quantile,
+        sales_quantile=sales_quantile,
+        rejected=rejected,
+    )

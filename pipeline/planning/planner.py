@@ -1,0 +1,222 @@
+"""One firm's search for the efforts that take it to a share, on a market whose other firms may react."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config.sections.planning import PathKind, PlanSettings
+from pipeline.forecasting.efforts import EffortPlan, held_efforts
+from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.response import ForecastResponse
+from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
+from pipeline.planning.allocation import between
+from pipeline.planning.budget import share_of_budget
+from pipeline.planning.cheapest import cheapest_path, refuse_many
+from pipeline.planning.controls import Controls
+from pipeline.planning.investment import Investment, split_investment
+from pipeline.planning.objective import PlanObjective
+from pipeline.planning.track import follow_path, wanted_path
+
+Floats = NDArray[np.float64]
+
+# Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts
+# are; the plan is brought to the target exactly afterwards, rivals reacting.
+_ROUNDS = 12
+_AGREEMENT = 1e-6
+_ROUNDING = 1e-11
+# A share farther from the target than this has missed it.
+_MISS = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class BoundHit:
+    """A bound that keeps the share from the target: the effort, its value there, and in how many periods."""
+
+    effort: str
+    value: float
+    side: str
+    periods: int
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What one firm does over H periods, and what comes of it. L controls, K efforts, N firms.
+
+    Attributes
+    ----------
+    own : (L, H) array
+        Values of the controls.
+    course : ShareTrajectory
+        Shares, efforts and f of all firms when it is simulated forward.
+    expenses : (H,) array
+        Money of the firm, currency per period.
+    investment : Investment
+        Effective investment of the firm.
+    reached : float
+        Share at the end.
+    binding : tuple of BoundHit
+        Empty when the target is reached.
+    """
+
+    own: Floats
+    course: ShareTrajectory
+    expenses: Floats
+    investment: Investment
+    reached: float
+    binding: tuple[BoundHit, ...]
+
+
+class Planner:
+    """One firm on one market, with everything that does not depend on the target.
+
+    Parameters
+    ----------
+    market : ForecastMarket
+    settings : PlanSettings
+    controls : Controls
+        What the firm may change.
+    total : (H,) array
+        Total sales, currency per period.
+    """
+
+    def __init__(
+        self, market: ForecastMarket, settings: PlanSettings, controls: Controls, total: Floats
+    ) -> None:
+        self.market, self.settings, self.controls, self.total = market, settings, controls, total
+        self.response = ForecastResponse(market)
+        held = held_efforts(
+            market, settings.rivals, [firm == controls.firm for firm in range(market.firms.size)]
+        )
+        planned = held.reaction.planned.copy()
+        planned[controls.index, controls.firm] = True
+        self.held = held.with_planned(planned)
+        self.discount = market.discount_weights(settings.discount)
+        self.start = float(market.share[controls.firm])
+
+    def effort_plan(self, values: Floats) -> EffortPlan:
+        """Efforts of all firms when the controls have ``values`` (L, H), rivals reacting."""
+        firm = self.controls.firm
+        return self.held.with_values(firm, self.controls.put(self.held.value, values)[:, :, firm])
+
+    def solve(self, target: float, path: PathKind) -> Solution:
+        """Find the controls that end at the target, or as near to it as the bounds allow.
+
+        Raises
+        ------
+        PlanError
+            The cheapest path would be searched over too many unknowns.
+        ForecastError
+            Shares cannot be computed for efforts within the bounds.
+        """
+        if path == "cheapest":
+            refuse_many(self.controls.low.size)
+        values = np.clip(self.controls.take(self.held.value), self.controls.low, self.controls.high)
+        objective = self._objective(values)
+        for _ in range(_ROUNDS):
+            worst, best = objective.extremes()
+            values = self._choose(objective, target, path, worst, best, values)
+            following = self._objective(values)
+            change = np.abs(following.efforts - objective.efforts)
+            change[self.controls.index, :, self.controls.firm] = 0.0
+            objective = following
+            if change.max() <= _AGREEMENT * np.abs(following.efforts).max():
+                break
+        worst, best = objective.extremes()
+        values = self._snapped(between(self._last_share, target, values, worst, best))
+        return self._solution(values, target, worst, best)
+
+    def spend_least(self, target: float) -> Solution | None:
+        """Spend as little as the bounds allow, if that brings the share to the target or beyond at its end.
+
+        Along the way the share stays at the present one or the target, whichever is less.
+        """
+        values = self.controls.low
+        share = self._simulate(values).share[:, self.controls.firm]
+        if share[-1] < target or share.min() < min(target, self.start):
+            return None
+        return replace(self._solution(values, float(share[-1]), values, values), binding=())
+
+    def share_of_budget(self, money: float) -> float:
+        """Find the share that a budget holds while rivals do on average what they do over the horizon."""
+        first = slice(0, 1)
+        objective = PlanObjective(
+            response=ForecastResponse(self.market.steady()),
+            controls=replace(
+                self.controls, low=self.controls.low[:, first], high=self.controls.high[:, first]
+            ),
+            efforts=self.held.value.mean(axis=1, keepdims=True),
+            total=np.array([self.total.mean()]),
+            discount=np.ones(1),
+        )
+        return share_of_budget(objective, money)
+
+    def _simulate(self, values: Floats) -> ShareTrajectory:
+        return simulate_trajectory(self.response, self.effort_plan(values), self.total)
+
+    def _last_share(self, values: Floats) -> float:
+        return float(self._simulate(values).share[-1, self.controls.firm])
+
+    def _objective(self, values: Floats) -> PlanObjective:
+        """Hold the rivals' efforts at their answer to ``values`` (L, H)."""
+        efforts = self._simulate(values).efforts
+        return PlanObjective(
+            self.response, self.controls, efforts, self.total, self.discount, self.settings.margin
+        )
+
+    def _choose(
+        self,
+        objective: PlanObjective,
+        target: float,
+        path: PathKind,
+        worst: Floats,
+        best: Floats,
+        present: Floats,
+    ) -> Floats:
+        """Find controls (L, H) for the target while the rivals' efforts stay what they are."""
+        if target >= objective.last_share(best):
+            return best
+        if target <= objective.last_share(worst):
+            return worst
+        kind: PathKind = "linear" if path == "cheapest" else path
+        followed = follow_path(
+            objective, wanted_path(kind, self.start, target, self.market.duration), worst, best
+        )
+        if path != "cheapest":
+            return followed
+        floor = self.start if self.settings.keep and target >= self.start else 0.0
+        return cheapest_path(objective, target, worst, best, (followed, present), floor)
+
+    def _snapped(self, values: Floats) -> Floats:
+        """Take controls that are at a bound but for rounding to the bound."""
+        low, high = self.controls.low, self.controls.high
+        near = _ROUNDING * (high - low)
+        return np.where(values - low <= near, low, np.where(high - values <= near, high, values))
+
+    def _solution(self, values: Floats, target: float, worst: Floats, best: Floats) -> Solution:
+        trajectory = self._simulate(values)
+        reached = float(trajectory.share[-1, self.controls.firm])
+        missed = abs(reached - target) > _MISS
+        return Solution(
+            own=values,
+            course=trajectory,
+            expenses=self._objective(values).expenses(values, trajectory.share),
+            investment=split_investment(
+                self.market, self.market.theta, trajectory.response, self.total, self.controls.firm
+            ),
+            reached=reached,
+            binding=self._binding(values, best if reached < target else worst) if missed else (),
+        )
+
+    def _binding(self, values: Floats, extreme: Floats) -> tuple[BoundHit, ...]:
+        """Bounds at which controls (L, H) are at the extreme that would help further, and f still moves."""
+        controls, hits = self.controls, []
+        slope = controls.take(self.response.slope(self._simulate(values).efforts)[1])
+        for row, effort in enumerate(controls.index):
+            has_room = controls.high[row] > controls.low[row]
+            against = (values[row] == extreme[row]) & (slope[row] != 0.0) & has_room
+            if against.any():
+                value = float(values[row][against][-1])
+                side = "upper" if value == controls.high[row][against][-1] else "lower"
+                hits.append(BoundHit(self.market.efforts[effort], value, side, int(against.sum())))
+        return tuple(hits) or (BoundHit("every effort", float("nan"), "own best", self.market.horizon),)

@@ -1,0 +1,1 @@
+"""Arrays made and filled: empty ones of a sweep, chunks of results, panels, tables, and the commits."""
