@@ -20,9 +20,9 @@ MARKET_PERIODS = 32
 """Periods from which a market has stacking weights of its own.
 
 Chosen on the orange juice data (30 stores; the baselines last, mean, smoothing, attraction, mci and wiener;
-one week ahead): weights of a store from its own n weeks, tried on its next 20, gain -0.24, -0.12, -0.12, -0.06,
--0.02, -0.03, -0.01 and 0.00 nats a week over pooled weights for n = 4, 6, 8, 12, 16, 24, 32 and 48, with
-standard errors of 0.04 to 0.01.
+one week ahead): weights of a store from its own n weeks, tried on its next 20, gain -0.24, -0.12, -0.12,
+-0.06, -0.02, -0.03, -0.01 and 0.00 nats a week over pooled weights for n = 4, 6, 8, 12, 16, 24, 32 and 48,
+with standard errors of 0.04 to 0.01.
 """
 # Part of the cases that the contenders of a mixture must share.
 _SHARED = 0.9

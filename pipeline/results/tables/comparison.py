@@ -158,12 +158,13 @@ def compare(losses: Losses, *, step: int | None = None, against: str | None = No
     Returns
     -------
     Table
-        One row a contender: markets; mean error over markets; markets in which it has the smallest, of those
-        with all their cases; mean difference to the reference, with a 95 % interval and p-value
-        from resampled markets (``test`` is ``markets``) or, with few
-        markets, the p-value of Diebold and Mariano over time (``periods``); in how many markets that test finds it better or worse at 5 %; ``cases`` that it forecast, ``of`` those that anybody did.
-        First come those that forecast every case, by their difference to the reference, then likewise
-        those that failed in some: their ``error`` is over other cases.
+        One row a contender: markets; mean error over markets; markets in which it has the smallest, of
+        those with all their cases; mean difference to the reference, with a 95 % interval and p-value from
+        resampled markets (``test`` is ``markets``) or, with few markets, the p-value of Diebold and Mariano
+        over time (``periods``); in how many markets that test finds it better or worse at 5 %; ``cases``
+        that it forecast, ``of`` those that anybody did. First come those that forecast every case, by their
+        difference to the reference, then likewise those that failed in some: their ``error`` is over other
+        cases.
 
     Raises
     ------
