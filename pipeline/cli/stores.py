@@ -62,7 +62,7 @@ def show(
     sweep: SweepName = None,
     date: Date = None,
 ) -> None:
-    """Summarise a sweep: best models, what the data cannot tell, failures, bounds, validation; or draw it."""
+    """Summarise a sweep: verdict, best models, what the data cannot tell, failures, forecasts; or draw."""
     from pipeline.results.result_store import open_store
 
     results = open_store(store, sweep=sweep, date=date)
@@ -84,7 +84,7 @@ def report(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The page to write: .html.")],
     market: Markets = None,
     model: Annotated[
-        str | None, typer.Option(help="Model to draw; by default the best by AICc over all markets.")
+        str | None, typer.Option(help="Model to draw; by default the one of the verdict.")
     ] = None,
     limit: Annotated[
         int,

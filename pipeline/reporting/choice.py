@@ -49,7 +49,7 @@ def choose(
     markets
         Labels wanted; None: evenly spaced between the one that the model fits best and the one it fits worst.
     model
-        Name wanted; None: the best by AICc over all markets, else the one with most usable fits.
+        Name wanted; None: the one of the verdict.
     limit
         Markets at most, when none are named.
 
@@ -60,7 +60,7 @@ def choose(
     """
     if model is not None and model not in select_models(results.sweep, model):
         raise QueryError(f"The report shows one model; got {model!r}, expected one of {results.models}.")
-    chosen = model or _best_model(summary)
+    chosen = model or summary.verdict.model
     if chosen is None:
         return Shown(None, (), 0)
     tables = results.tables
@@ -76,13 +76,6 @@ def choose(
     ranks = np.unique(np.linspace(0, order.size - 1, max(min(limit, order.size), 0)).round().astype(int))
     reasons = tuple((labels[order[rank]], _reason(rank, order.size)) for rank in ranks.tolist())
     return Shown(chosen, reasons, int(usable.sum()))
-
-
-def _best_model(summary: Summary) -> str | None:
-    if len(summary.choice) and not np.isnan(summary.choice["delta_aicc"]).all():
-        return str(summary.choice["model"][0])
-    usable = summary.models["usable"]
-    return str(summary.models["model"][int(np.argmax(usable))]) if usable.any() else None
 
 
 def _reason(rank: int, count: int) -> str:

@@ -7,16 +7,14 @@ import numpy as np
 from pipeline.reporting.choice import Shown
 from pipeline.results.frames.table import Table
 from pipeline.results.summary import Summary
-from pipeline.results.tables.comparison import LEVEL
 from pipeline.results.tables.regimes import REGIMES
+from pipeline.results.verdict import describe_difference
 
 _ADVICE = "trust the intervals of autoregressive, bootstrap or hac, not those of covariance"
 CORRELATED_ERRORS = (
     "Where errors are correlated from one period to the next, standard errors and the intervals of the "
     f"method covariance are too narrow: {_ADVICE}."
 )
-# Part of the fits from which correlated errors are a finding, and not a few fits' bad luck.
-_MANY = 0.25
 _FUTURES = {
     "given": "with the efforts and the market's total as they were",
     "carried": "with the last efforts and total carried forward",
@@ -33,7 +31,7 @@ _MEANING = {
 
 
 def findings(summary: Summary, chosen: str | None) -> tuple[str, ...]:
-    """Say in some sentences what was found.
+    """Say in some sentences what was found, beside the verdict.
 
     Parameters
     ----------
@@ -47,7 +45,6 @@ def findings(summary: Summary, chosen: str | None) -> tuple[str, ...]:
         *_regime_sentence(summary, chosen),
         *filter(None, map(_winner, cases(summary.comparison))),
         _identified_sentence(summary, chosen),
-        *_serial_sentence(summary, chosen),
         *_failure_sentence(summary),
     ]
     return tuple(sentences)
@@ -90,17 +87,6 @@ def case_title(case: Table) -> str:
 def future_title(future: str) -> str:
     """Name what forecasts were given, in some words."""
     return _FUTURE_TITLES.get(future, future)
-
-
-def verdict(difference: float, error: float, p: float, against: str) -> str:
-    """Say how an error differs from that of the reference."""
-    base = error - difference
-    if difference == 0.0 and np.isnan(p):
-        return "the reference"
-    size = f"{abs(difference) / base:.1%}" if base > 0.0 else f"{abs(difference):.3g}"
-    word = "smaller" if difference < 0.0 else "larger"
-    chance = "" if np.isnan(p) else ", more than chance" if p < LEVEL else ", may be chance"
-    return f"{size} {word} than {against}{chance}"
 
 
 def percentage(part: int, of: int, what: str = "markets") -> str:
@@ -148,7 +134,7 @@ def _winner(case: Table) -> str:
     if best == against:
         return f"{start}: no model beats this baseline."
     difference, error, p = (float(case[name][0]) for name in ("difference", "error", "p"))
-    return f"{start}: {verdict(difference, error, p, f'the best baseline, `{against}`')}."
+    return f"{start}: {describe_difference(difference, error, p, f'the best baseline, `{against}`')}."
 
 
 def _identified_sentence(summary: Summary, chosen: str | None) -> str:
@@ -165,17 +151,6 @@ def _identified_sentence(summary: Summary, chosen: str | None) -> str:
             f"(in {percentage(int(weak['fits'][0]), int(weak['of'][0]), 'fits')})."
         )
     return f"The data determine every free parameter of `{chosen}`." if chosen else ""
-
-
-def _serial_sentence(summary: Summary, chosen: str | None) -> Sequence[str]:
-    serial = summary.serial.take(summary.serial["model"] == chosen)
-    if not len(serial) or serial["fits"][0] < _MANY * serial["of"][0]:
-        return ()
-    share = percentage(int(serial["fits"][0]), int(serial["of"][0]), "fits")
-    return (
-        f"Errors of `{chosen}` are correlated from one period to the next in {share} "
-        f"(median correlation {serial['correlation'][0]:.2g}): {_ADVICE}.",
-    )
 
 
 def _failure_sentence(summary: Summary) -> Sequence[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.results.curves import ResponseCurve
     from pipeline.results.frames.table import Table
     from pipeline.results.summary import Summary
+    from pipeline.results.verdict import Verdict
 
 
 def open_store(
@@ -126,6 +127,15 @@ class ResultStore(Results):
         from pipeline.results.summary import summarise
 
         return summarise(self)
+
+    def verdict(self) -> "Verdict":
+        """Say which model to use, on what grounds, whether inertia matters, and what not to trust.
+
+        See `pipeline.results.verdict.judge` for how a model is chosen.
+        """
+        from pipeline.results.verdict import judge
+
+        return judge(self.tables)
 
     def curves(self, market: "Label", model: str, *, relative: bool = False) -> "tuple[ResponseCurve, ...]":
         """Evaluate the calibrated f of a model in a market, one curve with its 95 % band for each effort.

@@ -1,4 +1,4 @@
-"""What `beed show` says of a sweep: best models, agreement of starts, failures, bounds, truth, validation."""
+"""What `beed show` says of a sweep: verdict, best models, starts, failures, bounds, truth, validation."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ from pipeline.results.tables.comparison import all_metrics, by_horizon, comparis
 from pipeline.results.tables.fits import params, status_names
 from pipeline.results.tables.regimes import regime_counts
 from pipeline.results.tables.sweep_tables import SweepTables
-from pipeline.results.tables.trust import summarise_correlation, summarise_directions
+from pipeline.results.tables.trust import at_bounds, summarise_correlation, summarise_directions
+from pipeline.results.verdict import Verdict, judge
 from pipeline.status import Status, is_usable
 from pipeline.store.format.layout import panel_path
 from pipeline.store.read import SweepInfo, open_attributes
@@ -29,6 +30,8 @@ class Summary:
     ----------
     sweep
         Names, state, hashes.
+    verdict
+        Which model to use, and how far to trust it.
     window
         The periods calibrated on that ``models``, ``best``, ``at_bounds`` and ``recovered`` speak of.
     models
@@ -64,6 +67,7 @@ class Summary:
     """
 
     sweep: SweepInfo
+    verdict: Verdict
     window: str
     models: Table
     best: Table
@@ -85,19 +89,21 @@ def summarise(results: Results) -> Summary:
     tables = results.tables
     cubes = _Cubes(tables)
     undetermined, weak = summarise_directions(tables, cubes.usable.sum(axis=1))
+    comparison = comparisons(tables, ("rmse",))
     return Summary(
         sweep=tables.info,
+        verdict=judge(tables, comparison),
         window=tables.first_window,
         models=_models(cubes),
         best=_best(cubes),
         failures=_failures(cubes),
-        at_bounds=_at_bounds(tables),
+        at_bounds=at_bounds(tables, tables.info.models),
         undetermined=undetermined,
         weak=weak,
         serial=summarise_correlation(tables.info.models, cubes.statistic),
         recovered=_recovered(tables, _truth(results)),
         validation=all_metrics(tables),
-        comparison=comparisons(tables, ("rmse",)),
+        comparison=comparison,
         horizons=_horizons(tables),
         choice=pooled_choice(tables),
         regimes=regime_counts(tables),
@@ -181,18 +187,6 @@ def _failures(cubes: _Cubes) -> Table:
                 name = status_names(np.array([code]))[0]
                 rows.append((model, window, name, len(markets), markets[0], sentence))
     return Table.from_rows(("model", "window", "status", "fits", "example", "reason"), rows)
-
-
-def _at_bounds(tables: SweepTables) -> Table:
-    rows = []
-    for model in tables.info.models:
-        table = _first_window(tables, model)
-        for param in dict.fromkeys(table["param"].tolist()):
-            sides = table["at_bound"][table["param"] == param]
-            for side, word in ((-1, "lower"), (1, "upper")):
-                if count := int(np.sum(sides == side)):
-                    rows.append((model, param, word, count, len(sides)))
-    return Table.from_rows(("model", "param", "bound", "fits", "of"), rows)
 
 
 def _first_window(tables: SweepTables, model: str) -> Table:

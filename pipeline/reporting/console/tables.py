@@ -11,6 +11,7 @@ from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_li
 from pipeline.reporting.words import CORRELATED_ERRORS, cases
 from pipeline.results.frames.table import Table
 from pipeline.results.summary import Summary
+from pipeline.results.verdict import Verdict
 from pipeline.store.format.layout import LOGICAL_DATE, SweepState
 from pipeline.store.store import Store
 from pipeline.sweep.cost import readable_bytes, readable_seconds
@@ -89,6 +90,7 @@ def show_summary(console: Console, summary: Summary) -> None:
         f"Sweep {sweep.name}",
         {"state": sweep.state.value, "created": sweep.created, "markets": str(sweep.n_markets)},
     )
+    print_verdict(console, summary.verdict)
     print_table(console, f"Models (window {summary.window}; medians over markets)", summary.models, rows=40)
     print_table(console, "Best model by market", summary.best)
     print_table(console, "Recovered against the truth", summary.recovered)
@@ -107,6 +109,16 @@ def show_summary(console: Console, summary: Summary) -> None:
     print_table(console, "Failures by reason", summary.failures)
 
 
+def print_verdict(console: Console, verdict: Verdict) -> None:
+    """Print the verdict on a sweep: sentences, then what not to trust."""
+    console.print("Verdict", style="bold", markup=False, highlight=False)
+    for sentence in verdict.sentences:
+        console.print(f"  {sentence}", markup=False, highlight=False)
+    for sentence in verdict.cautions:
+        console.print(f"  Caution: {sentence}", style="yellow", markup=False, highlight=False)
+    console.print()
+
+
 def _print_comparisons(console: Console, table: Table) -> None:
     """Print who wins, by how much and whether by more than chance, for each kind of window and future."""
     for case in cases(table):
@@ -119,6 +131,7 @@ def _print_comparisons(console: Console, table: Table) -> None:
             name
             for name, column in case.columns.items()
             if name not in ("window", "future", "metric", "against", "test")
+            and not (name in ("cases", "of") and not np.any(case["cases"] < case["of"]))
             and not (name in ("low", "high") and np.isnan(column.astype(float)).all())
         ]
         title = f"Who wins, {window}, efforts {future}: rmse against {against} ({chance})"

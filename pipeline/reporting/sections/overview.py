@@ -1,4 +1,4 @@
-"""The section that says in short what was done, and what was found."""
+"""The section that gives the verdict, and says in short what was done and found."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from pipeline.store.format.layout import SweepState
 
 
 def overview(subject: ReportSubject) -> Section:
-    """Say what was done, and what was found."""
+    """Begin with the verdict; then what was found besides, and what was done."""
     results, summary = subject.results, subject.summary
     panel, info = results.lazy_panel, results.sweep
     times = [str(time) for time in results.tables.labels("time")]
@@ -23,7 +23,12 @@ def overview(subject: ReportSubject) -> Section:
         "usable fits to all periods": f"{fits} of {len(info.models) * info.n_markets}",
         "state of the sweep": info.state.value,
     }
-    blocks: list[Block] = [Bullets(findings(summary, subject.shown.model)), Facts(facts)]
+    verdict = summary.verdict
+    blocks: list[Block] = [Text(sentence, "lead") for sentence in verdict.sentences[:1]]
+    blocks += [Text(" ".join(verdict.sentences[1:]))] if verdict.sentences[1:] else []
+    if verdict.cautions:
+        blocks += [Text("What not to trust:"), Bullets(verdict.cautions)]
+    blocks += [Text("What was found besides:"), Bullets(findings(summary, subject.shown.model)), Facts(facts)]
     if info.state != SweepState.DONE:
         blocks.insert(0, Text("This sweep is not finished: what follows is what it has so far.", "warning"))
     return Section("summary", "In short", tuple(blocks))

@@ -6,9 +6,10 @@ from pipeline.reporting.blocks import Block, Picture, Section, Text, grid
 from pipeline.reporting.plots.svg import inline_svg
 from pipeline.reporting.plots.validation import draw_errors, draw_horizons
 from pipeline.reporting.subject import ReportSubject
-from pipeline.reporting.words import case_title, cases, describe_case, future_title, verdict
+from pipeline.reporting.words import case_title, cases, describe_case, future_title
 from pipeline.results.frames.table import Table
 from pipeline.results.summary import Summary
+from pipeline.results.verdict import describe_difference
 from pipeline.validation.metrics import METRICS
 
 
@@ -54,7 +55,7 @@ def _horizons(summary: Summary, baselines: tuple[str, ...]) -> list[Block]:
 
 def _verdicts(case: Table) -> Table:
     words = [
-        verdict(difference, error, p, against)
+        describe_difference(difference, error, p, against)
         for difference, error, p, against in zip(
             case["difference"].tolist(),
             case["error"].tolist(),
@@ -63,7 +64,9 @@ def _verdicts(case: Table) -> Table:
             strict=True,
         )
     ]
-    numbers = case.select(("error", "wins", "p", "better_in", "worse_in"))
+    shown = ("error", "wins", "p", "better_in", "worse_in")
+    failed = bool(np.any(case["cases"] < case["of"]))
+    numbers = case.select((*shown, "cases", "of") if failed else shown)
     return Table({"model": case["model"], "verdict": np.array(words, dtype=object)} | dict(numbers.columns))
 
 

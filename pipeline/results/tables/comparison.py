@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ _COLUMNS = (
     "test",
     "better_in",
     "worse_in",
+    "cases",
+    "of",
 )
 
 
@@ -66,6 +68,20 @@ class Losses:
         """Pool windows and steps (or take one step): (market, contender)."""
         error = self.error if step is None else self.error[..., step - 1 : step]
         return pool(error[..., None], (self.metric,), (1, 3))[..., 0]
+
+    def known(self, step: int | None = None) -> NDArray[np.bool_]:
+        """Mark the forecasts that there are, (contender, case): cases are those that anybody forecast."""
+        error = self.error if step is None else self.error[..., step - 1 : step]
+        known = ~np.isnan(np.moveaxis(error, 2, 0).reshape(error.shape[2], -1))
+        return known[:, known.any(axis=0)]
+
+    def paired(self, one: int, other: int) -> "Losses":
+        """Keep two contenders, and the cases that both forecast."""
+        pair = self.error[:, :, [one, other]]
+        shared = ~np.isnan(pair).any(axis=2, keepdims=True)
+        names = (self.contenders[one], self.contenders[other])
+        baselines = tuple(name for name in names if name in self.baselines)
+        return replace(self, error=np.where(shared, pair, np.nan), contenders=names, baselines=baselines)
 
     def series(self, step: int | None) -> tuple[NDArray[np.float64], int]:
         """Give losses in the order of time (market, contender, time), and how many of them overlap."""
@@ -128,6 +144,8 @@ def read_losses(tables: SweepTables, kind: str, future: str, metric: str) -> Los
 def compare(losses: Losses, *, step: int | None = None, against: str | None = None) -> Table:
     """Compare every contender with one of them: the best baseline, unless another is named.
 
+    Differences, intervals and tests are over the cases (market, origin, periods ahead) that both forecast.
+
     Parameters
     ----------
     losses : Losses
@@ -140,10 +158,13 @@ def compare(losses: Losses, *, step: int | None = None, against: str | None = No
     Returns
     -------
     Table
-        One row a contender, the best first: mean error over markets; markets in which it has the smallest;
-        mean difference to the reference, with a 95 % interval and p-value from resampled markets
-        (``test`` is ``markets``) or, with few markets, the p-value of Diebold and Mariano over time
-        (``periods``); in how many markets that test finds it better or worse at 5 %.
+        One row a contender: markets; mean error over markets; markets in which it has the smallest, of
+        those with all their cases; mean difference to the reference, with a 95 % interval and p-value from
+        resampled markets (``test`` is ``markets``) or, with few markets, the p-value of Diebold and Mariano
+        over time (``periods``); in how many markets that test finds it better or worse at 5 %; ``cases``
+        that it forecast, ``of`` those that anybody did. First come those that forecast every case, by their
+        difference to the reference, then likewise those that failed in some: their ``error`` is over other
+        cases.
 
     Raises
     ------
@@ -151,41 +172,93 @@ def compare(losses: Losses, *, step: int | None = None, against: str | None = No
         No such contender or step.
     """
     errors = losses.by_market(_checked_step(losses, step))
-    mean = average(errors, 0)
-    if np.isnan(mean).all():
+    if np.isnan(errors).all():
         return Table.from_rows(_COLUMNS, [])
-    reference = _reference(losses, mean, against)
-    wins = np.bincount(
-        np.argmin(np.where(np.isnan(errors), np.inf, errors), axis=1)[~np.isnan(errors).all(axis=1)],
-        minlength=mean.size,
-    )
-    series, horizon = losses.series(step)
-    rows = []
-    for contender in np.argsort(np.where(np.isnan(mean), np.inf, mean), kind="stable"):
-        tests = [diebold_mariano(loss[contender] - loss[reference], horizon) for loss in series]
-        significant = [test.mean for test in tests if test.p < LEVEL]
-        known = [test.p for test in tests if not np.isnan(test.p)]
-        over_markets = paired_bootstrap(errors[:, contender] - errors[:, reference])
-        if contender == reference:
-            over_markets, known = PairedBootstrap(0.0, np.nan, np.nan, np.nan, over_markets.n), []
-        enough = over_markets.n >= _FEW_MARKETS
-        rows.append(
-            (
-                *(losses.kind, losses.future, losses.metric, losses.contenders[contender]),
-                int(np.sum(~np.isnan(errors[:, contender]))),
-                float(mean[contender]),
-                int(wins[contender]),
-                losses.contenders[reference],
-                over_markets.mean,
-                over_markets.low if enough else np.nan,
-                over_markets.high if enough else np.nan,
-                over_markets.p if enough else known[0] if len(known) == 1 else np.nan,
-                "markets" if enough else "periods",
-                sum(difference < 0.0 for difference in significant),
-                sum(difference > 0.0 for difference in significant),
-            )
+    known = losses.known(step)
+    reference = _reference(average(errors, 0), known, losses, against)
+    wins = _wins(losses, errors, step)
+    rows = [
+        (
+            *(losses.kind, losses.future, losses.metric, losses.contenders[contender]),
+            int(np.sum(~np.isnan(errors[:, contender]))),
+            float(average(errors[:, contender])),
+            int(wins[contender]),
+            losses.contenders[reference],
+            *_difference(losses.paired(contender, reference), contender == reference, step),
+            int(known[contender].sum()),
+            known.shape[1],
         )
-    return Table.from_rows(_COLUMNS, rows)
+        for contender in range(len(losses.contenders))
+    ]
+    failed = ~known.all(axis=1)
+    place = _COLUMNS.index("difference")
+    difference = np.array([row[place] for row in rows])
+    order = np.lexsort((np.where(np.isnan(difference), np.inf, difference), failed))
+    return Table.from_rows(_COLUMNS, [rows[contender] for contender in order])
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Errors of two contenders on the cases that both forecast.
+
+    Attributes
+    ----------
+    error
+        Mean over markets of the first one's.
+    difference
+        Mean over markets of its error less the other's.
+    p
+        That the difference is chance, as in `compare`; nan when no test can be made.
+    """
+
+    error: float
+    difference: float
+    p: float
+
+
+def compare_pair(losses: Losses, one: str, other: str) -> Pair:
+    """Compare two contenders on the cases that both forecast, all periods ahead together.
+
+    Raises
+    ------
+    QueryError
+        No such contender.
+    """
+    pair = losses.paired(_contender(losses, one), _contender(losses, other))
+    difference, _, _, p, *_ = _difference(pair, one == other, None)
+    return Pair(float(average(pair.by_market()[:, 0])), float(difference), float(p))
+
+
+def _difference(pair: Losses, same: bool, step: int | None) -> tuple[Any, ...]:
+    """Compare the first of two contenders with the second: from ``difference`` to ``worse_in``."""
+    errors = pair.by_market(step)
+    series, horizon = pair.series(step)
+    tests = [diebold_mariano(loss[0] - loss[1], horizon) for loss in series]
+    significant = [test.mean for test in tests if test.p < LEVEL]
+    known = [test.p for test in tests if not np.isnan(test.p)]
+    over_markets = paired_bootstrap(errors[:, 0] - errors[:, 1])
+    if same:
+        over_markets, known = PairedBootstrap(0.0, np.nan, np.nan, np.nan, over_markets.n), []
+    enough = over_markets.n >= _FEW_MARKETS
+    return (
+        over_markets.mean,
+        over_markets.low if enough else np.nan,
+        over_markets.high if enough else np.nan,
+        over_markets.p if enough else known[0] if len(known) == 1 else np.nan,
+        "markets" if enough else "periods",
+        sum(difference < 0.0 for difference in significant),
+        sum(difference > 0.0 for difference in significant),
+    )
+
+
+def _wins(losses: Losses, errors: NDArray[np.float64], step: int | None) -> NDArray[np.int64]:
+    """Count the markets in which each contender has the smallest error, of those with all their cases."""
+    error = losses.error if step is None else losses.error[..., step - 1 : step]
+    count = (~np.isnan(error)).sum(axis=(1, 3))
+    cases = (~np.isnan(error)).any(axis=2).sum(axis=(1, 2))
+    ranked = np.where((count == cases[:, None]) & (count > 0), errors, np.inf)
+    decided = np.isfinite(ranked).any(axis=1)
+    return np.bincount(np.argmin(ranked, axis=1)[decided], minlength=errors.shape[1])
 
 
 def duel(
@@ -207,7 +280,8 @@ def duel(
     Returns
     -------
     Table
-        One row a market: error of both, their difference (negative: ``model`` is better), and the p-value of
+        One row a market: error of both over the cases that both forecast, their difference (negative:
+        ``model`` is better), and the p-value of
         Diebold and Mariano over time, with the number of losses that it rests on.
 
     Raises
@@ -215,16 +289,17 @@ def duel(
     QueryError
         No such contender or step.
     """
-    errors = losses.by_market(_checked_step(losses, step))
-    one, other = _contender(losses, model), _contender(losses, against)
-    series, horizon = losses.series(step)
-    tests = [diebold_mariano(loss[one] - loss[other], horizon) for loss in series]
+    step = _checked_step(losses, step)
+    pair = losses.paired(_contender(losses, model), _contender(losses, against))
+    errors = pair.by_market(step)
+    series, horizon = pair.series(step)
+    tests = [diebold_mariano(loss[0] - loss[1], horizon) for loss in series]
     return Table(
         {
             "market": markets,
-            model: errors[:, one],
-            against: errors[:, other],
-            "difference": errors[:, one] - errors[:, other],
+            model: errors[:, 0],
+            against: errors[:, 1],
+            "difference": errors[:, 0] - errors[:, 1],
             "p": np.array([test.p for test in tests]),
             "n": np.array([test.n for test in tests]),
         }
@@ -245,15 +320,22 @@ def _contender(losses: Losses, name: str) -> int:
     return losses.contenders.index(name)
 
 
-def _reference(losses: Losses, mean: NDArray[np.float64], against: str | None) -> int:
-    """Find the contender to compare with: the one named, else the best baseline, else the best."""
+def _reference(
+    mean: NDArray[np.float64], known: NDArray[np.bool_], losses: Losses, against: str | None
+) -> int:
+    """Find the contender to compare with: the one named, else the best baseline, else the best.
+
+    The best is sought among those with the most cases: a mean over fewer would be of other, perhaps easier
+    ones.
+    """
     if against is not None:
         return _contender(losses, against)
-    ranked = np.where(np.isnan(mean), np.inf, mean)
-    baseline = np.isin(losses.contenders, losses.baselines)
-    if np.isfinite(ranked[baseline]).any():
-        ranked = np.where(baseline, ranked, np.inf)
-    return int(np.argmin(ranked))
+    count = known.sum(axis=1)
+    candidates = np.isin(losses.contenders, losses.baselines) & (count > 0)
+    if not candidates.any():
+        candidates = count > 0
+    candidates &= count == count[candidates].max()
+    return int(np.argmin(np.where(candidates, mean, np.inf)))
 
 
 def comparisons(tables: SweepTables, metrics: Sequence[str] = _COMPARED) -> Table:
@@ -269,7 +351,10 @@ def comparisons(tables: SweepTables, metrics: Sequence[str] = _COMPARED) -> Tabl
 
 
 def by_horizon(losses: Losses, most: int = 6) -> Table:
-    """Mean error over markets for some numbers of periods ahead: one row a contender, the best first."""
+    """Mean error over markets for some numbers of periods ahead: one row a contender, the best first.
+
+    Those that failed in some case come last: their errors are over other cases, and `compare` counts them.
+    """
     reach = losses.error.shape[-1]
     steps = (
         range(1, reach + 1)
@@ -279,16 +364,21 @@ def by_horizon(losses: Losses, most: int = 6) -> Table:
     columns = np.stack([average(losses.by_market(step), 0) for step in steps], axis=1) if reach else None
     if columns is None:
         return Table({"model": np.array([], object)})
-    order = np.argsort(np.where(np.isnan(columns[:, 0]), np.inf, columns[:, 0]), kind="stable")
+    first = np.where(np.isnan(columns[:, 0]), np.inf, columns[:, 0])
+    order = np.lexsort((first, ~losses.known().all(axis=1)))
     models = {"model": np.array(losses.contenders, dtype=object)[order]}
     return Table(models | {f"{step} ahead": columns[order, column] for column, step in enumerate(steps)})
 
 
 def all_metrics(tables: SweepTables) -> Table:
-    """Mean over markets of every metric, all windows of a kind and all periods ahead pooled."""
+    """Mean over markets of every metric, all windows of a kind and all periods ahead pooled.
+
+    ``forecasts`` counts the forecasts (one a market and origin) that a mean is over: those with fewer than
+    others failed in some, and `compare` holds them against others on the cases that both have.
+    """
     arrays = tables.validation_arrays()
     metrics = [str(name) for name in tables.labels("metric")] if arrays else []
-    names = ("window", "future", "model", "markets", *metrics)
+    names = ("window", "future", "model", "markets", "forecasts", *metrics)
     rows: list[tuple[Any, ...]] = []
     for kind in kinds(tables):
         windows = np.array([kind_of(str(name)) == kind for name in tables.labels("window")])
@@ -299,5 +389,6 @@ def all_metrics(tables: SweepTables) -> Table:
                 errors = pooled[:, row, column]
                 count = int(np.sum(~np.isnan(errors).all(axis=1)))
                 if count:
-                    rows.append((kind, future, model, count, *average(errors, 0).tolist()))
+                    forecasts = int(np.sum(~np.isnan(error[:, :, row, column]).all(axis=-1)))
+                    rows.append((kind, future, model, count, forecasts, *average(errors, 0).tolist()))
     return Table.from_rows(names, rows)

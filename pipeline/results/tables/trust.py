@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
+from pipeline.results.tables.fits import params
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.tables.uncertainty import directions
 
@@ -14,7 +15,9 @@ from pipeline.results.tables.uncertainty import directions
 _CHANCE = 0.05
 
 
-def summarise_directions(tables: SweepTables, usable: np.ndarray) -> tuple[Table, Table]:
+def summarise_directions(
+    tables: SweepTables, usable: np.ndarray, models: Sequence[str] | None = None
+) -> tuple[Table, Table]:
     """Count the fits of the first window in which the same parameters move together.
 
     Parameters
@@ -23,6 +26,8 @@ def summarise_directions(tables: SweepTables, usable: np.ndarray) -> tuple[Table
         Of a sweep.
     usable
         (model,) fits of the first window that can be used.
+    models
+        Names; None for all.
 
     Returns
     -------
@@ -32,7 +37,7 @@ def summarise_directions(tables: SweepTables, usable: np.ndarray) -> tuple[Table
     """
     names = ("model", "what", "fits", "of", "example", "strength")
     rows: tuple[list, list] = ([], [])
-    for model, count in zip(tables.info.models, usable.tolist(), strict=True):
+    for model, count in zip(tables.info.models if models is None else models, usable.tolist(), strict=True):
         table = directions(tables, [model])
         table = table.take(table["window"] == tables.first_window)
         unseen = table["strength"] <= RANK_TOLERANCE
@@ -47,6 +52,20 @@ def summarise_directions(tables: SweepTables, usable: np.ndarray) -> tuple[Table
         Table.from_rows(names, sorted(part, key=lambda row: -row[2] / max(row[3], 1))) for part in rows
     )
     return undetermined.select(names[:-1]), weak
+
+
+def at_bounds(tables: SweepTables, models: Sequence[str]) -> Table:
+    """Count the fits of the first window with a parameter at a bound: one row a model, parameter and side."""
+    rows = []
+    for model in models:
+        table = params(tables, [model])
+        table = table.take(table["window"] == tables.first_window)
+        for param in dict.fromkeys(table["param"].tolist()):
+            sides = table["at_bound"][table["param"] == param]
+            for side, word in ((-1, "lower"), (1, "upper")):
+                if count := int(np.sum(sides == side)):
+                    rows.append((model, param, word, count, len(sides)))
+    return Table.from_rows(("model", "param", "bound", "fits", "of"), rows)
 
 
 def summarise_correlation(models: Sequence[str], statistic: Mapping[str, np.ndarray]) -> Table:

@@ -14,8 +14,8 @@ from pipeline.reporting.blocks import grid
 from pipeline.reporting.cells import cell
 from pipeline.reporting.choice import choose
 from pipeline.reporting.page import render_report, write_report
-from pipeline.reporting.words import verdict
 from pipeline.results.frames.table import Table
+from pipeline.results.verdict import describe_difference
 from pipeline.sweep.coordinator import run_study
 
 STUDY = (
@@ -230,7 +230,7 @@ def test_what_cannot_be_written_is_said(results, tmp_path, name, conditions, err
     ],
 )
 def test_verdicts(numbers, says):
-    assert verdict(*numbers, "last") == says
+    assert describe_difference(*numbers, "last") == says
 
 
 def test_cells_and_long_tables():

@@ -144,7 +144,7 @@ def test_the_summary_compares_on_held_out_periods(results):
     rows = {row[:3]: row[3:] for row in summary.validation.rows()}
     labels = np.array([2, 5, 8, 12, 14, 18, 21])
     means = (pytest.approx(labels.mean() + 0.5), pytest.approx(2 * labels.mean() + 0.5))
-    assert rows["holdout", "given", "last"] == (7, *means)
+    assert rows["holdout", "given", "last"] == (7, 7, *means)  # markets, forecasts
     assert summary.comparison["model"].tolist() == [MODEL, "scaled-hill", "last"]
     best = dict(zip(summary.comparison.columns, next(summary.comparison.rows()), strict=True))
     assert (best["against"], best["wins"], best["markets"], best["test"]) == ("last", 7, 7, "markets")

@@ -6,7 +6,7 @@ from places import STUDIES
 
 from pipeline import open_store
 from pipeline.config.load import load_study
-from pipeline.results.tables.choice import POOLED, akaike, pooled_choice, stacking
+from pipeline.results.tables.choice import MARKET_PERIODS, POOLED, akaike, pooled_choice, stack, stacking
 from pipeline.results.tables.comparison import compare, comparisons, read_losses
 from pipeline.results.tables.regimes import regime_counts, regimes
 from pipeline.sweep.coordinator import run_study
@@ -134,3 +134,27 @@ def test_the_interval_of_gamma_is_read_as_a_regime(filled):
 def test_without_forecasts_there_is_nothing_to_compare(tiny):
     tables = open_store(tiny.path).tables
     assert len(comparisons(tables)) == len(stacking(tables)) == len(pooled_choice(tables)) == 0
+
+
+def test_one_that_fails_often_does_not_empty_the_mixture():
+    rng = np.random.default_rng(0)
+    density = rng.normal([[1.0], [0.0], [0.5]], 0.1, (3, 50))
+    whole = {name: weight for name, _, weight in stack(density, ("a", "b", "c"))}
+    assert whole["a"] > 0.9
+    density[2, 10:] = np.nan
+    rows = {name: (periods, weight) for name, periods, weight in stack(density, ("a", "b", "c"))}
+    assert rows["a"][0] == rows["b"][0] == 50
+    assert rows["a"][1] + rows["b"][1] == pytest.approx(1.0)
+    assert rows["c"][0] == 10
+    assert np.isnan(rows["c"][1])
+    # A few missing cases are left out for all.
+    density[2] = 0.5
+    density[2, :3] = np.nan
+    assert {row[1] for row in stack(density, ("a", "b", "c"))} == {47}
+
+
+def test_a_market_has_weights_of_its_own_with_enough_periods(swept):
+    density = np.zeros((2, 1, 6))
+    assert stack(density, ("a", "b"), MARKET_PERIODS) == []
+    assert len(stack(density, ("a", "b"))) == 2
+    assert set(stacking(swept.tables)["market"]) == {POOLED}

@@ -131,3 +131,30 @@ def test_a_duel_has_one_row_a_market():
         settings = {"model": "good", "against": "last"} | wrong
         with pytest.raises(QueryError, match=r"nobody|4 periods ahead"):
             duel(losses_of(error), np.arange(4), **settings)
+
+
+def test_contenders_are_compared_on_the_cases_that_both_have():
+    """Two windows are easy and the others hard; one that has only the easy ones is not better for it."""
+    error = made_up()
+    error[:, 2:] += 5.0
+    error[:, 2:, 1] = np.nan
+    table = compare(losses_of(error))
+    rows = rows_of(table)
+    poor = rows["poor"]
+    assert list(rows) == ["good", "last", "mean", "poor"]  # apart, though its mean error is the smallest
+    assert poor["error"] < rows["good"]["error"]
+    assert poor["difference"] == pytest.approx(1.0, abs=0.1)
+    assert (poor["cases"], poor["of"]) == (30 * 2 * 3, 30 * 6 * 3)
+    assert poor["wins"] == poor["better_in"] == 0
+    assert {row["against"] for row in rows.values()} == {"last"}
+    markets = np.arange(30)
+    both = duel(losses_of(error), markets, "poor", "last")
+    np.testing.assert_allclose(both["difference"], both["poor"] - both["last"])
+    np.testing.assert_allclose(both["difference"], 1.0, atol=0.3)
+    assert by_horizon(losses_of(error))["model"].tolist() == ["good", "last", "mean", "poor"]
+
+
+def test_the_reference_has_every_case_where_a_baseline_has():
+    error = made_up()
+    error[0, 0, 2] = np.nan
+    assert {row["against"] for row in rows_of(compare(losses_of(error))).values()} == {"mean"}
