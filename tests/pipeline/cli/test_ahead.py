@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from commands import beed
+from command_line import beed
 from shops import run_shops
 
 from pipeline.cli.arguments import parse_bounds, parse_margins, parse_target

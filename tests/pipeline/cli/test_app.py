@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 import slow_market
-from commands import beed
+from command_line import beed
 from places import ROOT
 
 from pipeline.cli.app import app
