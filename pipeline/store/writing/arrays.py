@@ -8,6 +8,7 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.status import Status
+from pipeline.store.checked import COMPRESSORS, WRITE_ALL
 from pipeline.store.encoding import encode
 from pipeline.store.format.layout import (
     COORDINATE_ATTRIBUTES,
@@ -80,6 +81,8 @@ def create_array(
         chunks=chunks,
         dtype=variable.dtype,
         fill_value=variable.fill,
+        compressors=COMPRESSORS,
+        config=WRITE_ALL,
         dimension_names=variable.dims,
         attributes=variable_attributes(variable),
         overwrite=overwrite,
@@ -122,6 +125,8 @@ def write_coordinate(
         shape=values.shape,
         chunks=tuple(max(size, 1) for size in values.shape),
         dtype=values.dtype,
+        compressors=COMPRESSORS,
+        config=WRITE_ALL,
         dimension_names=dims,
         attributes={**COORDINATE_ATTRIBUTES.get(name, {}), **(attributes or {}), **encoding},
     )
