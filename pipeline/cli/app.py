@@ -35,6 +35,7 @@ COMMANDS = (
     studies.check,
     studies.schema,
     stores.runs,
+    stores.verify,
     stores.query,
     stores.show,
     stores.report,

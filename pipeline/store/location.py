@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import icechunk
 
 from pipeline.errors import StoreError, StoreNotFoundError
-from pipeline.store.checksums import check_references, check_snapshot, record
-from pipeline.store.explain import explained
+from pipeline.store.integrity.checksums import check_references, check_snapshot, record
+from pipeline.store.integrity.explain import explained
 from pipeline.store.locks import refs_locked
 
 BRANCH = "main"
@@ -65,7 +65,7 @@ class Location:
         ``AWS_REGION``, ``AWS_ENDPOINT_URL_S3`` or ``AWS_ENDPOINT_URL``, ...), never from the address: what is
         pickled for workers then holds no secret.
         """
-        # What it logs is said in sentences (see `pipeline.store.explain`); its warning about local filesystems is what
+        # What it logs is said in sentences (see `pipeline.store.integrity.explain`); its warning about local filesystems is what
         # the lock of this package is for.
         icechunk.set_logs_filter(os.environ.get("ICECHUNK_LOG", "off"))
         if self.root is not None:
@@ -175,11 +175,13 @@ class Location:
             return _create(storage, clean=True)
         except icechunk.AlreadyExistsError:  # another coordinator was faster
             return icechunk.Repository.open(storage)
-        except icechunk.IcechunkError:
-            names = [info.id for info in storage.list_objects_metadata()]
-            if names and all(_is_begun(name.lstrip("/")) for name in names):
+        except icechunk.InvalidInputError as error:
+            names = [info.key.lstrip("/") for info in storage.list_objects_metadata()]
+            if all(_is_begun(name) for name in names):
                 return _create(storage, clean=False)
-            raise
+            raise StoreError(
+                f"At {self.url} there are other files ({', '.join(names[:3])}); a store wants a prefix of its own."
+            ) from error
 
     def _refuse_foreign_files(self) -> None:
         if self.root is None:

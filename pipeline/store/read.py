@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import icechunk
 import numpy as np
 import zarr
+from zarr.core.sync import sync
 
 from pipeline.errors import StoreFormatError, StoreNotFoundError
-from pipeline.store.checked import CheckedGroup, checked_array, checked_group
 from pipeline.store.encoding import decode
-from pipeline.store.explain import explained
 from pipeline.store.fork import Fork, SnapshotKey
 from pipeline.store.format.layout import (
     FORMAT,
@@ -22,6 +21,8 @@ from pipeline.store.format.layout import (
     panel_path,
     sweep_path,
 )
+from pipeline.store.integrity.checked import CheckedGroup, checked_array, checked_group
+from pipeline.store.integrity.explain import explained
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -191,6 +192,29 @@ def open_arrays(session: icechunk.Session, path: str) -> dict[str, zarr.Array]:
     """Open the arrays of one group, reading none of them; empty when there is no such group."""
     group = open_group(session, path)
     return {} if group is None else dict(group.arrays())
+
+
+def written_rows(session: icechunk.Session, path: str, model: int | None = None) -> set[int]:
+    """Numbers along the market axis of the chunks of an array that exist.
+
+    Parameters
+    ----------
+    session
+        Of the snapshot.
+    path
+        Of the array.
+    model
+        Only chunks at this place of the third axis; all when None.
+    """
+
+    async def gather() -> set[int]:
+        coordinates = session.chunk_coordinates(f"/{path}", batch_size=10_000)
+        return {chunk[0] async for chunk in coordinates if model is None or chunk[2] == model}
+
+    with explained(f"The chunks of {path} cannot be listed"):
+        # Not asyncio.run: in a notebook a loop runs in this thread already.
+        rows: set[int] = sync(gather())
+        return rows
 
 
 def open_attributes(session: icechunk.Session, path: str) -> dict[str, Any]:

@@ -15,8 +15,6 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreConflictError, StoreError, StoreNotFoundError
-from pipeline.store.checksums import check_references, record
-from pipeline.store.explain import explain, explained
 from pipeline.store.forecast import write_forecast
 from pipeline.store.format.layout import (
     FORMAT,
@@ -27,6 +25,8 @@ from pipeline.store.format.layout import (
     sweep_name,
     sweep_path,
 )
+from pipeline.store.integrity.checksums import check_references, record
+from pipeline.store.integrity.explain import explain, explained
 from pipeline.store.location import BRANCH, INITIAL_SNAPSHOT, Location
 from pipeline.store.locks import refs_locked
 from pipeline.store.read import SweepInfo, open_dataset, open_group, open_root, read_sweep, read_sweeps

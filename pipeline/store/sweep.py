@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 import icechunk
 import numpy as np
 import zarr
-from zarr.core.sync import sync
 
 from pipeline.errors import StoreConflictError, StoreError
 from pipeline.store.drift import write_drift
-from pipeline.store.explain import explained
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
+from pipeline.store.integrity.explain import explained
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked, sweep_held
 from pipeline.store.population import Populations, has_population, write_population
-from pipeline.store.read import SweepInfo, open_array, open_dataset, read_sweep
+from pipeline.store.read import SweepInfo, open_array, open_dataset, read_sweep, written_rows
 from pipeline.store.writing.commit import commit_merged, transact
 from pipeline.store.writing.compact import compact_sweep
 
@@ -80,9 +79,7 @@ class Sweep:
         array = open_array(session, path)
         if row is not None:
             row //= array.chunks[2]
-        # Not asyncio.run: in a notebook a loop runs in this thread already.
-        with explained(f"The chunks of {path} cannot be listed"):
-            done = sync(_chunks(session, f"/{path}", row))
+        done = written_rows(session, path, row)
         length, chunk = array.shape[0], array.chunks[0]
         starts = (start for start in range(0, length, chunk) if start // chunk not in done)
         return tuple(slice(start, min(start + chunk, length)) for start in starts)
@@ -245,9 +242,3 @@ def _progress_array(info: SweepInfo, model: str) -> tuple[str, int | None]:
 
 def _progress_arrays(info: SweepInfo) -> list[str]:
     return sorted({_progress_array(info, name)[0] for name in info.rows})
-
-
-async def _chunks(session: icechunk.Session, path: str, row: int | None) -> set[int]:
-    """Numbers along the market axis of the chunks that exist, of all models or of those in one row."""
-    coordinates = session.chunk_coordinates(path, batch_size=10_000)
-    return {chunk[0] async for chunk in coordinates if row is None or chunk[2] == row}

@@ -8,7 +8,6 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.status import Status
-from pipeline.store.checked import COMPRESSORS, WRITE_ALL
 from pipeline.store.encoding import encode
 from pipeline.store.format.layout import (
     COORDINATE_ATTRIBUTES,
@@ -20,6 +19,7 @@ from pipeline.store.format.layout import (
     Variable,
     chunk_shape,
 )
+from pipeline.store.integrity.checked import COMPRESSORS, WRITE_ALL
 
 #: Bytes of a chunk of a table that is complete: a whole table is then a few reads.
 TABLE_CHUNK_BYTES = 4_000_000

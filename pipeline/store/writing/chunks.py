@@ -7,10 +7,10 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.status import Status
-from pipeline.store.checked import WRITE_ALL
-from pipeline.store.explain import explained
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import RESULT_GROUPS, VARIABLES, group_path
+from pipeline.store.integrity.checked import WRITE_ALL
+from pipeline.store.integrity.explain import explained
 
 
 def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.ndarray]) -> Fork:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import icechunk
 
 from pipeline.errors import StoreConflictError
-from pipeline.store.checksums import record
-from pipeline.store.explain import explained
+from pipeline.store.integrity.checksums import record
+from pipeline.store.integrity.explain import explained
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked
 

@@ -4,8 +4,8 @@ import icechunk
 import numpy as np
 import zarr
 
-from pipeline.store.checked import WRITE_ALL, checked_group
 from pipeline.store.format.layout import VARIABLES, chunk_shape, sweep_path
+from pipeline.store.integrity.checked import WRITE_ALL, checked_group
 from pipeline.store.writing.arrays import TABLE_CHUNK_BYTES, create_array
 
 # A point query reads a whole chunk of every table it needs, and trajectories are read market by market.

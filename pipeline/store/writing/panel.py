@@ -11,9 +11,9 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreError
-from pipeline.store.checked import COMPRESSORS, WRITE_ALL
 from pipeline.store.encoding import encode
-from pipeline.store.explain import explained
+from pipeline.store.integrity.checked import COMPRESSORS, WRITE_ALL
+from pipeline.store.integrity.explain import explained
 from pipeline.store.writing.arrays import write_coordinate
 
 if TYPE_CHECKING:

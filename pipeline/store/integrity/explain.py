@@ -116,4 +116,3 @@ def explain(what: str, error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return f"{what}: {os.strerror(error.errno)}. Check the folder and its disk."
     return f"{what}: it is damaged ({detail.rstrip('.')}). {_DAMAGED}"
-

@@ -1,6 +1,6 @@
 """Checksums of what Icechunk leaves without one: the file of references, and the snapshots.
 
-Chunks carry their own (see `pipeline.store.checked`), and what points to a chunk either finds that very chunk
+Chunks carry their own (see `pipeline.store.integrity.checked`), and what points to a chunk either finds that very chunk
 or nothing. But names, shapes and attributes are in snapshots, branches and tags in the file ``repo``; both are
 compressed without a checksum, and a flipped bit can change a number in them unseen. On a local store every
 change of a reference is therefore followed by a line in ``beed-checksums``, under the same lock. S3 has

@@ -11,20 +11,20 @@ from typing import Any
 import zarr
 from zarr.codecs import ZstdCodec
 
-from pipeline.store.explain import explained
+from pipeline.store.integrity.explain import explained
 
 #: How all arrays are written. Also a chunk that equals the fill value is written: none may be missing.
 COMPRESSORS = (ZstdCodec(level=0, checksum=True),)
 WRITE_ALL: dict[str, Any] = {"write_empty_chunks": True}
 
 
-def has_checksums(array: zarr.Array) -> bool:
-    """Tell whether an array is of those that are written with checksums, and without leaving chunks out."""
-    return any(getattr(codec, "checksum", False) for codec in array.compressors)
-
-
 class CheckedArray(zarr.Array):
     """An array whose damage is an error in words."""
+
+    @property
+    def checksums(self) -> bool:
+        """Whether it is one of those that are written with checksums, and without leaving chunks out."""
+        return any(getattr(codec, "checksum", False) for codec in self.compressors)
 
     def get_basic_selection(self, *given: Any, **options: Any) -> Any:
         with self._explained():
@@ -79,8 +79,8 @@ class CheckedGroup(zarr.Group):
 
 def checked_array(array: zarr.Array, complete: bool) -> CheckedArray:
     """Make an array one that explains its errors; with ``complete``, a missing chunk is one."""
-    config = {"read_missing_chunks": not (complete and has_checksums(array))}
-    return CheckedArray(array.with_config(config)._async_array)
+    checked = CheckedArray(array._async_array)
+    return checked.with_config({"read_missing_chunks": False}) if complete and checked.checksums else checked
 
 
 def checked_group(group: zarr.Group, complete: bool) -> CheckedGroup:
