@@ -65,8 +65,8 @@ class Location:
         ``AWS_REGION``, ``AWS_ENDPOINT_URL_S3`` or ``AWS_ENDPOINT_URL``, ...), never from the address: what is
         pickled for workers then holds no secret.
         """
-        # What it logs is said in sentences (see `pipeline.store.integrity.explain`); its warning about local filesystems is what
-        # the lock of this package is for.
+        # What it logs is said in sentences (see `pipeline.store.integrity.explain`); its warning about local
+        # filesystems is what the lock of this package is for.
         icechunk.set_logs_filter(os.environ.get("ICECHUNK_LOG", "off"))
         if self.root is not None:
             return icechunk.local_filesystem_storage(str(self.root))
@@ -150,8 +150,9 @@ class Location:
         """Refuse a local store that has everything but its references: that is damage, and no empty place."""
         if self.root is not None and (self.root / "snapshots").is_dir() and not self._begun():
             raise StoreError(
-                f"The store at {self.url} has lost its file 'repo', which holds branches and tags. Put it back "
-                "from a backup; the newest file in its folder 'overwritten' is the state before the last commit."
+                f"The store at {self.url} has lost its file 'repo', which holds branches and tags. Put it "
+                "back from a backup; the newest file in its folder 'overwritten' is the state before the "
+                "last commit."
             )
 
     def _begun(self) -> bool:
@@ -180,7 +181,8 @@ class Location:
             if all(_is_begun(name) for name in names):
                 return _create(storage, clean=False)
             raise StoreError(
-                f"At {self.url} there are other files ({', '.join(names[:3])}); a store wants a prefix of its own."
+                f"At {self.url} there are other files ({', '.join(names[:3])}); a store wants a prefix of "
+                "its own."
             ) from error
 
     def _refuse_foreign_files(self) -> None:
@@ -199,7 +201,7 @@ class Location:
 
 
 def _is_begun(name: str) -> bool:
-    """Tell whether a file is one that Icechunk makes with the empty state, or the beginning of one (``#1``)."""
+    """Tell whether a file is one that Icechunk makes with the empty state, or a part of one (``#1``)."""
     folder, _, file = name.partition("#")[0].rpartition("/")
     return (folder, file) == ("", "repo") or (
         folder in ("snapshots", "transactions") and file == INITIAL_SNAPSHOT

@@ -2,7 +2,8 @@
 
 Kills while a store is made and while a study runs, flipped bits, full disks, signals; in a temporary folder.
 Survived means: the same command, given again, ends well and the store then holds the same numbers as without
-the fault, or (flipped bits) everything reads as it was or is refused in a sentence. Ends with 1 when any did not.
+the fault, or (flipped bits) everything reads as it was or is refused in a sentence. Ends with 1 when any did
+not.
 """
 
 import argparse

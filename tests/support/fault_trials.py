@@ -25,8 +25,8 @@ import numpy as np
 
 #: Imported before the forks, with all that they import.
 HEAVY = (
-    "numba pandas xarray xarray.backends.zarr zarr zarr.codecs pydantic typer rich.console rich.progress rich.table "
-    "psutil threadpoolctl scipy.optimize lmfit sympy pyarrow duckdb yaml fsspec lazy_loader"
+    "numba pandas xarray xarray.backends.zarr zarr zarr.codecs pydantic typer rich.console rich.progress "
+    "rich.table psutil threadpoolctl scipy.optimize lmfit sympy pyarrow duckdb yaml fsspec lazy_loader"
 )
 MARKETS = 12
 STUDY = """

@@ -1,1 +1,1 @@
-"""What holds a store together against faults: checksums, errors in sentences, and reading all of it to verify."""
+"""Against faults: checksums, errors in sentences, and reading all of a store to verify it."""

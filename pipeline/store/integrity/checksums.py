@@ -1,14 +1,14 @@
 """Checksums of what Icechunk leaves without one: the file of references, and the snapshots.
 
-Chunks carry their own (see `pipeline.store.integrity.checked`), and what points to a chunk either finds that very chunk
-or nothing. But names, shapes and attributes are in snapshots, branches and tags in the file ``repo``; both are
-compressed without a checksum, and a flipped bit can change a number in them unseen. On a local store every
+Chunks carry their own (see `pipeline.store.integrity.checked`), and what points to a chunk finds that very
+chunk or nothing. But names, shapes and attributes are in snapshots, branches and tags in the file ``repo``;
+both are compressed without a checksum, and a flipped bit can change them unseen. On a local store every
 change of a reference is therefore followed by a line in ``beed-checksums``, under the same lock. S3 has
 checksums of its own.
 
 A line is ``name crc32 check``, the last one of a name holds. What is not written there is not checked: older
 stores, and commits whose process died before the line. Other programs may move references too: Icechunk keeps
-the file that was replaced, and where the known one is among those, the new one is somebody's work and no damage.
+the file that was replaced, and where the known one is among those, the new one is work and no damage.
 """
 
 import os
@@ -81,8 +81,8 @@ def check_snapshot(root: Path | None, url: str, snapshot: str) -> None:
     if known is not None and crc is not None and crc != known:
         raise StoreError(
             f"The snapshot {snapshot} of the store at {url} is damaged (the file {name}): names and "
-            "descriptions of arrays in it cannot be trusted. Put the file back from a backup, open an earlier "
-            "state with open_store(..., snapshot=...), or run the study into a new store."
+            "descriptions of arrays in it cannot be trusted. Put the file back from a backup, open an "
+            "earlier state with open_store(..., snapshot=...), or run the study into a new store."
         )
 
 

@@ -1,7 +1,7 @@
-"""What goes wrong below the store, said for people: the one place where it is translated, by readers and writers.
+"""What goes wrong below the store, said for people; readers and writers translate it here, nowhere else.
 
-Icechunk's errors name functions of its sources, codecs say that a decompression failed; neither says of what, or
-what to do.
+Icechunk's errors name functions of its sources, codecs say that a decompression failed; neither says of what,
+or what to do.
 """
 
 import os
@@ -53,7 +53,7 @@ _CAUSES = (
     (
         r"access ?denied|forbidden|invalidaccesskey|signaturedoesnotmatch|credentials|expiredtoken",
         "S3 refuses the credentials, or they are missing",
-        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE) for an account that may use this bucket.",
+        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or AWS_PROFILE) for an account that may use it.",
     ),
     (
         r"nosuchbucket|bucket does not exist",
@@ -61,8 +61,9 @@ _CAUSES = (
         "Make it, or correct the address.",
     ),
     (
-        r"dispatch failure|connect(ion)? (error|refused|reset|closed)|timed? ?out|dns error|service unavailable|"
-        r"slowdown|internalerror|broken pipe|network is unreachable|error sending request|service error",
+        r"dispatch failure|connect(ion)? (error|refused|reset|closed)|timed? ?out|dns error|"
+        r"service unavailable|slowdown|internalerror|broken pipe|network is unreachable|"
+        r"error sending request|service error",
         "S3 does not answer",
         f"Check the network, and AWS_ENDPOINT_URL if it is set. {_RUN_AGAIN}",
     ),
