@@ -1,6 +1,7 @@
 """The store of record: an Icechunk repository that is created once, written by chunks, and never rewritten.
 
-Local stores are safe against killed processes; nothing calls fsync, so not against power loss.
+Local stores are safe against killed processes and find what is damaged (`pipeline.store.integrity`); nothing
+calls fsync, so they are not safe against power loss.
 """
 
 import platform

@@ -69,13 +69,11 @@ def verify_store(store: Store) -> Verification:
     Memory is bounded by one chunk. Chunks that several states share are read once.
     """
     walk = _Walk()
-    sessions = [("", store.session)]
-    sessions += [(f"tag {tag}", lambda tag=tag: store.session(tag=tag)) for tag in store.tags()]
-    for name, opened in sessions:
+    for tag in (None, *store.tags()):
         try:
-            session = opened()
+            session = store.session(tag=tag)
         except StoreError as error:
-            walk.damage.append(Damage("", "", name, str(error)))
+            walk.damage.append(Damage("", "", "" if tag is None else f"tag {tag}", str(error)))
             continue
         if session.snapshot_id not in walk.snapshots:
             walk.snapshots.add(session.snapshot_id)
@@ -102,7 +100,7 @@ class _Walk:
             return
         for name, node in members:
             below = f"{path}/{name}".lstrip("/")
-            if not isinstance(node, zarr.Array):
+            if not isinstance(node, CheckedArray):
                 self.group(session, below)
                 continue
             key = (below, session.get_node_id(f"/{below}"))
