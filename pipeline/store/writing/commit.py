@@ -50,7 +50,7 @@ def _commit(
     message: str,
     **options: Any,
 ) -> str:
-    """Commit a session; with a durable store, move the branch only when the disk has what it will point to."""
+    """Commit a session; of a durable store the branch moves only to what the disk has."""
     if not location.durable or location.root is None:
         return session.commit(message, **options)
     before = session.snapshot_id
