@@ -214,7 +214,7 @@ def test_faults_in_small():
     """The same trials as `python tests/benchmarks/faults.py`, some of each."""
     program = str(ROOT / "tests/benchmarks/faults.py")
     done = subprocess.run(
-        [sys.executable, program, "--trials", "20"], capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, program, "--trials", "10"], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
