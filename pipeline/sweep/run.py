@@ -14,13 +14,13 @@ from pipeline.errors import BeedError, ClusterError
 from pipeline.executors.execute import execute
 from pipeline.executors.jobs import Hooks, JobOutcome
 from pipeline.executors.worker import call_by_name
+from pipeline.signals import held, stop_on_signals
 from pipeline.status import Status
 from pipeline.store.format.layout import SweepState
 from pipeline.store.sweep import Sweep
 from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.commit import Committer
-from pipeline.sweep.interrupt import stop_on_signals
 from pipeline.sweep.plan import Plan, Task
 from pipeline.sweep.pooling import population_of_fits
 from pipeline.sweep.progress import Watcher
@@ -136,10 +136,11 @@ class SweepRun:
             finished = self._execute_stages(tasks)
         finally:
             # Also after an error: what came back from the workers is not thrown away.
-            self.watcher.ended()
-            self.committer.flush()
-            if not finished or self.unfinished:
-                self.sweep.set_state(SweepState.INTERRUPTED)
+            with held():
+                self.watcher.ended()
+                self.committer.flush()
+                if not finished or self.unfinished:
+                    self.sweep.set_state(SweepState.INTERRUPTED)
         if finished and not self.unfinished:
             return self._report(self._finish())
         return self._report(SweepState.INTERRUPTED)
@@ -189,7 +190,10 @@ class SweepRun:
             call_by_name(precompile)
         runner = TaskRunner(self.study, self.calibrator, self.options.parent)
         hooks = Hooks(
-            on_outcome=self._on_outcome, on_tick=self._on_tick, stop=self.stop, precompile=precompile
+            on_outcome=self._on_outcome,
+            on_tick=self._on_tick,
+            stop=self.stop,
+            precompile=precompile,
         )
         with stop_on_signals(self.stop):
             return execute(self._messages(tasks), runner, cluster, hooks)
@@ -198,6 +202,7 @@ class SweepRun:
         for task in tasks:
             yield TaskMessage(task, self.sweep.fork())
 
+    @held()
     def _on_outcome(self, outcome: JobOutcome[TaskMessage, TaskResult]) -> None:
         task = outcome.job.task
         if outcome.crashed:
@@ -232,6 +237,7 @@ class SweepRun:
                 f"{type(error).__name__}: {error}. What was committed before is kept; run again to resume."
             ) from error
 
+    @held()
     def _on_tick(self, workers: int) -> None:
         self.committer.tick()
         self.watcher.progress(self.counts.total(), sum(self._failures().values()), workers)

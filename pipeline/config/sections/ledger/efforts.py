@@ -104,12 +104,13 @@ def _spell_out_effort(name: Any, effort: Any, chart: Chart, data: dict[str, Any]
     section = dict(effort) if isinstance(effort, dict) else column_given
     if "formula" in section:
         return effort
-    column = section.get("column", name)
+    column, kind = section.get("column", name), section.get("kind", "ratio")
+    if not isinstance(column, str) or not isinstance(kind, str):
+        return effort  # refused with the rest of the study
     if column in COEFFICIENTS:
         coefficient = COEFFICIENTS[column]
         described = {"unit": coefficient.unit, "description": coefficient.description}
         return {"column": column, **described, **section}
-    kind = section.get("kind", "ratio")
     scale = {"ratio": "sales", "amount": data.get("reference_sales")}.get(kind)
     if column not in chart.expenses or scale is None:
         return effort
