@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from pipeline.cli import ahead, stores, studies, time
+from pipeline.cli.leaving import run_and_leave
 from pipeline.errors import BeedError, ExitCode
 
 _EXIT_CODES = {
@@ -55,10 +56,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Parameters
     ----------
     arguments
-        By default those of the process.
+        By default those of the process, which then ends here and now (see `pipeline.cli.leaving`). With
+        arguments of its own `SystemExit` is raised as usual.
     """
+    if arguments is None:
+        run_and_leave(lambda: _run(None))
+    _run(list(arguments))
+
+
+def _run(arguments: list[str] | None) -> NoReturn:
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="beed")
+        app(args=arguments, prog_name="beed")
     except BeedError as error:
         print(f"beed: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
