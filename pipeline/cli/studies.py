@@ -1,5 +1,6 @@
 """Commands about studies: run, check, schema. Everything heavy is imported when its command runs."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import typer
 from pipeline.cli.options import Cluster, Overrides, StudyFile, Workers
 from pipeline.config.engines import ENGINES, engines_with
 from pipeline.errors import ExitCode, PlanError
+from pipeline.signals import Stopped, last_signal
 
 if TYPE_CHECKING:
     from pipeline.config.sections.cluster import ClusterSection
@@ -34,7 +36,7 @@ def run(
     if report.unfinished:
         raise typer.Exit(ExitCode.FAILURE)
     if report.state != SweepState.DONE:
-        raise typer.Exit(ExitCode.INTERRUPTED)
+        raise Stopped(last_signal() or signal.SIGINT)
 
 
 def check(

@@ -33,11 +33,15 @@ def where(error):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--mutants", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--from", type=int, default=0, dest="first")
-    parser.add_argument("--show", action="store_true", help="print the mutants that fail, and their tracebacks")
+    parser.add_argument(
+        "--show", action="store_true", help="print the mutants that fail, and their tracebacks"
+    )
     options = parser.parse_args()
     warnings.simplefilter("error")
     counts, sites, slowest = Counter(), {}, 0.0
@@ -51,7 +55,10 @@ def main():
                 site = "slow" if trial.error is None else where(trial.error)
                 sites.setdefault(site, []).append(trial)
             if options.show and (options.mutants == 1 or trial.verdict in ("traceback", "slow")):
-                print(trial.mutant.content.decode(errors="replace"), "".join(traceback.format_exception(trial.error)))
+                print(
+                    trial.mutant.content.decode(errors="replace"),
+                    "".join(traceback.format_exception(trial.error)),
+                )
     print(f"{'':10}" + "".join(f"{verdict:>11}" for verdict in VERDICTS))
     for kind in sorted({kind for kind, _ in counts}):
         print(f"{kind:10}" + "".join(f"{counts[kind, verdict]:11,}" for verdict in VERDICTS))

@@ -54,15 +54,111 @@ bounds: {price: [0, 0.1]}
 """
 _WEIRD: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 7, 10**6, 10**18, -(10**18), 10**400, 0.5, -0.5, 1e-300, 1e18, 1e300),
-    *(float("nan"), float("inf"), -float("inf"), "", " ", "x", "x" * 400, "x" * 5000, "\x00", "a\nb", "é", "=1+1"),
-    *("0", "1.5", "1e18", "nan", "none", "all", "linear", "hill", "mci", "pareto", "mnl", "free", "log(", "1/0"),
-    *("2024-13-45", "0001-01-01", "9999-12-31", "../..", "/", "~", "~nobody/x", "s3://", "s3://a:b@c/d", "file://x"),
-    *([], {}, [[]], [1, 2, 3], ["a", "a"], [None], [{}], {"a": 1}, {"": None}, {"a": {"b": {"c": []}}}, ["linear"] * 3),
+    *(
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        "",
+        " ",
+        "x",
+        "x" * 400,
+        "x" * 5000,
+        "\x00",
+        "a\nb",
+        "é",
+        "=1+1",
+    ),
+    *(
+        "0",
+        "1.5",
+        "1e18",
+        "nan",
+        "none",
+        "all",
+        "linear",
+        "hill",
+        "mci",
+        "pareto",
+        "mnl",
+        "free",
+        "log(",
+        "1/0",
+    ),
+    *(
+        "2024-13-45",
+        "0001-01-01",
+        "9999-12-31",
+        "../..",
+        "/",
+        "~",
+        "~nobody/x",
+        "s3://",
+        "s3://a:b@c/d",
+        "file://x",
+    ),
+    *(
+        [],
+        {},
+        [[]],
+        [1, 2, 3],
+        ["a", "a"],
+        [None],
+        [{}],
+        {"a": 1},
+        {"": None},
+        {"a": {"b": {"c": []}}},
+        ["linear"] * 3,
+    ),
     *({"name": "x"}, {"kind": "none"}, {"x" * 300: 1}, [0.5, -1], [["linear"]], {"link": "exp"}, {"lag": 3}),
 )
-_BITS = (b"\t", b": ", b"- ", b"{", b"}", b"[", b"]", b"&a ", b"*a", b"!!python/object:os.system ", b"<<: ", b"#", b"'")
-_BITS = (*_BITS, b'"', b"\x00", b"\xff", b"\xef\xbb\xbf", b"|", b">", b"%", b"@", b"? ", b"---\n", b"\r", b",", b";")
-_CELLS = ("", "nan", "-1", "0", "1e400", "1e308", "abc", "1,5", "=1+1", "12 %", "2024-02-30", "x" * 1000, "\x00", '"', "é")
+_BITS = (
+    b"\t",
+    b": ",
+    b"- ",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"&a ",
+    b"*a",
+    b"!!python/object:os.system ",
+    b"<<: ",
+    b"#",
+    b"'",
+)
+_BITS = (
+    *_BITS,
+    b'"',
+    b"\x00",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"|",
+    b">",
+    b"%",
+    b"@",
+    b"? ",
+    b"---\n",
+    b"\r",
+    b",",
+    b";",
+)
+_CELLS = (
+    "",
+    "nan",
+    "-1",
+    "0",
+    "1e400",
+    "1e308",
+    "abc",
+    "1,5",
+    "=1+1",
+    "12 %",
+    "2024-02-30",
+    "x" * 1000,
+    "\x00",
+    '"',
+    "é",
+)
 
 
 @dataclass(frozen=True)
@@ -113,7 +209,9 @@ class Mutants:
     def __init__(self, folder: Path, seed: int = 0) -> None:
         self.folder, self.seed = folder, seed
         self.studies = {path.name: self._small(path) for path in sorted(CONFIGS.glob("*.yaml"))}
-        self.scenarios = {path.name: path.read_text() for path in sorted((CONFIGS / "scenarios").glob("*.yaml"))}
+        self.scenarios = {
+            path.name: path.read_text() for path in sorted((CONFIGS / "scenarios").glob("*.yaml"))
+        }
         self.accounts = (CONFIGS / "data" / "ledger_accounts.yaml").read_text()
         self.tables = self._small_data(folder / "data")
         for name, text in self.studies.items():
@@ -122,7 +220,11 @@ class Mutants:
     @staticmethod
     def _small(path: Path) -> str:
         text = path.read_text()
-        for many, few in (("markets: 8", "markets: 2"), ("firms: 12", "firms: 3"), ("periods: 104", "periods: 12")):
+        for many, few in (
+            ("markets: 8", "markets: 2"),
+            ("firms: 12", "firms: 3"),
+            ("periods: 104", "periods: 12"),
+        ):
             text = text.replace(many, few)
         return text
 
@@ -137,7 +239,9 @@ class Mutants:
         for name in ("us_autos.csv", "ledger_accounts.yaml"):
             shutil.copy(CONFIGS / "data" / name, data / name)
         return {
-            name: (data / name).read_text() for name in ("us_autos.csv", "ledger_postings.csv") if (data / name).exists()
+            name: (data / name).read_text()
+            for name in ("us_autos.csv", "ledger_postings.csv")
+            if (data / name).exists()
         }
 
     def make(self, number: int) -> Mutant:
@@ -250,7 +354,11 @@ def _mutated_value(content: Any, rng: random.Random) -> Any:
     elif action == 1:  # a typo
         _add(parent, str(key)[:-1] + rng.choice("xyz_ 1"), parent.pop(key))
     elif action == 2:
-        _add(parent, rng.choice(["x", "name", "kind", "family", "link", "order", "lag", "formula", ""]), rng.choice(_WEIRD))
+        _add(
+            parent,
+            rng.choice(["x", "name", "kind", "family", "link", "order", "lag", "formula", ""]),
+            rng.choice(_WEIRD),
+        )
     elif action == 3:  # something from elsewhere in the file
         other, there = rng.choice(places)
         parent[key] = copy.deepcopy(other[there]) if other is not parent or there != key else []
@@ -270,7 +378,13 @@ def _add(parent: Any, key: str, value: Any) -> None:
 
 def _places(content: Any) -> Iterator[tuple[Any, Any]]:
     """List every place of nested mappings and lists."""
-    keys = content.keys() if isinstance(content, dict) else range(len(content)) if isinstance(content, list) else ()
+    keys = (
+        content.keys()
+        if isinstance(content, dict)
+        else range(len(content))
+        if isinstance(content, list)
+        else ()
+    )
     for key in keys:
         yield content, key
         yield from _places(content[key])
@@ -312,7 +426,14 @@ def _truncate(content: bytes, rng: random.Random) -> bytes:
     return content[: rng.randrange(len(content) + 1)]
 
 
-_OF_TEXT: tuple[Callable[[bytes, random.Random], bytes], ...] = (_cut, _insert, _flip, _indent, _move_line, _truncate)
+_OF_TEXT: tuple[Callable[[bytes, random.Random], bytes], ...] = (
+    _cut,
+    _insert,
+    _flip,
+    _indent,
+    _move_line,
+    _truncate,
+)
 
 
 def _mutated_table(text: str, rng: random.Random) -> bytes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from pipeline.config.engines import ENGINES
-from pipeline.config.sections.location import resolve_location
+from pipeline.config.sections.location import Location, resolve_location
 from pipeline.config.sections.types import Count, Section, Table, optional_table
 
 # A type checker takes no names from a table; pydantic and its messages do.
@@ -19,7 +19,7 @@ def _beside_the_study(value: str, info: ValidationInfo) -> str:
     return resolve_location(value, (info.context or {}).get("folder", ""))
 
 
-PemFile = Annotated[str, AfterValidator(_beside_the_study)]
+PemFile = Annotated[Location, AfterValidator(_beside_the_study)]
 
 
 class TlsSection(Section):

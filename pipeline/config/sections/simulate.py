@@ -17,7 +17,6 @@ from pipeline.config.sections.types import (
     refusal,
 )
 
-
 MOST_FIRMS = 10_000
 MOST_PERIODS = 100_000
 
@@ -70,7 +69,9 @@ class SimulateSection(Section):
     """
 
     markets: Count = Field(default=1, description="How many markets, alike except for their random numbers.")
-    firms: FirmNames = Field(min_length=2, max_length=MOST_FIRMS, description="How many firms, or their names.")
+    firms: FirmNames = Field(
+        min_length=2, max_length=MOST_FIRMS, description="How many firms, or their names."
+    )
     periods: Integer = Field(ge=3, le=MOST_PERIODS, description="How many periods are observed.")
     start: str | None = Field(
         default=None,

@@ -32,7 +32,9 @@ class UncertaintySection(Section):
     levels: OneOrMany[Level] = Field(
         default=(0.95,), min_length=1, description="Coverage probabilities of the intervals: `[0.5, 0.95]`."
     )
-    bootstrap: Integer = Field(default=0, ge=0, le=100_000, description="Bootstrap replicates per fit; 0: none.")
+    bootstrap: Integer = Field(
+        default=0, ge=0, le=100_000, description="Bootstrap replicates per fit; 0: none."
+    )
     scheme: Literal["autoregressive", "blocks", "residual"] = Field(
         default="autoregressive",
         description="How errors of replicates are drawn: as an AR(1), in blocks of periods, or one by one.",

@@ -7,7 +7,7 @@ from pipeline.config.sections.data import effort_table
 from pipeline.config.sections.ledger.accounts import AccountsSection
 from pipeline.config.sections.ledger.chart import Chart, chart_of
 from pipeline.config.sections.ledger.coefficients import COEFFICIENTS
-from pipeline.config.sections.location import resolve_location
+from pipeline.config.sections.location import impossible, resolve_location
 from pipeline.config.yaml.document import Document
 from pipeline.config.yaml.files import read_document
 from pipeline.config.yaml.findings import Findings
@@ -53,6 +53,8 @@ def complete_ledger(document: Document, folder: str) -> list[Problem]:
     data = document.content.get("data") if isinstance(document.content, dict) else None
     if not isinstance(data, dict) or "ledger" not in data or not isinstance(data.get("accounts"), str):
         return []
+    if impossible(data["accounts"]):
+        return []  # refused with the rest of the study
     location = resolve_location(data["accounts"], folder)
     if not Path(location).exists():
         return []  # reported by the checks of the study, with its line
