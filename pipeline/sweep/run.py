@@ -184,14 +184,16 @@ class SweepRun:
 
     def _execute_on(self, cluster: ClusterSection, tasks: tuple[Task, ...]) -> bool:
         precompile = self.calibrator.precompile
-        if precompile is not None and ENGINES[cluster.kind].where == "this computer":
-            # Before the workers start: on a fresh computer every one of them would compile the same code.
+        if precompile is not None and ENGINES[cluster.kind].where != "elsewhere":
+            # Before the workers start, or every one of them would compile the same code; and before signals are a
+            # wish to come to an end: there is nothing to bring to one yet.
             self.watcher.stage("Loading compiled code (compiling it, the first time)")
             call_by_name(precompile)
         runner = TaskRunner(self.study, self.calibrator, self.options.parent)
         hooks = Hooks(
             on_outcome=self._on_outcome,
             on_tick=self._on_tick,
+            on_note=self.watcher.note,
             stop=self.stop,
             precompile=precompile,
         )

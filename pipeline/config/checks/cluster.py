@@ -26,7 +26,9 @@ def _check_address(cluster: ClusterSection, findings: Findings) -> None:
     if cluster.address is None:
         findings.add(location, "nothing", "the scheduler's address, e.g. tcp://host:8786")
     elif has_user_info(cluster.address):
-        findings.add(location, "an address with a name or password in it", "tcp://host:port or tls://host:port")
+        findings.add(
+            location, "an address with a name or password in it", "tcp://host:port or tls://host:port"
+        )
     elif _ADDRESS.match(cluster.address) is None:
         findings.add(location, repr(cluster.address), "tcp://host:port or tls://host:port")
     elif cluster.address.startswith("tls://") and cluster.tls is None:

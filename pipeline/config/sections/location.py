@@ -67,7 +67,9 @@ def impossible(text: str) -> tuple[str, str] | None:
 def _possible(text: str) -> str:
     if problem := impossible(text):
         got, expected = problem
-        raise PydanticCustomError("refused", "got {got}; expected {expected}", {"got": got, "expected": expected})
+        raise PydanticCustomError(
+            "refused", "got {got}; expected {expected}", {"got": got, "expected": expected}
+        )
     return text
 
 

@@ -145,7 +145,15 @@ class PostingEncoder:
             readable &= ~infinite
             rows["bad"] |= infinite | negative
             add, hint = self._report.add_values, "Book a reversal on the other side."
-            add("infinite amounts", infinite, rows, numbers.values, f"a finite number, at most {_LARGEST:g}", "", column)
+            add(
+                "infinite amounts",
+                infinite,
+                rows,
+                numbers.values,
+                f"a finite number, at most {_LARGEST:g}",
+                "",
+                column,
+            )
             add("wrong signs", negative, rows, numbers.values, "an amount >= 0", hint, column)
         both = readable & (np.nan_to_num(debit.values) != 0) & (np.nan_to_num(credit.values) != 0)
         neither = readable & np.isnan(debit.values) & np.isnan(credit.values)
