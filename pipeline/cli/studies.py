@@ -42,15 +42,22 @@ def run(
 def check(
     study: StudyFile, overrides: Overrides = None, cluster: Cluster = None, workers: Workers = None
 ) -> None:
-    """Check a study and its data, and show what running it would do. Nothing is written."""
+    """Check a study and its data, make a few fits, and show what running it would do. Nothing is written."""
+    from kernels.numeric.jit import cache_note
     from pipeline.panel.open import open_study_panel
     from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.tables import show_plan
+    from pipeline.sweep.calibrator import default_calibrator
     from pipeline.sweep.coordinator import plan_study
+    from pipeline.sweep.trial import estimate
 
     loaded = load(study, overrides, cluster, workers)
     panel = open_study_panel(loaded)
-    show_plan(make_console(), loaded, panel, plan_study(loaded, panel))
+    plan = plan_study(loaded, panel)
+    console = make_console()
+    if note := cache_note():
+        console.print(f"Note: {note}", markup=False, highlight=False)
+    show_plan(console, loaded, panel, plan, estimate(loaded, panel, plan, default_calibrator()))
 
 
 def schema() -> None:

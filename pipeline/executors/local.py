@@ -11,6 +11,7 @@ from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors.dask_client import (
     ALLOWED_FAILURES,
+    WorkersLostError,
     dashboard_address,
     drive,
     prepare_workers,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kernels.numeric.jit import cache_note
 from pipeline.config.engines import ENGINES
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.study import Study
@@ -187,6 +188,8 @@ class SweepRun:
         if precompile is not None and ENGINES[cluster.kind].where != "elsewhere":
             # Before the workers start, or every one of them would compile the same code; and before signals are a
             # wish to come to an end: there is nothing to bring to one yet.
+            if note := cache_note():
+                self.watcher.note(note)
             self.watcher.stage("Loading compiled code (compiling it, the first time)")
             call_by_name(precompile)
         runner = TaskRunner(self.study, self.calibrator, self.options.parent)
