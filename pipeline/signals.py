@@ -1,10 +1,10 @@
-"""Signals as wishes to stop: Ctrl-C (SIGINT), SIGTERM (batch systems, containers), SIGHUP (a closed terminal).
+"""Signals as wishes to stop: Ctrl-C (SIGINT), SIGTERM (batch systems, containers), SIGHUP (closed terminals).
 
-Three things can be in the way of a signal. *A commit*: it waits until the block of `held` has ended. *Fits in
-flight*: inside `gentle` the first signal sets a flag, and a second one stops at once; SIGTERM and SIGHUP, after
-which nobody waits for long, count twice after `PATIENCE` seconds. *Machine code*: Python calls its handlers
-between two instructions of its own, so the compiler (minutes, in calls of seconds) or a query keeps them waiting;
-a thread that the operating system wakes (`signal.set_wakeup_fd`) then ends the process in place of the handler.
+Three things can be in the way of a signal. *A commit*: the signal waits until the block of `held` has ended.
+*Fits in flight*: inside `stop_on_signals` the first signal sets a flag, and a second one stops at once; SIGTERM
+and SIGHUP, after which nobody waits for long, count twice after `PATIENCE` seconds. *Machine code*: Python calls
+its handlers between two instructions of its own, so the compiler (calls of seconds) or a query keeps them
+waiting; a thread that the operating system wakes (`signal.set_wakeup_fd`) ends the process in their place.
 """
 
 import os
@@ -83,7 +83,7 @@ _state = _State()
 
 
 def last_signal() -> int | None:
-    """Number of the signal that was heard last; None when there was none."""
+    """Give the number of the signal that was heard last; None when there was none."""
     return _state.last
 
 

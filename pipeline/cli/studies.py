@@ -47,9 +47,7 @@ def check(
     from pipeline.panel.open import open_study_panel
     from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.tables import show_plan
-    from pipeline.sweep.calibrator import default_calibrator
-    from pipeline.sweep.coordinator import plan_study
-    from pipeline.sweep.trial import estimate
+    from pipeline.sweep.coordinator import estimate_study, plan_study
 
     loaded = load(study, overrides, cluster, workers)
     panel = open_study_panel(loaded)
@@ -57,7 +55,7 @@ def check(
     console = make_console()
     if note := cache_note():
         console.print(f"Note: {note}", markup=False, highlight=False)
-    show_plan(console, loaded, panel, plan, estimate(loaded, panel, plan, default_calibrator()))
+    show_plan(console, loaded, panel, plan, estimate_study(loaded, panel, plan))
 
 
 def schema() -> None:

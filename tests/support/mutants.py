@@ -216,6 +216,8 @@ class Mutants:
         self.tables = self._small_data(folder / "data")
         for name, text in self.studies.items():
             (folder / name).write_text(text)
+        # On a fresh computer the first simulation waits for the compiler.
+        open_study_panel(load_study(folder / "mall.yaml")).close()
 
     @staticmethod
     def _small(path: Path) -> str:
