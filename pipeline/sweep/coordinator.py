@@ -43,7 +43,9 @@ def plan_study(
     )
 
 
-def estimate_study(study: Study, panel: Panel, plan: Plan, *, calibrator: Calibrator | None = None) -> Estimate:
+def estimate_study(
+    study: Study, panel: Panel, plan: Plan, *, calibrator: Calibrator | None = None
+) -> Estimate:
     """Make a few fits of a planned study; see :func:`pipeline.sweep.trial.estimate`."""
     return estimate(study, panel, plan, calibrator or default_calibrator())
 

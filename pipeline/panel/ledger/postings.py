@@ -91,7 +91,11 @@ class PostingEncoder:
         debit, credit = (
             read_numbers(chunk.columns[name], name, self.problems) for name in (columns.debit, columns.credit)
         )
-        rows["net"] = np.nan_to_num(debit.values) - np.nan_to_num(credit.values)
+        # What is missing or impossible counts as nothing here; it is reported below.
+        debits, credited = (
+            np.where(np.abs(numbers.values) <= _LARGEST, numbers.values, 0.0) for numbers in (debit, credit)
+        )
+        rows["net"] = debits - credited
         rows["gross"] = np.abs(rows["net"])
         no_amount = np.isnan(debit.values) & np.isnan(credit.values)
         blank = (rows["company"] == MISSING) & (dates == MISSING) & (rows["account"] == MISSING) & no_amount

@@ -24,7 +24,8 @@ store: STORE
 
 
 @pytest.mark.parametrize(
-    "text", ["s3://user:{}@bucket/runs", "s3://{}@bucket/runs", "https://name:{}@host/runs", "s3://a:{}@b:8/x@y"]
+    "text",
+    ["s3://user:{}@bucket/runs", "s3://{}@bucket/runs", "https://name:{}@host/runs", "s3://a:{}@b:8/x@y"],
 )
 def test_a_secret_in_a_url_is_refused_and_never_repeated(tmp_path, text):
     url = text.format(SECRET)
@@ -50,7 +51,9 @@ def test_what_no_file_system_takes_is_refused(text, word):
     assert word in impossible(text)[0]
 
 
-@pytest.mark.parametrize("text", ["runs", "../runs", "~/runs", "/a/b@c", "s3://bucket/runs", "s3://bucket/a@b"])
+@pytest.mark.parametrize(
+    "text", ["runs", "../runs", "~/runs", "/a/b@c", "s3://bucket/runs", "s3://bucket/a@b"]
+)
 def test_ordinary_places_are_possible(text):
     assert impossible(text) is None
 
@@ -66,7 +69,9 @@ def test_ordinary_places_are_possible(text):
 )
 def test_counts_end_somewhere(tmp_path, old, new, key):
     path = tmp_path / "study.yaml"
-    text = STUDY.replace("STORE", "runs").replace("firms: 3", "firms: 3000" if "periods: 9" in new else "firms: 3")
+    text = STUDY.replace("STORE", "runs").replace(
+        "firms: 3", "firms: 3000" if "periods: 9" in new else "firms: 3"
+    )
     path.write_text(text.replace(old, new))
     with pytest.raises(ConfigError, match=key):
         load_study(path)
