@@ -8,7 +8,10 @@ import typer
 
 from pipeline.cli import ahead, stores, studies, time
 from pipeline.cli.leaving import run_and_leave
+from pipeline.cli.output import output_is_lost
 from pipeline.errors import BeedError, ExitCode
+from pipeline.names import without_user_info
+from pipeline.signals import Stopped
 
 _EXIT_CODES = {
     ExitCode.OK: "done",
@@ -18,7 +21,9 @@ _EXIT_CODES = {
     ExitCode.STORE: "the store is missing, damaged, of another format, or cannot be written",
     ExitCode.CLUSTER: "the cluster cannot be reached, or lost its workers",
     ExitCode.BUSY: "someone else is doing this work at the moment",
-    ExitCode.INTERRUPTED: "stopped by Ctrl-C; everything finished has been kept",
+    ExitCode.HANGUP: "stopped by SIGHUP; everything finished has been kept",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C, likewise",
+    ExitCode.TERMINATED: "stopped by SIGTERM, likewise",
 }
 
 app = typer.Typer(
@@ -69,9 +74,19 @@ def _run(arguments: list[str] | None) -> NoReturn:
     try:
         app(args=arguments, prog_name="beed")
     except BeedError as error:
-        print(f"beed: {error}", file=sys.stderr)
+        # What refuses a URL does not repeat its password; this is for the messages of libraries.
+        print(f"beed: {without_user_info(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("beed: stopped.", file=sys.stderr)
-        sys.exit(ExitCode.INTERRUPTED)
+    except Stopped as stopped:
+        print(f"beed: {stopped}", file=sys.stderr)
+        sys.exit(stopped.exit_code)
+    except OSError:
+        if (reason := output_is_lost()) is None:
+            raise
+        print(f"beed: the output could not be written: {reason}.", file=sys.stderr)
+        sys.exit(ExitCode.FAILURE)
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):
+            sys.exit(ExitCode.OK)  # whoever read it has seen enough (`| head`)
+        raise
     sys.exit(ExitCode.OK)

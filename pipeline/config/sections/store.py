@@ -4,13 +4,16 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
+from pipeline.config.sections.location import Location
 from pipeline.config.sections.types import Flag, Section
 
 
 class StoreSection(Section):
     """Where the results go, and how they are kept."""
 
-    path: str = Field(description="A folder, relative to the study file, or a URL such as s3://bucket/runs.")
+    path: Location = Field(
+        description="A folder, relative to the study file, or a URL such as s3://bucket/runs."
+    )
     durable: Flag = Field(
         default=False,
         description="Whether a commit waits until the disk has it, so that power loss takes nothing back; "
@@ -23,6 +26,6 @@ def _form_of(value: Any) -> str:
 
 
 Store = Annotated[
-    Annotated[str, Tag("of_path")] | Annotated[StoreSection, Tag("of_mapping")], Discriminator(_form_of)
+    Annotated[Location, Tag("of_path")] | Annotated[StoreSection, Tag("of_mapping")], Discriminator(_form_of)
 ]
 """The path alone, or a mapping with it."""
