@@ -11,10 +11,10 @@ from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import DataSection
 from pipeline.config.sections.fit import FitSection, ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
-from pipeline.config.sections.location import Location
 from pipeline.config.sections.models import CurveSection, ModelsSection
 from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.config.sections.simulate import SimulateSection
+from pipeline.config.sections.store import Store
 from pipeline.config.sections.types import Label, LocatedSection, OrNothing, Seed, Table, optional_table
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant, expand_variants
@@ -69,9 +69,9 @@ class Study(LocatedSection):
     cluster: OrNothing[ClusterSection] = Field(
         default=ClusterSection(), description="Where the computation runs; changes no number."
     )
-    store: Location = Field(
+    store: Store = Field(
         description="Where the results go: a folder, relative to the study file, or a URL such as "
-        "s3://bucket/runs."
+        "s3://bucket/runs; or a mapping with `path` and `durable`."
     )
     seed: Seed = 0
 
@@ -97,7 +97,12 @@ class Study(LocatedSection):
     @property
     def store_location(self) -> str:
         """Path or URL of the store, relative paths taken from the study file's folder."""
-        return self.resolve(self.store)
+        return self.resolve(self.store if isinstance(self.store, str) else self.store.path)
+
+    @property
+    def store_durable(self) -> bool:
+        """Whether commits wait for the disk."""
+        return not isinstance(self.store, str) and self.store.durable
 
     @property
     def content_hash(self) -> str:

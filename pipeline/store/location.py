@@ -31,13 +31,16 @@ class Location:
         As the user wrote it.
     root
         The directory of a local store; None for an object store.
+    durable
+        Whether what writes to a local store waits until the disk has it.
     """
 
     url: str
     root: Path | None
+    durable: bool = False
 
     @classmethod
-    def parse(cls, path: str | Path) -> "Location":
+    def parse(cls, path: str | Path, *, durable: bool = False) -> "Location":
         """Read an address: a path, or ``s3://bucket/prefix``.
 
         Raises
@@ -54,16 +57,16 @@ class Location:
                 "into logs."
             )
         if "://" not in text:
-            return cls(text, Path(text).expanduser().absolute())
+            return cls(text, Path(text).expanduser().absolute(), durable)
         if parts.scheme == "file":
-            return cls(text, Path(parts.path))
+            return cls(text, Path(parts.path), durable)
         if parts.scheme != "s3":
             raise StoreError(f"Got a store at {text}; a store is a directory or s3://bucket/prefix.")
         if not parts.netloc or not parts.path.strip("/"):
             raise StoreError(
                 f"Got a store at {text}; an S3 address names a bucket and a prefix: s3://bucket/prefix."
             )
-        return cls(text, None)
+        return cls(text, None, durable)
 
     def storage(self) -> icechunk.Storage:
         """Icechunk's storage for this address.

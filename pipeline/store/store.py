@@ -1,7 +1,7 @@
 """The store of record: an Icechunk repository that is created once, written by chunks, and never rewritten.
 
-Local stores are safe against killed processes and find what is damaged (`pipeline.store.integrity`); nothing
-calls fsync, so they are not safe against power loss.
+Local stores are safe against killed processes and find what is damaged (`pipeline.store.integrity`); they
+are safe against power loss where they are opened with ``durable``, since nothing else calls fsync.
 """
 
 import platform
@@ -27,6 +27,7 @@ from pipeline.store.format.layout import (
     sweep_path,
 )
 from pipeline.store.integrity.checksums import check_references, record
+from pipeline.store.integrity.durable import flush_to_disk
 from pipeline.store.integrity.explain import explain, explained
 from pipeline.store.location import BRANCH, INITIAL_SNAPSHOT, Location
 from pipeline.store.locks import refs_locked
@@ -51,20 +52,22 @@ class Store:
         self._repository = repository
 
     @classmethod
-    def open(cls, path: str | Path) -> "Store":
+    def open(cls, path: str | Path, *, durable: bool = False) -> "Store":
         """Open a store that exists.
 
         Parameters
         ----------
         path
             A directory, or ``s3://bucket/prefix``.
+        durable
+            Whether commits to a local store wait until the disk has them.
 
         Raises
         ------
         StoreNotFoundError, StoreFormatError
             There is none, or not one that this version reads.
         """
-        location = Location.parse(path)
+        location = Location.parse(path, durable=durable)
         store = cls(location, location.open())
         session = store.session()
         if open_group(session, "") is None and session.snapshot_id == INITIAL_SNAPSHOT:
@@ -73,8 +76,8 @@ class Store:
         return store
 
     @classmethod
-    def open_or_create(cls, path: str | Path) -> "Store":
-        """Open a store, making an empty one where there is nothing.
+    def open_or_create(cls, path: str | Path, *, durable: bool = False) -> "Store":
+        """Open a store, making an empty one where there is nothing; takes what `open` takes.
 
         Raises
         ------
@@ -83,7 +86,7 @@ class Store:
         StoreFormatError
             It holds a store that this version does not read.
         """
-        location = Location.parse(path)
+        location = Location.parse(path, durable=durable)
         store = cls(location, location.open_or_create())
         transact(location, store._repository, _mark_root, "format")
         open_root(store.session(), location.url)
@@ -273,6 +276,8 @@ class Store:
                     f"The tag {name} exists in the store at {self.location.url}, and tags never move."
                 ) from error
             record(self.location.root)
+            if self.location.durable:
+                flush_to_disk(self.location.root)
         return target
 
     def tags(self) -> tuple[str, ...]:

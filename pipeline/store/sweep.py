@@ -164,7 +164,7 @@ class Sweep:
             for fork in kept:
                 self._check_current(session, fork)
                 session.merge(fork.session)
-            return commit_merged(self._location, session, f"{self.name}: {count} tasks")
+            return commit_merged(self._location, self._repository, session, f"{self.name}: {count} tasks")
 
     def set_state(self, state: SweepState | str, **attributes: Any) -> str:
         """Record where the sweep stands, and further plain facts about it; returns the snapshot."""

@@ -129,7 +129,7 @@ def run_panel(
         _refuse_too_large(study, planned)
     for warning in planned.warnings:
         watcher.note(str(warning))
-    store = Store.open_or_create(location)
+    store = Store.open_or_create(location, durable=study.store_durable)
     layout = planned.layout
     store.write_panel(panel.content_hash, _blocks(study, panel, planned), layout.markets, layout.chunk)
     sweep = store.create_sweep(

@@ -180,7 +180,7 @@ def _publish(
     if run.state != SweepState.DONE:
         return report
     try:
-        Store.open(run.store).tag(vintage.tag)
+        Store.open(run.store, durable=request.study.store_durable).tag(vintage.tag)
     except StoreConflictError:  # on an object store, where nobody can be locked out
         return replace(report, outcome="done")
     return replace(report, outcome="published")

@@ -32,13 +32,14 @@ def main():
     chosen = parser.parse_args()
     total = survived = 0
     print(f"{'fault':34}{'trials':>8}{'survived':>10}")
-    for name, (share, method) in FAULTS.items():
-        with tempfile.TemporaryDirectory(prefix="beed-faults-") as folder:
-            tally = method(Trials(folder, chosen.seed), max(round(share * chosen.trials), 1))
-        total, survived = total + tally.trials, survived + tally.survived
-        print(f"{name:34}{tally.trials:8}{tally.survived:10}", flush=True)
-        for problem, count in tally.failures.most_common():
-            print(f"    {count} x {problem}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="beed-faults-") as folder:
+        trials = Trials(folder, chosen.seed)
+        for name, (share, method) in FAULTS.items():
+            tally = method(trials, max(round(share * chosen.trials), 1))
+            total, survived = total + tally.trials, survived + tally.survived
+            print(f"{name:34}{tally.trials:8}{tally.survived:10}", flush=True)
+            for problem, count in tally.failures.most_common():
+                print(f"    {count} x {problem}", flush=True)
     print(f"{'together':34}{total:8}{survived:10}")
     sys.exit(survived != total)
 

@@ -1,11 +1,13 @@
 """Commits to the tip of a store, whatever others commit meanwhile."""
 
 from collections.abc import Callable
+from typing import Any
 
 import icechunk
 
 from pipeline.errors import StoreConflictError
 from pipeline.store.integrity.checksums import record
+from pipeline.store.integrity.durable import flush_to_disk
 from pipeline.store.integrity.explain import explained
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked
@@ -31,7 +33,7 @@ def transact(
             if not session.has_uncommitted_changes:
                 return session.snapshot_id
             try:
-                snapshot = session.commit(message)
+                snapshot = _commit(location, repository, session, message)
             except icechunk.ConflictError:
                 continue
             record(location.root, snapshot)
@@ -41,7 +43,28 @@ def transact(
     )
 
 
-def commit_merged(location: Location, session: icechunk.Session, message: str) -> str:
+def _commit(
+    location: Location,
+    repository: icechunk.Repository,
+    session: icechunk.Session,
+    message: str,
+    **options: Any,
+) -> str:
+    """Commit a session; of a durable store the branch moves only to what the disk has."""
+    if not location.durable or location.root is None:
+        return session.commit(message, **options)
+    before = session.snapshot_id
+    # The lock is held, so nobody has moved the branch since the session was opened.
+    snapshot = session.flush(message)
+    flush_to_disk(location.root)
+    repository.reset_branch(BRANCH, snapshot, from_snapshot_id=before)
+    flush_to_disk(location.root)
+    return snapshot
+
+
+def commit_merged(
+    location: Location, repository: icechunk.Repository, session: icechunk.Session, message: str
+) -> str:
     """Commit a session that forks were merged into, under the lock; returns the snapshot.
 
     Raises
@@ -50,7 +73,8 @@ def commit_merged(location: Location, session: icechunk.Session, message: str) -
         Others changed more than the same chunks.
     """
     try:
-        snapshot = session.commit(message, rebase_with=icechunk.ConflictDetector())
+        detector = icechunk.ConflictDetector()
+        snapshot = _commit(location, repository, session, message, rebase_with=detector)
     except icechunk.RebaseFailedError as error:
         harmless = icechunk.ConflictType.ChunkDoubleUpdate
         if any(conflict.conflict_type != harmless for conflict in error.conflicts):

@@ -14,10 +14,12 @@ from pipeline.errors import StoreError, StoreNotFoundError
 from pipeline.results.result_store import open_store
 from pipeline.store.integrity.checked import CheckedArray
 from pipeline.store.integrity.checksums import check_references, record
+from pipeline.store.integrity.durable import flush_to_disk
 from pipeline.store.integrity.explain import explain, explained
 from pipeline.store.integrity.verify import verify_store
 from pipeline.store.location import INITIAL_SNAPSHOT, Location
 from pipeline.store.store import Store
+from pipeline.store.writing.chunks import write_chunk
 
 MODEL = "investment-mnl"
 
@@ -212,7 +214,7 @@ def test_faults_in_small():
     """The same trials as `python tests/benchmarks/faults.py`, some of each."""
     program = str(ROOT / "tests/benchmarks/faults.py")
     done = subprocess.run(
-        [sys.executable, program, "--trials", "20"], capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, program, "--trials", "10"], capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -222,3 +224,25 @@ def test_faults_in_large():
     program = str(ROOT / "tests/benchmarks/faults.py")
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_durable_stores_move_their_branch_to_what_is_on_the_disk(tmp_path, make_tiny, monkeypatch):
+    tiny = make_tiny(tmp_path / "store")
+    store = Store.open(tiny.path, durable=True)
+    sweep = store.sweep(tiny.sweep.name)
+    seen = []
+
+    def flushed(folder):
+        tip = Store.open(tiny.path)._repository.lookup_branch("main")
+        seen.append((len(files(tiny, "snapshots")), tip))
+        flush_to_disk(folder)
+
+    monkeypatch.setattr("pipeline.store.writing.commit.flush_to_disk", flushed)
+    before, count = store.session().snapshot_id, len(files(tiny, "snapshots"))
+    chunk = slice(0, 3)
+    fork = write_chunk(sweep.fork(), MODEL, chunk, tiny.arrays(MODEL, chunk))
+    after = sweep.merge_and_commit([fork])
+    # Flushed with the new snapshot written and the branch still at the old one, then with the branch moved.
+    assert seen == [(count + 1, before), (count + 1, after)]
+    assert sweep.pending(MODEL) == (slice(3, 6), slice(6, 7))
+    assert verify_store(Store.open(tiny.path)).damage == ()
