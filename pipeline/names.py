@@ -14,7 +14,7 @@ type Label = int | str | np.generic
 _LONGEST_LIST = 40
 
 
-_USER_INFO = re.compile(r"(?<=://)[^/\\s'\"]*@")
+_USER_INFO = re.compile(r"(?<=://)[^/\s'\"]*@")
 """The name and password of a URL: ``user:secret@``."""
 
 

@@ -27,7 +27,7 @@ def print_formatted(table: "Table", style: str, *, spreadsheet_safe: bool = Fals
     if style == "table":
         print(str(text).removesuffix("\n"))
         return
-    # For programs, so in UTF-8 whatever the terminal can show: a question mark in place of γ would be data lost.
+    # For programs, so in UTF-8 whatever the terminal shows: a question mark in place of γ would be a loss.
     data = text if isinstance(text, bytes) else f"{text.removesuffix('\n')}\n".encode()
     sys.stdout.flush()
     sys.stdout.buffer.write(data)

@@ -42,8 +42,8 @@ class Location:
         parts = urlsplit(text)
         if has_user_info(text):
             raise StoreError(
-                f"Got a name or password in the address {without_user_info(text)}; keys come from the environment "
-                "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile, because addresses are written "
+                f"Got a name or password in the address {without_user_info(text)}; keys come from the "
+                "environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile, because addresses are written "
                 "into logs."
             )
         if "://" not in text:

@@ -1,7 +1,7 @@
-"""Mutants of the files that users write (studies, accounts, scenarios, plans, games, tables), and trials of them.
+"""Mutants of the files that users write (studies, accounts, scenarios, plans, games, tables), and their trials.
 
-A mutant is a file with one to three things wrong. Whatever is wrong, `beed` must answer with one of its own errors,
-or not mind, within seconds. Mutants follow from a seed and a number, so that each can be made again.
+A mutant is a file with one to three things wrong. Whatever is wrong, `beed` must answer with one of its own
+errors, or not mind, within seconds. Mutants follow from a seed and a number, so that each can be made again.
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a file, the answer is a sentence, and soon: mutants of everything that users write."""
+"""Whatever is wrong with a file, the answer is a sentence, and soon: mutants of all that users write."""
 
 import pytest
 from mutants import Mutants
