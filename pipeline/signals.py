@@ -4,7 +4,8 @@ Three things can be in the way of a signal. *A commit*: the signal waits until t
 *Fits in flight*: inside `stop_on_signals` the first signal sets a flag, and a second one stops at once;
 SIGTERM and SIGHUP, after which nobody waits for long, count twice after `PATIENCE` seconds. *Machine code*:
 Python calls its handlers between two instructions of its own, so the compiler (calls of seconds) or a query
-keeps them waiting; a thread that the operating system wakes (`signal.set_wakeup_fd`) ends the process in their place.
+keeps them waiting; a thread that the operating system wakes (`signal.set_wakeup_fd`) ends the process in
+their place.
 """
 
 import os

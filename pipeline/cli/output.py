@@ -37,6 +37,8 @@ def output_is_lost() -> str | None:
     """Say why the standard output cannot be written, if so; what was on its way there is then given up."""
     try:
         sys.stdout.flush()
+        # What could not be written was dropped from the buffer: only another write tells.
+        os.write(sys.stdout.fileno(), b"\n")
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return error.strerror

@@ -43,8 +43,8 @@ class Location:
         if has_user_info(text):
             raise StoreError(
                 f"Got a name or password in the address {without_user_info(text)}; keys come from the "
-                "environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile, because addresses are written "
-                "into logs."
+                "environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile, because "
+                "addresses are written into logs."
             )
         if "://" not in text:
             return cls(text, Path(text).expanduser().absolute())

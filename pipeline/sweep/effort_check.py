@@ -137,8 +137,9 @@ class EffortCheck:
         if section.kind == "ratio" or not uses_present(name, section, sales):
             return None
         return (
-            f"The effort '{name}' uses the sales of the same period ({section.formula or sales}): it explains "
-            f"sales by themselves. Use past ones, lag({sales}), or say `kind: ratio` if it is an expense over own "
+            f"The effort '{name}' uses the sales of the same period ({section.formula or sales}): it "
+            f"explains sales by themselves. Use past ones, lag({sales}), or say "
+            "`kind: ratio` if it is an expense over own "
             "sales."
         )
 

@@ -1,4 +1,4 @@
-"""Mutants of the files that users write (studies, accounts, scenarios, plans, games, tables), and their trials.
+"""Mutants of the files that users write (studies, accounts, scenarios, plans, games, tables), and trials.
 
 A mutant is a file with one to three things wrong. Whatever is wrong, `beed` must answer with one of its own
 errors, or not mind, within seconds. Mutants follow from a seed and a number, so that each can be made again.
