@@ -10,8 +10,8 @@ import typer
 from pipeline.cli.options import Cluster, Overrides, StudyFile, Workers
 from pipeline.config.engines import ENGINES, engines_with
 from pipeline.errors import ExitCode, PlanError
-from pipeline.names import has_user_info, without_user_info
 from pipeline.signals import Stopped, last_signal
+from pipeline.urls import has_user_info, without_user_info
 
 if TYPE_CHECKING:
     from pipeline.config.sections.cluster import ClusterSection

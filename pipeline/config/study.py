@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Discriminator, Field, PrivateAttr, Tag
 
+from pipeline.config.place import Location
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import DataSection
 from pipeline.config.sections.fit import FitSection, ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
-from pipeline.config.sections.location import Location
 from pipeline.config.sections.models import CurveSection, ModelsSection
 from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.config.sections.simulate import SimulateSection

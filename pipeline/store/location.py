@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import icechunk
 
 from pipeline.errors import StoreError, StoreNotFoundError
-from pipeline.names import has_user_info, without_user_info
 from pipeline.store.locks import refs_locked
+from pipeline.urls import has_user_info, without_user_info
 
 BRANCH = "main"
 
