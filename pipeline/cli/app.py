@@ -40,6 +40,7 @@ COMMANDS = (
     studies.check,
     studies.schema,
     stores.runs,
+    stores.verify,
     stores.query,
     stores.show,
     stores.report,

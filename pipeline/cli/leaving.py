@@ -1,11 +1,11 @@
 """The end of the process: one place, and at once.
 
-Without it one command in eighteen ended with exit code 139 (7 of 125), whatever it had done: Icechunk's threads
-(a tokio runtime that is never shut down) still run while the interpreter takes itself apart, wake up, ask for
-the interpreter's lock, are told to end, and unwind through Rust frames that cannot be unwound. So what an
-interpreter does for its programs when it ends is done here, in its order, and then the process is gone before
-anything is taken apart. Only the program `beed` ends like this; whoever calls the library, or is a worker of
-dask, ends as Python ends.
+Without it one command in eighteen ended with exit code 139 (7 of 125), whatever it had done. Icechunk starts
+threads when it is imported (a tokio runtime that is never shut down). They still run while the interpreter
+takes itself apart, wake up, ask for its lock, are told to end, and unwind through Rust frames that cannot be
+unwound. So what an interpreter does for its programs when it ends is done here, in its order, and then the
+process is gone before anything is taken apart. Only the program `beed` ends like this; whoever calls the
+library, or is a worker of dask, ends as Python ends.
 """
 
 import atexit

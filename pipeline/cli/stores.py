@@ -1,4 +1,4 @@
-"""Commands about stores: runs, query, show, report, export. Heavy imports wait for their command."""
+"""Commands about stores: runs, verify, query, show, report, export. Heavy imports wait for their command."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +7,7 @@ import typer
 
 from pipeline.cli.options import Date, Format, Markets, Model, SpreadsheetSafe, StorePath, SweepName
 from pipeline.cli.output import print_formatted
-from pipeline.errors import QueryError
+from pipeline.errors import ExitCode, QueryError
 from pipeline.results.tables.registry import TABLES
 
 
@@ -18,6 +18,24 @@ def runs(store: StorePath) -> None:
     from pipeline.store.store import Store
 
     show_sweeps(make_console(), Store.open(store))
+
+
+def verify(store: StorePath) -> None:
+    """Read everything in a store, and name what is damaged: array, chunk, model and markets."""
+    from pipeline.store.integrity.verify import verify_store
+    from pipeline.store.store import Store
+
+    found = verify_store(Store.open(store))
+    for damage in found.damage:
+        print(damage)
+    print(f"{found.chunks} chunks of {found.arrays} arrays were read; {len(found.damage) or 'none'} damaged.")
+    if found.unprotected:
+        print(
+            f"{found.unprotected} arrays are of an earlier version, without checksums: what can be read of "
+            "them is taken as right."
+        )
+    if found.damage:
+        raise typer.Exit(ExitCode.STORE)
 
 
 def query(
