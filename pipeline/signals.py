@@ -1,10 +1,11 @@
 """Signals as wishes to stop: Ctrl-C (SIGINT), SIGTERM (batch systems, containers), SIGHUP (closed terminals).
 
 Three things can be in the way of a signal. *A commit*: the signal waits until the block of `held` has ended.
-*Fits in flight*: inside `stop_on_signals` the first signal sets a flag, and a second one stops at once; SIGTERM
-and SIGHUP, after which nobody waits for long, count twice after `PATIENCE` seconds. *Machine code*: Python calls
-its handlers between two instructions of its own, so the compiler (calls of seconds) or a query keeps them
-waiting; a thread that the operating system wakes (`signal.set_wakeup_fd`) ends the process in their place.
+*Fits in flight*: inside `stop_on_signals` the first signal sets a flag, and a second one stops at once;
+SIGTERM and SIGHUP, after which nobody waits for long, count twice after `PATIENCE` seconds. *Machine code*:
+Python calls its handlers between two instructions of its own, so the compiler (calls of seconds) or a query
+keeps them waiting; a thread that the operating system wakes (`signal.set_wakeup_fd`) ends the process in
+their place.
 """
 
 import os

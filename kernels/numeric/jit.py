@@ -109,6 +109,6 @@ def cache_note() -> str:
         else "nowhere, so every process compiles again (minutes)"
     )
     return (
-        f"The folder {wanted} cannot be written: compiled code is kept {kept}. Set BEED_CACHE_DIR to a folder "
-        "that can be written and stays."
+        f"The folder {wanted} cannot be written: compiled code is kept {kept}. Set BEED_CACHE_DIR to a "
+        "folder that can be written and stays."
     )

@@ -10,8 +10,8 @@ from pipeline.cli import ahead, stores, studies, time
 from pipeline.cli.leaving import run_and_leave
 from pipeline.cli.output import output_is_lost
 from pipeline.errors import BeedError, ExitCode
-from pipeline.names import without_user_info
 from pipeline.signals import Stopped
+from pipeline.urls import without_user_info
 
 _EXIT_CODES = {
     ExitCode.OK: "done",

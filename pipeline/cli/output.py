@@ -27,7 +27,7 @@ def print_formatted(table: "Table", style: str, *, spreadsheet_safe: bool = Fals
     if style == "table":
         print(str(text).removesuffix("\n"))
         return
-    # For programs, so in UTF-8 whatever the terminal can show: a question mark in place of γ would be data lost.
+    # For programs, so in UTF-8 whatever the terminal shows: a question mark in place of γ would be a loss.
     data = text if isinstance(text, bytes) else f"{text.removesuffix('\n')}\n".encode()
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
@@ -37,6 +37,8 @@ def output_is_lost() -> str | None:
     """Say why the standard output cannot be written, if so; what was on its way there is then given up."""
     try:
         sys.stdout.flush()
+        # What could not be written was dropped from the buffer: only another write tells.
+        os.write(sys.stdout.fileno(), b"\n")
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return error.strerror

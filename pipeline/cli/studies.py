@@ -11,6 +11,7 @@ from pipeline.cli.options import Cluster, Overrides, StudyFile, Workers
 from pipeline.config.engines import ENGINES, engines_with
 from pipeline.errors import ExitCode, PlanError
 from pipeline.signals import Stopped, last_signal
+from pipeline.urls import has_user_info, without_user_info
 
 if TYPE_CHECKING:
     from pipeline.config.sections.cluster import ClusterSection
@@ -99,6 +100,11 @@ def choose_cluster(section: "ClusterSection", cluster: str | None, workers: int 
     kind = cluster if cluster is not None else section.kind
     content = section.model_dump(exclude_unset=True) if kind == section.kind else {}
     content["kind"] = kind
+    if has_user_info(kind):
+        raise PlanError(
+            f"--cluster {without_user_info(kind)} has a name or password in it; dask knows none: protect a "
+            "scheduler with tls:// and certificates."
+        )
     if "://" in kind:
         content = {"kind": "address", "address": kind}
         if kind.startswith("tls://") and section.tls is not None:

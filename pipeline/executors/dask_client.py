@@ -26,8 +26,8 @@ TICK = 0.1
 ALLOWED_FAILURES = 1
 #: How often workers are prepared when one dies meanwhile.
 ATTEMPTS = 3
-#: For the same, where they show a dashboard: any free port, seen from this computer only. Left alone, dask insists
-#: on port 8787 and warns when another sweep has it.
+#: For the same, where they show a dashboard: any free port, seen from this computer only. Left alone, dask
+#: insists on port 8787 and warns when another sweep has it.
 ANY_PORT = "127.0.0.1:0"
 
 
@@ -113,7 +113,8 @@ def _check_attempts(attempt: int, error: OSError) -> None:
     if attempt == ATTEMPTS:
         raise ClusterError(
             f"Dask workers die while they are prepared, {attempt} times in a row "
-            f"({type(error).__name__}: {error}). Often it is memory: give them more, or run with fewer --workers."
+            f"({type(error).__name__}: {error}). Often it is memory: give them more, or run with "
+            "fewer --workers."
         ) from error
 
 

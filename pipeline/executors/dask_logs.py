@@ -1,7 +1,8 @@
 """What dask logs while it works goes into a file, which is named at the end when there is something in it.
 
-Workers that die and come back, heartbeats that come late under load, connections closed on the way out: all of it
-is dealt with here, and none of it is news for somebody whose run is fine. When one is not, it is needed.
+Workers that die and come back, heartbeats that come late under load, connections closed on the way out:
+all of it is dealt with here, and none of it is news for somebody whose run is fine. When one is not,
+it is needed.
 """
 
 import logging

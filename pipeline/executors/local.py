@@ -84,7 +84,7 @@ def start_cluster(settings: ClusterSection) -> LocalCluster:
             if attempt == ATTEMPTS:
                 raise ClusterError(
                     f"The worker processes cannot be started: they died {ATTEMPTS} times while starting "
-                    f"({type(error).__name__}: {error}). Often it is memory: run with fewer --workers, or with "
-                    "--cluster serial."
+                    f"({type(error).__name__}: {error}). Often it is memory: run with fewer --workers, or "
+                    "with --cluster serial."
                 ) from error
     raise AssertionError("the last attempt returns or raises")

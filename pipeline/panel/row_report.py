@@ -8,6 +8,8 @@ import numpy as np
 from pipeline.panel.findings import Problems
 from pipeline.panel.reading.numbers import DECIMAL_HINT, Numbers, has_decimal_comma, number_hint
 
+# More decimal commas than that in a column are no slips: the table was saved with them.
+_A_FEW = 3
 NO_ROW = -1
 """Row number where the source is no table."""
 
@@ -64,8 +66,9 @@ class RowReport:
 
     def add_texts(self, numbers: Numbers, rows: np.ndarray, keep: np.ndarray, column: str) -> None:
         """Report the texts in a column of numbers, in the rows for which ``keep`` is true."""
+        commas = sum(map(has_decimal_comma, numbers.texts))
         for position, text in zip(numbers.text.tolist(), numbers.texts, strict=False):
-            if keep[position] and has_decimal_comma(text):
+            if keep[position] and commas > _A_FEW and has_decimal_comma(text):
                 # One for the whole table: it was saved like this, and is put right at once.
                 got = f"{text!r}: decimal commas"
                 self.problems.add_once(

@@ -27,7 +27,7 @@ _SETTINGS: dict[str, Any] = {
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
-# A query may take this part of the memory that is free when it begins, and this many cores: others compute here.
+# A query may take this part of the memory that is free when it begins, and so many cores: others compute.
 _PART_OF_MEMORY = 0.5
 _LEAST_MEMORY = 256 * 2**20
 _MOST_THREADS = 4

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import icechunk
 
 from pipeline.errors import StoreError, StoreNotFoundError
-from pipeline.names import has_user_info, without_user_info
 from pipeline.store.integrity.checksums import check_references, check_snapshot, record
 from pipeline.store.integrity.explain import explained
 from pipeline.store.locks import refs_locked
+from pipeline.urls import has_user_info, without_user_info
 
 BRANCH = "main"
 INITIAL_SNAPSHOT = "1CECHNKREP0F1RSTCMT0"
@@ -52,9 +52,9 @@ class Location:
         parts = urlsplit(text)
         if has_user_info(text):
             raise StoreError(
-                f"Got a name or password in the address {without_user_info(text)}; keys come from the environment "
-                "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile, because addresses are written "
-                "into logs."
+                f"Got a name or password in the address {without_user_info(text)}; keys come from the "
+                "environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or from a profile, because "
+                "addresses are written into logs."
             )
         if "://" not in text:
             return cls(text, Path(text).expanduser().absolute(), durable)

@@ -1,8 +1,8 @@
 """Efforts that do not suit their curves, seen before any fit; and efforts that look like a mistake.
 
-A curve such as a power is defined for efforts above zero only, and a fit with others ends as it begins. Where all
-markets of a panel are like that the study is refused. What may be meant, though seldom is, is a warning: percentages
-where ratios are expected, sales of a period explained by sales of the same period.
+A curve such as a power is defined for efforts above zero only, and a fit with others ends as it begins. Where
+all markets of a panel are like that the study is refused. What may be meant, though seldom is, is a warning:
+percentages where ratios are expected, sales of a period explained by sales of the same period.
 """
 
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ class EffortCheck:
     _seen: dict[str, _Seen] = field(default_factory=dict)
 
     def add(self, block: xr.Dataset) -> None:
-        """Look at a block of markets: `sales` (market, firm, time), `efforts` (market, firm, effort, time)."""
+        """Look at a block of markets, with `sales` and `efforts` as a panel has them."""
         sales = block["sales"].transpose("market", "firm", "time").to_numpy()
         efforts = block["efforts"].transpose("market", "effort", "firm", "time").to_numpy()
         self._labels += block["market"].to_numpy().tolist()
@@ -106,8 +106,8 @@ class EffortCheck:
             count = sum(_is_outside(low, curve) for low in self._seen[name].low)
             if count:
                 sentence = (
-                    f"The effort '{name}' leaves the domain of the curve {curve.name} ({curve.domain}) in {count} "
-                    f"of {len(self._labels)} markets: their fits of {_some(models)} will fail."
+                    f"The effort '{name}' leaves the domain of the curve {curve.name} ({curve.domain}) in "
+                    f"{count} of {len(self._labels)} markets: their fits of {_some(models)} will fail."
                 )
                 found.append(EffortWarning(name, sentence))
         for name, seen in self._seen.items():
@@ -119,8 +119,8 @@ class EffortCheck:
         texts = []
         if section is not None and section.kind != "index" and seen.above_one > 0.5 * seen.cells:
             texts.append(
-                f"The effort '{name}' is of kind {section.kind}, a part of sales, and more than half of its values "
-                "are above 1. If they are percentages, write a formula that divides them by 100."
+                f"The effort '{name}' is of kind {section.kind}, a part of sales, and more than half of its "
+                "values are above 1. If they are percentages, write a formula that divides them by 100."
             )
         leak = None if section is None else self._leak(name, section)
         if leak is not None:
@@ -137,8 +137,10 @@ class EffortCheck:
         if section.kind == "ratio" or not uses_present(name, section, sales):
             return None
         return (
-            f"The effort '{name}' uses the sales of the same period ({section.formula or sales}): it explains sales by "
-            f"themselves. Use past ones, lag({sales}), or say `kind: ratio` if it is an expense over own sales."
+            f"The effort '{name}' uses the sales of the same period ({section.formula or sales}): it "
+            f"explains sales by themselves. Use past ones, lag({sales}), or say "
+            "`kind: ratio` if it is an expense over own "
+            "sales."
         )
 
     def _used_curves(self) -> dict[tuple[str, Curve], list[str]]:
@@ -167,10 +169,11 @@ def _outside(name: str, curve: Curve, lows: list[float], labels: list[Any], mode
         "",
         None,
         f"effort {name}",
-        f"values down to {lows[lowest]:g} (market {labels[lowest]}) with the curve {curve.name}, in all markets",
+        f"values down to {lows[lowest]:g} (market {labels[lowest]}) with the curve {curve.name}, in all "
+        "markets",
         str(curve.domain),
-        f"All fits of {_some(models)} would fail. Choose a curve for any effort (linear, tanh, ispline), a formula "
-        "that stays in the domain, or leave the models out under models.exclude.",
+        f"All fits of {_some(models)} would fail. Choose a curve for any effort (linear, tanh, ispline), a "
+        "formula that stays in the domain, or leave the models out under models.exclude.",
     )
 
 

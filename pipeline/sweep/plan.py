@@ -254,7 +254,7 @@ def check_data(
     columns: Callable[[Variant, int], int],
     size: MarketSize,
 ) -> tuple[StructuralWarning | EffortWarning, ...]:
-    """Look for what the data cannot tell and for efforts that do not suit, a bounded block of markets at a time.
+    """Look for what the data cannot tell and for efforts that do not suit, some markets at a time.
 
     Raises
     ------

@@ -186,8 +186,8 @@ class SweepRun:
     def _execute_on(self, cluster: ClusterSection, tasks: tuple[Task, ...]) -> bool:
         precompile = self.calibrator.precompile
         if precompile is not None and ENGINES[cluster.kind].where != "elsewhere":
-            # Before the workers start, or every one of them would compile the same code; and before signals are a
-            # wish to come to an end: there is nothing to bring to one yet.
+            # Before the workers start, or every one of them would compile the same code; and before signals
+            # are a wish to come to an end: there is nothing to bring to one yet.
             if note := cache_note():
                 self.watcher.note(note)
             self.watcher.stage("Loading compiled code (compiling it, the first time)")

@@ -4,8 +4,8 @@
     uv run python tests/benchmarks/fuzz.py --mutants 100000      # an hour of one core
     uv run python tests/benchmarks/fuzz.py --seed 3 --from 812 --mutants 1 --show
 
-Prints a table of verdicts by kind of file, every failure once by where it was raised, and ends with code 1 when
-there is one.
+Prints a table of verdicts by kind of file, every failure once by where it was raised, and ends with code 1
+when there is one.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Signals: a flag first, an exception then; commits are not disturbed; machine code does not keep them waiting."""
+"""Signals: a flag first, then an exception; commits are not disturbed; machine code does not keep them up."""
 
 import signal
 import subprocess
@@ -24,34 +24,43 @@ def program(body):
     return process
 
 
+def raise_twice(number, stop, between=lambda: None):
+    with stop_on_signals(stop):
+        signal.raise_signal(number)
+        between()
+        signal.raise_signal(number)
+
+
 def test_first_a_flag_then_an_exception():
-    stop = threading.Event()
-    with pytest.raises(Stopped, match="stopped by SIGTERM") as stopped, stop_on_signals(stop):
-        signal.raise_signal(signal.SIGTERM)
-        assert stop.is_set()
-        assert last_signal() == signal.SIGTERM
-        signal.raise_signal(signal.SIGTERM)
+    stop, seen = threading.Event(), []
+    with pytest.raises(Stopped, match="stopped by SIGTERM") as stopped:
+        raise_twice(signal.SIGTERM, stop, lambda: seen.append((stop.is_set(), last_signal())))
+    assert seen == [(True, signal.SIGTERM)]
     assert stopped.value.exit_code == 143
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_a_second_ctrl_c_outside_of_programs_is_what_notebooks_know():
-    with pytest.raises(KeyboardInterrupt), stop_on_signals(threading.Event()):
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        raise_twice(signal.SIGINT, threading.Event())
 
 
 def test_a_commit_is_not_disturbed():
     steps = []
-    with pytest.raises(Stopped), stop_on_signals(threading.Event()):
-        signal.raise_signal(signal.SIGTERM)
-        with held():
-            steps.append("begun")
+
+    def commit():
+        with stop_on_signals(threading.Event()):
             signal.raise_signal(signal.SIGTERM)
             with held():
-                steps.append("inside")
-            steps.append("done")
-        steps.append("after")
+                steps.append("begun")
+                signal.raise_signal(signal.SIGTERM)
+                with held():
+                    steps.append("inside")
+                steps.append("done")
+            steps.append("after")
+
+    with pytest.raises(Stopped):
+        commit()
     assert steps == ["begun", "inside", "done"]
 
 
@@ -77,7 +86,7 @@ def test_machine_code_does_not_keep_a_signal_waiting():
     time.sleep(0.3)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == 143
     assert time.monotonic() - began < 5
     assert err.startswith("beed: stopped by ")

@@ -6,7 +6,8 @@ from pathlib import Path
 from pipeline.config.engines import ENGINES
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.yaml.findings import Findings
-from pipeline.names import has_user_info, one_of
+from pipeline.names import one_of
+from pipeline.urls import has_user_info
 
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx|inproc)://")
 

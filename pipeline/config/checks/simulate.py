@@ -34,7 +34,7 @@ def check_simulate(study: Study, simulate: SimulateSection, findings: Findings) 
 def _check_markets(simulate: SimulateSection, findings: Findings) -> None:
     numbers = len(simulate.firms) * simulate.periods * (1 + len(simulate.efforts))
     if numbers > _MOST_NUMBERS:
-        got = f"{len(simulate.firms):,} firms over {simulate.periods:,} periods: {numbers:,} numbers in a market"
+        got = f"{len(simulate.firms):,} firms, {simulate.periods:,} periods: {numbers:,} numbers a market"
         findings.add(("simulate", "periods"), got, f"at most {_MOST_NUMBERS:,}: fewer firms or periods")
     total = sum(budget.part for budget in simulate.efforts.values())
     if abs(total - 1) > 1e-6:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from pipeline.config.engines import ENGINES
-from pipeline.config.sections.location import Location, resolve_location
+from pipeline.config.place import Location
+from pipeline.config.sections.location import resolve_location
 from pipeline.config.sections.types import Count, Flag, Section, Table, optional_table
 
 # A type checker takes no names from a table; pydantic and its messages do.

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from pipeline.config.place import Location
 from pipeline.config.sections.file_format import Format
-from pipeline.config.sections.location import Location
 from pipeline.config.sections.types import (
     CalendarFrequency,
     Integer,

@@ -10,7 +10,8 @@ from pydantic_core import ErrorDetails
 from pipeline.config.yaml.annotations import section_at
 from pipeline.config.yaml.document import Document, KeyPath
 from pipeline.errors import Problem
-from pipeline.names import did_you_mean, one_of, without_user_info
+from pipeline.names import did_you_mean, one_of
+from pipeline.urls import without_user_info
 
 _LONGEST_TEXT = 60
 _MOST_KEYS = 4

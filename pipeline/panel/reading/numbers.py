@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from pipeline.panel.findings import Problems
 
 DECIMAL_HINT = (
-    "Save the table with decimal points (in a spreadsheet: language English; in pandas: read_csv(decimal=',') "
-    "and to_csv)."
+    "Save the table with decimal points (in a spreadsheet: language English; in pandas: read_csv(decimal=',')"
+    " and to_csv)."
 )
 
 

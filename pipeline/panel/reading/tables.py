@@ -1,12 +1,12 @@
 """Tidy tables as rows, chunk by chunk: CSV is streamed, Parquet read in batches, Excel read whole."""
 
+import codecs
 import csv
 import datetime as dt
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.dataset
 
 from pipeline.errors import DataError, Problem
-from pipeline.panel.findings import Problems
+from pipeline.panel.findings import LISTED, Problems
 from pipeline.panel.reading.files import locate, open_binary
 from pipeline.panel.reading.numbers import DECIMAL_HINT
 
@@ -25,7 +25,30 @@ MISSING_TEXTS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
 """Texts that mean "no value" in CSV files and sheets."""
 
 
-_DECIMAL = re.compile(r"(^|,)[+-]?\d+,\d+,?")
+class _NotTextError(Exception):
+    """Bytes that are no UTF-8."""
+
+
+class _Utf8:
+    """A binary file that refuses bytes that are no UTF-8, wherever they stand, before a parser meets them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether the file is closed."""
+        return self._file.closed
+
+    def read(self, size: int = -1) -> bytes:
+        """Read bytes."""
+        data = self._file.read(size)
+        try:
+            self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError:
+            raise _NotTextError from None
+        return data
 
 
 class Chunk(NamedTuple):
@@ -74,22 +97,12 @@ class CsvReader:
     def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:
         """Give the rows as text; missing values are null."""
         skipped: list[int] = []
+        wrong: list[pyarrow.csv.InvalidRow] = []
 
         def skip(row: pyarrow.csv.InvalidRow) -> str:
             skipped.append(row.number)
-            got = f"{row.actual_columns} values"
-            expected = f"{row.expected_columns}, as in the header"
-            if (
-                self.delimiter == ","
-                and row.actual_columns > row.expected_columns
-                and _DECIMAL.search(row.text)
-            ):
-                got = f"{got} in line {row.number}, with decimal commas between commas"
-                problems.add_once("decimal commas", "", got, "decimal points", DECIMAL_HINT)
-                return "skip"
-            problems.add(
-                "rows of the wrong length", "", got, expected, "Quote values with separators.", row=row.number
-            )
+            if len(wrong) < LISTED:
+                wrong.append(row)
             return "skip"
 
         text = pa.string()
@@ -109,14 +122,40 @@ class CsvReader:
         start = 0
         with open_binary(self.location) as file:
             try:
-                for batch in pyarrow.csv.open_csv(file, read, parse, convert):
+                for batch in pyarrow.csv.open_csv(_Utf8(file), read, parse, convert):
                     yield Chunk(_as_dict(batch), _line_numbers(start, batch.num_rows, skipped))
                     start += batch.num_rows
+                self._report_skipped(wrong, len(skipped), start, problems)
+            except _NotTextError:
+                hint = "Save the file with encoding UTF-8."
+                got = "text that is not UTF-8"
+                problems.add("a file that cannot be read", "", got, "a UTF-8 file", hint)
             except pa.ArrowInvalid as error:
                 if "Empty CSV" in str(error) or "skip initial" in str(error):
                     return  # a header and nothing else
                 hint = "Save the file as CSV with encoding UTF-8."
                 problems.add("a file that cannot be read", "", str(error), "a CSV file", hint)
+
+    def _report_skipped(
+        self, wrong: Sequence[pyarrow.csv.InvalidRow], count: int, read: int, problems: Problems
+    ) -> None:
+        """Report rows of the wrong length; when most are, and too long, decimal commas are the reason."""
+        if not wrong:
+            return
+        kind, first = "rows of the wrong length", wrong[0]
+        if (
+            self.delimiter == ","
+            and count > read
+            and all(row.actual_columns > row.expected_columns for row in wrong)
+        ):
+            got = f"{count:,} rows with more values than columns: decimal commas between commas?"
+            problems.add(kind, "", got, "decimal points", DECIMAL_HINT, row=first.number)
+            return
+        for row in wrong:
+            expected = f"{row.expected_columns}, as in the header"
+            got, hint = f"{row.actual_columns} values", "Quote values with separators."
+            problems.add(kind, "", got, expected, hint, row=row.number)
+        problems.counts[kind, ""] += count - len(wrong)
 
 
 def _line_numbers(start: int, count: int, skipped: Sequence[int]) -> np.ndarray:

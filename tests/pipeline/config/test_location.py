@@ -3,10 +3,10 @@
 import pytest
 
 from pipeline.config.load import load_study
-from pipeline.config.sections.location import impossible
+from pipeline.config.place import impossible
 from pipeline.errors import ConfigError, StoreError
-from pipeline.names import without_user_info
 from pipeline.store.location import Location
+from pipeline.urls import without_user_info
 
 SECRET = "wJalrXUtnFEMI"
 STUDY = """

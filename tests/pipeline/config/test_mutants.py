@@ -1,11 +1,11 @@
-"""Whatever is wrong with a file, the answer is a sentence, and soon: mutants of everything that users write."""
+"""Whatever is wrong with a file, the answer is a sentence, and soon: mutants of all that users write."""
 
 import pytest
 from mutants import Mutants
 
 
-def failures(tmp_path, seed, count):
-    trials = Mutants(tmp_path, seed).attempts(range(count))
+def failures(mutants, count):
+    trials = mutants.attempts(range(count))
     return [
         (trial.verdict, trial.mutant.kind, trial.mutant.number, repr(trial.error))
         for trial in trials
@@ -14,12 +14,12 @@ def failures(tmp_path, seed, count):
 
 
 def test_no_mutant_ends_in_a_traceback_or_takes_long(tmp_path):
-    assert failures(tmp_path, seed=7, count=250) == []
+    assert failures(Mutants(tmp_path, seed=7), 250) == []
 
 
 @pytest.mark.long
 def test_nor_do_two_thousand(tmp_path):
-    assert failures(tmp_path, seed=8, count=2000) == []
+    assert failures(Mutants(tmp_path, seed=8), 2000) == []
 
 
 def test_the_trials_can_fail(tmp_path, monkeypatch):
@@ -28,7 +28,8 @@ def test_the_trials_can_fail(tmp_path, monkeypatch):
     def break_down(*_, **__):
         raise KeyError("price")
 
+    mutants = Mutants(tmp_path, seed=7)
     monkeypatch.setattr("mutants.load_study", break_down)
     monkeypatch.setattr("mutants.load_settings", break_down)
-    found = failures(tmp_path, seed=7, count=3)
+    found = failures(mutants, 3)
     assert [verdict for verdict, *_ in found] == ["traceback"] * 3

@@ -109,3 +109,10 @@ def test_variables_of_python_are_not_seen():
 def test_anything_but_one_select_is_refused(results, sql, got):
     with pytest.raises(QueryError, match=got):
         results.sql(sql)
+
+
+def test_a_query_that_needs_too_much_memory_is_a_sentence(results, monkeypatch):
+    monkeypatch.setattr("pipeline.results.sql._PART_OF_MEMORY", 0.0)
+    monkeypatch.setattr("pipeline.results.sql._LEAST_MEMORY", 32 * 2**20)
+    with pytest.raises(QueryError, match="needs more memory than it may have"):
+        results.sql("select list(range) from range(100000000)")

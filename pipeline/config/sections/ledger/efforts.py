@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.place import impossible
 from pipeline.config.sections.data import effort_table
 from pipeline.config.sections.ledger.accounts import AccountsSection
 from pipeline.config.sections.ledger.chart import Chart, chart_of
 from pipeline.config.sections.ledger.coefficients import COEFFICIENTS
-from pipeline.config.sections.location import impossible, resolve_location
+from pipeline.config.sections.location import resolve_location
 from pipeline.config.yaml.document import Document
 from pipeline.config.yaml.files import read_document
 from pipeline.config.yaml.findings import Findings

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from pipeline.config.place import Location
 from pipeline.config.sections.data import DataSection, Efforts, PanelSection
 from pipeline.config.sections.file_format import LedgerFormat
-from pipeline.config.sections.location import Location
 from pipeline.config.sections.types import Section, optional_table
 
 LedgerFrequency = Literal["week", "month", "quarter", "year"]
