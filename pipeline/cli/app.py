@@ -17,6 +17,8 @@ _EXIT_CODES = {
     ExitCode.STORE: "the store is missing, damaged, of another format, or cannot be written",
     ExitCode.CLUSTER: "the cluster cannot be reached, or lost its workers",
     ExitCode.BUSY: "someone else is doing this work at the moment",
+    ExitCode.NO_FIT: "done, and not a single fit has a usable result",
+    ExitCode.TIME_UP: "the time given was up; everything finished has been kept",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C; everything finished has been kept",
 }
 

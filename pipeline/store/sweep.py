@@ -1,5 +1,6 @@
 """The coordinator's side of one sweep: what is left to do, forks out, forks merged and committed."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import zarr
 from zarr.core.sync import sync
 
 from pipeline.errors import StoreConflictError, StoreError
+from pipeline.status import Status
 from pipeline.store.drift import write_drift
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
@@ -19,6 +21,7 @@ from pipeline.store.population import Populations, has_population, write_populat
 from pipeline.store.read import SweepInfo, open_dataset, read_sweep
 from pipeline.store.writing.commit import commit_merged, transact
 from pipeline.store.writing.compact import compact_sweep
+from pipeline.store.writing.patch import Patch, write_patches
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -94,6 +97,17 @@ class Sweep:
         """Open the committed fits of a model as a lazy dataset."""
         return open_dataset(self._repository.readonly_session(BRANCH), group_path(self.name, "fits", model))
 
+    def status(self, model: str) -> np.ndarray:
+        """Read what has become of the fits of a model: codes of shape (market, window)."""
+        session = self._repository.readonly_session(BRANCH)
+        path = f"{group_path(self.name, 'fits', model)}/status"
+        return np.asarray(zarr.open_array(session.store, path=path, mode="r")[...])
+
+    def statuses(self) -> dict[Status, int]:
+        """Count what has become of the fits of all models."""
+        counts = sum((Counter(self.status(model).ravel().tolist()) for model in self.info.models), Counter())
+        return {Status(code): count for code, count in sorted(counts.items())}
+
     def has_population(self, model: str) -> bool:
         """Whether the priors of a pooled model have been written."""
         return has_population(self._repository.readonly_session(BRANCH), self.name, model)
@@ -166,6 +180,17 @@ class Sweep:
                 f"Results of the sweep {self.name} could not be committed to {self._location.url}: {error}. "
                 "What was committed before is safe; run again to resume."
             ) from error
+
+    def write_over(self, patches: Iterable[Patch]) -> str:
+        """Replace the results of single fits; only for the coordinator. Returns the snapshot."""
+        given = tuple(patches)
+        count = sum(int(patch.cells.sum()) for patch in given)
+        return transact(
+            self._location,
+            self._repository,
+            lambda session: write_patches(session, read_sweep(session, self.name), given),
+            f"{self.name}: {count} fits done again",
+        )
 
     def set_state(self, state: SweepState | str, **attributes: Any) -> str:
         """Record where the sweep stands, and further plain facts about it; returns the snapshot."""

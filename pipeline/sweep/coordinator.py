@@ -9,7 +9,7 @@ import psutil
 import xarray as xr
 
 from pipeline.config.study import Study
-from pipeline.errors import StoreNotFoundError
+from pipeline.errors import PlanError, StoreNotFoundError
 from pipeline.executors.worker import count_workers
 from pipeline.panel.open import open_study_panel
 from pipeline.panel.panel import Panel
@@ -17,8 +17,10 @@ from pipeline.store.format.layout import CONTENT_HASH, sweep_name
 from pipeline.store.store import Store
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
 from pipeline.sweep.cost import WORKER_BYTES, refuse_disk, refuse_memory
+from pipeline.sweep.deadline import stop_at
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
+from pipeline.sweep.retry import RetryRun
 from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
 
 
@@ -49,6 +51,7 @@ def run_study(
     watcher: Watcher | None = None,
     calibrator: Calibrator | None = None,
     stop: threading.Event | None = None,
+    options: SweepOptions | None = None,
 ) -> RunReport:
     """Run a study to its end, going on where an earlier run left off.
 
@@ -64,6 +67,8 @@ def run_study(
         How models are calibrated; by default `pipeline.sweep.calibrator.default_calibrator`.
     stop
         Set it to end the run early, as Ctrl-C does; what is finished is kept.
+    options
+        What may be asked beside the study: the time it may take, fits to be done again.
 
     Returns
     -------
@@ -81,7 +86,15 @@ def run_study(
     watcher = watcher or Watcher()
     watcher.stage("Reading the data")
     panel = open_study_panel(study)
-    return run_panel(study, panel, study_text=study_text, watcher=watcher, calibrator=calibrator, stop=stop)
+    return run_panel(
+        study,
+        panel,
+        study_text=study_text,
+        watcher=watcher,
+        calibrator=calibrator,
+        stop=stop,
+        options=options,
+    )
 
 
 def run_panel(
@@ -118,6 +131,8 @@ def run_panel(
     planned = plan_study(study, panel, calibrator=calibrator, chunk=chunk, check=chunk is None)
     planned = replace(planned, sweep=name)
     if chunk is None:
+        if options.retry is not None:
+            raise PlanError(f"The sweep {name} is not in the store at {location}: there is nothing to retry.")
         _refuse_too_large(study, planned)
     for warning in planned.warnings:
         watcher.note(str(warning))
@@ -135,8 +150,10 @@ def run_panel(
         attributes=options.attributes,
     )
     with sweep.hold():
-        run = SweepRun(study, planned, sweep, calibrator, watcher, stop or threading.Event(), options)
-        report = run.go()
+        attempt = SweepRun if options.retry is None else RetryRun
+        run = attempt(study, planned, sweep, calibrator, watcher, stop or threading.Event(), options)
+        with stop_at(options.deadline, run.up):
+            report = run.go()
     return replace(report, store=location, seconds=time.monotonic() - start)
 
 
