@@ -142,6 +142,12 @@ class ClusterError(BeedError, ConnectionError):
     exit_code = ExitCode.CLUSTER
 
 
+class TimeLimitError(BeedError, TimeoutError):
+    """Work that took longer than it was given, and was stopped."""
+
+    exit_code = ExitCode.TIME_UP
+
+
 class BusyError(BeedError, BlockingIOError):
     """Someone else is doing this work at the moment."""
 

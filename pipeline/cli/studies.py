@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.metrics import measured
 from pipeline.cli.options import Cluster, Metrics, Overrides, StudyFile, Workers
 from pipeline.config.engines import ENGINES, engines_with
 from pipeline.errors import ExitCode, PlanError
@@ -47,6 +46,7 @@ def run(
     from pipeline.reporting.console.tables import show_report
     from pipeline.results.result_store import open_store
     from pipeline.sweep.coordinator import run_study
+    from pipeline.sweep.metrics import measured
     from pipeline.sweep.retry import parse_retry
     from pipeline.sweep.run import SweepOptions
 

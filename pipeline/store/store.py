@@ -25,6 +25,7 @@ from pipeline.store.format.layout import (
     sweep_name,
     sweep_path,
 )
+from pipeline.store.index import SweepHead, index_sweep, read_heads
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked
 from pipeline.store.read import SweepInfo, open_dataset, open_group, open_root, read_sweep, read_sweeps
@@ -108,6 +109,10 @@ class Store:
         """All sweeps, oldest first."""
         return read_sweeps(self.session())
 
+    def heads(self) -> tuple[SweepHead, ...]:
+        """Tell all sweeps apart, oldest first; quicker than `sweeps`."""
+        return read_heads(self.session())
+
     def sweep(self, name: str) -> Sweep:
         """Open a sweep for work.
 
@@ -170,6 +175,7 @@ class Store:
                 )
             group = zarr.create_group(session.store, path=sweep_path(name), zarr_format=3, attributes=given)
             create_sweep_arrays(group, layout)
+            index_sweep(session, name)
 
         transact(self.location, self._repository, create, f"{name}: created")
         return Sweep(self.location, self._repository, name)

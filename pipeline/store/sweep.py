@@ -15,6 +15,7 @@ from pipeline.status import Status
 from pipeline.store.drift import write_drift
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
+from pipeline.store.index import index_sweep
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked, sweep_held
 from pipeline.store.population import Populations, has_population, write_population
@@ -198,7 +199,10 @@ class Sweep:
 
         def change(session: icechunk.Session) -> None:
             group = zarr.open_group(session.store, path=sweep_path(self.name), mode="r+", zarr_format=3)
+            before = group.attrs.get("state")
             group.attrs.update(changes)
+            if SweepState.DONE in (before, changes["state"]):
+                index_sweep(session, self.name)
 
         return transact(self._location, self._repository, change, f"{self.name}: {changes['state']}")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.config.study import Study
-from pipeline.errors import DataError, StoreConflictError, StoreNotFoundError
+from pipeline.errors import DataError, ExitCode, StoreConflictError, StoreNotFoundError
 from pipeline.panel.dates import LogicalDate, Span
 from pipeline.panel.findings import Problems
 from pipeline.panel.open import open_study_panel
@@ -61,6 +61,17 @@ class RecalibrationReport:
     why: str = ""
     run: RunReport | None = None
     drift: Drift | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the shell is told."""
+        if self.run is not None and self.run.unfinished:
+            return ExitCode.FAILURE
+        if self.outcome == "interrupted":
+            return ExitCode.INTERRUPTED
+        if self.drift is not None and self.drift.alarm and self.outcome == "published":
+            return ExitCode.DRIFT
+        return ExitCode.OK
 
 
 def recalibrate_study(

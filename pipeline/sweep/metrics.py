@@ -1,7 +1,6 @@
 """What a run came to as one line of JSON, for those who watch many runs."""
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -9,14 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import typer
+from typing import Any
 
 from pipeline.errors import BeedError, ExitCode, PlanError
-
-if TYPE_CHECKING:
-    from pipeline.sweep.run import RunReport
+from pipeline.sweep.run import RunReport
 
 
 @dataclass
@@ -31,11 +26,17 @@ class RunRecord:
         How its fits ended.
     facts
         Anything else worth a key.
+    exit_code
+        How the block ended; an exception that has one of its own sets it.
+    kept
+        Whether the line is written.
     """
 
     study: str | None = None
-    report: "RunReport | None" = None
+    report: RunReport | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    exit_code: int = ExitCode.OK.value
+    kept: bool = True
 
 
 @contextmanager
@@ -56,29 +57,26 @@ def measured(path: Path | None, command: str) -> Iterator[RunRecord]:
     """
     if path is not None:
         _append(path, "")
-    start, record, code = time.monotonic(), RunRecord(), ExitCode.OK.value
+    start, record = time.monotonic(), RunRecord()
     try:
         yield record
-    except typer.Exit as error:
-        code = int(error.exit_code)
-        raise
-    except BeedError as error:
-        code = error.exit_code.value
-        record.facts["error"] = str(error)
-        raise
     except KeyboardInterrupt:
-        code = ExitCode.INTERRUPTED.value
+        record.exit_code = ExitCode.INTERRUPTED.value
         raise
     except BaseException as error:
-        code = ExitCode.FAILURE.value
-        record.facts["error"] = f"{type(error).__name__}: {error}"
+        # Errors of beed have one, and so has the exception by which a command line is left.
+        record.exit_code = int(getattr(error, "exit_code", ExitCode.FAILURE))
+        if isinstance(error, BeedError):
+            record.facts["error"] = str(error)
+        elif not hasattr(error, "exit_code"):
+            record.facts["error"] = f"{type(error).__name__}: {error}"
         raise
     finally:
-        if path is not None:
-            _append(path, json.dumps(_line(record, command, time.monotonic() - start, code)) + "\n")
+        if path is not None and record.kept:
+            _append(path, json.dumps(_line(record, command, time.monotonic() - start)) + "\n")
 
 
-def _line(record: RunRecord, command: str, seconds: float, code: int) -> dict[str, Any]:
+def _line(record: RunRecord, command: str, seconds: float) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "command": command,
@@ -88,17 +86,23 @@ def _line(record: RunRecord, command: str, seconds: float, code: int) -> dict[st
         facts |= record.report.facts()
     return facts | {
         "seconds": round(seconds, 3),
-        "peak_bytes": _peak_bytes(resource.RUSAGE_SELF),
-        "peak_bytes_of_a_worker": _peak_bytes(resource.RUSAGE_CHILDREN),
-        "exit_code": code,
+        **_peak_bytes(),
+        "exit_code": record.exit_code,
         **record.facts,
     }
 
 
-def _peak_bytes(who: int) -> int:
-    """Give the largest memory that this process had, or the largest one of its children that have ended."""
-    # Kilobytes on Linux, bytes on macOS.
-    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+def _peak_bytes() -> dict[str, int]:
+    """Give the largest memory that this process had, and the largest of its children that have ended."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {}
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        "peak_bytes_of_a_worker": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit,
+    }
 
 
 def _append(path: Path, text: str) -> None:
