@@ -36,6 +36,7 @@ COMMANDS = (
     studies.check,
     studies.schema,
     stores.runs,
+    stores.prune,
     stores.query,
     stores.show,
     stores.report,

@@ -1,7 +1,7 @@
 """The coordinator's side of one sweep: what is left to do, forks out, forks merged and committed."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from pipeline.store.drift import write_drift
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
 from pipeline.store.index import index_sweep
+from pipeline.store.lease import leased
 from pipeline.store.location import BRANCH, Location
-from pipeline.store.locks import refs_locked, sweep_held
+from pipeline.store.locks import refs_locked, sweep_held, working
 from pipeline.store.population import Populations, has_population, write_population
 from pipeline.store.read import SweepInfo, open_dataset, read_sweep
 from pipeline.store.writing.commit import commit_merged, transact
@@ -47,15 +48,25 @@ class Sweep:
         return read_sweep(self._repository.readonly_session(BRANCH), self.name)
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Be the only coordinator of this sweep until the block ends or the process dies (local stores).
+    def hold(self, lost: Callable[[], object] | None = None) -> Iterator[None]:
+        """Be the only coordinator of this sweep until the block ends or the process dies.
+
+        Parameters
+        ----------
+        lost
+            On an object store: called from another thread when somebody else has taken over, because this
+            process could not renew its lease.
 
         Raises
         ------
         BusyError
             Another process is at it; the sentence says which.
         """
-        with sweep_held(self._location.root, self.name):
+        if self._location.root is None:
+            with leased(self._repository, self.name, f"The sweep {self.name}", lost):
+                yield
+            return
+        with sweep_held(self._location.root, self.name), working(self._location.root):
             yield
 
     def pending(self, model: str) -> tuple[slice, ...]:

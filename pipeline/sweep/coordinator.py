@@ -149,9 +149,10 @@ def run_panel(
         name=name,
         attributes=options.attributes,
     )
-    with sweep.hold():
+    stop = stop or threading.Event()
+    with sweep.hold(stop.set):
         attempt = SweepRun if options.retry is None else RetryRun
-        run = attempt(study, planned, sweep, calibrator, watcher, stop or threading.Event(), options)
+        run = attempt(study, planned, sweep, calibrator, watcher, stop, options)
         with stop_at(options.deadline, run.up):
             report = run.go()
     return replace(report, store=location, seconds=time.monotonic() - start)

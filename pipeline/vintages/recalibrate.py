@@ -111,6 +111,7 @@ def recalibrate_study(
     BusyError
         Someone else recalibrates into this store.
     """
+    stop = stop or threading.Event()
     request = _Request(study, study_text, accept, watcher or Watcher(), calibrator, stop)
     if date is not None and not isinstance(date, LogicalDate):
         date = LogicalDate.parse(str(date))
@@ -122,7 +123,7 @@ def recalibrate_study(
             # that does not exist.
             if date is not None and (done := _published(store, study, date)):
                 return done
-            locks.enter_context(recalibration_held(location.root))
+            locks.enter_context(store.recalibration_held(stop.set))
         request.watcher.stage("Reading the data")
         panel, date = _open_panel(study, date)
         if store is not None and (done := _published(store, study, date)):
@@ -130,7 +131,7 @@ def recalibrate_study(
         name = sweep_name(f"{study.study}-{date}", study.content_hash, panel.content_hash)
         previous = None if store is None else find_previous(store, study, date, name)
         _refuse_broken(request, panel, date, previous)
-        if store is None:
+        if store is None:  # on an object store the lease of the sweep does
             locks.enter_context(recalibration_held(location.root))
         return _publish(request, panel, Vintage(study.study, date), name, previous)
 
