@@ -45,9 +45,9 @@ def run(
     from pipeline.reporting.console.progress import choose_watcher
     from pipeline.reporting.console.tables import show_report
     from pipeline.results.result_store import open_store
+    from pipeline.sweep.attempts.metrics import measured
+    from pipeline.sweep.attempts.retry import parse_retry
     from pipeline.sweep.coordinator import run_study
-    from pipeline.sweep.metrics import measured
-    from pipeline.sweep.retry import parse_retry
     from pipeline.sweep.run import SweepOptions
 
     deadline = None if budget is None else time.monotonic() + duration(budget, "--budget")

@@ -46,7 +46,7 @@ def recalibrate(
     from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.progress import choose_watcher
     from pipeline.reporting.console.vintages import show_recalibration
-    from pipeline.sweep.metrics import measured
+    from pipeline.sweep.attempts.metrics import measured
     from pipeline.vintages.recalibrate import recalibrate_study as make
 
     with measured(metrics, "recalibrate") as record:

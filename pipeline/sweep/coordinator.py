@@ -15,12 +15,12 @@ from pipeline.panel.open import open_study_panel
 from pipeline.panel.panel import Panel
 from pipeline.store.format.layout import CONTENT_HASH, sweep_name
 from pipeline.store.store import Store
+from pipeline.sweep.attempts.deadline import stop_at
+from pipeline.sweep.attempts.retry import RetryRun
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
 from pipeline.sweep.cost import WORKER_BYTES, refuse_disk, refuse_memory
-from pipeline.sweep.deadline import stop_at
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
-from pipeline.sweep.retry import RetryRun
 from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
 
 

@@ -19,9 +19,9 @@ from pipeline.status import Status
 from pipeline.store.format.layout import SweepState
 from pipeline.store.sweep import Sweep
 from pipeline.store.writing.chunks import write_chunk
+from pipeline.sweep.attempts.deadline import Pace
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.commit import Committer
-from pipeline.sweep.deadline import Pace
 from pipeline.sweep.interrupt import stop_on_signals
 from pipeline.sweep.plan import Plan, Task
 from pipeline.sweep.pooling import population_of_fits

@@ -6,10 +6,11 @@ import pickle
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -20,30 +21,40 @@ from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.interrupt import stop_on_signals
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.progress import Watcher
-from pipeline.vintages.recalibrate import RecalibrationReport, recalibrate_study
 
 #: Seconds between the wish to stop and the end by force.
 GRACE = 60.0
 _TICK = 0.2
 
 
+class Report(Protocol):
+    """How a recalibration ended."""
+
+    @property
+    def outcome(self) -> str:
+        """Whether it was ``interrupted``."""
+
+
 @dataclass(frozen=True)
-class LimitedRun:
+class LimitedRun[Ended: Report]:
     """What a recalibration is asked; travels to its process.
 
     Attributes
     ----------
+    work
+        `pipeline.vintages.recalibrate.recalibrate_study`, or what is called like it.
     study, date, study_text, calibrator
         As for `pipeline.vintages.recalibrate.recalibrate_study`.
     """
 
+    work: Callable[..., Ended]
     study: Study
     date: LogicalDate
     study_text: str
     calibrator: Calibrator | None
 
-    def go(self, seconds: float, watcher: Watcher, stop: threading.Event) -> RecalibrationReport:
-        """Recalibrate within a time; errors are those of `recalibrate_study`.
+    def go(self, seconds: float, watcher: Watcher, stop: threading.Event) -> Ended:
+        """Recalibrate within a time; errors are those of `work`.
 
         Parameters
         ----------
@@ -79,7 +90,7 @@ class LimitedRun:
         seconds: float,
         watcher: Watcher,
         stop: threading.Event,
-    ) -> RecalibrationReport:
+    ) -> Ended:
         deadline, forced, late = time.monotonic() + seconds, float("inf"), False
         while True:
             now = time.monotonic()
@@ -102,7 +113,7 @@ class LimitedRun:
             if kind == "report":
                 if late and content.outcome == "interrupted":
                     raise self._too_long("and was stopped")
-                report: RecalibrationReport = content
+                report: Ended = content
                 return report
             if kind == "error":
                 raise content
@@ -116,12 +127,12 @@ class LimitedRun:
         )
 
 
-def _work(run: LimitedRun, connection: "Connection[Any, Any]") -> None:
+def _work(run: LimitedRun[Any], connection: "Connection[Any, Any]") -> None:
     """Do the work, in the process of its own."""
     stop = threading.Event()
     with stop_on_signals(stop):
         try:
-            report = recalibrate_study(
+            report = run.work(
                 run.study,
                 run.date,
                 study_text=run.study_text,

@@ -69,6 +69,8 @@ class RecalibrationReport:
             return ExitCode.FAILURE
         if self.outcome == "interrupted":
             return ExitCode.INTERRUPTED
+        if self.run is not None and self.run.no_fit:
+            return ExitCode.NO_FIT
         if self.drift is not None and self.drift.alarm and self.outcome == "published":
             return ExitCode.DRIFT
         return ExitCode.OK

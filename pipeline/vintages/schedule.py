@@ -24,9 +24,9 @@ from pipeline.panel.dates import LogicalDate
 from pipeline.results.vintages import vintages_of
 from pipeline.status import Status
 from pipeline.store.store import Store
+from pipeline.sweep.attempts.metrics import RunRecord, measured
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.interrupt import stop_on_signals
-from pipeline.sweep.metrics import RunRecord, measured
 from pipeline.vintages.limited import LimitedRun
 from pipeline.vintages.log import JsonLog, LogWatcher
 from pipeline.vintages.recalibrate import RecalibrationReport, recalibrate_study
@@ -79,7 +79,7 @@ class Scheduler:
     stop
         Set it to end the scheduler, as Ctrl-C and SIGTERM do.
     metrics
-        A file that gets a line for every date that was tried: see `pipeline.sweep.metrics`.
+        A file that gets a line for every date that was tried: see `pipeline.sweep.attempts.metrics`.
     beat
         Called a few times a second while nothing is due.
 
@@ -190,7 +190,7 @@ class Scheduler:
         watcher, limit = LogWatcher(log), study.recalibration.seconds
         try:
             if limit is not None:
-                run = LimitedRun(study, date, text, self._calibrator)
+                run = LimitedRun(recalibrate_study, study, date, text, self._calibrator)
                 report = run.go(limit, watcher, self._stop)
             else:
                 report = recalibrate_study(

@@ -73,7 +73,7 @@ def show_report(console: Console, report: RunReport, summary: Summary | None) ->
     if report.state != SweepState.DONE:
         lines.append(_stopped(report))
     lines += [f"Unfinished: {sentence}" for sentence in report.unfinished[:MOST_ROWS]]
-    lines += _failures(report)
+    lines += failure_lines(report)
     lines.append(f"Results: {report.store} (sweep {report.sweep})")
     lines.append(f"Ask:     beed show {report.store}")
     lines.append(f'         beed query {report.store} --sort aic --limit 10   or --sql "select ..."')
@@ -91,7 +91,7 @@ def _stopped(report: RunReport) -> str:
     return f"{sentence}."
 
 
-def _failures(report: RunReport) -> list[str]:
+def failure_lines(report: RunReport) -> list[str]:
     """Count fits without a usable result by reason: of the sweep, or of this run where it is incomplete."""
     counts = {
         status: count

@@ -15,10 +15,10 @@ from pipeline.errors import PlanError
 from pipeline.status import Status
 from pipeline.store.format.layout import VARIABLES, SweepState
 from pipeline.store.store import Store
+from pipeline.sweep.attempts.deadline import Pace, stop_at
+from pipeline.sweep.attempts.retry import RETRIES, parse_retry
 from pipeline.sweep.coordinator import run_study
-from pipeline.sweep.deadline import Pace, stop_at
 from pipeline.sweep.progress import Watcher
-from pipeline.sweep.retry import RETRIES, parse_retry
 from pipeline.sweep.run import SweepOptions
 
 MODELS = ("investment-mnl", "proportional-mnl")

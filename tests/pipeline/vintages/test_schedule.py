@@ -30,6 +30,7 @@ from pipeline.sweep.progress import Watcher
 from pipeline.vintages.health import HealthFile
 from pipeline.vintages.limited import LimitedRun
 from pipeline.vintages.log import JsonLog
+from pipeline.vintages.recalibrate import recalibrate_study
 from pipeline.vintages.schedule import Entry, Scheduler, due_dates
 
 NOW = dt.datetime(2026, 3, 31, 12, 0, tzinfo=dt.UTC)  # a Tuesday
@@ -199,7 +200,7 @@ def test_a_run_that_hangs_is_reported_and_the_next_date_comes(tmp_path, monkeypa
 def test_refusals_come_out_of_a_process_of_its_own_as_they_are(tmp_path):
     path = growing.write(tmp_path, growing.rows(3))
     study = load_study(path, ["recalibration.time_limit=1h"])
-    run = LimitedRun(study, LogicalDate.parse("2019-01-07"), "", None)
+    run = LimitedRun(recalibrate_study, study, LogicalDate.parse("2019-01-07"), "", None)
     with pytest.raises(DataError) as caught:
         run.go(60, Watcher(), threading.Event())
     assert caught.value.problems
