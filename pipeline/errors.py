@@ -25,8 +25,12 @@ class ExitCode(IntEnum):
     """The work is done, and not a single fit has a usable result."""
     TIME_UP = 8
     """The time given was up first; everything finished has been kept."""
+    HANGUP = 129
+    """SIGHUP: the terminal was closed; everything finished has been kept."""
     INTERRUPTED = 130
     """Ctrl-C: everything finished has been kept."""
+    TERMINATED = 143
+    """SIGTERM: everything finished has been kept."""
 
 
 @dataclass(frozen=True, slots=True)

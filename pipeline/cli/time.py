@@ -1,6 +1,7 @@
 """Commands about time: recalibrate, history, schedule. Heavy imports wait for their command."""
 
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +16,15 @@ from pipeline.cli.options import (
     Model,
     Overrides,
     Plot,
+    SpreadsheetSafe,
     StorePath,
     StudyFile,
     Workers,
 )
 from pipeline.cli.output import print_formatted
 from pipeline.cli.studies import load, study_text
+from pipeline.errors import ExitCode
+from pipeline.signals import Stopped, last_signal
 
 
 def recalibrate(
@@ -63,6 +67,8 @@ def recalibrate(
         record.report, record.facts["outcome"] = report.run, report.outcome
         record.facts["date"] = report.vintage.date.key
         show_recalibration(console, report)
+        if report.exit_code == ExitCode.INTERRUPTED:
+            raise Stopped(last_signal() or signal.SIGINT)
         if report.exit_code:
             raise typer.Exit(report.exit_code)
 
@@ -77,13 +83,14 @@ def history(
     study: Annotated[str | None, typer.Option(help="Name of the study, when the store has several.")] = None,
     plot: Plot = None,
     style: Format = "table",
+    spreadsheet_safe: SpreadsheetSafe = False,
 ) -> None:
     """Follow parameters through the vintages of a store: of some markets, or the median over all."""
     from pipeline.results.history import history as follow
     from pipeline.store.store import Store
 
     table = follow(Store.open(store), study=study, market=market, model=model, param=param)
-    print_formatted(table, style)
+    print_formatted(table, style, spreadsheet_safe=spreadsheet_safe)
     if plot is not None:
         from pipeline.reporting.plots.history import plot_history
 

@@ -6,12 +6,14 @@ import queue
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import distributed
 from distributed import Client, Future, KilledWorker, WorkerPlugin
 
+from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors.jobs import Hooks, JobOutcome
 from pipeline.executors.stragglers import Stragglers
@@ -24,9 +26,27 @@ TICK = 0.1
 #: For schedulers that this program starts: a job is blamed after this many deaths of workers, first in
 #: company, then alone.
 ALLOWED_FAILURES = 1
-#: For the same, where they answer HTTP: any free port, seen from this computer only. Left alone, dask insists
+#: How often workers are prepared when one dies meanwhile.
+ATTEMPTS = 3
+#: For the same, where they show a dashboard: any free port, seen from this computer only. Left alone, dask insists
 #: on port 8787 and warns when another sweep has it.
 ANY_PORT = "127.0.0.1:0"
+
+
+class WorkersLostError(ClusterError):
+    """All workers died and none came back; whoever started them may start others, and go on with `jobs`.
+
+    Parameters
+    ----------
+    seconds
+        Waited for one to come back.
+    jobs
+        Drawn and not done.
+    """
+
+    def __init__(self, seconds: float, jobs: Sequence[object]) -> None:
+        self.jobs = tuple(jobs)
+        super().__init__(f"All dask workers were lost and none came back in {seconds:g} s.")
 
 
 class WorkerSetup(WorkerPlugin):
@@ -58,6 +78,17 @@ class WorkerSetup(WorkerPlugin):
             call_by_name(self.precompile)
 
 
+def dashboard_address(settings: ClusterSection) -> str | None:
+    """Say where a scheduler that this program starts shows its dashboard; None: nowhere."""
+    return ANY_PORT if settings.dashboard else None
+
+
+def show_dashboard[Job, Result](cluster: Any, settings: ClusterSection, hooks: Hooks[Job, Result]) -> None:
+    """Tell where the dashboard is, when one was asked for."""
+    if settings.dashboard:
+        hooks.on_note(f"Dask's dashboard: {cluster.dashboard_link}")
+
+
 def prepare_workers[Job, Result](
     client: Client, hooks: Hooks[Job, Result], *, ignore_interrupts: bool
 ) -> None:
@@ -66,15 +97,33 @@ def prepare_workers[Job, Result](
     Raises
     ------
     ClusterError
-        A worker cannot load this package.
+        A worker cannot load this package, or workers die while they are prepared.
     """
-    try:
-        client.register_plugin(WorkerSetup(hooks.precompile, ignore_interrupts))
-    except Exception as error:
+    setup = WorkerSetup(hooks.precompile, ignore_interrupts)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            client.register_plugin(setup)
+            return
+        except OSError as error:  # the connection to a worker that died; another one comes in its place
+            _check_attempts(attempt, error)
+            time.sleep(1.0)
+        except Exception as error:
+            raise _unprepared(error) from error
+
+
+def _check_attempts(attempt: int, error: OSError) -> None:
+    if attempt == ATTEMPTS:
         raise ClusterError(
-            f"The dask workers cannot be prepared: {type(error).__name__}: {error}. Every worker needs "
-            "the same version of beed and of Python as this computer; install it in the workers' environment."
+            f"Dask workers die while they are prepared, {attempt} times in a row "
+            f"({type(error).__name__}: {error}). Often it is memory: give them more, or run with fewer --workers."
         ) from error
+
+
+def _unprepared(error: Exception) -> ClusterError:
+    return ClusterError(
+        f"The dask workers cannot be prepared: {type(error).__name__}: {error}. Every worker needs "
+        "the same version of beed and of Python as this computer; install it in the workers' environment."
+    )
 
 
 def wait_for_workers[Job, Result](client: Client, hooks: Hooks[Job, Result], seconds: float | None) -> bool:
@@ -151,6 +200,8 @@ class _InFlight[Job]:
         The same job, started a second time; the first result counts.
     doubled
         Whether it ever had a twin: it gets no other.
+    first
+        Whether it is not the second start itself.
     """
 
     job: Job
@@ -158,6 +209,7 @@ class _InFlight[Job]:
     since: float
     twin: Future | None = None
     doubled: bool = False
+    first: bool = True
 
 
 class _Flight[Job, Result]:
@@ -190,9 +242,7 @@ class _Flight[Job, Result]:
                 now = time.monotonic()
                 last_worker = now if threads else last_worker
                 if self.timeout is not None and now - last_worker > self.timeout:
-                    raise ClusterError(
-                        f"All dask workers were lost and none came back in {self.timeout:g} s."
-                    )
+                    raise WorkersLostError(self.timeout, self._unfinished())
                 self._refill(threads)
                 self._double_late(threads)
                 if self.complete:
@@ -204,6 +254,11 @@ class _Flight[Job, Result]:
         finally:
             for future in self.in_flight:
                 future.cancel()
+
+    def _unfinished(self) -> list[Job]:
+        """List the jobs that have been drawn and not ended, each once."""
+        single = [one.job for one in self.in_flight.values() if one.first or one.twin is None]
+        return [*single, *self.blamed]
 
     def _refill(self, threads: int) -> None:
         """Submit as many jobs as hide the scheduler's delay; a blamed one only when nothing else runs."""
@@ -241,6 +296,7 @@ class _Flight[Job, Result]:
             twin = self._submit(one.job, alone=False)
             one.twin, self.in_flight[twin].twin = twin, future
             one.doubled = self.in_flight[twin].doubled = True
+            self.in_flight[twin].first = False
 
     def _drain(self) -> None:
         """Give the jobs in flight their grace to finish."""

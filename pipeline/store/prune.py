@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import icechunk
 import zarr
 
-from pipeline.errors import BusyError, StoreError
+from pipeline.errors import BusyError
 from pipeline.store.format.layout import SWEEPS
 from pipeline.store.index import unindex_sweeps
+from pipeline.store.integrity.checksums import record
+from pipeline.store.integrity.explain import explained
 from pipeline.store.lease import leased, live_leases
 from pipeline.store.location import Location
 from pipeline.store.locks import nobody_works, recalibration_held, refs_locked
@@ -22,6 +24,8 @@ GRACE = dt.timedelta(days=1)
 _PANELS = "panels"
 #: Copies that icechunk keeps of its table of references, one a commit.
 _COPIES = "overwritten"
+#: The newest are left to put a damaged table back.
+_COPIES_KEPT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +68,18 @@ def prune_store(
         The store cannot be written.
     """
     with _alone(location, repository):
-        try:
+        panels: list[str] = []
+
+        def change(session: icechunk.Session) -> None:
+            panels[:] = _remove(session, set(sweeps))
+
+        with explained(f"The store at {location.url} cannot be pruned"):
             with refs_locked(location.root):
                 for tag in tags:
                     repository.delete_tag(tag)
-            panels: list[str] = []
-
-            def change(session: icechunk.Session) -> None:
-                panels[:] = _remove(session, set(sweeps))
-
+                record(location.root)
             transact(location, repository, change, f"pruned: {len(sweeps)} sweeps")
             return Pruned(tuple(panels), _collect(location, repository))
-        except icechunk.IcechunkError as error:
-            raise StoreError(f"The store at {location.url} cannot be pruned: {error}") from error
 
 
 @contextmanager
@@ -122,8 +125,10 @@ def _collect(location: Location, repository: icechunk.Repository) -> int:
     with refs_locked(location.root):
         repository.expire_snapshots(cutoff)
         freed: int = repository.garbage_collect(cutoff).bytes_deleted
-    if location.root is not None:
-        for copy in (location.root / _COPIES).glob("repo.*"):
-            freed += copy.stat().st_size
-            copy.unlink()
+        record(location.root)
+        if location.root is not None:
+            copies = sorted((location.root / _COPIES).glob("repo.*"), key=lambda copy: copy.stat().st_mtime)
+            for copy in copies[:-_COPIES_KEPT]:
+                freed += copy.stat().st_size
+                copy.unlink()
     return freed

@@ -17,8 +17,8 @@ import psutil
 from pipeline.config.study import Study
 from pipeline.errors import ClusterError, TimeLimitError
 from pipeline.panel.dates import LogicalDate
+from pipeline.signals import stop_on_signals
 from pipeline.sweep.calibrator import Calibrator
-from pipeline.sweep.interrupt import stop_on_signals
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.progress import Watcher
 

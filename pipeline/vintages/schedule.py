@@ -22,11 +22,11 @@ from pipeline.config.study import Study
 from pipeline.errors import BeedError, BusyError, PlanError, StoreNotFoundError, TimeLimitError
 from pipeline.panel.dates import LogicalDate
 from pipeline.results.vintages import vintages_of
+from pipeline.signals import Stopped, stop_on_signals
 from pipeline.status import Status
 from pipeline.store.store import Store
 from pipeline.sweep.attempts.metrics import RunRecord, measured
 from pipeline.sweep.calibrator import Calibrator
-from pipeline.sweep.interrupt import stop_on_signals
 from pipeline.vintages.limited import LimitedRun
 from pipeline.vintages.log import JsonLog, LogWatcher
 from pipeline.vintages.recalibrate import RecalibrationReport, recalibrate_study
@@ -139,6 +139,8 @@ class Scheduler:
                             self._beat()
                         continue
                     self._catch_up(entry)
+        except Stopped:
+            pass  # what is finished has been kept, and that is all that a scheduler is asked for
         finally:
             clock.shutdown(wait=False)
             self._log.write("stopped")

@@ -16,7 +16,7 @@ from pipeline.store.writing.patch import Patch
 from pipeline.sweep.commit import INTERVAL
 from pipeline.sweep.plan import ModelPlan, Task
 from pipeline.sweep.run import RunReport, SweepRun
-from pipeline.sweep.task_runner import TaskMessage, TaskResult, TaskRunner, count_status
+from pipeline.sweep.task_runner import TaskMessage, TaskResult, TaskRunner, count_status, loaded
 
 #: Attribute of a sweep: what was done again, when, for which reasons, with which seed.
 RETRIES = "retries"
@@ -96,7 +96,7 @@ class RetryRunner:
         """Calibrate the markets of a task, writing nothing."""
         task = message.task
         assert isinstance(task, RetryTask)
-        panel = open_panel(message.fork).isel(market=task.positions).load()
+        panel = loaded(open_panel(message.fork).isel(market=task.positions))
         arrays = self.runner.compute(message, panel)
         counts = count_status(np.asarray(arrays["status"])[task.cells])
         return RetryResult(message.fork, counts, Patch(task.model, task.positions, task.cells, arrays))
