@@ -122,3 +122,23 @@ def test_two_coordinators_of_one_date_on_s3_do_not_work_twice(bucket, tmp_path, 
     assert (first.outcome, refused) == ("published", [date])
     fitted = [len(one.read_text().split()) for one in tmp_path.glob("*-mnl-*")]
     assert fitted == [1, 1, 1, 1]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_pruning_on_s3_waits_for_workers_and_leaves_what_is_fresh(bucket, make_tiny, monkeypatch):
+    from datetime import timedelta
+
+    from pipeline.errors import BusyError
+
+    tiny = make_tiny(bucket)
+    tiny.fill()
+    other = make_tiny(bucket, study_hash="2")
+    with tiny.sweep.hold(), pytest.raises(BusyError, match=rf"is being worked on \({tiny.sweep.name}\)"):
+        other.store.prune([tiny.sweep.name], [])
+    assert len(other.store.heads()) == 2
+    assert other.store.prune([tiny.sweep.name], []).bytes == 0  # a run that has just begun is safe
+    assert [head.name for head in other.store.heads()] == [other.sweep.name]
+    monkeypatch.setattr("pipeline.store.prune.GRACE", timedelta(0))
+    assert other.store.prune([], []).bytes > 0
+    other.fill()
+    assert other.store.panel("d41d8cd9")["sales"].load().size
