@@ -147,7 +147,7 @@ def test_missed_dates_are_made_up_for_in_order_and_refusals_do_not_stop_it(tmp_p
     assert list(dict.fromkeys(told))[1:] == [growing.week(10), growing.week(11)]
 
 
-@pytest.mark.parametrize("stubborn", [False, True])
+@pytest.mark.parametrize("stubborn", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_run_that_hangs_is_reported_and_the_next_date_comes(tmp_path, monkeypatch, stubborn):
     """Told to stop it does so in order; when it hangs and cannot, its process is killed."""
     import slow_market
