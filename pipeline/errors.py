@@ -21,6 +21,10 @@ class ExitCode(IntEnum):
     """The cluster cannot be reached or lost its workers for good."""
     BUSY = 6
     """Someone else is doing this work at the moment."""
+    NO_FIT = 7
+    """The work is done, and not a single fit has a usable result."""
+    TIME_UP = 8
+    """The time given was up first; everything finished has been kept."""
     HANGUP = 129
     """SIGHUP: the terminal was closed; everything finished has been kept."""
     INTERRUPTED = 130
@@ -140,6 +144,12 @@ class ClusterError(BeedError, ConnectionError):
     """The cluster cannot be reached, or lost its workers for good."""
 
     exit_code = ExitCode.CLUSTER
+
+
+class TimeLimitError(BeedError, TimeoutError):
+    """Work that took longer than it was given, and was stopped."""
+
+    exit_code = ExitCode.TIME_UP
 
 
 class BusyError(BeedError, BlockingIOError):

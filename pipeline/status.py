@@ -30,9 +30,19 @@ class Status(IntEnum):
         return _SENTENCES[self]
 
     @property
+    def reason(self) -> str:
+        """The name of the reason, as users write it: ``no_finite_start``."""
+        return self.name.lower()
+
+    @property
     def usable(self) -> bool:
         """Whether parameter values are stored for this fit."""
         return self in (Status.CONVERGED, Status.EVALUATIONS_EXHAUSTED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a fit was tried and gave no usable result."""
+        return not self.usable and self not in (Status.PENDING, Status.NOT_APPLICABLE)
 
 
 def is_usable(codes: Any) -> NDArray[np.bool_]:

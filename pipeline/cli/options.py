@@ -29,6 +29,14 @@ Workers = Annotated[
         help=f"How many workers ({', '.join(engines_with('workers'))}); local: by default one a core.",
     ),
 ]
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Append a line of JSON to this file at the end of a run: sweep, fits done, failures by reason, "
+        "seconds, peak memory, exit code.",
+    ),
+]
 StorePath = Annotated[
     str, typer.Argument(metavar="STORE", help="The store: a folder, or s3://bucket/prefix.")
 ]

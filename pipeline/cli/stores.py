@@ -7,6 +7,7 @@ import typer
 
 from pipeline.cli.options import Date, Format, Markets, Model, SpreadsheetSafe, StorePath, SweepName
 from pipeline.cli.output import print_formatted
+from pipeline.cli.studies import duration
 from pipeline.errors import ExitCode, QueryError
 from pipeline.results.tables.registry import TABLES
 
@@ -18,6 +19,44 @@ def runs(store: StorePath) -> None:
     from pipeline.store.store import Store
 
     show_sweeps(make_console(), Store.open(store))
+
+
+def prune(
+    store: StorePath,
+    keep: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Sweeps of each study that stay, the newest.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what was made longer ago: 90d, 12h.")
+    ] = None,
+    vintages: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vintage",
+            metavar="STUDY@DATE",
+            help="Vintages that may go as well, with their tags: a name or a pattern, 'shops@2024-*'. "
+            "Others stay, and the newest of a study always does. A date cannot be published again.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would go; nothing is changed.")
+    ] = False,
+) -> None:
+    """Remove old sweeps, the data that only they use, and the history of the store; vintages when named."""
+    import datetime as dt
+
+    from pipeline.reporting.console.printing import make_console
+    from pipeline.reporting.console.retention import show_pruned
+    from pipeline.store.store import Store
+    from pipeline.vintages.retention import RetentionRule, choose_old
+    from pipeline.vintages.retention import prune as remove
+
+    seconds = None if older_than is None else duration(older_than, "--older-than")
+    opened = Store.open(store)
+    rule = RetentionRule(keep, seconds, tuple(vintages or ()))
+    chosen = choose_old(opened, rule, dt.datetime.now(dt.UTC))
+    pruned = None if dry_run else remove(opened, chosen)
+    show_pruned(make_console(), opened, chosen, pruned)
 
 
 def verify(store: StorePath) -> None:

@@ -2,12 +2,13 @@
 
 import signal
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Cluster, Overrides, StudyFile, Workers
+from pipeline.cli.options import Cluster, Metrics, Overrides, StudyFile, Workers
 from pipeline.config.engines import ENGINES, engines_with
 from pipeline.errors import ExitCode, PlanError
 from pipeline.signals import Stopped, last_signal
@@ -16,28 +17,75 @@ from pipeline.urls import has_user_info, without_user_info
 if TYPE_CHECKING:
     from pipeline.config.sections.cluster import ClusterSection
     from pipeline.config.study import Study
+    from pipeline.sweep.run import RunReport
 
 
 def run(
-    study: StudyFile, overrides: Overrides = None, cluster: Cluster = None, workers: Workers = None
+    study: StudyFile,
+    overrides: Overrides = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            metavar="failed[:REASON,...]",
+            help="Do again what failed, from other starting points, and nothing else; all of it, or by "
+            "reason: failed:not_finite,worker_crashed.",
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Stop in order when this time is up (90s, 30m, 2h); what is finished is kept, and what is "
+            f"left ends with exit code {ExitCode.TIME_UP.value}.",
+        ),
+    ] = None,
+    metrics: Metrics = None,
 ) -> None:
     """Run a study, going on where an earlier run left off. Running it twice does nothing the second time."""
     from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.progress import choose_watcher
     from pipeline.reporting.console.tables import show_report
     from pipeline.results.result_store import open_store
-    from pipeline.store.format.layout import SweepState
+    from pipeline.sweep.attempts.metrics import measured
+    from pipeline.sweep.attempts.retry import parse_retry
     from pipeline.sweep.coordinator import run_study
+    from pipeline.sweep.run import SweepOptions
 
-    loaded = load(study, overrides, cluster, workers)
-    console = make_console()
-    report = run_study(loaded, study_text=study_text(study, overrides), watcher=choose_watcher(console))
-    summary = open_store(report.store, sweep=report.sweep).summary() if report.done else None
-    show_report(console, report, summary)
+    deadline = None if budget is None else time.monotonic() + duration(budget, "--budget")
+    options = SweepOptions(retry=None if retry is None else parse_retry(retry), deadline=deadline)
+    with measured(metrics, "run") as record:
+        loaded = load(study, overrides, cluster, workers)
+        record.study = loaded.study
+        console = make_console()
+        text = study_text(study, overrides)
+        watcher = choose_watcher(console)
+        report = run_study(loaded, study_text=text, watcher=watcher, options=options)
+        record.report = report
+        summary = open_store(report.store, sweep=report.sweep).summary() if report.done else None
+        show_report(console, report, summary)
+        if code := exit_code(report):
+            raise typer.Exit(code)
+
+
+def exit_code(report: "RunReport") -> ExitCode:
+    """Tell the shell how a run ended.
+
+    Raises
+    ------
+    Stopped
+        By a signal.
+    """
+    from pipeline.store.format.layout import SweepState
+
     if report.unfinished:
-        raise typer.Exit(ExitCode.FAILURE)
+        return ExitCode.FAILURE
+    if report.time_up:
+        return ExitCode.TIME_UP
     if report.state != SweepState.DONE:
         raise Stopped(last_signal() or signal.SIGINT)
+    return ExitCode.NO_FIT if report.no_fit else ExitCode.OK
 
 
 def check(
@@ -66,6 +114,22 @@ def schema() -> None:
     from pipeline.config.json_schema import study_schema
 
     print(json.dumps(study_schema(), indent=2))
+
+
+def duration(text: str, option: str) -> float:
+    """Read a length of time that an option was given, in seconds.
+
+    Raises
+    ------
+    PlanError
+        It is none.
+    """
+    from pipeline.config.sections.duration import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise PlanError(f"{option}: {error}") from error
 
 
 def load(study: Path, overrides: list[str] | None, cluster: str | None, workers: int | None) -> "Study":

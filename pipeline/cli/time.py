@@ -12,6 +12,7 @@ from pipeline.cli.options import (
     Cluster,
     Format,
     Markets,
+    Metrics,
     Model,
     Overrides,
     Plot,
@@ -42,30 +43,34 @@ def recalibrate(
     overrides: Overrides = None,
     cluster: Cluster = None,
     workers: Workers = None,
+    metrics: Metrics = None,
 ) -> None:
     """Calibrate what has changed up to a date, and publish it as a vintage that stays readable for ever."""
     from pipeline.panel.dates import LogicalDate
     from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.progress import choose_watcher
     from pipeline.reporting.console.vintages import show_recalibration
+    from pipeline.sweep.attempts.metrics import measured
     from pipeline.vintages.recalibrate import recalibrate_study as make
 
-    loaded = load(study, overrides, cluster, workers)
-    console = make_console()
-    report = make(
-        loaded,
-        None if date is None else LogicalDate.parse(date),
-        study_text=study_text(study, overrides),
-        accept=accept,
-        watcher=choose_watcher(console),
-    )
-    show_recalibration(console, report)
-    if report.run is not None and report.run.unfinished:
-        raise typer.Exit(ExitCode.FAILURE)
-    if report.outcome == "interrupted":
-        raise Stopped(last_signal() or signal.SIGINT)
-    if report.drift is not None and report.drift.alarm and report.outcome == "published":
-        raise typer.Exit(ExitCode.DRIFT)
+    with measured(metrics, "recalibrate") as record:
+        loaded = load(study, overrides, cluster, workers)
+        record.study = loaded.study
+        console = make_console()
+        report = make(
+            loaded,
+            None if date is None else LogicalDate.parse(date),
+            study_text=study_text(study, overrides),
+            accept=accept,
+            watcher=choose_watcher(console),
+        )
+        record.report, record.facts["outcome"] = report.run, report.outcome
+        record.facts["date"] = report.vintage.date.key
+        show_recalibration(console, report)
+        if report.exit_code == ExitCode.INTERRUPTED:
+            raise Stopped(last_signal() or signal.SIGINT)
+        if report.exit_code:
+            raise typer.Exit(report.exit_code)
 
 
 def history(
@@ -100,6 +105,15 @@ def schedule(
             "--print", metavar="KIND", help="Do not run; print units for cron, systemd or kubernetes instead."
         ),
     ] = None,
+    health: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep a file of JSON up to date for monitors: whether all is ok, when that was written, "
+            "what runs since when, the last outcome of every study.",
+        ),
+    ] = None,
+    metrics: Metrics = None,
     image: Annotated[str, typer.Option(help="Container image, with --print kubernetes.")] = "beed:latest",
     overrides: Overrides = None,
     cluster: Cluster = None,
@@ -115,14 +129,19 @@ def schedule(
         loaded = [Job(path, load(path, overrides, cluster, workers), tuple(options)) for path in studies]
         print(print_units(loaded, style, _program(), image), end="")
         return
+    from pipeline.vintages.health import HealthFile
     from pipeline.vintages.log import JsonLog
     from pipeline.vintages.schedule import Entry, Scheduler
+
+    file = None if health is None else HealthFile(health)
+    log = JsonLog(sys.stdout, None if file is None else file.observe)
 
     def entry(path: Path) -> Entry:
         name = load(path, overrides, cluster, workers).study
         return Entry(name, lambda: (load(path, overrides, cluster, workers), study_text(path, overrides)))
 
-    Scheduler([entry(path) for path in studies], JsonLog(sys.stdout)).run()
+    entries = [entry(path) for path in studies]
+    Scheduler(entries, log, metrics=metrics, beat=None if file is None else file.beat).run()
 
 
 def _program() -> list[str]:

@@ -1,4 +1,4 @@
-"""Drive jobs through a dask client: few in flight, again after a worker died, quick to stop."""
+"""Drive jobs through a dask client: few in flight, again after a worker died or hangs, quick to stop."""
 
 import contextlib
 import itertools
@@ -7,6 +7,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import distributed
@@ -15,6 +16,7 @@ from distributed import Client, Future, KilledWorker, WorkerPlugin
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors.jobs import Hooks, JobOutcome
+from pipeline.executors.stragglers import Stragglers
 from pipeline.executors.worker import call_by_name, one_blas_thread
 
 #: Jobs in flight per worker thread: one running, the others hide the scheduler's few milliseconds a task.
@@ -170,7 +172,8 @@ def drive[Job, Result](
     """Do the jobs on the client's workers; see `pipeline.executors.execute.execute`.
 
     A job that dask blames for the death of a worker is done once more with nothing else in flight, because
-    dask blames innocent neighbours too; only if that kills again it is reported as crashed.
+    dask blames innocent neighbours too; only if that kills again it is reported as crashed. A job that is
+    late when a worker has nothing to do is started there as well, and the first result counts.
 
     Parameters
     ----------
@@ -180,6 +183,34 @@ def drive[Job, Result](
     if not wait_for_workers(client, hooks, timeout):
         return False
     return _Flight(client, iter(jobs), work, hooks, timeout).run()
+
+
+@dataclass
+class _InFlight[Job]:
+    """A job that was submitted.
+
+    Attributes
+    ----------
+    job
+        As it was given.
+    alone
+        Whether nothing else may be in flight, to see if it is this job that kills workers.
+    since
+        When it was submitted.
+    twin
+        The same job, started a second time; the first result counts.
+    doubled
+        Whether it ever had a twin: it gets no other.
+    first
+        Whether it is not the second start itself.
+    """
+
+    job: Job
+    alone: bool
+    since: float
+    twin: Future | None = None
+    doubled: bool = False
+    first: bool = True
 
 
 class _Flight[Job, Result]:
@@ -195,7 +226,8 @@ class _Flight[Job, Result]:
     ) -> None:
         self.client, self.jobs, self.work, self.hooks, self.timeout = client, jobs, work, hooks, timeout
         self.exhausted = False
-        self.in_flight: dict[Future, tuple[Job, bool]] = {}  # future -> (job, runs alone)
+        self.in_flight: dict[Future, _InFlight[Job]] = {}
+        self.stragglers = Stragglers()
         self.ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self.blamed: deque[Job] = deque()
 
@@ -211,10 +243,9 @@ class _Flight[Job, Result]:
                 now = time.monotonic()
                 last_worker = now if threads else last_worker
                 if self.timeout is not None and now - last_worker > self.timeout:
-                    raise WorkersLostError(
-                        self.timeout, [job for job, _ in self.in_flight.values()] + [*self.blamed]
-                    )
+                    raise WorkersLostError(self.timeout, self._unfinished())
                 self._refill(threads)
+                self._double_late(threads)
                 if self.complete:
                     return True
                 self._collect()
@@ -225,13 +256,18 @@ class _Flight[Job, Result]:
             for future in self.in_flight:
                 future.cancel()
 
+    def _unfinished(self) -> list[Job]:
+        """List the jobs that have been drawn and not ended, each once."""
+        single = [one.job for one in self.in_flight.values() if one.first or one.twin is None]
+        return [*single, *self.blamed]
+
     def _refill(self, threads: int) -> None:
         """Submit as many jobs as hide the scheduler's delay; a blamed one only when nothing else runs."""
         if self.blamed:
             if not self.in_flight:
                 self._submit(self.blamed.popleft(), alone=True)
             return
-        if any(alone for _, alone in self.in_flight.values()):
+        if any(one.alone for one in self.in_flight.values()):
             return
         free = DEPTH * max(threads, 1) - len(self.in_flight)
         for job in itertools.islice(self.jobs, max(free, 0)):
@@ -239,11 +275,29 @@ class _Flight[Job, Result]:
             free -= 1
         self.exhausted = self.exhausted or free > 0
 
-    def _submit(self, job: Job, *, alone: bool) -> None:
+    def _submit(self, job: Job, *, alone: bool) -> Future:
         # pure=False: the same job sent again must run again, not be answered by a result that died.
         future = self.client.submit(self.work, job, pure=False)
-        self.in_flight[future] = (job, alone)
+        self.in_flight[future] = _InFlight(job, alone, time.monotonic())
         future.add_done_callback(self.ended.put)
+        return future
+
+    def _double_late(self, threads: int) -> None:
+        """Start a second time what is late, when there is nothing else for a worker to do."""
+        idle = threads - len(self.in_flight)
+        if not self.exhausted or self.blamed or idle <= 0:
+            return
+        latest = time.monotonic() - self.stragglers.late_after()
+        late = [
+            (future, one)
+            for future, one in self.in_flight.items()
+            if one.since < latest and not (one.doubled or one.alone)
+        ]
+        for future, one in late[:idle]:
+            twin = self._submit(one.job, alone=False)
+            one.twin, self.in_flight[twin].twin = twin, future
+            one.doubled = self.in_flight[twin].doubled = True
+            self.in_flight[twin].first = False
 
     def _drain(self) -> None:
         """Give the jobs in flight their grace to finish."""
@@ -268,7 +322,8 @@ class _Flight[Job, Result]:
     def _settle(self, future: Future) -> None:
         if future not in self.in_flight:
             return
-        job, alone = self.in_flight[future]
+        one = self.in_flight[future]
+        job = one.job
         if future.cancelled():
             self._check_scheduler(lost=True)
         outcome: JobOutcome[Job, Result]
@@ -281,7 +336,10 @@ class _Flight[Job, Result]:
                 return
             outcome = JobOutcome(job, error=error)
         except KilledWorker:
-            if not alone:
+            if one.twin is not None:
+                self._forget(future)
+                return
+            if not one.alone:
                 self._forget(future)
                 self.blamed.append(job)
                 return
@@ -289,11 +347,18 @@ class _Flight[Job, Result]:
         except Exception as error:
             outcome = JobOutcome(job, error=error)
         # Released at once: dask would compute a held result again when its worker dies.
+        if one.twin is not None:
+            twin = one.twin
+            self._forget(twin)
+            twin.cancel()
         self._forget(future)
+        self.stragglers.ended(time.monotonic() - one.since)
         self.hooks.on_outcome(outcome)
 
     def _forget(self, future: Future) -> None:
-        del self.in_flight[future]
+        one = self.in_flight.pop(future)
+        if one.twin is not None:
+            self.in_flight[one.twin].twin = None
         future.release()
 
     def _check_scheduler(self, lost: bool = False) -> None:

@@ -16,7 +16,8 @@ from pipeline.results.select import select_markets, select_models
 from pipeline.results.tables.choice import POOLED
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.vintages import Vintage, sweep_of, vintages_of
-from pipeline.store.read import read_sweeps
+from pipeline.store.index import read_heads
+from pipeline.store.read import read_sweep
 from pipeline.store.store import Store
 
 _COLUMNS = ("date", "market", "model", "param", "value", "stderr", "low", "high")
@@ -58,8 +59,10 @@ def history(
     """
     vintages = _vintages(store, study)
     session = store.session()
-    sweeps = read_sweeps(session)
-    tables = [SweepTables(session, sweep_of(sweeps, vintage)) for vintage in vintages]
+    heads = read_heads(session)
+    tables = [
+        SweepTables(session, read_sweep(session, sweep_of(heads, vintage).name)) for vintage in vintages
+    ]
     pattern = model or _favourite(tables[-1])
     rows: list[tuple[Any, ...]] = []
     for vintage, of_vintage in zip(vintages, tables, strict=True):

@@ -9,7 +9,7 @@ from pipeline.errors import QueryError
 from pipeline.panel.dates import LogicalDate
 from pipeline.results.results import Results
 from pipeline.results.vintages import as_of, sweep_of
-from pipeline.store.read import read_sweeps
+from pipeline.store.index import read_heads
 from pipeline.store.store import Store
 
 # Each question imports what answers it: a point query needs none of xarray, duckdb, pyarrow and numba.
@@ -65,8 +65,8 @@ def open_store(
             "Got a date with a snapshot or tag; the date alone chooses the snapshot, so leave them out."
         )
     vintage = as_of(store.tags(), LogicalDate.parse(str(date)), sweep, store.location.url)
-    info = sweep_of(read_sweeps(store.session(tag=vintage.tag)), vintage)
-    return ResultStore(store, sweep=info.name, tag=vintage.tag)
+    head = sweep_of(read_heads(store.session(tag=vintage.tag)), vintage)
+    return ResultStore(store, sweep=head.name, tag=vintage.tag)
 
 
 class ResultStore(Results):

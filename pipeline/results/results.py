@@ -9,8 +9,9 @@ from pipeline.results.vintages import current
 from pipeline.store.forecast import list_forecasts
 from pipeline.store.format.forecast import forecasts_path
 from pipeline.store.format.layout import Group, group_path, panel_path, sweep_path
+from pipeline.store.index import SweepHead, read_heads
 from pipeline.store.population import population_path
-from pipeline.store.read import SweepInfo, open_dataset, read_sweeps
+from pipeline.store.read import SweepInfo, open_dataset, read_sweep, read_sweeps
 from pipeline.store.store import Store
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from pipeline.config.study import Study
     from pipeline.config.variants import Variant
+
+_MOST_NAMES = 12
+"""Of sweeps named in a message."""
 
 
 class Results:
@@ -36,8 +40,6 @@ class Results:
     ----------
     session
         Read-only, of the snapshot.
-    sweeps
-        All sweeps of the snapshot, the oldest first.
 
     Raises
     ------
@@ -51,8 +53,8 @@ class Results:
         self._store = store
         self._wanted = sweep
         self.session = store.session(snapshot=snapshot, tag=tag)
-        self.sweeps: tuple[SweepInfo, ...] = read_sweeps(self.session)
-        self._info = self._choose(sweep)
+        head = self._choose(sweep)
+        self._info = None if head is None else read_sweep(self.session, head.name)
 
     def __repr__(self) -> str:
         models = ", ".join(self.models) or "none"
@@ -252,15 +254,23 @@ class Results:
         """Labels that the groups of the sweep share."""
         return open_dataset(self.session, sweep_path(self.sweep.name))
 
-    def _choose(self, wanted: str | None) -> SweepInfo | None:
+    @cached_property
+    def sweeps(self) -> tuple[SweepInfo, ...]:
+        """All sweeps of the snapshot, the oldest first."""
+        return read_sweeps(self.session)
+
+    def _choose(self, wanted: str | None) -> SweepHead | None:
+        heads = read_heads(self.session)
         if wanted is None:
-            return current(self.sweeps)
-        for info in self.sweeps:
-            if info.name == wanted:
-                return info
-        if of_study := [info for info in self.sweeps if info.study == wanted]:
+            return current(heads)
+        for head in heads:
+            if head.name == wanted:
+                return head
+        if of_study := [head for head in heads if head.study == wanted]:
             return current(of_study)
-        known = ", ".join(info.name for info in self.sweeps) or "none"
+        known = ", ".join(head.name for head in heads[-_MOST_NAMES:]) or "none"
+        if len(heads) > _MOST_NAMES:
+            known = f"... {known}"
         raise StoreNotFoundError(
             f"The store at {self._store.location.url} has no sweep {wanted}; its sweeps are: {known}."
         )

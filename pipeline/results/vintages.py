@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pipeline.errors import PlanError, StoreNotFoundError
 from pipeline.panel.dates import LogicalDate
-from pipeline.store.format.layout import LOGICAL_DATE, SweepState
-from pipeline.store.read import SweepInfo
+from pipeline.store.format.layout import SweepState
+from pipeline.store.index import SweepHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def as_of(tags: Sequence[str], date: LogicalDate, study: str | None, url: str) -
     )
 
 
-def sweep_of(sweeps: Iterable[SweepInfo], vintage: Vintage) -> SweepInfo:
+def sweep_of(sweeps: Iterable[SweepHead], vintage: Vintage) -> SweepHead:
     """Find the sweep of a published vintage.
 
     Raises
@@ -81,14 +81,14 @@ def sweep_of(sweeps: Iterable[SweepInfo], vintage: Vintage) -> SweepInfo:
     StoreNotFoundError
         The snapshot does not hold it.
     """
-    for info in sweeps:
-        same = info.study == vintage.study and info.attributes.get(LOGICAL_DATE) == vintage.date.key
-        if same and info.state == SweepState.DONE:
-            return info
+    for head in sweeps:
+        same = head.study == vintage.study and head.date == vintage.date.key
+        if same and head.state == SweepState.DONE:
+            return head
     raise StoreNotFoundError(f"The store has a tag {vintage.tag} and no finished sweep of that date.")
 
 
-def current(sweeps: Sequence[SweepInfo]) -> SweepInfo | None:
+def current(sweeps: Sequence[SweepHead]) -> SweepHead | None:
     """Choose the sweep that is asked when no other is named.
 
     Parameters
@@ -98,19 +98,18 @@ def current(sweeps: Sequence[SweepInfo]) -> SweepInfo | None:
 
     Returns
     -------
-    SweepInfo or None
+    SweepHead or None
         The newest; of vintages the one of the latest date. One in the making does not count beside others.
     """
-    finished = [info for info in sweeps if not is_vintage(info) or info.state == SweepState.DONE]
+    finished = [head for head in sweeps if head.date is None or head.state == SweepState.DONE]
     if not finished:
         return sweeps[-1] if sweeps else None
     newest = finished[-1]
-    if not is_vintage(newest):
+    if newest.date is None:
         return newest
-    dated = [info for info in finished if is_vintage(info) and info.study == newest.study]
-    return max(dated, key=lambda info: LogicalDate.parse(info.attributes[LOGICAL_DATE]))
-
-
-def is_vintage(info: SweepInfo) -> bool:
-    """Tell whether a sweep was made for a date."""
-    return LOGICAL_DATE in info.attributes
+    dated = [
+        (LogicalDate.parse(head.date), head)
+        for head in finished
+        if head.date is not None and head.study == newest.study
+    ]
+    return max(dated, key=lambda pair: pair[0])[1]

@@ -7,6 +7,9 @@ import icechunk
 import numpy as np
 import zarr
 
+from pipeline.store.format.layout import SWEEP_INDEX, SWEEPS, sweep_path
+from pipeline.store.index import read_index
+
 _BYTES = 32_000_000
 
 
@@ -26,6 +29,10 @@ def copy_groups(session: icechunk.Session, target: Path, paths: Sequence[str]) -
     root = zarr.open_group(str(target), mode="w", zarr_format=3, attributes=source.attrs.asdict())
     for path in paths:
         _copy(source, root, path)
+    index = read_index(session)
+    copied = {name: facts for name, facts in index.items() if sweep_path(name) in paths}
+    if copied:
+        root.require_group(SWEEPS).attrs[SWEEP_INDEX] = copied
 
 
 def _copy(source: zarr.Group, root: zarr.Group, path: str) -> None:

@@ -17,6 +17,7 @@ from pipeline.errors import BusyError, StoreError
 
 _REFS = "beed.lock"
 _RECALIBRATION = "beed-recalibration.lock"
+_WRITERS = "beed-writers.lock"
 
 
 @contextmanager
@@ -69,6 +70,46 @@ def recalibration_held(root: Path | None) -> Iterator[None]:
 
 
 @contextmanager
+def working(root: Path | None) -> Iterator[None]:
+    """Write chunks that are not committed yet; any number of processes may.
+
+    Raises
+    ------
+    BusyError
+        The store is being pruned: see `nobody_works`.
+    """
+    with _writers(root, exclusive=False, sentence="is being pruned; try again in a moment."):
+        yield
+
+
+@contextmanager
+def nobody_works(root: Path | None) -> Iterator[None]:
+    """Be sure that no process has chunks that are not committed yet.
+
+    Raises
+    ------
+    BusyError
+        One may have.
+    """
+    with _writers(root, exclusive=True, sentence="is being worked on; try again when that has ended."):
+        yield
+
+
+@contextmanager
+def _writers(root: Path | None, *, exclusive: bool, sentence: str) -> Iterator[None]:
+    if root is None:
+        yield
+        return
+    descriptor = _open(root / _WRITERS)
+    try:
+        if not _flock(descriptor, wait=False, exclusive=exclusive):
+            raise BusyError(f"The store at {root} {sentence}")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def _held(root: Path | None, name: str, what: str) -> Iterator[None]:
     if root is None:
         yield
@@ -101,7 +142,7 @@ def _open(path: Path) -> int:
         ) from error
 
 
-def _flock(descriptor: int, *, wait: bool) -> bool:
+def _flock(descriptor: int, *, wait: bool, exclusive: bool = True) -> bool:
     try:
         import fcntl
     except ImportError as error:  # Windows
@@ -109,7 +150,8 @@ def _flock(descriptor: int, *, wait: bool) -> bool:
             "Stores on a local filesystem need Linux or macOS; on Windows use WSL or a store on S3."
         ) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+        fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     return True

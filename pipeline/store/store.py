@@ -5,7 +5,8 @@ are safe against power loss where they are opened with ``durable``, since nothin
 """
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,11 +27,14 @@ from pipeline.store.format.layout import (
     sweep_name,
     sweep_path,
 )
+from pipeline.store.index import SweepHead, index_sweep, read_heads
 from pipeline.store.integrity.checksums import check_references, record
 from pipeline.store.integrity.durable import flush_to_disk
 from pipeline.store.integrity.explain import explain, explained
+from pipeline.store.lease import leased
 from pipeline.store.location import BRANCH, INITIAL_SNAPSHOT, Location
-from pipeline.store.locks import refs_locked
+from pipeline.store.locks import recalibration_held, refs_locked, working
+from pipeline.store.prune import Pruned, prune_store
 from pipeline.store.read import SweepInfo, open_dataset, open_group, open_root, read_sweep, read_sweeps
 from pipeline.store.sweep import Sweep
 from pipeline.store.writing.arrays import create_sweep_arrays
@@ -125,6 +129,10 @@ class Store:
         """All sweeps, oldest first."""
         return read_sweeps(self.session())
 
+    def heads(self) -> tuple[SweepHead, ...]:
+        """Tell all sweeps apart, oldest first; quicker than `sweeps`."""
+        return read_heads(self.session())
+
     def sweep(self, name: str) -> Sweep:
         """Open a sweep for work.
 
@@ -187,9 +195,27 @@ class Store:
                 )
             group = zarr.create_group(session.store, path=sweep_path(name), zarr_format=3, attributes=given)
             create_sweep_arrays(group, layout)
+            index_sweep(session, name)
 
         transact(self.location, self._repository, create, f"{name}: created")
         return Sweep(self.location, self._repository, name)
+
+    @contextmanager
+    def recalibration_held(self, lost: Callable[[], object] | None = None) -> Iterator[None]:
+        """Be the only one who recalibrates into this store; see `pipeline.store.sweep.Sweep.hold`.
+
+        Raises
+        ------
+        BusyError
+            Somebody else does.
+        """
+        root, url = self.location.root, self.location.url
+        if root is None:
+            held = leased(self._repository, "recalibration", f"The store at {url}", lost)
+        else:
+            held = recalibration_held(root)
+        with held:
+            yield
 
     def write_panel(
         self, data_hash: str, blocks: Iterable["xr.Dataset"], markets: np.ndarray, chunk: int = 8
@@ -214,19 +240,29 @@ class Store:
         """
         path = panel_path(data_hash)
         if open_group(self.session(), path) is None:
-            what = f"The data could not be written to the store at {self.location.url}"
-            with explained(what), refs_locked(self.location.root):
-                base = self.location.checked(self._repository.writable_session(BRANCH))
-            fork = base.fork()
-            write_blocks(fork.store, path, blocks, markets, chunk)
-
-            def merge(session: icechunk.Session) -> None:
-                # Another process may have written the same data meanwhile.
-                if open_group(session, path) is None:
-                    session.merge(fork)
-
-            transact(self.location, self._repository, merge, f"panel {data_hash}")
+            with working(self.location.root):
+                self._write_panel(path, blocks, markets, chunk)
         return path
+
+    def _write_panel(
+        self, path: str, blocks: Iterable["xr.Dataset"], markets: np.ndarray, chunk: int
+    ) -> None:
+        what = f"The data could not be written to the store at {self.location.url}"
+        with explained(what), refs_locked(self.location.root):
+            base = self.location.checked(self._repository.writable_session(BRANCH))
+        fork = base.fork()
+        write_blocks(fork.store, path, blocks, markets, chunk)
+
+        def merge(session: icechunk.Session) -> None:
+            # Another process may have written the same data meanwhile.
+            if open_group(session, path) is None:
+                session.merge(fork)
+
+        transact(self.location, self._repository, merge, f"{path}: written")
+
+    def prune(self, sweeps: Collection[str], tags: Collection[str]) -> Pruned:
+        """Remove sweeps and tags and collect the garbage; see `pipeline.store.prune.prune_store`."""
+        return prune_store(self.location, self._repository, sweeps, tags)
 
     def write_forecast(
         self,

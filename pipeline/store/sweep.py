@@ -1,6 +1,7 @@
 """The coordinator's side of one sweep: what is left to do, forks out, forks merged and committed."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -9,16 +10,20 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreConflictError, StoreError
+from pipeline.status import Status
 from pipeline.store.drift import write_drift
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
+from pipeline.store.index import index_sweep
 from pipeline.store.integrity.explain import explained
+from pipeline.store.lease import leased
 from pipeline.store.location import BRANCH, Location
-from pipeline.store.locks import refs_locked, sweep_held
+from pipeline.store.locks import refs_locked, sweep_held, working
 from pipeline.store.population import Populations, has_population, write_population
 from pipeline.store.read import SweepInfo, open_array, open_dataset, read_sweep, written_rows
 from pipeline.store.writing.commit import commit_merged, transact
 from pipeline.store.writing.compact import compact_sweep
+from pipeline.store.writing.patch import Patch, write_patches
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,15 +48,25 @@ class Sweep:
         return read_sweep(self._reading(), self.name)
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Be the only coordinator of this sweep until the block ends or the process dies (local stores).
+    def hold(self, lost: Callable[[], object] | None = None) -> Iterator[None]:
+        """Be the only coordinator of this sweep until the block ends or the process dies.
+
+        Parameters
+        ----------
+        lost
+            On an object store: called from another thread when somebody else has taken over, because this
+            process could not renew its lease.
 
         Raises
         ------
         BusyError
             Another process is at it; the sentence says which.
         """
-        with sweep_held(self._location.root, self.name):
+        if self._location.root is None:
+            with leased(self._repository, self.name, f"The sweep {self.name}", lost):
+                yield
+            return
+        with sweep_held(self._location.root, self.name), working(self._location.root):
             yield
 
     def _reading(self) -> icechunk.Session:
@@ -97,6 +112,16 @@ class Sweep:
     def fits(self, model: str) -> "xr.Dataset":
         """Open the committed fits of a model as a lazy dataset."""
         return open_dataset(self._reading(), group_path(self.name, "fits", model))
+
+    def status(self, model: str) -> np.ndarray:
+        """Read what has become of the fits of a model: codes of shape (market, window)."""
+        array = open_array(self._reading(), f"{group_path(self.name, 'fits', model)}/status", complete=False)
+        return np.asarray(array[...])
+
+    def statuses(self) -> dict[Status, int]:
+        """Count what has become of the fits of all models."""
+        counts = sum((Counter(self.status(model).ravel().tolist()) for model in self.info.models), Counter())
+        return {Status(code): count for code, count in sorted(counts.items())}
 
     def has_population(self, model: str) -> bool:
         """Whether the priors of a pooled model have been written."""
@@ -166,13 +191,27 @@ class Sweep:
                 session.merge(fork.session)
             return commit_merged(self._location, self._repository, session, f"{self.name}: {count} tasks")
 
+    def write_over(self, patches: Iterable[Patch]) -> str:
+        """Replace the results of single fits; only for the coordinator. Returns the snapshot."""
+        given = tuple(patches)
+        count = sum(int(patch.cells.sum()) for patch in given)
+        return transact(
+            self._location,
+            self._repository,
+            lambda session: write_patches(session, read_sweep(session, self.name), given),
+            f"{self.name}: {count} fits done again",
+        )
+
     def set_state(self, state: SweepState | str, **attributes: Any) -> str:
         """Record where the sweep stands, and further plain facts about it; returns the snapshot."""
         changes = {"state": SweepState(state).value, **attributes}
 
         def change(session: icechunk.Session) -> None:
             group = zarr.open_group(session.store, path=sweep_path(self.name), mode="r+", zarr_format=3)
+            before = group.attrs.get("state")
             group.attrs.update(changes)
+            if SweepState.DONE in (before, changes["state"]):
+                index_sweep(session, self.name)
 
         return transact(self._location, self._repository, change, f"{self.name}: {changes['state']}")
 

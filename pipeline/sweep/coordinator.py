@@ -9,12 +9,14 @@ import psutil
 import xarray as xr
 
 from pipeline.config.study import Study
-from pipeline.errors import StoreNotFoundError
+from pipeline.errors import PlanError, StoreNotFoundError
 from pipeline.executors.worker import count_workers
 from pipeline.panel.open import open_study_panel
 from pipeline.panel.panel import Panel
 from pipeline.store.format.layout import CONTENT_HASH, sweep_name
 from pipeline.store.store import Store
+from pipeline.sweep.attempts.deadline import stop_at
+from pipeline.sweep.attempts.retry import RetryRun
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
 from pipeline.sweep.cost import WORKER_BYTES, refuse_disk, refuse_memory
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
@@ -57,6 +59,7 @@ def run_study(
     watcher: Watcher | None = None,
     calibrator: Calibrator | None = None,
     stop: threading.Event | None = None,
+    options: SweepOptions | None = None,
 ) -> RunReport:
     """Run a study to its end, going on where an earlier run left off.
 
@@ -72,6 +75,8 @@ def run_study(
         How models are calibrated; by default `pipeline.sweep.calibrator.default_calibrator`.
     stop
         Set it to end the run early, as Ctrl-C does; what is finished is kept.
+    options
+        What may be asked beside the study: the time it may take, fits to be done again.
 
     Returns
     -------
@@ -89,7 +94,15 @@ def run_study(
     watcher = watcher or Watcher()
     watcher.stage("Reading the data")
     panel = open_study_panel(study)
-    return run_panel(study, panel, study_text=study_text, watcher=watcher, calibrator=calibrator, stop=stop)
+    return run_panel(
+        study,
+        panel,
+        study_text=study_text,
+        watcher=watcher,
+        calibrator=calibrator,
+        stop=stop,
+        options=options,
+    )
 
 
 def run_panel(
@@ -126,6 +139,8 @@ def run_panel(
     planned = plan_study(study, panel, calibrator=calibrator, chunk=chunk, check=chunk is None)
     planned = replace(planned, sweep=name)
     if chunk is None:
+        if options.retry is not None:
+            raise PlanError(f"The sweep {name} is not in the store at {location}: there is nothing to retry.")
         _refuse_too_large(study, planned)
     for warning in planned.warnings:
         watcher.note(str(warning))
@@ -142,9 +157,12 @@ def run_panel(
         name=name,
         attributes=options.attributes,
     )
-    with sweep.hold():
-        run = SweepRun(study, planned, sweep, calibrator, watcher, stop or threading.Event(), options)
-        report = run.go()
+    stop = stop or threading.Event()
+    with sweep.hold(stop.set):
+        attempt = SweepRun if options.retry is None else RetryRun
+        run = attempt(study, planned, sweep, calibrator, watcher, stop, options)
+        with stop_at(options.deadline, run.up):
+            report = run.go()
     return replace(report, store=location, seconds=time.monotonic() - start)
 
 

@@ -3,9 +3,10 @@
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kernels.numeric.jit import cache_note
 from pipeline.config.engines import ENGINES
@@ -14,12 +15,13 @@ from pipeline.config.study import Study
 from pipeline.errors import BeedError, ClusterError
 from pipeline.executors.execute import execute
 from pipeline.executors.jobs import Hooks, JobOutcome
-from pipeline.executors.worker import call_by_name
+from pipeline.executors.worker import call_by_name, count_workers
 from pipeline.signals import held, stop_on_signals
 from pipeline.status import Status
 from pipeline.store.format.layout import SweepState
 from pipeline.store.sweep import Sweep
 from pipeline.store.writing.chunks import write_chunk
+from pipeline.sweep.attempts.deadline import Pace
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.commit import Committer
 from pipeline.sweep.plan import Plan, Task
@@ -50,6 +52,12 @@ class RunReport:
         Sentences about tasks that ended in an unforeseen exception; they are still pending.
     seconds
         Time of this run.
+    statuses
+        What became of all fits of the sweep; of a finished sweep only.
+    time_up
+        Whether the time given was up before the end.
+    seconds_left
+        Estimated seconds for what is left, going on with the same workers.
     """
 
     store: str
@@ -61,6 +69,33 @@ class RunReport:
     failures: dict[Status, int] = field(default_factory=dict)
     unfinished: tuple[str, ...] = ()
     seconds: float = 0.0
+    statuses: Mapping[Status, int] = field(default_factory=dict)
+    time_up: bool = False
+    seconds_left: float = 0.0
+
+    @property
+    def left(self) -> int:
+        """Fits that are still to be done."""
+        return self.total - self.kept - self.done
+
+    def facts(self) -> dict[str, Any]:
+        """Give what happened as plain JSON, for logs and metrics."""
+        return {
+            "store": self.store,
+            "sweep": self.sweep,
+            "state": self.state.value,
+            "fits": self.total,
+            "kept": self.kept,
+            "done": self.done,
+            "left": self.left,
+            "failures": {status.reason: count for status, count in self.failures.items()},
+            "unfinished": len(self.unfinished),
+        }
+
+    @property
+    def no_fit(self) -> bool:
+        """Whether the sweep has ended without a single usable result."""
+        return bool(self.statuses) and not any(one.usable for one, count in self.statuses.items() if count)
 
 
 @dataclass(frozen=True)
@@ -77,12 +112,18 @@ class SweepOptions:
         Further plain facts about the sweep, kept from its beginning.
     before_end
         Called with the complete sweep before it is marked as done.
+    retry
+        Do again the fits that ended with one of these, and nothing else.
+    deadline
+        When to stop in order, on the clock of `time.monotonic`.
     """
 
     name: str | None = None
     parent: ParentSweep | None = None
     attributes: Mapping[str, object] | None = None
     before_end: Callable[[Sweep], None] | None = None
+    retry: frozenset[Status] | None = None
+    deadline: float | None = None
 
 
 class SweepRun:
@@ -121,6 +162,8 @@ class SweepRun:
         self.in_a_row = 0
         self.windows = len(plan.layout.windows)
         self.kept = 0
+        self.time_up = False
+        self.pace = self._pace(())
 
     def go(self) -> RunReport:
         """Do what is left, or as much of it as can be done."""
@@ -131,6 +174,7 @@ class SweepRun:
         self.watcher.planned(self.plan, self.kept)
         if not tasks:
             return self._report(self._finish())
+        self.pace = self._pace(tasks)
         self.sweep.set_state(SweepState.RUNNING)
         finished = False
         try:
@@ -145,6 +189,14 @@ class SweepRun:
         if finished and not self.unfinished:
             return self._report(self._finish())
         return self._report(SweepState.INTERRUPTED)
+
+    def up(self) -> None:
+        """End the run in order because its time is up."""
+        self.time_up = True
+        self.stop.set()
+
+    def _pace(self, tasks: Iterable[Task]) -> Pace:
+        return Pace(self.plan, tasks, count_workers(self.study.cluster))
 
     def _pending(self) -> tuple[Task, ...]:
         chunk = self.plan.layout.chunk
@@ -192,7 +244,7 @@ class SweepRun:
                 self.watcher.note(note)
             self.watcher.stage("Loading compiled code (compiling it, the first time)")
             call_by_name(precompile)
-        runner = TaskRunner(self.study, self.calibrator, self.options.parent)
+        self.pace.start()
         hooks = Hooks(
             on_outcome=self._on_outcome,
             on_tick=self._on_tick,
@@ -201,7 +253,10 @@ class SweepRun:
             precompile=precompile,
         )
         with stop_on_signals(self.stop):
-            return execute(self._messages(tasks), runner, cluster, hooks)
+            return execute(self._messages(tasks), self._runner(), cluster, hooks)
+
+    def _runner(self) -> Callable[[TaskMessage], TaskResult]:
+        return TaskRunner(self.study, self.calibrator, self.options.parent)
 
     def _messages(self, tasks: tuple[Task, ...]) -> Iterator[TaskMessage]:
         for task in tasks:
@@ -216,8 +271,12 @@ class SweepRun:
             self._on_error(task, outcome.error)
         elif outcome.result is not None:
             self.in_a_row = 0
-            self.committer.add(outcome.result.fork)
+            self._on_done(outcome.result)
             self.counts.update(outcome.result.counts)
+            self.pace.add(task)
+
+    def _on_done(self, result: TaskResult) -> None:
+        self.committer.add(result.fork)
 
     def _on_crash(self, task: Task) -> None:
         results = crashed_results(self.plan.layout, task)
@@ -269,4 +328,7 @@ class SweepRun:
             total=self.plan.fits,
             failures=self._failures(),
             unfinished=tuple(self.unfinished),
+            statuses=self.sweep.statuses() if state == SweepState.DONE else {},
+            time_up=self.time_up and state != SweepState.DONE,
+            seconds_left=self.pace.seconds_left,
         )

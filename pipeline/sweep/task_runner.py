@@ -98,7 +98,7 @@ class TaskRunner:
         # Opened once per process and snapshot; only these markets are read.
         panel = open_panel(message.fork).isel(market=slice(task.start, task.stop))
         if self.parent is None:
-            arrays = self._computed(message, loaded(panel))
+            arrays = self.compute(message, loaded(panel))
         else:
             arrays = self._carried_over(message, panel, self.parent)
         fork = write_chunk(message.fork, task.model, slice(task.start, task.stop), arrays)
@@ -111,16 +111,16 @@ class TaskRunner:
         to_fit = parent.to_fit(task, variant is not None and variant.pooled_from is not None)
         carried = read_carried(message.fork, parent.name, task.model, slice(task.start, task.stop))
         if carried is None:
-            return self._computed(message, loaded(panel))
+            return self.compute(message, loaded(panel))
         if not to_fit.any():
             return carried
         warm = WarmStarts(carried["value"][to_fit], parent.starts) if "value" in carried else None
-        computed = self._computed(message, loaded(panel.isel(market=to_fit)), warm)
+        computed = self.compute(message, loaded(panel.isel(market=to_fit)), warm)
         for name, values in computed.items():
             carried[name][to_fit] = values
         return carried
 
-    def _computed(self, message: TaskMessage, panel: "xr.Dataset", warm: WarmStarts | None = None) -> Arrays:
+    def compute(self, message: TaskMessage, panel: "xr.Dataset", warm: WarmStarts | None = None) -> Arrays:
         """Calibrate the model, or assess the baseline, in the markets of a panel."""
         model = message.task.model
         if model not in self.variants:

@@ -3,7 +3,8 @@
 import datetime as dt
 import json
 import threading
-from typing import TextIO
+from collections.abc import Callable
+from typing import Any, TextIO
 
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.progress import Watcher
@@ -18,17 +19,21 @@ class JsonLog:
     ----------
     stream
         Where lines are written to.
+    observer
+        Told every line as well.
     facts
         Part of every line.
     """
 
-    def __init__(self, stream: TextIO, **facts: object) -> None:
-        self._stream, self._facts = stream, facts
+    def __init__(
+        self, stream: TextIO, observer: Callable[[dict[str, Any]], object] | None = None, **facts: object
+    ) -> None:
+        self._stream, self._observer, self._facts = stream, observer, facts
 
     def bound(self, **facts: object) -> "JsonLog":
         """Give a log with further facts in every line; those that are None are left out."""
         given = {name: value for name, value in facts.items() if value is not None}
-        return JsonLog(self._stream, **{**self._facts, **given})
+        return JsonLog(self._stream, self._observer, **{**self._facts, **given})
 
     def write(self, event: str, level: str = "info", **facts: object) -> None:
         """Write one line."""
@@ -37,6 +42,8 @@ class JsonLog:
         with _LOCK:
             self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._stream.flush()
+        if self._observer is not None:
+            self._observer(line)
 
 
 class LogWatcher(Watcher):

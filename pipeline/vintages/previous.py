@@ -13,7 +13,8 @@ from pipeline.panel.panel import Panel
 from pipeline.results.vintages import Vintage, sweep_of, vintages_of
 from pipeline.status import Status
 from pipeline.store.format.layout import CONTENT_HASH, SINCE, group_path
-from pipeline.store.read import SweepInfo, open_arrays, read_sweeps
+from pipeline.store.index import read_heads
+from pipeline.store.read import SweepInfo, open_arrays, read_sweep
 from pipeline.store.store import Store
 
 
@@ -59,15 +60,15 @@ def find_previous(store: Store, study: Study, date: LogicalDate, sweep: str) -> 
         Name of the sweep to be written, which an interrupted run may have begun.
     """
     session = store.session()
-    sweeps = read_sweeps(session)
-    begun = next((info for info in sweeps if info.name == sweep), None)
+    heads = read_heads(session)
     known = vintages_of(store.tags(), study.study)
-    if begun is not None:
-        known = tuple(vintage for vintage in known if vintage.date.key == begun.attributes.get(SINCE))
+    if any(head.name == sweep for head in heads):
+        since = read_sweep(session, sweep).attributes.get(SINCE)
+        known = tuple(vintage for vintage in known if vintage.date.key == since)
     earlier = [vintage for vintage in known if vintage.date < date and vintage.date.dated == date.dated]
     if not earlier:
         return None
-    info = sweep_of(sweeps, earlier[-1])
+    info = read_sweep(session, sweep_of(heads, earlier[-1]).name)
     crashed = np.zeros(info.n_markets, dtype=np.bool_)
     for model in info.models:
         status = open_arrays(session, group_path(info.name, "fits", model))["status"][...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.config.study import Study
-from pipeline.errors import DataError, StoreConflictError, StoreNotFoundError
+from pipeline.errors import DataError, ExitCode, StoreConflictError, StoreNotFoundError
 from pipeline.panel.dates import LogicalDate, Span
 from pipeline.panel.findings import Problems
 from pipeline.panel.open import open_study_panel
@@ -62,6 +62,19 @@ class RecalibrationReport:
     run: RunReport | None = None
     drift: Drift | None = None
 
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the shell is told."""
+        if self.run is not None and self.run.unfinished:
+            return ExitCode.FAILURE
+        if self.outcome == "interrupted":
+            return ExitCode.INTERRUPTED
+        if self.run is not None and self.run.no_fit:
+            return ExitCode.NO_FIT
+        if self.drift is not None and self.drift.alarm and self.outcome == "published":
+            return ExitCode.DRIFT
+        return ExitCode.OK
+
 
 def recalibrate_study(
     study: Study,
@@ -100,6 +113,7 @@ def recalibrate_study(
     BusyError
         Someone else recalibrates into this store.
     """
+    stop = stop or threading.Event()
     request = _Request(study, study_text, accept, watcher or Watcher(), calibrator, stop)
     if date is not None and not isinstance(date, LogicalDate):
         date = LogicalDate.parse(str(date))
@@ -111,7 +125,7 @@ def recalibrate_study(
             # that does not exist.
             if date is not None and (done := _published(store, study, date)):
                 return done
-            locks.enter_context(recalibration_held(location.root))
+            locks.enter_context(store.recalibration_held(stop.set))
         request.watcher.stage("Reading the data")
         panel, date = _open_panel(study, date)
         if store is not None and (done := _published(store, study, date)):
@@ -119,7 +133,7 @@ def recalibrate_study(
         name = sweep_name(f"{study.study}-{date}", study.content_hash, panel.content_hash)
         previous = None if store is None else find_previous(store, study, date, name)
         _refuse_broken(request, panel, date, previous)
-        if store is None:
+        if store is None:  # on an object store the lease of the sweep does
             locks.enter_context(recalibration_held(location.root))
         return _publish(request, panel, Vintage(study.study, date), name, previous)
 

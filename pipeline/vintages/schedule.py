@@ -11,6 +11,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -18,14 +19,15 @@ from apscheduler.triggers.cron import CronTrigger
 
 from pipeline.config.sections.cron import Cron
 from pipeline.config.study import Study
-from pipeline.errors import BeedError, BusyError, PlanError, StoreNotFoundError
+from pipeline.errors import BeedError, BusyError, PlanError, StoreNotFoundError, TimeLimitError
 from pipeline.panel.dates import LogicalDate
-from pipeline.results.vintages import is_vintage, vintages_of
+from pipeline.results.vintages import vintages_of
 from pipeline.signals import Stopped, stop_on_signals
 from pipeline.status import Status
-from pipeline.store.format.layout import LOGICAL_DATE
 from pipeline.store.store import Store
+from pipeline.sweep.attempts.metrics import RunRecord, measured
 from pipeline.sweep.calibrator import Calibrator
+from pipeline.vintages.limited import LimitedRun
 from pipeline.vintages.log import JsonLog, LogWatcher
 from pipeline.vintages.recalibrate import RecalibrationReport, recalibrate_study
 from pipeline.vintages.units import schedule_of
@@ -76,6 +78,10 @@ class Scheduler:
         How models are calibrated; by default `pipeline.sweep.calibrator.default_calibrator`.
     stop
         Set it to end the scheduler, as Ctrl-C and SIGTERM do.
+    metrics
+        A file that gets a line for every date that was tried: see `pipeline.sweep.attempts.metrics`.
+    beat
+        Called a few times a second while nothing is due.
 
     Raises
     ------
@@ -92,8 +98,10 @@ class Scheduler:
         *,
         calibrator: Calibrator | None = None,
         stop: threading.Event | None = None,
+        metrics: Path | None = None,
+        beat: Callable[[], object] | None = None,
     ) -> None:
-        self._log, self._calibrator = log, calibrator
+        self._log, self._calibrator, self._metrics, self._beat = log, calibrator, metrics, beat
         self._stop = stop or threading.Event()
         self._due: queue.SimpleQueue[Entry] = queue.SimpleQueue()
         self._busy: set[tuple[str, str]] = set()
@@ -127,6 +135,8 @@ class Scheduler:
                     try:
                         entry = self._due.get(timeout=0.5)
                     except queue.Empty:
+                        if self._beat is not None:
+                            self._beat()
                         continue
                     self._catch_up(entry)
         except Stopped:
@@ -155,15 +165,12 @@ class Scheduler:
     def _recalibrate(self, entry: Entry, study: Study, text: str, date: LogicalDate) -> bool:
         """Make one vintage; False when someone else works on the store, so that later dates must wait."""
         log = self._log.bound(study=entry.name, date=date.key)
+        if (entry.name, date.key) not in self._busy:
+            log.write("started")
         try:
-            report = recalibrate_study(
-                study,
-                date,
-                study_text=text,
-                watcher=LogWatcher(log),
-                calibrator=self._calibrator,
-                stop=self._stop,
-            )
+            with measured(self._metrics, "schedule") as record:
+                record.study, record.facts["date"] = study.study, date.key
+                report = self._attempt(study, text, date, log, record)
         except BusyError as error:
             if (entry.name, date.key) not in self._busy:
                 self._busy.add((entry.name, date.key))
@@ -178,11 +185,37 @@ class Scheduler:
         _log_report(log, report)
         return True
 
+    def _attempt(
+        self, study: Study, text: str, date: LogicalDate, log: JsonLog, record: RunRecord
+    ) -> RecalibrationReport:
+        """Recalibrate, in a process of its own where the time is limited."""
+        watcher, limit = LogWatcher(log), study.recalibration.seconds
+        try:
+            if limit is not None:
+                run = LimitedRun(recalibrate_study, study, date, text, self._calibrator)
+                report = run.go(limit, watcher, self._stop)
+            else:
+                report = recalibrate_study(
+                    study,
+                    date,
+                    study_text=text,
+                    watcher=watcher,
+                    calibrator=self._calibrator,
+                    stop=self._stop,
+                )
+        except BusyError:
+            record.kept = False  # it is tried again in a moment
+            raise
+        record.report, record.facts["outcome"] = report.run, report.outcome
+        record.exit_code = int(report.exit_code)
+        return report
+
     def _fail(self, entry: Entry, date: LogicalDate | None, error: Exception) -> None:
         log = self._log.bound(study=entry.name, date=None if date is None else date.key)
         if isinstance(error, BeedError):
             code = int(error.exit_code)
-            log.write("refused", level="error", reason=str(error), exit_code=code)
+            event = "timed_out" if isinstance(error, TimeLimitError) else "refused"
+            log.write(event, level="error", reason=str(error), exit_code=code)
             return
         lines = traceback.format_exception(error)
         log.write(
@@ -285,8 +318,8 @@ def _history(study: Study) -> tuple[LogicalDate | None, tuple[LogicalDate, ...]]
     vintages = vintages_of(store.tags(), study.study)
     newest = vintages[-1].date if vintages else None
     begun = (
-        LogicalDate.parse(info.attributes[LOGICAL_DATE])
-        for info in store.sweeps()
-        if info.study == study.study and is_vintage(info)
+        LogicalDate.parse(head.date)
+        for head in store.heads()
+        if head.study == study.study and head.date is not None
     )
     return newest, tuple(date for date in begun if newest is None or newest < date)

@@ -47,10 +47,12 @@ class Job:
         """Name of the unit: lower case letters, digits and dashes."""
         return "beed-" + re.sub(r"[^a-z0-9]+", "-", self.study.study.lower()).strip("-")
 
-    def command(self, program: Sequence[str]) -> str:
-        """Write the command for a shell; the date is that of the moment it runs, UTC."""
+    def command(self, program: Sequence[str], *, limited: bool = False) -> str:
+        """Write the command for a shell, with its time limit if asked; the date is the moment it runs."""
         form = _DAY if self.cron.daily_at_most else _MOMENT
         words = [*program, "recalibrate", str(self.path.resolve()), *self.options]
+        if limited and (seconds := self.study.recalibration.seconds) is not None:
+            words = ["timeout", "--signal=INT", "--kill-after=60", f"{seconds:.0f}", *words]
         return f"{shlex.join(words)} --date `date -u +{form}`"
 
 
@@ -115,8 +117,10 @@ def _crontab(jobs: Sequence[Job], program: Sequence[str]) -> str:
         f"{int(ExitCode.BUSY)} running elsewhere.",
         "CRON_TZ=UTC",
     ]
-    # A percent sign ends the command in a crontab.
-    lines += [f"{job.cron.text} {job.command(program).replace('%', chr(92) + '%')}" for job in jobs]
+    for job in jobs:
+        # A percent sign ends the command in a crontab.
+        command = job.command(program, limited=True).replace("%", "\\%")
+        lines.append(f"{job.cron.text} {command}")
     return "\n".join(lines) + "\n"
 
 
@@ -128,12 +132,14 @@ def _service(job: Job, program: Sequence[str]) -> str:
     # In units a percent sign and a dollar sign stand for something else unless doubled.
     command = job.command(program).replace("\\", "\\\\").replace('"', '\\"')
     command = command.replace("%", "%%").replace("$", "$$")
+    seconds = job.study.recalibration.seconds
+    limit = "" if seconds is None else f"\nTimeoutStartSec={seconds:.0f}\nKillSignal=SIGINT"
     return f"""# /etc/systemd/system/{job.name}.service
 [Unit]
 Description=Recalibrate {job.study.study}
 
 [Service]
-Type=oneshot
+Type=oneshot{limit}
 WorkingDirectory={job.path.resolve().parent}
 ExecStart=/bin/sh -c "{command}"
 # Someone else is at it: no failure. Exit code {int(ExitCode.DRIFT)} (drift) is one, for OnFailure=.
@@ -184,6 +190,7 @@ def _cron_job(job: Job, image: str) -> dict[str, Any]:
     final = [int(ExitCode.DRIFT), int(ExitCode.REFUSED)]
     rule = {"action": "FailJob", "onExitCodes": {"containerName": "beed", "operator": "In", "values": final}}
     claim = {"persistentVolumeClaim": {"claimName": "beed"}}
+    seconds = job.study.recalibration.seconds
     pod = {"restartPolicy": "Never", "containers": [container], "volumes": [{"name": "files", **claim}]}
     return {
         "apiVersion": "batch/v1",
@@ -197,6 +204,7 @@ def _cron_job(job: Job, image: str) -> dict[str, Any]:
             "jobTemplate": {
                 "spec": {
                     "backoffLimit": 3,
+                    **({} if seconds is None else {"activeDeadlineSeconds": round(seconds)}),
                     "podFailurePolicy": {"rules": [rule]},
                     "template": {"spec": pod},
                 }

@@ -28,7 +28,10 @@ def columns(variant, study, firms):
 
 
 def calibrate(panel, variant, study, warm=None):
-    """Take SLOW_SECONDS a market; leave a trace of every market in the folder SLOW_TRACE."""
+    """Take SLOW_SECONDS a market; leave a trace of every market in the folder SLOW_TRACE.
+
+    Markets listed in SLOW_FAIL have no result in the last window; SLOW_HANG hangs when it is fitted first.
+    """
     markets = panel["market"].to_numpy().tolist()
     trace = os.environ.get("SLOW_TRACE")
     for market in markets:
@@ -40,7 +43,23 @@ def calibrate(panel, variant, study, warm=None):
             os.kill(os.getpid(), 9)
         if os.environ.get("SLOW_BUG") == str(market):
             raise ZeroDivisionError("a bug")
-    return results(panel, variant.name, study)
+        if os.environ.get("SLOW_HANG") == str(market):
+            hang_once(Path(trace or ".") / "hung")
+    arrays = results(panel, variant.name, study)
+    failing = os.environ.get("SLOW_FAIL", "").split(",")
+    lost = np.array([str(market) in failing for market in markets])
+    arrays["status"][lost, -1] = Status.NO_FINITE_START
+    arrays["value"][lost, -1] = np.nan
+    return arrays
+
+
+def hang_once(marker):
+    """Wait for ever the first time that this is called."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    time.sleep(3600)
 
 
 def empty(panel, model, study, models):

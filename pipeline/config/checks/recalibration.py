@@ -1,6 +1,7 @@
 """Checks of the section `recalibration`: the schedule, the window, the number of starts."""
 
 from pipeline.config.sections.cron import CronError, parse_cron
+from pipeline.config.sections.duration import parse_duration
 from pipeline.config.study import Study
 from pipeline.config.yaml.findings import Findings
 
@@ -16,6 +17,12 @@ def check_recalibration(study: Study, findings: Findings) -> None:
     if section.rolling is not None and section.rolling < _SHORTEST_WINDOW:
         expected = f"a window of at least {_SHORTEST_WINDOW} periods"
         findings.add(("recalibration", "window"), section.window, expected)
+    if section.time_limit is not None:
+        try:
+            parse_duration(section.time_limit)
+        except ValueError:
+            expected = "a time such as 30m, 2h or 1h30m"
+            findings.add(("recalibration", "time_limit"), repr(section.time_limit), expected)
     if "starts" in section.model_fields_set and section.starts >= study.fit.starts:
         expected = f"fewer than fit.starts = {study.fit.starts}, one of which is the last calibration"
         findings.add(("recalibration", "starts"), f"{section.starts}", expected)

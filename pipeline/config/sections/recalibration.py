@@ -4,6 +4,7 @@ import re
 
 from pydantic import Field
 
+from pipeline.config.sections.duration import parse_duration
 from pipeline.config.sections.types import Count, Flag, Fraction, Integer, OrNothing, Positive, Section
 
 EXPANDING = "expanding"
@@ -75,9 +76,19 @@ class RecalibrationSection(Section):
     catch_up: Count = Field(
         default=50, description="Missed dates that a scheduler calibrates afterwards at most, the latest."
     )
+    time_limit: str | None = Field(
+        default=None,
+        description="Time that `beed schedule` gives one date, e.g. 2h, before it stops it in order (a "
+        "minute later by force), reports it and goes on with the next. null: any.",
+    )
     thresholds: OrNothing[ThresholdsSection] = Field(
         default=ThresholdsSection(), description="What counts as drift."
     )
+
+    @property
+    def seconds(self) -> float | None:
+        """The time limit in seconds; None without one."""
+        return None if self.time_limit is None else parse_duration(self.time_limit)
 
     @property
     def rolling(self) -> int | None:

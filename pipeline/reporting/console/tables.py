@@ -76,15 +76,42 @@ def show_report(console: Console, report: RunReport, summary: Summary | None) ->
         speed = report.done / max(report.seconds, 1e-9)
         lines.append(f"{report.done} fits in {readable_seconds(report.seconds)} ({speed:.3g} a second).")
     if report.state != SweepState.DONE:
-        left = report.total - report.kept - report.done
-        lines.append(f"Stopped with {left} fits to do; everything finished is kept. Run again to go on.")
+        lines.append(_stopped(report))
     lines += [f"Unfinished: {sentence}" for sentence in report.unfinished[:MOST_ROWS]]
+    lines += failure_lines(report)
     lines.append(f"Results: {report.store} (sweep {report.sweep})")
     lines.append(f"Ask:     beed show {report.store}")
     lines.append(f'         beed query {report.store} --sort aic --limit 10   or --sql "select ..."')
     lines.append(f'         python: import pipeline; pipeline.open_store("{report.store}")')
     for line in lines:
         print_line(console, line)
+
+
+def _stopped(report: RunReport) -> str:
+    """Say what is left of a run that has not reached its end."""
+    stopped = "The time is up" if report.time_up else "Stopped"
+    sentence = f"{stopped} with {report.left} fits to do; everything finished is kept. Run again to go on"
+    if report.seconds_left:
+        sentence += f": about {readable_seconds(report.seconds_left)} on the same workers"
+    return f"{sentence}."
+
+
+def failure_lines(report: RunReport) -> list[str]:
+    """Count fits without a usable result by reason: of the sweep, or of this run where it is incomplete."""
+    counts = {
+        status: count
+        for status, count in (report.statuses or report.failures).items()
+        if count and (status.failed or report.no_fit)
+    }
+    if not counts:
+        return []
+    size_all = sum(report.statuses.values()) if report.statuses else report.done
+    reasons = sorted(counts.items(), key=lambda item: -item[1])
+    lines = [f"Without a usable result: {sum(counts.values())} of {size_all} fits."]
+    lines += [f"  {count} {status.reason}: {status.sentence}" for status, count in reasons]
+    if report.no_fit:
+        lines.append(f"No fit of the sweep {report.sweep} has a usable result: there is nothing to ask it.")
+    return lines
 
 
 def show_summary(console: Console, summary: Summary) -> None:

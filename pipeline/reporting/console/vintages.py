@@ -4,6 +4,7 @@ import numpy as np
 from rich.console import Console
 
 from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
+from pipeline.reporting.console.tables import failure_lines
 from pipeline.results.frames.table import Table
 from pipeline.results.result_store import open_store
 from pipeline.results.tables.drift import drift as drift_table
@@ -31,6 +32,7 @@ def show_recalibration(console: Console, report: RecalibrationReport) -> None:
         if report.drift is not None:
             results = open_store(store, sweep=vintage.study, date=vintage.date.key)
             show_drift(console, report.drift, drift_table(results.tables))
+        lines += [] if report.run is None else failure_lines(report.run)
         seconds = readable_seconds(report.run.seconds) if report.run is not None else "no time"
         lines += [
             f"Published {vintage.tag}: {report.fitted} markets calibrated, {report.carried} taken over, "

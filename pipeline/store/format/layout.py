@@ -5,6 +5,7 @@
     /                                     attributes: format, format_version
     /panels/<data hash>                   the data calibrated on: sales (market, firm, time),
                                           efforts (market, firm, effort, time), content_hash (market), ...
+    /sweeps                               attribute index: study, state, created, logical date of all
     /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, interval_method,
                                           level, side, direction, firm, time, stat, model,
                                           future, step, metric;
@@ -67,6 +68,8 @@ __all__ = [
     "SINCE",
     "STATISTICS",
     "STATISTIC_NAMES",
+    "SWEEPS",
+    "SWEEP_INDEX",
     "VARIABLES",
     "Arrays",
     "Group",
@@ -96,6 +99,9 @@ CONTENT_HASH = "content_hash"
 """Coordinate of a panel along its markets: SHA-256 of the data of each."""
 LOGICAL_DATE, SINCE = "logical_date", "since"
 """Attributes of sweeps that are vintages: the date they were made for, and the date of the one before."""
+
+SWEEPS, SWEEP_INDEX = "sweeps", "index"
+"""Group of all sweeps, and its attribute that tells them apart: see `pipeline.store.index`."""
 
 
 @dataclass(frozen=True, slots=True)

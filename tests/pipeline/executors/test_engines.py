@@ -13,13 +13,16 @@ from types import SimpleNamespace
 import cloudpickle
 import numpy as np
 import pytest
+from distributed import KilledWorker
 
 from pipeline import executors
 from pipeline.config.engines import ENGINES
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
+from pipeline.executors import dask_client
 from pipeline.executors.execute import execute
 from pipeline.executors.jobs import Hooks
+from pipeline.executors.stragglers import SHORTEST, Stragglers
 from pipeline.executors.worker import call_by_name
 
 # Workers cannot import a test module: its functions travel by value.
@@ -215,3 +218,116 @@ def test_no_scheduler_is_a_sentence(monkeypatch):
     settings = ClusterSection(kind="address", address="tcp://127.0.0.1:9")
     with pytest.raises(ClusterError, match=r"No dask scheduler answers at tcp://127\.0\.0\.1:9"):
         run([1], draw, settings)
+
+
+def test_a_job_is_late_after_three_times_the_median():
+    stragglers = Stragglers()
+    for seconds in (10.0, 100.0):
+        stragglers.ended(seconds)
+    assert stragglers.late_after() == float("inf")
+    stragglers.ended(20.0)
+    assert stragglers.late_after() == 60.0
+    for _ in range(9):
+        stragglers.ended(0.1)
+    assert stragglers.late_after() == SHORTEST
+
+
+@pytest.mark.cluster
+def test_a_job_that_hangs_is_started_again_where_a_worker_is_idle(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.executors.stragglers.SHORTEST", 1.0)
+    marker = tmp_path / "hung"
+
+    def work(job):
+        if job == 5:
+            try:
+                marker.touch(exist_ok=False)
+            except FileExistsError:
+                return job
+            time.sleep(3600)
+        return job
+
+    start = time.monotonic()
+    finished, outcomes = run(range(12), work, local(2))
+    assert finished
+    assert sorted(outcome.result for outcome in outcomes) == list(range(12))
+    assert marker.exists()
+    # The worker that hangs is not waited for.
+    assert time.monotonic() - start < 60
+
+
+class FakeFuture:
+    def __init__(self, job):
+        self.job, self.callbacks, self.error, self.gone = job, [], None, set()
+
+    def add_done_callback(self, callback):
+        self.callbacks.append(callback)
+
+    def end(self, error=None):
+        self.error = error
+        for callback in self.callbacks:
+            callback(self)
+
+    def result(self, timeout):
+        if self.error is not None:
+            raise self.error
+        return self.job
+
+    def cancelled(self):
+        return False
+
+    def cancel(self):
+        self.gone.add("cancelled")
+
+    def release(self):
+        self.gone.add("released")
+
+
+def flight(monkeypatch, jobs, outcomes):
+    """A flight of jobs on two fake threads, everything submitted, the last one late."""
+    futures = []
+
+    def submit(work, job, pure):
+        futures.append(FakeFuture(job))
+        return futures[-1]
+
+    client = SimpleNamespace(submit=submit, status="running")
+    flying = dask_client._Flight(client, iter(jobs), None, Hooks(on_outcome=outcomes.append), None)
+    monkeypatch.setattr("pipeline.executors.stragglers.SHORTEST", 0.0)
+    flying._refill(2)
+    flying._refill(2)
+    for future in futures[:-1]:
+        future.end()
+        flying._collect()
+    time.sleep(0.01)
+    flying._double_late(2)
+    return flying, futures
+
+
+@pytest.mark.parametrize("winner", [-2, -1])
+def test_the_first_result_of_a_doubled_job_counts(monkeypatch, winner):
+    outcomes = []
+    flying, futures = flight(monkeypatch, range(5), outcomes)
+    assert [future.job for future in futures] == [0, 1, 2, 3, 4, 4]
+    flying._double_late(2)
+    assert len(futures) == 6  # twice is enough
+    futures[winner].end()
+    flying._collect()
+    assert [outcome.result for outcome in outcomes] == list(range(5))
+    assert flying.complete
+    loser = futures[-3 - winner]
+    assert loser.gone == {"cancelled", "released"}
+    loser.end()
+    flying._collect()
+    assert len(outcomes) == 5
+
+
+def test_a_doubled_job_that_dies_once_is_still_under_way(monkeypatch):
+    outcomes = []
+    flying, futures = flight(monkeypatch, range(5), outcomes)
+    futures[-2].end(KilledWorker("job", None, 1))
+    flying._collect()
+    assert (len(outcomes), len(flying.in_flight), len(flying.blamed)) == (4, 1, 0)
+    futures[-1].end()
+    flying._collect()
+    assert len(outcomes) == 5
+    assert flying.complete

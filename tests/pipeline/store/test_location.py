@@ -86,5 +86,59 @@ def test_vintages_on_s3(bucket, tmp_path, monkeypatch):
     for date in dates:
         assert recalibrate_study(study, date, calibrator=slow_market.CALIBRATOR).outcome == "published"
     assert open_store(bucket, date=dates[0].key).panel()["time"].size == 5
+    assert set(Store.open(bucket)._repository.list_branches()) == {"main"}, "leases are given back"
     monkeypatch.setattr("pipeline.vintages.recalibrate._published", lambda *given: None)
     assert recalibrate_study(study, dates[1], calibrator=slow_market.CALIBRATOR).outcome == "done"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+@pytest.mark.parametrize("begun", [False, True])
+def test_two_coordinators_of_one_date_on_s3_do_not_work_twice(bucket, tmp_path, monkeypatch, begun):
+    """The second is refused, whether there was a store before or not; each market is fitted once."""
+    import growing
+    import slow_market
+
+    from pipeline.config.load import load_study
+    from pipeline.errors import BusyError
+    from pipeline.panel.dates import LogicalDate
+    from pipeline.sweep.progress import Watcher
+    from pipeline.vintages.recalibrate import recalibrate_study
+
+    monkeypatch.setenv("SLOW_TRACE", str(tmp_path))
+    path = growing.write(tmp_path, growing.rows(6, markets=(1, 2)))
+    study = load_study(path, [f"store={bucket}"])
+    date = LogicalDate.parse(growing.week(5))
+    if begun:
+        Store.open_or_create(bucket)
+    refused = []
+
+    class Second(Watcher):
+        def planned(self, plan, kept):
+            with pytest.raises(BusyError, match="is being worked on by process"):
+                recalibrate_study(study, date, calibrator=slow_market.CALIBRATOR)
+            refused.append(date)
+
+    first = recalibrate_study(study, date, calibrator=slow_market.CALIBRATOR, watcher=Second())
+    assert (first.outcome, refused) == ("published", [date])
+    fitted = [len(one.read_text().split()) for one in tmp_path.glob("*-mnl-*")]
+    assert fitted == [1, 1, 1, 1]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_pruning_on_s3_waits_for_workers_and_leaves_what_is_fresh(bucket, make_tiny, monkeypatch):
+    from datetime import timedelta
+
+    from pipeline.errors import BusyError
+
+    tiny = make_tiny(bucket)
+    tiny.fill()
+    other = make_tiny(bucket, study_hash="2")
+    with tiny.sweep.hold(), pytest.raises(BusyError, match=rf"is being worked on \({tiny.sweep.name}\)"):
+        other.store.prune([tiny.sweep.name], [])
+    assert len(other.store.heads()) == 2
+    assert other.store.prune([tiny.sweep.name], []).bytes == 0  # a run that has just begun is safe
+    assert [head.name for head in other.store.heads()] == [other.sweep.name]
+    monkeypatch.setattr("pipeline.store.prune.GRACE", timedelta(0))
+    assert other.store.prune([], []).bytes > 0
+    other.fill()
+    assert other.store.panel("d41d8cd9")["sales"].load().size

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from types import SimpleNamespace
 
 import growing
 import pytest
@@ -21,11 +22,15 @@ from places import ROOT, SUPPORT
 
 from pipeline.config.load import load_study
 from pipeline.config.sections.cron import parse_cron
-from pipeline.errors import ConfigError, PlanError
+from pipeline.errors import ConfigError, DataError, PlanError
 from pipeline.panel.dates import LogicalDate
 from pipeline.results.vintages import vintages_of
 from pipeline.store.store import Store
+from pipeline.sweep.progress import Watcher
+from pipeline.vintages.health import HealthFile
+from pipeline.vintages.limited import LimitedRun
 from pipeline.vintages.log import JsonLog
+from pipeline.vintages.recalibrate import recalibrate_study
 from pipeline.vintages.schedule import Entry, Scheduler, due_dates
 
 NOW = dt.datetime(2026, 3, 31, 12, 0, tzinfo=dt.UTC)  # a Tuesday
@@ -97,11 +102,12 @@ class Lines(io.StringIO):
         return super().write(text)
 
 
-def run_until(path, kinds, count, calibrator):
+def run_until(path, kinds, count, calibrator, observer=None, metrics=None):
     """Run a scheduler until it has logged enough; returns all of it."""
     stop = threading.Event()
     stream = Lines(stop, kinds, count)
-    Scheduler([entry(path)], JsonLog(stream), stop=stop, calibrator=calibrator).run()
+    log = JsonLog(stream, observer)
+    Scheduler([entry(path)], log, stop=stop, calibrator=calibrator, metrics=metrics).run()
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -139,6 +145,78 @@ def test_missed_dates_are_made_up_for_in_order_and_refusals_do_not_stop_it(tmp_p
     growing.write(tmp_path, rows)
     told = [one.get("date") for one in run_until(path, ("published",), 2, slow_market.CALIBRATOR)]
     assert list(dict.fromkeys(told))[1:] == [growing.week(10), growing.week(11)]
+
+
+@pytest.mark.parametrize("stubborn", [pytest.param(False, marks=pytest.mark.long), True])
+def test_a_run_that_hangs_is_reported_and_the_next_date_comes(tmp_path, monkeypatch, stubborn):
+    """Told to stop it does so in order; when it hangs and cannot, its process is killed."""
+    import slow_market
+
+    monkeypatch.setenv("SLOW_TRACE", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+    if stubborn:
+        monkeypatch.setenv("SLOW_HANG", "2")
+        monkeypatch.setattr("pipeline.vintages.limited.GRACE", 1.0)
+    else:
+        monkeypatch.setenv("SLOW_SECONDS", "2")
+    begun = tmp_path / ("hung" if stubborn else "investment-mnl-1")
+    # Ten minutes are over as soon as the first date is in the middle of its work.
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 700.0 * begun.exists())
+    monkeypatch.setattr("pipeline.vintages.limited.time", clock)
+    text = growing.STUDY.replace("starts: 1}", "starts: 1, late: null, time_limit: 10m}")
+    path = growing.write(tmp_path, growing.rows(3), text)
+    dates = tuple(LogicalDate.parse(growing.week(number)) for number in (1, 2))
+    monkeypatch.setattr("pipeline.vintages.schedule.due_dates", lambda *_: (dates, 0))
+    health, metrics = HealthFile(tmp_path / "health.json"), tmp_path / "metrics.jsonl"
+    seen = []
+
+    def observe(line):
+        health.observe(line)
+        seen.append(json.loads((tmp_path / "health.json").read_text()))
+        if line["event"] == "timed_out":
+            monkeypatch.delenv("SLOW_SECONDS", raising=False)
+
+    calibrator = slow_market.CALIBRATOR
+    told = run_until(path, ("timed_out", "published"), 2, calibrator, observe, metrics)
+    ends = [line for line in told if line["event"] in ("timed_out", "published")]
+    assert [(line["event"], line["date"]) for line in ends] == [
+        ("timed_out", growing.week(1)),
+        ("published", growing.week(2)),
+    ]
+    assert ends[0]["exit_code"] == 8
+    assert "longer than recalibration.time_limit = 10m" in ends[0]["reason"]
+    assert ("was killed" in ends[0]["reason"]) == stubborn
+    assert next(one["running"]["date"] for one in seen if one["running"]) == growing.week(1)
+    states = [(one["ok"], one["studies"].get("shops", {}).get("event")) for one in seen]
+    assert list(dict.fromkeys(states)) == [(True, None), (False, "timed_out"), (True, "published")]
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    assert [(line["date"], line["exit_code"]) for line in lines] == [
+        (growing.week(1), 8),
+        (growing.week(2), 0),
+    ]
+    assert lines[1]["outcome"] == "published"
+
+
+def test_refusals_come_out_of_a_process_of_its_own_as_they_are(tmp_path):
+    path = growing.write(tmp_path, growing.rows(3))
+    study = load_study(path, ["recalibration.time_limit=1h"])
+    run = LimitedRun(recalibrate_study, study, LogicalDate.parse("2019-01-07"), "", None)
+    with pytest.raises(DataError) as caught:
+        run.go(60, Watcher(), threading.Event())
+    assert caught.value.problems
+
+
+def test_the_health_file_beats(tmp_path, monkeypatch):
+    path = tmp_path / "health.json"
+    health = HealthFile(path)
+    path.unlink()
+    health.beat()
+    assert not path.exists()
+    monkeypatch.setattr("pipeline.vintages.health.BEAT", 0.0)
+    health.beat()
+    assert json.loads(path.read_text())["ok"]
+    with pytest.raises(PlanError, match="cannot be written"):
+        HealthFile(tmp_path / "no" / "health.json")
 
 
 def test_a_study_that_breaks_meanwhile_is_a_line_in_the_log(tmp_path):

@@ -104,3 +104,14 @@ def test_units_start_the_program_that_they_are_given(job):
     program = ["/opt/my tools/python", "-m", "beed"]
     assert "'/opt/my tools/python' -m beed recalibrate" in print_units([job], "cron", program=program)
     assert "'/opt/my tools/python' -m beed recalibrate" in print_units([job], "systemd", program=program)
+
+
+def test_units_limit_the_time_that_the_study_limits(job):
+    limited = Job(job.path, load_study(job.path, ["recalibration.time_limit=2h"]))
+    assert "timeout --signal=INT --kill-after=60 7200 beed recalibrate" in print_units([limited], "cron")
+    assert "TimeoutStartSec=7200\n" in print_units([limited], "systemd")
+    (unit,) = yaml.safe_load_all(print_units([limited], "kubernetes"))
+    assert unit["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 7200
+    for style in ("cron", "systemd", "kubernetes"):
+        assert "imeout" not in print_units([job], style)
+        assert "Deadline" not in print_units([job], style).replace("startingDeadline", "")

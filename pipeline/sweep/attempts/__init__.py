@@ -1,0 +1,1 @@
+"""Attempts at a sweep beside the plain one: fits done again, limited time, a line of what happened."""
