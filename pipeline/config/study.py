@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Discriminator, Field, PrivateAttr, Tag
 
-from pipeline.config.place import Location
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import DataSection
 from pipeline.config.sections.fit import FitSection, ValidationSection
