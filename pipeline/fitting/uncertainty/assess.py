@@ -13,6 +13,7 @@ from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_interva
 from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of
 from pipeline.fitting.uncertainty.profile import profile_intervals
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace, residual_space
+from pipeline.fitting.uncertainty.residual_checks import check_residuals
 from pipeline.fitting.uncertainty.robust import autoregressive, newey_west
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
 from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS, weak_directions
@@ -20,6 +21,8 @@ from pipeline.models.market_model import MarketModel
 
 # Keeps the random numbers of replicates apart from those of starting points.
 _STREAM = 0x0B00
+# ... and those of the tests of residuals apart from both.
+_CHECKS = 0x0C00
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Uncertainty:
     strength, direction
         (D,) and (D, Q): directions that the data see badly, see `weak_directions`.
     statistic
-        rank, condition, autocorrelation.
+        rank, condition, autocorrelation, and the tests of `residual_checks`.
     """
 
     covariance: Matrix
@@ -99,6 +102,7 @@ def assess_uncertainty(
             "rank": float(fit.covariance.rank),
             "condition": fit.covariance.condition,
             "autocorrelation": fit.serial.coefficient,
+            **fit.checks.statistic,
         },
     )
 
@@ -130,8 +134,11 @@ class _Fit:
         self.space: ResidualSpace = residual_space(model.data)
         self.residual, self.jacobian = residual[: self.space.n_rows], jacobian[:, : self.space.n_rows]
         spanned = self.covariance.basis.T @ jacobian
-        self.serial: SerialCorrelation = measure_serial_correlation(
-            self.space, self.residual, spanned[:, : self.space.n_rows]
+        spanned = spanned[:, : self.space.n_rows]
+        self.serial: SerialCorrelation = measure_serial_correlation(self.space, self.residual, spanned)
+        checks = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, _CHECKS))
+        self.checks = check_residuals(
+            self.space, self.residual, spanned, self.jacobian, self.serial, np.random.default_rng(checks)
         )
         self._seeds = np.random.SeedSequence(
             seed.entropy, spawn_key=(*seed.spawn_key, _STREAM)

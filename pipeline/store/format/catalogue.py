@@ -162,6 +162,13 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("rank", "count", "directions of the parameters that the data see"),
     Statistic("condition", "1", "condition number of the scaled Jacobian"),
     Statistic("autocorrelation", "1", "correlation of errors from one period to the next, bias corrected"),
+    Statistic("error_order", "count", "order of the autoregression of errors; 3: two are not enough"),
+    Statistic("p_autocorrelation", "1", "p-value: errors of successive periods are uncorrelated"),
+    Statistic("p_unit_root", "1", "p-value: errors are random walks"),
+    Statistic("p_size_firms", "1", "p-value: errors are of one size in all firms"),
+    Statistic("p_size_time", "1", "p-value: errors are of one size at all times"),
+    Statistic("p_break", "1", "p-value: every parameter is the same in all periods"),
+    Statistic("break_period", "count", "fitted periods before the change of a parameter, if there is one"),
     Statistic(
         "adjustment_rate", "1 / period", "rate at which shares near their long run; negative: they part"
     ),
