@@ -62,6 +62,7 @@ def assess_uncertainty(
     asked: UncertaintySection,
     seed: np.random.SeedSequence,
     n_effective: float,
+    edge: NDArray[np.bool_] | None = None,
 ) -> Uncertainty:
     """Assess one fit.
 
@@ -81,16 +82,21 @@ def assess_uncertainty(
         Of the fit.
     n_effective : float
         Parameters that the fit used up; those drawn to a prior count in part.
+    edge : (P,) array of bool, optional
+        Parameters held where f would turn negative: none of them has an interval, not even from replicates,
+        which stop at the edge wherever they come upon it.
     """
-    fit = _Fit(model, theta, inner, matrix, asked, seed, n_effective)
+    edge = np.zeros(theta.size, dtype=np.bool_) if edge is None else edge
+    fit = _Fit(model, theta, inner & ~edge, matrix, asked, seed, n_effective)
     strength, loading = weak_directions(fit.covariance)
     direction = np.zeros((strength.size, len(matrix)))
-    direction[:, np.flatnonzero(inner)] = loading
+    direction[:, np.flatnonzero(fit.inner)] = loading
     sensitivity = np.full(len(matrix), np.nan)
-    sensitivity[np.flatnonzero(inner)] = fit.covariance.sensitivity
+    sensitivity[np.flatnonzero(fit.inner)] = fit.covariance.sensitivity
     interval = np.full((len(asked.methods), len(matrix), len(asked.levels), 2), np.nan)
     for row, method in enumerate(asked.methods):
         interval[row] = _METHODS[method](fit)
+    interval[:, (matrix[:, edge] != 0.0).any(axis=1)] = np.nan
     return Uncertainty(
         covariance=fit.reported(fit.covariance.matrix),
         interval=interval,

@@ -6,7 +6,7 @@ p-value             of the hypothesis that                                   is 
 p_autocorrelation   errors of successive periods are uncorrelated            something slow is left out
 p_unit_root         errors are random walks                                  they are not (large: they may be)
 p_size_firms        errors are of one size in all firms                      some firms are noisier
-p_size_time         errors are of one size at all times                      noise grows, falls, or has a hump
+p_size_time         errors are of one size at all times                      noise grows, falls, comes and goes
 p_break             every parameter is the same in all periods               the market changed on the way
 =================== ======================================================== ==============================
 
@@ -14,7 +14,7 @@ All but the first two look at residuals from which the autoregression has been t
 freed again of what the derivatives (filtered likewise) can follow.
 
 - Size: absolute residuals, each divided by what the fit left of an error there. Over firms, Hotelling's T² of
-  their means, periods being the sample; over time, the F test of a parabola through the means of periods.
+  their means, periods being the sample; over time, the F test of slow cosines through the means of periods.
   Glejser (1969), J. American Statistical Association 64, 316; absolute values, as in Levene's test, hold
   their size where squares do not.
 - Break: for every parameter and period t in the middle 70 %, the score test of a coefficient that is another
@@ -41,6 +41,8 @@ _TAKEN = 0.8
 # Part of the periods at either end in which no break is looked for.
 _TRIM = 0.15
 _FLIPS = 99
+# Half waves over the sample that the size of errors may follow; half as many where periods are few.
+_WAVES = 4
 # A break that the parameters can follow themselves, relative to its own size, is none to look for.
 _FOLLOWED = 1e-6
 
@@ -165,18 +167,21 @@ def _equal_means(apart: Matrix) -> float:
 
 
 def _constant(mean: Vector) -> float:
-    """p-value of the F test that means (S,) follow no parabola over time."""
+    """p-value of the F test that means (S,) follow no slow waves over time."""
     periods = mean.size
     if periods < _PERIODS:
         return np.nan
-    design = np.linalg.qr(np.vander(np.linspace(-1.0, 1.0, periods), 3, increasing=True))[0]
+    waves = _WAVES if periods >= 2 * _PERIODS else _WAVES // 2
+    angle = np.pi * (np.arange(periods) + 0.5) / periods
+    design = np.sqrt(2.0 / periods) * np.cos(np.outer(np.arange(1, waves + 1), angle))
     centred = mean - mean.mean()
-    explained = float(np.sum((design[:, 1:].T @ centred) ** 2))
+    explained = float(np.sum((design @ centred) ** 2))
     total = float(centred @ centred)
     if total <= 0.0:
         return np.nan
-    value = explained / 2.0 / max((total - explained) / (periods - 3.0), np.finfo(float).tiny)
-    return float(special.fdtrc(2, periods - 3, value))
+    free = periods - 1.0 - waves
+    value = explained / waves / max((total - explained) / free, np.finfo(float).tiny)
+    return float(special.fdtrc(waves, free, value))
 
 
 def _break(white: _Whitened, rng: np.random.Generator) -> tuple[float, float]:
