@@ -21,7 +21,7 @@ from pipeline.fitting.response_edge import edge_parameters, follow_edge
 from pipeline.fitting.screen import n_effective, screen
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
-from pipeline.fitting.uncertainty.assess import Uncertainty, assess_uncertainty
+from pipeline.fitting.uncertainty.assess import AT_EDGE, Uncertainty, assess_uncertainty
 from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.market_model import MarketModel, build_model, first_periods
@@ -35,8 +35,6 @@ from pipeline.validation.scores import fit_rmse
 _AGREE = 1e-6
 # A parameter is at a bound when it is this close to it, relative to the size of its sampling box.
 _AT_BOUND = 1e-6
-# Mark of parameters that the bound f >= 0 holds, beside -1 and 1 for bounds of their own.
-_AT_EDGE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +203,15 @@ def _record(
     if residual is None or share is None:
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=polished.message)
     edge = edge_parameters(model, theta)
-    at_bound = np.where(edge, _AT_EDGE, _at_bound(model, theta)).astype(np.int8)
+    at_bound = np.where(edge, AT_EDGE, _at_bound(model, theta)).astype(np.int8)
     names, matrix = model.reported(market.firms)
     n_free = model.n_free - len(dependent)
     inner = (at_bound == 0) & model.vary & ~np.isin(model.names, dependent)
     effective = n_effective(model, theta) - len(dependent)
-    uncertainty = assess(model, theta, inner, matrix, n_effective=effective, edge=edge)
+    repeatable = fit.loss == "linear" and not dependent
+    uncertainty = assess(
+        model, theta, inner, matrix, n_effective=effective, at_bound=at_bound, repeatable=repeatable
+    )
     n_train = model.data.active.shape[0]
     fitted = slice(model.data.first, n_train)
     statistic = (

@@ -227,6 +227,8 @@ def _recovered(tables: SweepTables, truth: Mapping[str, float]) -> Table:
         table = _first_window(tables, model)
         for param, true in truth.items():
             of_param = table["param"] == param
+            # What the data do not determine has no value.
+            of_param &= ~np.isnan(table["value"])
             value, stderr = table["value"][of_param], table["stderr"][of_param]
             if not len(value):
                 continue

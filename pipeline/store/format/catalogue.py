@@ -98,6 +98,15 @@ VARIABLES: Mapping[str, Variable] = {
             "end of the interval of the parameter",
         ),
         Variable(
+            "recommended",
+            "fits",
+            (*_FIT, "param"),
+            "see pipeline.store.format.catalogue.RECOMMENDED",
+            "method whose interval to trust, or why there is none",
+            dtype="int8",
+            fill=0,
+        ),
+        Variable(
             "sensitivity",
             "fits",
             (*_FIT, "param"),
@@ -185,6 +194,19 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("starts_agree", "count", "starts that reached the best cost"),
     Statistic("seconds", "s", "time spent on this fit"),
 )
+RECOMMENDED: tuple[str, ...] = (
+    "",
+    "covariance",
+    "autoregressive",
+    "hac",
+    "profile",
+    "bootstrap",
+    "mcmc",
+    "undetermined",
+    "at bound",
+    "fixed",
+)
+"""What the codes of ``recommended`` say, by their number; codes are never renumbered. 0: not known."""
 SIDES: tuple[str, ...] = ("lower", "upper")
 """Labels of the two ends of an interval."""
 STATISTIC_NAMES: tuple[str, ...] = tuple(statistic.name for statistic in STATISTICS)
