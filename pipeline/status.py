@@ -75,5 +75,5 @@ _NO_FORECAST = {
     NoForecast.OUTSIDE_DOMAIN: "An effort after the fitted periods lies outside the domain of its curve.",
     NoForecast.NEGATIVE_RESPONSE: "Efforts after the fitted periods make the market function f negative, "
     "which only γ = 1 allows.",
-    NoForecast.NOT_FINITE: "The response or the shares become infinite or undefined after the fitted periods.",
+    NoForecast.NOT_FINITE: "The response or the shares become infinite or undefined after those fitted.",
 }

@@ -1,7 +1,7 @@
 """The edge at which the market function would turn negative: f >= 0 is a bound on several parameters at once.
 
-Only γ = 1 takes a negative f. In all other forms least squares refuses steps beyond the edge, and a search that
-comes upon it askew stops there, though the cost would fall along it. From there on the fit is one under
+Only γ = 1 takes a negative f. In all other forms least squares refuses steps beyond the edge, and a search
+that comes upon it askew stops there, though the cost would fall along it. From there on the fit is one under
 constraints, f(t, i) >= 0 for all firms and periods that are fitted, for which scipy's SLSQP is used
 (Kraft 1988, DFVLR-FB 88-28).
 """
@@ -147,7 +147,7 @@ class _Cells:
         return value
 
     def slope(self, theta: Vector) -> Floats:
-        """Derivatives of f in the parameters of the response, (R, cells)."""
+        """Differentiate f in the parameters of the response, (R, cells)."""
         data = self._data
         slope: Floats = self._response.gradient(theta, data.efforts, data.duration, data.active)
         return slope[:, self._moving]

@@ -1,4 +1,4 @@
-"""Tests of what a fit has left over: do errors hang together, are they of one size, did the market change?
+"""Tests of what a fit has left over: correlation, size of errors, breaks of parameters.
 
 =================== ======================================================== ==============================
 p-value             of the hypothesis that                                   is small when
@@ -14,7 +14,7 @@ All but the first two look at residuals from which the autoregression has been t
 freed again of what the derivatives (filtered likewise) can follow.
 
 - Size: absolute residuals, each divided by what the fit left of an error there. Over firms, Hotelling's T² of
-  their means, periods being the sample; over time, the F test of slow cosines through the means of periods.
+  their means, periods being the sample; over time, the F test of slow cosines on the means of periods.
   Glejser (1969), J. American Statistical Association 64, 316; absolute values, as in Levene's test, hold
   their size where squares do not.
 - Break: for every parameter and period t in the middle 70 %, the score test of a coefficient that is another

@@ -48,7 +48,7 @@ class ResidualMoments:
         self.expected = self._expect(taken)
 
     def observe(self, residual: Vector) -> Vector:
-        """Sums of products (J + 1,) of residuals (R,)."""
+        """Sum products of residuals (R,) at every lag, shape (J + 1,)."""
         firms = self._laid_out(self._space.to_firms(residual))
         return np.array([np.sum(firms[lag:] * firms[: self._length - lag]) for lag in range(self._lags + 1)])
 

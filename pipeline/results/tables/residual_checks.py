@@ -126,8 +126,8 @@ def describe_orders(orders: Table, model: str) -> tuple[str, ...]:
             )
         if capped:
             sentences.append(
-                f"In {_markets(capped, of)} the correlation of errors is at the cap of {CAP:g}: they are hardly "
-                "to be told from a trend, and intervals are too short there."
+                f"In {_markets(capped, of)} the correlation of errors is at the cap of {CAP:g}: they are "
+                "hardly to be told from a trend, and intervals are too short there."
             )
         if walks:
             sentences.append(
