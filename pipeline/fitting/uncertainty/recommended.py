@@ -10,6 +10,7 @@ interval is a profile instead where
   that stopped at a bound of theirs still free;
 - or its standard error exceeds the range in which it was looked for.
 
+Where no profile can be made, since f would be negative on the way, a weak parameter keeps its plain interval.
 Profiles keep to white noise; to hold under correlated errors too, their quantile is widened by the ratio of
 the autoregressive to the plain standard error. Where a profile has no end on either side, the data do not
 determine the parameter, and it gets neither an interval nor a standard error.

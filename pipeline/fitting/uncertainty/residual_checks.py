@@ -6,7 +6,7 @@ p-value             of the hypothesis that                                   is 
 p_autocorrelation   errors of successive periods are uncorrelated            something slow is left out
 p_unit_root         errors are random walks                                  they are not (large: they may be)
 p_size_firms        errors are of one size in all firms                      some firms are noisier
-p_size_time         errors are of one size at all times                      noise grows, falls, comes and goes
+p_size_time         errors are of one size at all times                     noise grows, falls, comes and goes
 p_break             every parameter is the same in all periods               the market changed on the way
 =================== ======================================================== ==============================
 

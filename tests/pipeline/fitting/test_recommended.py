@@ -1,5 +1,7 @@
 """Which interval is trusted: the plain one where it holds, a profile where it may not, or none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,10 +35,13 @@ def test_a_profile_needs_an_end_inside_the_bounds():
 
 
 def test_the_method_is_stored_with_its_interval(markets):
+    market = markets.noisy("investment", 3)
+    twin = market.efforts[1:] + 0.05 * np.random.default_rng(0).standard_normal(market.efforts[1:].shape)
+    efforts = (*markets.efforts, "twin")
     record = calibrate_market(
-        markets.variant("scaled", markets.efforts, "free"),
-        markets.noisy("scaled", 3),
-        markets.efforts,
+        markets.variant("investment", efforts, "none"),
+        replace(market, efforts=np.concatenate([market.efforts, twin])),
+        efforts,
         FitSection(starts=4, initial="estimated", gain=0.0),
         np.random.SeedSequence(1),
         uncertainty=UncertaintySection(intervals=["autoregressive", "profile", "recommended"]),
@@ -45,8 +50,7 @@ def test_the_method_is_stored_with_its_interval(markets):
     words = [RECOMMENDED[code] for code in found.recommended]
     by_name = dict(zip(record.names, words, strict=True))
     assert by_name["jump_price"] == "fixed"
-    # γ trades off against the level of f.
-    assert by_name["returns_to_scale"] == "profile"
+    assert (by_name["place"], by_name["twin"]) == ("profile", "profile")
     plain, _, trusted = found.interval
     for row, word in enumerate(words):
         if word == "autoregressive":
@@ -54,6 +58,6 @@ def test_the_method_is_stored_with_its_interval(markets):
         elif word in ("undetermined", "fixed", "at bound"):
             assert np.isnan(trusted[row]).all()
             assert np.isnan(record.stderr[row])
-    row = record.names.index("returns_to_scale")
+    row = record.names.index("twin")
     assert trusted[row, 0, 0] < record.value[row] < trusted[row, 0, 1]
     assert not np.array_equal(trusted[row], plain[row])
