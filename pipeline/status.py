@@ -45,6 +45,21 @@ class Status(IntEnum):
         return not self.usable and self not in (Status.PENDING, Status.NOT_APPLICABLE)
 
 
+class NoForecast(IntEnum):
+    """Why a usable fit has no forecast of the periods after it. Codes are never renumbered."""
+
+    NONE = 0
+    """It has one, or none was asked for."""
+    OUTSIDE_DOMAIN = 1
+    NEGATIVE_RESPONSE = 2
+    NOT_FINITE = 3
+
+    @property
+    def sentence(self) -> str:
+        """The reason, in words."""
+        return _NO_FORECAST[self]
+
+
 def is_usable(codes: Any) -> NDArray[np.bool_]:
     """Tell of every status code of an array (or array of a store) whether it is that of a usable fit."""
     return np.isin(np.asarray(codes), [int(status) for status in Status if status.usable])
@@ -63,4 +78,12 @@ _SENTENCES = {
     Status.OPTIMISER_ERROR: "The optimiser stopped with an error.",
     Status.WORKER_CRASHED: "The worker died twice while calibrating this market.",
     Status.NOT_APPLICABLE: "This model does not apply to this market.",
+}
+
+_NO_FORECAST = {
+    NoForecast.NONE: "Forecast.",
+    NoForecast.OUTSIDE_DOMAIN: "An effort after the fitted periods lies outside the domain of its curve.",
+    NoForecast.NEGATIVE_RESPONSE: "Efforts after the fitted periods make the market function f negative, "
+    "which only γ = 1 allows.",
+    NoForecast.NOT_FINITE: "The response or the shares become infinite or undefined after those fitted.",
 }

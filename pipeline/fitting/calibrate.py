@@ -17,10 +17,11 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
 from pipeline.fitting.polish import Polished, PolishSettings, polish
+from pipeline.fitting.response_edge import edge_parameters, follow_edge
 from pipeline.fitting.screen import n_effective, screen
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
-from pipeline.fitting.uncertainty.assess import Uncertainty, assess_uncertainty
+from pipeline.fitting.uncertainty.assess import AT_EDGE, Uncertainty, assess_uncertainty
 from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.market_model import MarketModel, build_model, first_periods
@@ -48,7 +49,7 @@ class FitRecord:
         What ``value`` holds.
     value, stderr, at_bound
         (Q,) estimates; their standard errors (nan where the data do not determine them, or at a bound); and
-        -1 for the lower bound, 1 for the upper bound, 0 between.
+        -1 for the lower bound, 1 for the upper bound, 2 where f would be negative beyond, 0 between.
     correlation
         (Q, Q) of the estimates.
     statistic
@@ -56,7 +57,8 @@ class FitRecord:
     start_cost
         (S,) cost that screening reached from each start.
     share
-        (T, N) modelled shares over all periods of the market.
+        (T, N) modelled shares over all periods of the market; nan after the fitted ones where the model
+        cannot be evaluated further, an effort ahead making f negative.
     uncertainty
         Intervals, replicates and weak directions; None when the fit is not usable.
     model, theta
@@ -151,6 +153,12 @@ def calibrate_market(
         fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
     )
     polished = _best(model, [polish(model, screened.value[row], settings) for row in chosen])
+    if not dependent and edge_parameters(model, polished.theta).any():
+        followed = follow_edge(model, polished.theta, fit.max_evaluations)
+        evaluations = polished.evaluations + followed.evaluations
+        polished = replace(
+            polished, theta=followed.theta, evaluations=evaluations, converged=followed.converged
+        )
     assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
     record = _record(model, market, polished, screened.cost, fit, dependent, began, assess)
     if not record.status.usable:
@@ -191,15 +199,19 @@ def _record(
 ) -> FitRecord:
     theta = polished.theta
     residual = model.residual(theta)
-    share = model.shares(theta, later_periods(model, market, fit.initial))
+    share = _shares(model, theta, market, fit.initial)
     if residual is None or share is None:
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=polished.message)
-    at_bound = _at_bound(model, theta)
+    edge = edge_parameters(model, theta)
+    at_bound = np.where(edge, AT_EDGE, _at_bound(model, theta)).astype(np.int8)
     names, matrix = model.reported(market.firms)
     n_free = model.n_free - len(dependent)
     inner = (at_bound == 0) & model.vary & ~np.isin(model.names, dependent)
     effective = n_effective(model, theta) - len(dependent)
-    uncertainty = assess(model, theta, inner, matrix, n_effective=effective)
+    repeatable = fit.loss == "linear" and not dependent
+    uncertainty = assess(
+        model, theta, inner, matrix, n_effective=effective, at_bound=at_bound, repeatable=repeatable
+    )
     n_train = model.data.active.shape[0]
     fitted = slice(model.data.first, n_train)
     statistic = (
@@ -230,6 +242,18 @@ def _record(
         theta=theta,
         message=polished.message,
     )
+
+
+def _shares(model: MarketModel, theta: Vector, market: MarketArrays, initial: str) -> Matrix | None:
+    """Model the shares of all periods; of the fitted ones alone where those ahead cannot be evaluated."""
+    share = model.shares(theta, later_periods(model, market, initial))
+    if share is not None:
+        return share
+    fitted = model.shares(theta)
+    if fitted is None:
+        return None
+    ahead = np.full((len(market.times) - len(fitted), fitted.shape[1]), np.nan)
+    return np.concatenate([fitted, ahead])
 
 
 def _adjustment_rate(model: MarketModel, theta: Vector, share: Matrix, fitted: slice) -> float:

@@ -29,10 +29,13 @@ _MISS = 1e-8
 
 @dataclass(frozen=True, slots=True)
 class BoundHit:
-    """A bound that keeps the share from the target: the effort, its value there, and in how many periods."""
+    """A bound that keeps the share from the target: the effort, its value there, and in how many periods.
+
+    ``value`` is None where no bound is in the way: no effort moves the share further at all.
+    """
 
     effort: str
-    value: float
+    value: float | None
     side: str
     periods: int
 
@@ -217,4 +220,4 @@ class Planner:
                 value = float(values[row][against][-1])
                 side = "upper" if value == controls.high[row][against][-1] else "lower"
                 hits.append(BoundHit(self.market.efforts[effort], value, side, int(against.sum())))
-        return tuple(hits) or (BoundHit("every effort", float("nan"), "own best", self.market.horizon),)
+        return tuple(hits) or (BoundHit("every effort", None, "best", self.market.horizon),)

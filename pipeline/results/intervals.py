@@ -11,7 +11,7 @@ Z95 = 1.959963984540054
 
 # The most trustworthy first. Coverage was measured: those that know of correlated errors hold what they
 # promise, the others take errors as independent from period to period.
-_BY_TRUST = ("autoregressive", "bootstrap", "hac", "profile", "mcmc", "covariance")
+_BY_TRUST = ("recommended", "autoregressive", "bootstrap", "hac", "profile", "mcmc", "covariance")
 
 
 def normal_interval(

@@ -13,8 +13,14 @@ from pipeline.results.tables.choice import pooled_choice
 from pipeline.results.tables.comparison import all_metrics, by_horizon, comparisons, kinds, read_losses
 from pipeline.results.tables.fits import params, status_names
 from pipeline.results.tables.regimes import regime_counts
+from pipeline.results.tables.residual_checks import summarise_checks, summarise_orders
 from pipeline.results.tables.sweep_tables import SweepTables
-from pipeline.results.tables.trust import at_bounds, summarise_correlation, summarise_directions
+from pipeline.results.tables.trust import (
+    at_bounds,
+    missing_forecasts,
+    summarise_correlation,
+    summarise_directions,
+)
 from pipeline.results.verdict import Verdict, judge
 from pipeline.status import Status, is_usable
 from pipeline.store.format.layout import panel_path
@@ -50,6 +56,12 @@ class Summary:
     serial
         One row a model whose errors are correlated from period to period in more fits than chance would
         have it: median correlation, number of fits.
+    checks
+        One row a model and test of residuals: fits flagged at 5 %, and how many chance would flag.
+    orders
+        One row a model: fits by the order of the autoregression of their errors.
+    no_forecast
+        One row a model, window and reason: usable fits that have no forecast.
     recovered
         For simulated data, one row a model and parameter: truth, mean and spread over markets, and the part
         of markets whose 95 % interval covers the truth.
@@ -76,6 +88,9 @@ class Summary:
     undetermined: Table
     weak: Table
     serial: Table
+    checks: Table
+    orders: Table
+    no_forecast: Table
     recovered: Table
     validation: Table
     comparison: Table
@@ -101,6 +116,9 @@ def summarise(results: Results) -> Summary:
         undetermined=undetermined,
         weak=weak,
         serial=summarise_correlation(tables.info.models, cubes.statistic),
+        checks=summarise_checks(tables.info.models, cubes.statistic),
+        orders=summarise_orders(tables.info.models, cubes.statistic),
+        no_forecast=missing_forecasts(tables, tables.info.models),
         recovered=_recovered(tables, _truth(results)),
         validation=all_metrics(tables),
         comparison=comparison,
@@ -209,6 +227,8 @@ def _recovered(tables: SweepTables, truth: Mapping[str, float]) -> Table:
         table = _first_window(tables, model)
         for param, true in truth.items():
             of_param = table["param"] == param
+            # What the data do not determine has no value.
+            of_param &= ~np.isnan(table["value"])
             value, stderr = table["value"][of_param], table["stderr"][of_param]
             if not len(value):
                 continue

@@ -10,8 +10,9 @@ from pipeline.results.frames.table import Table
 from pipeline.results.tables.choice import POOLED, akaike
 from pipeline.results.tables.comparison import LEVEL, compare_pair, comparisons, read_losses
 from pipeline.results.tables.regimes import regimes
+from pipeline.results.tables.residual_checks import describe_checks, summarise_checks
 from pipeline.results.tables.sweep_tables import SweepTables
-from pipeline.results.tables.trust import at_bounds, summarise_correlation, summarise_directions
+from pipeline.results.tables.trust import EDGE, at_bounds, summarise_correlation, summarise_directions
 from pipeline.status import is_usable
 from pipeline.validation.windows import CARRIED, GIVEN, HOLDOUT, ROLLING
 
@@ -347,7 +348,7 @@ def _cautions(tables: SweepTables, model: str) -> list[str]:
     bounds = at_bounds(tables, [model])
     if len(bounds):
         places = ", ".join(
-            f"`{param}` at its {bound} one in {fits} of {of} fits"
+            f"`{param}` at {bound if bound == EDGE else f'its {bound} one'} in {fits} of {of} fits"
             for param, bound, fits, of in zip(
                 *(bounds[name] for name in ("param", "bound", "fits", "of")), strict=True
             )
@@ -360,4 +361,5 @@ def _cautions(tables: SweepTables, model: str) -> list[str]:
             f"fits (median {serial['correlation'][0]:.2g}): standard errors and the intervals of the method "
             "covariance are too narrow there."
         )
-    return sentences
+    checks = summarise_checks([model], {name: values[None] for name, values in statistics.items()})
+    return [*sentences, *describe_checks(checks.take(checks["flagged"] >= _MANY * checks["of"]), model)]

@@ -12,15 +12,23 @@ from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.fitting.calibrate import FitRecord, calibrate_market
 from pipeline.fitting.warm_start import WarmStarts
+from pipeline.models.market_model import first_periods
 from pipeline.panel.market import MarketArrays, iterate_markets
 from pipeline.seeds import fit_seed
+from pipeline.status import NoForecast
 from pipeline.store.format.layout import VARIABLES, Arrays, ModelLayout, empty_results, pack_statistics
 from pipeline.store.population import Populations
 from pipeline.sweep.layout import study_layout
 from pipeline.sweep.model_layout import describe_model
-from pipeline.validation.forecasters import baseline_forecaster, forecast_errors, model_forecaster
+from pipeline.validation.forecasters import (
+    baseline_forecaster,
+    carry_forward,
+    forecast_errors,
+    model_forecaster,
+    why_no_forecast,
+)
 from pipeline.validation.metrics import METRICS, pool
-from pipeline.validation.windows import windows_of
+from pipeline.validation.windows import CARRIED, FUTURES, windows_of
 
 #: Arrays that the record of a fit has under another name.
 _FIELDS = {"replicate_value": "replicate", "direction_strength": "strength"}
@@ -82,7 +90,9 @@ def calibrate_block(
                 forecaster = model_forecaster(
                     record.model, record.theta, study.fit.initial, study.validation.state
                 )
-                _store_errors(arrays, cell, forecast_errors(forecaster, market, count, ahead))
+                errors = forecast_errors(forecaster, market, count, ahead)
+                _store_errors(arrays, cell, errors)
+                arrays["no_forecast"][cell] = _missing(record, market, count, ahead, errors)
     return arrays
 
 
@@ -132,7 +142,8 @@ def _store(
     """Put all that the catalogue of the store names and the record has into one cell (market, window)."""
     for name, array in arrays.items():
         variable = VARIABLES[name]
-        if variable.group == "validation":
+        # The reason of a missing forecast is no part of the fit.
+        if variable.group == "validation" or name == "no_forecast":
             continue
         if not (record.status.usable or name in ("status", "start_cost")):
             continue
@@ -153,6 +164,19 @@ def _values(record: FitRecord, name: str) -> NDArray[Any]:
         return record.share.T
     source = record if hasattr(record, name) else record.uncertainty
     return np.asarray(getattr(source, _FIELDS.get(name, name)))
+
+
+def _missing(
+    record: FitRecord, market: MarketArrays, count: int, ahead: int, errors: NDArray[np.float64]
+) -> NoForecast:
+    """Say why a fit lacks its forecast under one of the futures, (future, period ahead, metric)."""
+    assert record.model is not None, "a fit that forecasts has its model"
+    market = first_periods(market, count + ahead)
+    for future, of_future in zip(FUTURES, errors, strict=True):
+        if np.isnan(of_future).all():
+            known = carry_forward(market, count) if future == CARRIED else market
+            return why_no_forecast(record.model, record.theta, known)
+    return NoForecast.NONE
 
 
 def _store_errors(arrays: Arrays, cell: tuple[int, int], errors: NDArray[np.float64]) -> None:

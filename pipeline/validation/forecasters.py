@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.market import moving_firms
+from kernels.least_squares.residual import PROPORTIONAL
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel, first_periods
-from pipeline.models.one_step import OneStep, correct, modelled_shares
+from pipeline.models.one_step import OneStep, correct, later_periods, modelled_shares
 from pipeline.models.predictive import PredictiveDistribution, error_covariance, shift_shares
 from pipeline.panel.market import MarketArrays
+from pipeline.status import NoForecast
 from pipeline.validation.baselines import predict, predict_shares
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.scores import Yardstick, changes_scale, period_errors
@@ -123,6 +125,31 @@ def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: Sta
             return None
 
     return forecast
+
+
+def why_no_forecast(model: MarketModel, theta: Vector, market: MarketArrays) -> NoForecast:
+    """Say why a calibrated model has no shares after the periods it was composed for.
+
+    Parameters
+    ----------
+    model : MarketModel
+    theta : (P,) array
+    market : MarketArrays
+        All periods, the forecast ones with the efforts that the forecast was to have.
+    """
+    data = later_periods(model, market, "observed")
+    try:
+        model.response.check(data.efforts, data.active)
+    except ValueError:
+        return NoForecast.OUTSIDE_DOMAIN
+    try:
+        response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
+    except (ValueError, ArithmeticError):
+        return NoForecast.NOT_FINITE
+    negative = response[moving_firms(np.asarray(data.active))] < 0.0
+    if negative.any() and model.gamma_form != PROPORTIONAL:
+        return NoForecast.NEGATIVE_RESPONSE
+    return NoForecast.NOT_FINITE
 
 
 def _from_fitted(

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from pipeline.config.sections.types import MOST, Integer, Number, OneOrMany, OrNothing, Section
 
-IntervalMethod = Literal["covariance", "hac", "autoregressive", "profile", "bootstrap", "mcmc"]
+IntervalMethod = Literal["covariance", "hac", "autoregressive", "profile", "bootstrap", "mcmc", "recommended"]
 Level = Annotated[Number, Field(gt=0.0, lt=1.0)]
 
 
@@ -26,8 +26,9 @@ class UncertaintySection(Section):
     intervals: OneOrMany[IntervalMethod] | None = Field(
         default=None,
         description="Methods: covariance (white noise), autoregressive (AR(1) errors), hac (Newey-West), "
-        "profile (likelihood), bootstrap (percentiles), mcmc. Default: covariance and autoregressive, and "
-        "bootstrap when there are replicates.",
+        "profile (likelihood), bootstrap (percentiles), mcmc, recommended (autoregressive, or profile where "
+        "that is not to be trusted). Default: covariance, autoregressive and recommended, and bootstrap when "
+        "there are replicates.",
     )
     levels: OneOrMany[Level] = Field(
         default=(0.95,), min_length=1, description="Coverage probabilities of the intervals: `[0.5, 0.95]`."
@@ -49,7 +50,7 @@ class UncertaintySection(Section):
         """Methods of the intervals that are stored."""
         if self.intervals is not None:
             return self.intervals
-        return ("covariance", "autoregressive", *(("bootstrap",) if self.bootstrap else ()))
+        return ("covariance", "autoregressive", *(("bootstrap",) if self.bootstrap else ()), "recommended")
 
     def refits(self, columns: int) -> int:
         """Count the further fits of a model, for estimates of time.

@@ -8,18 +8,27 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.config.parameters import CONSTANT, INITIAL
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
 from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of
 from pipeline.fitting.uncertainty.profile import profile_intervals
+from pipeline.fitting.uncertainty.recommended import Doubts, doubts, settled
+from pipeline.fitting.uncertainty.residual_checks import check_residuals
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace, residual_space
-from pipeline.fitting.uncertainty.robust import autoregressive, newey_west
+from pipeline.fitting.uncertainty.robust import RobustCovariance, autoregressive, newey_west
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
 from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS, weak_directions
 from pipeline.models.market_model import MarketModel
+from pipeline.store.format.catalogue import RECOMMENDED
 
+AT_EDGE = 2
+"""Mark of parameters that the bound f >= 0 holds, beside -1 and 1 for bounds of their own."""
 # Keeps the random numbers of replicates apart from those of starting points.
 _STREAM = 0x0B00
+_OF_FIRMS = (f"{CONSTANT}.", f"{INITIAL}.")
+# ... and those of the tests of residuals apart from both.
+_CHECKS = 0x0C00
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,8 @@ class Uncertainty:
         (Q, Q); nan where a parameter is fixed, undetermined, at a bound or tied to others.
     interval
         (M, Q, L, 2) lower and upper ends by method and level; nan where there is none.
+    recommended
+        (Q,) places in `RECOMMENDED`: the method whose interval to trust, or why there is none.
     replicate
         (B, Q) bootstrap estimates.
     sensitivity
@@ -39,11 +50,12 @@ class Uncertainty:
     strength, direction
         (D,) and (D, Q): directions that the data see badly, see `weak_directions`.
     statistic
-        rank, condition, autocorrelation.
+        rank, condition, autocorrelation, and the tests of `residual_checks`.
     """
 
     covariance: Matrix
     interval: NDArray[np.float64]
+    recommended: NDArray[np.int8]
     replicate: Matrix
     sensitivity: Vector
     strength: Vector
@@ -59,6 +71,8 @@ def assess_uncertainty(
     asked: UncertaintySection,
     seed: np.random.SeedSequence,
     n_effective: float,
+    at_bound: NDArray[np.int8] | None = None,
+    repeatable: bool = True,
 ) -> Uncertainty:
     """Assess one fit.
 
@@ -78,19 +92,38 @@ def assess_uncertainty(
         Of the fit.
     n_effective : float
         Parameters that the fit used up; those drawn to a prior count in part.
+    at_bound : (P,) array of int8, optional
+        As in `pipeline.fitting.calibrate.FitRecord`. Parameters held where f would turn negative (2) have no
+        standard error or interval. Those of the others are not conditional on them, which would be far too
+        short where they trade off, as the level of f and returns to scale do; and they do not come from
+        refits, which stop at the edge wherever they come upon it.
+    repeatable : bool
+        Whether refits by least squares within bounds are of the kind that made the optimum.
     """
-    fit = _Fit(model, theta, inner, matrix, asked, seed, n_effective)
+    at_bound = np.zeros(theta.size, dtype=np.int8) if at_bound is None else at_bound
+    edge = at_bound == AT_EDGE
+    fit = _Fit(model, theta, inner | edge, matrix, asked, seed, n_effective, at_bound)
     strength, loading = weak_directions(fit.covariance)
     direction = np.zeros((strength.size, len(matrix)))
-    direction[:, np.flatnonzero(inner)] = loading
+    direction[:, np.flatnonzero(fit.inner)] = loading
     sensitivity = np.full(len(matrix), np.nan)
-    sensitivity[np.flatnonzero(inner)] = fit.covariance.sensitivity
+    sensitivity[np.flatnonzero(fit.inner)] = fit.covariance.sensitivity
     interval = np.full((len(asked.methods), len(matrix), len(asked.levels), 2), np.nan)
     for row, method in enumerate(asked.methods):
-        interval[row] = _METHODS[method](fit)
+        if method == "recommended":
+            continue
+        if not (edge.any() and method in _REFITS):
+            interval[row] = _METHODS[method](fit)
+    recommended, trusted = _recommend(fit, repeatable and "recommended" in asked.methods)
+    if "recommended" in asked.methods:
+        interval[asked.methods.index("recommended")] = trusted
+    covariance = fit.reported(fit.covariance.matrix)
+    undetermined = recommended == RECOMMENDED.index("undetermined")
+    covariance[undetermined], covariance[:, undetermined] = np.nan, np.nan
     return Uncertainty(
-        covariance=fit.reported(fit.covariance.matrix),
+        covariance=covariance,
         interval=interval,
+        recommended=recommended,
         replicate=fit.replicates,
         sensitivity=sensitivity,
         strength=strength[:N_DIRECTIONS],
@@ -99,6 +132,7 @@ def assess_uncertainty(
             "rank": float(fit.covariance.rank),
             "condition": fit.covariance.condition,
             "autocorrelation": fit.serial.coefficient,
+            **fit.checks.statistic,
         },
     )
 
@@ -115,11 +149,14 @@ class _Fit:
         asked: UncertaintySection,
         seed: np.random.SeedSequence,
         n_effective: float,
+        at_bound: NDArray[np.int8],
     ) -> None:
+        self.at_bound, self.edge = at_bound, at_bound == AT_EDGE
         self.model, self.theta, self.inner, self.matrix, self.asked = model, theta, inner, matrix, asked
         residual = model.residual(theta)
         assert residual is not None, "a fit has finite residuals at its optimum"
-        jacobian = model.jacobian(theta)[inner[model.vary]]
+        whole = model.jacobian(theta)
+        jacobian = whole[inner[model.vary]]
         # Rows of priors stand behind those that compare shares: beliefs have no errors to learn from.
         data = residual[: model.n_residuals]
         self.degrees = float(data.size - n_effective)
@@ -127,11 +164,16 @@ class _Fit:
         # Not how far it went: what moves nothing but by rounding may have drifted anywhere.
         extent = (model.high - model.low)[inner]
         self.covariance: Covariance = covariance_of(jacobian, variance, extent)
+        bounded = (np.abs(at_bound) == 1)[model.vary]
+        self.doubts: Doubts = doubts(jacobian, whole[bounded], self.covariance.stderr, variance, extent)
         self.space: ResidualSpace = residual_space(model.data)
         self.residual, self.jacobian = residual[: self.space.n_rows], jacobian[:, : self.space.n_rows]
         spanned = self.covariance.basis.T @ jacobian
-        self.serial: SerialCorrelation = measure_serial_correlation(
-            self.space, self.residual, spanned[:, : self.space.n_rows]
+        spanned = spanned[:, : self.space.n_rows]
+        self.serial: SerialCorrelation = measure_serial_correlation(self.space, self.residual, spanned)
+        checks = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, _CHECKS))
+        self.checks = check_residuals(
+            self.space, self.residual, spanned, self.jacobian, self.serial, np.random.default_rng(checks)
         )
         self._seeds = np.random.SeedSequence(
             seed.entropy, spawn_key=(*seed.spawn_key, _STREAM)
@@ -158,7 +200,7 @@ class _Fit:
         """Covariance of what is reported, from that of the inner parameters."""
         full = np.zeros((self.theta.size, self.theta.size))
         full[np.ix_(self.inner, self.inner)] = covariance
-        unknown = self.model.vary & ~self.inner
+        unknown = self.model.vary & (~self.inner | self.edge)
         full[unknown, :] = np.nan
         full[:, unknown] = np.nan
         return propagate(full, self.matrix)
@@ -192,8 +234,12 @@ def _hac(fit: _Fit) -> NDArray[np.float64]:
     return fit.around(robust.matrix, robust.degrees)
 
 
+def _serial_covariance(fit: _Fit) -> RobustCovariance:
+    return autoregressive(fit.covariance, fit.space, fit.jacobian, fit.serial)
+
+
 def _autoregressive(fit: _Fit) -> NDArray[np.float64]:
-    robust = autoregressive(fit.covariance, fit.space, fit.jacobian, fit.serial)
+    robust = _serial_covariance(fit)
     return fit.around(robust.matrix, robust.degrees)
 
 
@@ -247,6 +293,73 @@ def _mcmc(fit: _Fit) -> NDArray[np.float64]:
     ends = percentile_intervals(posterior.values, fit.asked.levels)
     ends[~(spread > 0.0)] = np.nan
     return _own(fit, ends)
+
+
+# Methods that fit again, and stop where f would be negative.
+_REFITS = ("profile", "bootstrap", "mcmc")
+
+
+def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+    """Choose the method of every reported parameter; give the intervals (Q, L, 2) of that method."""
+    names = np.full(len(fit.matrix), "fixed", dtype=object)
+    ends = _autoregressive(fit)
+    stderr = np.sqrt(np.diag(fit.reported(fit.covariance.matrix)))
+    names[stderr > 0.0] = "autoregressive"
+    own = names[: fit.theta.size]
+    own[fit.inner & ~(stderr[: fit.theta.size] > 0.0)] = "undetermined"
+    doubtful = np.zeros(fit.theta.size, dtype=np.bool_)
+    doubtful[fit.inner] = fit.doubts.leaning | fit.doubts.wide
+    # Of levels of single firms there are many; a profile of each would cost more than the fit.
+    effects = np.array([name.startswith(_OF_FIRMS) for name in fit.model.names])
+    weak = np.zeros(fit.theta.size, dtype=np.bool_)
+    weak[fit.inner] = fit.doubts.weak
+    doubtful |= weak & ~effects
+    doubtful &= own == "autoregressive"
+    if doubtful.any():
+        _settle(fit, doubtful, own, ends, refits and not fit.edge.any())
+    own[fit.at_bound != 0] = "at bound"
+    # What is put together from several is as good as the worst of them.
+    for row in range(fit.theta.size, len(names)):
+        parts = set(own[fit.matrix[row] != 0.0].tolist())
+        names[row] = next((word for word in ("undetermined", "at bound") if word in parts), names[row])
+    known = names == "autoregressive"
+    known |= names == "profile"
+    ends[~known] = np.nan
+    return np.array([RECOMMENDED.index(name) for name in names], dtype=np.int8), ends
+
+
+def _settle(
+    fit: _Fit,
+    doubtful: NDArray[np.bool_],
+    names: NDArray[np.object_],
+    ends: NDArray[np.float64],
+    refits: bool,
+) -> None:
+    """Replace the intervals of doubtful parameters (P,) by their profiles, or call them undetermined."""
+    wide, leaning = (np.zeros(doubtful.size, dtype=np.bool_) for _ in range(2))
+    wide[fit.inner], leaning[fit.inner] = fit.doubts.wide, fit.doubts.leaning
+    if not refits:
+        names[doubtful & wide] = "undetermined"
+        return
+    profile = _profile_of(fit, doubtful)[: doubtful.size]
+    some, both = settled(profile, fit.model.lower, fit.model.upper)
+    failed = np.isnan(profile).any(axis=(1, 2))
+    good = doubtful & ~failed & some & (both | ~wide)
+    names[good] = "profile"
+    ends[: doubtful.size][good] = profile[good]
+    names[doubtful & ~good & (~failed | leaning | wide)] = "undetermined"
+
+
+def _profile_of(fit: _Fit, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Profile intervals of some parameters, widened for correlated errors."""
+    plain = _stderr(fit)
+    robust = np.sqrt(np.diag(fit.reported(_serial_covariance(fit).matrix)))[: plain.size]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        widening = np.where(robust > 0.0, robust / plain, 1.0)
+    covariance = np.full((fit.theta.size, fit.theta.size), np.nan)
+    covariance[np.ix_(fit.inner, fit.inner)] = fit.covariance.matrix
+    covariance[~chosen, ~chosen] = np.nan
+    return profile_intervals(fit.model, fit.theta, covariance, fit.asked.levels, fit.degrees, widening)
 
 
 _METHODS: Mapping[str, Callable[[_Fit], NDArray[np.float64]]] = {

@@ -5,7 +5,7 @@ scheme         errors are drawn                            keeps
 ============== =========================================== ======================================
 residual       period by period                            what firms have in common in a period
 blocks         in blocks of successive periods             that, and short-lived correlation
-autoregressive as an AR(1) with innovations drawn so       that, and the correlation measured
+autoregressive as an AR(1) or (2), innovations drawn so    that, and the correlation measured
 ============== =========================================== ======================================
 
 All firms of a period are drawn together. Residuals are centred, and made larger by what the fit took out of
@@ -194,13 +194,18 @@ def draw_errors(
         begin = rng.integers(0, available - block + 1, (count, n_blocks))
         period = (begin[:, :, None] + np.arange(block)).reshape(count, -1)[:, :periods]
         return pool[period]
+    near, far = serial.coefficients
     rho = 0.0 if np.isnan(serial.coefficient) else serial.coefficient
-    innovation = pool[1:] - rho * pool[:-1]
+    innovation = pool[1:] - near * pool[:-1]
+    innovation[1:] -= far * pool[:-2]
     innovation -= innovation.mean(axis=0)
-    size = np.sqrt(np.mean(pool**2) * (1.0 - rho**2) / max(np.mean(innovation**2), np.finfo(float).tiny))
+    unexplained = (1.0 - rho**2) * (1.0 - far**2)
+    size = np.sqrt(np.mean(pool**2) * unexplained / max(np.mean(innovation**2), np.finfo(float).tiny))
     drawn = size * innovation[rng.integers(0, len(innovation), (count, periods + _BURN_IN))]
     for period in range(1, periods + _BURN_IN):
-        drawn[:, period] += rho * drawn[:, period - 1]
+        drawn[:, period] += near * drawn[:, period - 1]
+        if period > 1:
+            drawn[:, period] += far * drawn[:, period - 2]
     return drawn[:, _BURN_IN:]
 
 

@@ -25,7 +25,12 @@ _FAR = 1e3
 
 
 def profile_intervals(
-    model: MarketModel, theta: Vector, covariance: Matrix, levels: Sequence[float], degrees: float
+    model: MarketModel,
+    theta: Vector,
+    covariance: Matrix,
+    levels: Sequence[float],
+    degrees: float,
+    widening: Vector | None = None,
 ) -> NDArray[np.float64]:
     """Find the ends of profile-likelihood intervals.
 
@@ -41,6 +46,8 @@ def profile_intervals(
         Coverage probabilities.
     degrees : float
         Residuals less free parameters.
+    widening : (P,) array, optional
+        Factors on the quantile that z has to reach, where errors are not independent.
 
     Returns
     -------
@@ -61,8 +68,9 @@ def profile_intervals(
     parameter, level, side = (
         grid.ravel() for grid in np.meshgrid(chosen, range(len(levels)), (0, 1), indexing="ij")
     )
+    factor = np.ones(theta.size) if widening is None else widening
     search = _Search(model, theta, parameter, np.where(side == 1, 1.0, -1.0), covariance, best, degrees)
-    ends[parameter, level, side] = search.solve(wanted[level])
+    ends[parameter, level, side] = search.solve(wanted[level] * factor[parameter])
     return ends
 
 

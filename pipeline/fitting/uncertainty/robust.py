@@ -5,8 +5,8 @@ Both are sandwiches (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ around the covariance S of the
 - ``hac``: sums of products of the scores of periods up to some lag apart, with falling weights; consistent
   under any heteroscedasticity and autocorrelation. Newey & West (1987), Econometrica 55, 703; lag and degrees
   of freedom after Lazarus, Lewis, Stock & Watson (2018), J. Business & Economic Statistics 36, 541.
-- ``autoregressive``: errors of one variance that follow an AR(1) of the correlation measured, which needs far
-  fewer periods.
+- ``autoregressive``: errors of one variance that follow an autoregression as measured, of order 1, or 2 where
+  order 1 is not enough, which needs far fewer periods.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def newey_west(
 def autoregressive(
     covariance: Covariance, space: ResidualSpace, jacobian: Matrix, serial: SerialCorrelation
 ) -> RobustCovariance:
-    """Covariance under errors that follow an AR(1) over time, the same for all firms.
+    """Covariance under errors that follow an autoregression over time, the same for all firms.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def autoregressive(
     """
     coefficient = 0.0 if np.isnan(serial.coefficient) else serial.coefficient
     firms = space.to_firms(jacobian)
-    omega = correlation_matrix(space.elapsed, coefficient)
+    omega = correlation_matrix(space.elapsed, coefficient, serial.partial)
     spread = np.tensordot(firms, omega, axes=(1, 0)).swapaxes(1, 2)
     middle = firms.reshape(len(firms), -1) @ spread.reshape(len(firms), -1).T
     return RobustCovariance(covariance.sandwich(serial.variance * middle), serial.degrees)

@@ -1,17 +1,43 @@
-"""How residuals hang together over time, corrected for what the fit took out of them."""
+"""How errors hang together over time: an autoregression of order 0, 1 or 2, found from what a fit has left.
+
+Residuals are less correlated than errors, because a fit removes slow movements. What the design leaves of any
+correlation is known (`residual_moments`), so correlations are those whose residuals, after such a fit, would
+be correlated as the residuals found.
+
+The order is the one with the smallest BIC, in which the step from order p - 1 to p counts n log(1 - a²) for
+the partial correlation a at lag p that the residuals show beyond what order p - 1 has them show; all
+coordinates and firms are pooled, and n counts residuals less what the fit used. Order 3 is looked at only to
+say that two are not enough.
+
+Sources: Quenouille (1949), J. Royal Statistical Society B 11, 68 (partial correlations have variance 1/n);
+Schwarz (1978), Annals of Statistics 6, 461 (BIC); Sargan & Bhargava (1983), Econometrica 51, 153 (residuals
+against those of random walks; here with their exact distribution for the design, by simulation).
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.fitting.uncertainty.residual_moments import ResidualMoments
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 
-# Correlations at which the expected one is computed; between them it is nearly straight. Beyond the last one,
-# errors are hardly to be told from a trend, and the variance that the fit took out of them is a guess.
-_GRID = np.array([-0.9, -0.6, -0.3, 0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.88, 0.95])
+HIGHEST_ORDER = 2
+"""Of the autoregression that is used; one more is looked at."""
+CAP = 0.95
+"""Largest correlation of neighbours that is used: beyond it, errors are hardly to be told from a trend, and
+the variance that the fit took out of them is a guess."""
+
+# Correlations at which the expected one is computed; between them it is nearly straight.
+_GRID = np.array([-0.9, -0.6, -0.3, 0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.88, CAP])
 _WHITE = int(np.flatnonzero(_GRID == 0.0)[0])
+_ROUNDS = 60
+_NEAR = 1e-5
+# Random walks that are not rejected need this much correlation at least; below it none is compared with them.
+_NEAR_A_WALK = 0.5
+_WALKS = 199
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +47,40 @@ class SerialCorrelation:
     Attributes
     ----------
     coefficient
-        Correlation of errors one period apart: the one whose residuals, after such a fit, would be correlated
-        as those found, at most 0.95; nan with fewer than 4 periods.
+        Correlation of errors one period apart, at most `CAP`; nan with fewer than 4 periods.
     variance
         Of an error, given this correlation.
     degrees
         Independent residuals that there would be in its place, less what the fit used.
     significant
         Whether the correlation differs from 0 by more than chance would have it in 1 of 20 markets.
+    partial
+        Partial correlation of errors two periods apart; 0 where order 1 does.
+    order
+        0, 1 or 2 by BIC; 3: two are not enough.
+    p_value
+        That errors are uncorrelated from one period to the next.
     """
 
     coefficient: float
     variance: float
     degrees: float
     significant: bool
+    partial: float = 0.0
+    order: int = 1
+    p_value: float = np.nan
+
+    @property
+    def coefficients(self) -> tuple[float, float]:
+        """Weights of the errors one and two periods before."""
+        rho = 0.0 if np.isnan(self.coefficient) else self.coefficient
+        return rho * (1.0 - self.partial), self.partial
 
 
 def measure_serial_correlation(
     space: ResidualSpace, residual: Vector, directions: Matrix
 ) -> SerialCorrelation:
-    """Measure the autocorrelation of errors at lag one.
-
-    Residuals are less correlated than errors, because the fit removes slow movements; the expected
-    correlation of residuals is computed for every correlation of errors, and inverted.
+    """Measure the autocorrelation of errors, and choose its order.
 
     Parameters
     ----------
@@ -53,62 +90,162 @@ def measure_serial_correlation(
     directions : (C, R) array
         Orthonormal rows that span the derivatives of the residual.
     """
-    white_variance = float(residual @ residual) / max(residual.size - len(directions), 1)
     degrees = float(residual.size - len(directions))
+    white_variance = float(residual @ residual) / max(degrees, 1.0)
     if len(space.row) < 4 or degrees <= 0:
-        return SerialCorrelation(np.nan, white_variance, degrees, False)
-    firms = space.to_firms(residual)
-    taken = space.to_firms(directions)
-    square = float(np.sum(firms**2))
-    if square == 0.0:
-        return SerialCorrelation(np.nan, 0.0, degrees, False)
-    observed = float(np.sum(firms[1:] * firms[:-1])) / square
-    overlap = space.overlap(1)
-    expected = np.array([_expected(space, overlap, taken, rho) for rho in _GRID])
-    ratio = expected[:, 0] / expected[:, 1]
+        return SerialCorrelation(np.nan, white_variance, degrees, False, order=0)
+    moments = ResidualMoments(space, directions, HIGHEST_ORDER + 1)
+    sums = moments.observe(residual)
+    if sums[0] == 0.0:
+        return SerialCorrelation(np.nan, 0.0, degrees, False, order=0)
+    observed = sums[1:] / sums[0]
+    grid = np.array([moments.correlate(autocorrelation(moments.periods, rho)) for rho in _GRID])
+    ratio = grid[:, 1] / grid[:, 0]
     # A ratio that stops rising says that more correlation of errors would not show.
     last = int(np.argmax(ratio)) + 1
-    coefficient = float(np.interp(observed, ratio[:last], _GRID[:last]))
-    _, kept = _expected(space, overlap, taken, coefficient)
-    significant = abs(observed - ratio[_WHITE]) > 1.96 / np.sqrt(max(degrees, 1.0))
-    factor = (1.0 - coefficient**2) / (1.0 + coefficient**2)
-    return SerialCorrelation(coefficient, square / max(kept, 1e-12), max(degrees * factor, 1.0), significant)
+    coefficient = float(np.interp(observed[0], ratio[:last], _GRID[:last]))
+    root = np.sqrt(max(degrees, 1.0))
+    shift = abs(observed[0] - ratio[_WHITE])
+    order, partial = 1, 0.0
+    steps = _steps(moments, observed, coefficient, shift)
+    if steps is not None:
+        order, coefficient, partial = _choose(steps, degrees, coefficient)
+    correlation = autocorrelation(moments.periods, coefficient, partial)
+    kept = float(moments.correlate(correlation)[0])
+    return SerialCorrelation(
+        coefficient,
+        float(sums[0]) / max(kept, 1e-12),
+        max(degrees / (1.0 + 2.0 * float(np.sum(correlation[1:] ** 2))), 1.0),
+        bool(shift > 1.96 / root),
+        partial,
+        order,
+        float(special.erfc(shift * root / np.sqrt(2.0))),
+    )
 
 
-def correlation_matrix(elapsed: Vector, coefficient: float) -> Matrix:
+def autocorrelation(count: int, coefficient: float, partial: float = 0.0) -> Vector:
+    """Correlations of errors 0, 1, ..., ``count`` - 1 periods apart, from the first and a partial one."""
+    lag = np.arange(count)
+    if partial == 0.0:
+        return np.power(coefficient, lag)
+    near = coefficient * (1.0 - partial)
+    root = np.sqrt(complex(near**2 + 4.0 * partial))
+    # Equal roots would need another formula; these differ by less than anybody can see.
+    first, second = 0.5 * (near + root), 0.5 * (near - root)
+    second -= 1e-7 if abs(root) < 1e-7 else 0.0
+    weight = (coefficient - second) / (first - second)
+    correlation: Vector = (weight * first**lag + (1.0 - weight) * second**lag).real
+    return correlation
+
+
+def correlation_matrix(elapsed: Vector, coefficient: float, partial: float = 0.0) -> Matrix:
     """Correlation of errors between any two periods, shape (S, S)."""
     gap = np.abs(elapsed[:, None] - elapsed[None, :])
+    if partial != 0.0:
+        whole = np.rint(gap).astype(np.int64)
+        by_lag: Matrix = autocorrelation(int(whole.max()) + 1, coefficient, partial)[whole]
+        return by_lag
     # A negative coefficient needs whole periods between.
     sign = np.where(np.rint(gap) % 2 == 1, -1.0, 1.0) if coefficient < 0.0 else 1.0
     matrix: Matrix = sign * np.abs(coefficient) ** gap
     return matrix
 
 
-def _expected(
-    space: ResidualSpace, overlap: Vector, taken: NDArray[np.float64], coefficient: float
-) -> tuple[float, float]:
-    """Expect the sum of products one period apart, and of squares, of residuals; errors have variance 1.
+def without_correlation(firms: NDArray[np.float64], serial: SerialCorrelation) -> NDArray[np.float64]:
+    """Take out of errors (..., S, N) what follows from those of the periods before.
 
-    With M the projection that leaves residuals of errors and L half the link between neighbours, these are
-    tr(M L M Ω) and tr(M Ω).
+    The first two are scaled so that all have one variance.
     """
-    if not len(taken):
-        taken = np.zeros((1, *space.active.shape))
-    omega = correlation_matrix(space.elapsed, coefficient)
-    near = np.diag(omega, 1)
-    spread = np.tensordot(taken, omega, axes=(1, 0)).swapaxes(1, 2)
-    linked = np.zeros_like(taken)
-    linked[:, 1:] += 0.5 * taken[:, :-1]
-    linked[:, :-1] += 0.5 * taken[:, 1:]
-    linked *= space.active
-    kept = _inner(taken, spread)
-    lagged = (
-        float(near @ overlap)
-        - 2.0 * float(np.sum(linked * spread))
-        + float(np.sum(_inner(taken, linked) * kept))
-    )
-    return lagged, float(space.n_rows - np.trace(kept))
+    near, far = serial.coefficients
+    rho = 0.0 if np.isnan(serial.coefficient) else serial.coefficient
+    innovation = firms.copy()
+    innovation[..., 1:, :] -= near * firms[..., :-1, :]
+    innovation[..., 2:, :] -= far * firms[..., :-2, :]
+    scale = np.sqrt((1.0 - rho**2) * (1.0 - far**2))
+    innovation[..., 0, :] = scale * firms[..., 0, :]
+    if firms.shape[-2] > 1:
+        innovation[..., 1, :] = np.sqrt(1.0 - far**2) * (firms[..., 1, :] - rho * firms[..., 0, :])
+    return innovation
 
 
-def _inner(first: NDArray[np.float64], second: NDArray[np.float64]) -> Matrix:
-    return first.reshape(len(first), -1) @ second.reshape(len(second), -1).T
+def unit_root(
+    space: ResidualSpace,
+    residual: Vector,
+    directions: Matrix,
+    serial: SerialCorrelation,
+    rng: np.random.Generator,
+) -> float:
+    """Probability that errors which are random walks leave residuals as little correlated as these.
+
+    Parameters
+    ----------
+    space, residual, directions
+        As of `measure_serial_correlation`.
+    serial : SerialCorrelation
+        As measured.
+    rng : Generator
+
+    Returns
+    -------
+    float
+        p-value of the hypothesis of a unit root; 0 where correlation is so low that it is out of question,
+        nan where there is nothing to measure.
+    """
+    if np.isnan(serial.coefficient):
+        return np.nan
+    if serial.coefficient < _NEAR_A_WALK:
+        return 0.0
+    walks = np.cumsum(rng.standard_normal((_WALKS, *space.active.shape)), axis=1)
+    rows = np.vstack([space.to_rows(walks), residual])
+    rows[:-1] -= (rows[:-1] @ directions.T) @ directions
+    firms = space.to_firms(rows)
+    ratio = np.sum(firms[:, 1:] * firms[:, :-1], axis=(1, 2)) / np.sum(firms**2, axis=(1, 2))
+    return float((1 + np.sum(ratio[:-1] <= ratio[-1])) / (_WALKS + 1))
+
+
+# What each order adds: the partial correlation at its lag beyond the order before, and the estimates.
+_Step = tuple[float, float, float]
+
+
+def _steps(
+    moments: ResidualMoments, observed: Vector, coefficient: float, shift: float
+) -> tuple[_Step, ...] | None:
+    """Partial correlations in the residuals for orders 1 to 3, with (coefficient, partial) of each order."""
+    if moments.periods <= HIGHEST_ORDER + 2:
+        return None
+    first = (shift, coefficient, 0.0)
+    alone = moments.correlate(autocorrelation(moments.periods, coefficient))
+    beyond = (observed[1] - alone[2] / alone[0]) / max(1.0 - coefficient**2, 1e-3)
+    wanted = np.array([coefficient, coefficient**2])
+    for _ in range(_ROUNDS):
+        missing = _miss(moments, observed, wanted)
+        if np.max(np.abs(missing)) < _NEAR:
+            break
+        wanted = wanted + missing
+        wanted[0] = np.clip(wanted[0], -CAP, CAP)
+        room = 1.0 - wanted[0] ** 2
+        wanted[1] = wanted[0] ** 2 + np.clip(wanted[1] - wanted[0] ** 2, -CAP * room, CAP * room)
+    rho = float(wanted[0])
+    partial = float((wanted[1] - rho**2) / (1.0 - rho**2))
+    both = moments.correlate(autocorrelation(moments.periods, rho, partial))
+    third = (observed[2] - both[3] / both[0]) / max((1.0 - rho**2) * (1.0 - partial**2), 1e-3)
+    return first, (float(beyond), rho, partial), (float(third), rho, partial)
+
+
+def _miss(moments: ResidualMoments, observed: Vector, wanted: Vector) -> Vector:
+    """How far the first two correlations of residuals are from what these of errors would leave."""
+    rho = float(wanted[0])
+    partial = float((wanted[1] - rho**2) / (1.0 - rho**2))
+    sums = moments.correlate(autocorrelation(moments.periods, rho, partial))
+    missing: Vector = observed[:2] - sums[1:3] / sums[0]
+    return missing
+
+
+def _choose(steps: tuple[_Step, ...], degrees: float, coefficient: float) -> tuple[int, float, float]:
+    """Choose the order by BIC; give it with the correlation and the partial one that go with it."""
+    gain = [degrees * np.log(max(1.0 - min(abs(step[0]), 1.0) ** 2, 1e-12)) for step in steps]
+    criterion = np.concatenate([[0.0], np.cumsum(np.array(gain) + np.log(max(degrees, 2.0)))])
+    order = int(np.argmin(criterion))
+    if order < HIGHEST_ORDER:
+        return order, coefficient, 0.0
+    return order, steps[1][1], steps[1][2]

@@ -111,6 +111,8 @@ def _held(hold: Solution, start: float) -> str:
 
 
 def _binding(solution: Solution) -> str:
+    if any(hit.value is None for hit in solution.binding):
+        return "no effort within its bounds moves the share any nearer"
     hits = [f"{hit.effort} at its {hit.side} bound {hit.value:.4g}" for hit in solution.binding]
     return " and ".join(hits) + (" stands in the way" if len(hits) == 1 else " stand in the way")
 

@@ -11,6 +11,7 @@ from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_li
 from pipeline.reporting.words import CORRELATED_ERRORS, cases
 from pipeline.results.frames.table import Table
 from pipeline.results.summary import Summary
+from pipeline.results.tables.residual_checks import describe_orders
 from pipeline.results.verdict import Verdict
 from pipeline.store.format.layout import LOGICAL_DATE, SweepState
 from pipeline.store.store import Store
@@ -138,7 +139,19 @@ def show_summary(console: Console, summary: Summary) -> None:
     print_table(console, "Errors correlated from one period to the next", summary.serial)
     if len(summary.serial):
         console.print(CORRELATED_ERRORS, style="yellow", markup=False, highlight=False)
+    _print_checks(console, summary)
     print_table(console, "Failures by reason", summary.failures)
+    print_table(console, "Usable fits without a forecast", summary.no_forecast)
+
+
+def _print_checks(console: Console, summary: Summary) -> None:
+    """Print what tests of residuals found, and say it of the model to use."""
+    print_table(console, "Tests of residuals (fits flagged at 5 %, and by chance alone)", summary.checks)
+    print_table(console, "Order of the autoregression of errors (fits)", summary.orders)
+    if summary.verdict.model is not None:
+        for sentence in describe_orders(summary.orders, summary.verdict.model):
+            line = f"{summary.verdict.model}: {sentence}"
+            console.print(line, style="yellow", markup=False, highlight=False)
 
 
 def print_verdict(console: Console, verdict: Verdict) -> None:

@@ -4,6 +4,7 @@ from pipeline.reporting.blocks import Block, Bullets, Section, Text, grid
 from pipeline.reporting.subject import ReportSubject
 from pipeline.reporting.words import CORRELATED_ERRORS, percentage
 from pipeline.results.frames.table import Table
+from pipeline.results.tables.residual_checks import describe_checks, describe_orders
 
 _SENTENCES = 12
 
@@ -27,8 +28,22 @@ def identifiability(subject: ReportSubject) -> Section:
     blocks += grid("Errors correlated from one period to the next", summary.serial)
     if len(summary.serial):
         blocks.append(Text(CORRELATED_ERRORS, "note"))
+    blocks += _checks(subject)
     blocks += grid("Failures by reason", summary.failures, rows=40)
+    blocks += grid("Usable fits without a forecast", summary.no_forecast, rows=40)
     return Section("identifiability", "What the data do not tell", tuple(blocks))
+
+
+def _checks(subject: ReportSubject) -> list[Block]:
+    """Show what tests of residuals found: for the model shown in words, for all as tables."""
+    summary, model = subject.summary, subject.shown.model
+    blocks: list[Block] = []
+    if model is not None:
+        said = (*describe_orders(summary.orders, model), *describe_checks(summary.checks, model))
+        blocks += [Text(f"Residuals of `{model}`:"), Bullets(said)] if said else []
+    blocks += grid("Tests of residuals: fits flagged at 5 %, and by chance alone", summary.checks, rows=40)
+    blocks += grid("Order of the autoregression of errors, in fits", summary.orders, rows=40)
+    return blocks
 
 
 def _directions(table: Table) -> Bullets:

@@ -19,7 +19,10 @@ from pipeline.results.tables.uncertainty import intervals
 _PANELS = 8
 # Parameters of single firms come last: there are many, and a reader looks for the efforts.
 _OF_FIRMS = ("constant.", "initial.")
-_NOTE = "A missing standard error or interval: fixed, at a bound, or not determined by the data."
+_NOTE = (
+    "The column `recommended` names the method whose interval to trust, or says why there is none; a value "
+    "that the data do not determine is left out."
+)
 
 
 def parameters(subject: ReportSubject) -> Section | None:
@@ -95,8 +98,9 @@ def _over_markets(table: Table, names: list[str], ends: Table) -> Table:
         estimates = _estimates(table, name, ends)
         known = ~np.isnan(estimates.low + estimates.high)
         apart = int(np.sum((estimates.low > 0.0) | (estimates.high < 0.0)))
-        low, middle, high = np.percentile(estimates.value, [10, 50, 90]).tolist()
-        count = estimates.value.size
+        value = estimates.value[~np.isnan(estimates.value)]
+        low, middle, high = np.percentile(value, [10, 50, 90]).tolist() if value.size else [np.nan] * 3
+        count = value.size
         rows.append((name, estimates.unit, middle, low, high, count, apart, int(np.sum(known))))
     headings = ("param", "unit", "median", "10 %", "90 %", "markets", "interval_without_0", "of")
     return Table.from_rows(headings, rows)
@@ -107,7 +111,7 @@ def _of_market(results: Results, model: str, market: Label) -> Table:
     table, ends = _first_window(results.tables, model, select_markets(results.tables, [market]))
     order = {name: place for place, name in enumerate(_sorted_names(table))}
     table = table.take(np.argsort([order[name] for name in table["param"].tolist()], kind="stable"))
-    columns = dict(table.select(("param", "unit", "value", "stderr")).columns)
+    columns = dict(table.select(("param", "unit", "value", "stderr", "recommended")).columns)
     for method in dict.fromkeys(ends["method"].tolist()):
         stored = ends.take(ends["method"] == method)
         text = {

@@ -1,6 +1,9 @@
 """Fits, their parameters and their starts as tables."""
 
+from collections.abc import Mapping
+
 import numpy as np
+import zarr
 
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import (
@@ -12,8 +15,11 @@ from pipeline.results.tables.cubes import (
 )
 from pipeline.results.tables.sweep_tables import Selection, SweepTables
 from pipeline.status import Status
+from pipeline.store.format.catalogue import RECOMMENDED
 from pipeline.store.format.layout import STATISTIC_NAMES
 
+UNDETERMINED = "undetermined"
+"""What ``recommended`` says where the data do not determine a parameter."""
 _STATUS_NAMES = {int(status): status.name.lower() for status in Status}
 
 
@@ -43,7 +49,11 @@ def fits(tables: SweepTables, model: str, markets: Selection) -> Table:
 
 @model_by_model
 def params(tables: SweepTables, model: str, markets: Selection) -> Table:
-    """One row for every parameter of every usable fit: unit, value, stderr, at_bound."""
+    """One row for every parameter of every usable fit: unit, value, stderr, at_bound, recommended.
+
+    ``recommended`` is the method whose interval to trust, or why there is none; the value of what the data do
+    not determine is left out, as its standard error is.
+    """
     arrays = tables.arrays(model)
     values = {name: read_cells(arrays[name], markets) for name in ("value", "stderr", "at_bound")}
     axes = {**market_axes(tables, markets), "param": tables.params_of(model)}
@@ -51,7 +61,18 @@ def params(tables: SweepTables, model: str, markets: Selection) -> Table:
     columns = {axis: cells[axis] for axis in axes}
     columns["unit"] = np.tile(tables.units_of(model), len(axes["market"]) * len(axes["window"]))
     columns |= {name: cells[name] for name in values}
+    columns["recommended"] = _recommended(arrays, markets, cells["value"].size)
+    undetermined = columns["recommended"] == UNDETERMINED
+    columns["value"] = np.where(undetermined, np.nan, columns["value"])
     return Table(columns).take(~np.isnan(cells["value"]))
+
+
+def _recommended(arrays: Mapping[str, zarr.Array], markets: Selection, cells: int) -> np.ndarray:
+    """Name the method to trust, cell by cell; empty in stores of early versions, which do not know it."""
+    if "recommended" not in arrays:
+        return np.full(cells, "", dtype=object)
+    codes = np.minimum(read_cells(arrays["recommended"], markets).ravel(), len(RECOMMENDED))
+    return np.array([*RECOMMENDED, "a code of a newer version"], dtype=object)[codes]
 
 
 @model_by_model

@@ -10,6 +10,10 @@ from pipeline.results.intervals import Z95
 from pipeline.results.tables.fits import params
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.tables.uncertainty import directions
+from pipeline.status import NoForecast, is_usable
+
+EDGE = "f ≥ 0"
+"""The bound of parameters that would make the market function negative."""
 
 # Correlations more than `Z95` standard errors from zero are counted; chance makes one of 20 fits look so.
 _CHANCE = 0.05
@@ -62,10 +66,30 @@ def at_bounds(tables: SweepTables, models: Sequence[str]) -> Table:
         table = table.take(table["window"] == tables.first_window)
         for param in dict.fromkeys(table["param"].tolist()):
             sides = table["at_bound"][table["param"] == param]
-            for side, word in ((-1, "lower"), (1, "upper")):
+            for side, word in ((-1, "lower"), (1, "upper"), (2, EDGE)):
                 if count := int(np.sum(sides == side)):
                     rows.append((model, param, word, count, len(sides)))
     return Table.from_rows(("model", "param", "bound", "fits", "of"), rows)
+
+
+def missing_forecasts(tables: SweepTables, models: Sequence[str]) -> Table:
+    """Count usable fits without a forecast, by reason: one row a model, window and reason."""
+    rows = []
+    markets, windows = tables.labels("market"), tables.labels("window")
+    for model in models:
+        arrays = tables.arrays(model)
+        if "no_forecast" not in arrays:
+            continue
+        codes, usable = np.asarray(arrays["no_forecast"][...]), is_usable(arrays["status"][...])
+        for column, window in enumerate(windows):
+            of_window = np.where(usable[:, column], codes[:, column], 0)
+            for code in np.unique(of_window[of_window != 0]).tolist():
+                same = of_window == code
+                known = code in set(map(int, NoForecast))
+                reason = NoForecast(code).sentence if known else "A code of a newer version of beed."
+                count = int(usable[:, column].sum())
+                rows.append((model, window, int(same.sum()), count, markets[same][0], reason))
+    return Table.from_rows(("model", "window", "fits", "of", "example", "reason"), rows)
 
 
 def summarise_correlation(models: Sequence[str], statistic: Mapping[str, np.ndarray]) -> Table:

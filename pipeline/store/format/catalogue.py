@@ -71,7 +71,7 @@ VARIABLES: Mapping[str, Variable] = {
             "fits",
             (*_FIT, "param"),
             "1",
-            "-1 at the lower bound, 1 at the upper bound, 0 between",
+            "-1 at the lower bound, 1 at the upper bound, 2 where f would be negative beyond, 0 between",
             dtype="int8",
             fill=0,
         ),
@@ -98,6 +98,15 @@ VARIABLES: Mapping[str, Variable] = {
             "end of the interval of the parameter",
         ),
         Variable(
+            "recommended",
+            "fits",
+            (*_FIT, "param"),
+            "see pipeline.store.format.catalogue.RECOMMENDED",
+            "method whose interval to trust, or why there is none",
+            dtype="int8",
+            fill=0,
+        ),
+        Variable(
             "sensitivity",
             "fits",
             (*_FIT, "param"),
@@ -119,6 +128,15 @@ VARIABLES: Mapping[str, Variable] = {
             "singular value of the scaled Jacobian along the direction, relative to the largest",
         ),
         Variable("status", "fits", _FIT, "1", "what became of the fit", "int16", int(Status.PENDING)),
+        Variable(
+            "no_forecast",
+            "fits",
+            _FIT,
+            "1",
+            "why a usable fit has no forecast: see pipeline.status.NoForecast; 0 where there is one",
+            dtype="int8",
+            fill=0,
+        ),
         Variable("share", "trajectories", (*_FIT, "firm", "time"), "1", "market share, as calibrated"),
         Variable(
             "error",
@@ -162,6 +180,13 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("rank", "count", "directions of the parameters that the data see"),
     Statistic("condition", "1", "condition number of the scaled Jacobian"),
     Statistic("autocorrelation", "1", "correlation of errors from one period to the next, bias corrected"),
+    Statistic("error_order", "count", "order of the autoregression of errors; 3: two are not enough"),
+    Statistic("p_autocorrelation", "1", "p-value: errors of successive periods are uncorrelated"),
+    Statistic("p_unit_root", "1", "p-value: errors are random walks"),
+    Statistic("p_size_firms", "1", "p-value: errors are of one size in all firms"),
+    Statistic("p_size_time", "1", "p-value: errors are of one size at all times"),
+    Statistic("p_break", "1", "p-value: every parameter is the same in all periods"),
+    Statistic("break_period", "count", "fitted periods before the change of a parameter, if there is one"),
     Statistic(
         "adjustment_rate", "1 / period", "rate at which shares near their long run; negative: they part"
     ),
@@ -169,6 +194,19 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("starts_agree", "count", "starts that reached the best cost"),
     Statistic("seconds", "s", "time spent on this fit"),
 )
+RECOMMENDED: tuple[str, ...] = (
+    "",
+    "covariance",
+    "autoregressive",
+    "hac",
+    "profile",
+    "bootstrap",
+    "mcmc",
+    "undetermined",
+    "at bound",
+    "fixed",
+)
+"""What the codes of ``recommended`` say, by their number; codes are never renumbered. 0: not known."""
 SIDES: tuple[str, ...] = ("lower", "upper")
 """Labels of the two ends of an interval."""
 STATISTIC_NAMES: tuple[str, ...] = tuple(statistic.name for statistic in STATISTICS)

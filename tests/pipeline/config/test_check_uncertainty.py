@@ -14,8 +14,9 @@ def load(*overrides):
 
 
 def test_defaults():
-    assert load().methods == ("covariance", "autoregressive")
-    assert load("uncertainty.bootstrap=199").methods == ("covariance", "autoregressive", "bootstrap")
+    assert load().methods == ("covariance", "autoregressive", "recommended")
+    with_replicates = ("covariance", "autoregressive", "bootstrap", "recommended")
+    assert load("uncertainty.bootstrap=199").methods == with_replicates
     assert load("uncertainty.intervals=profile").methods == ("profile",)
     assert load("uncertainty.intervals=[]").methods == ()
     assert load().levels == (0.95,)
@@ -57,7 +58,8 @@ def test_methods_that_fit_again_need_a_fit_they_can_repeat():
     for refused in (["fit.loss=huber", "fit.method=least_squares"],):
         with pytest.raises(ConfigError, match="intervals by covariance, hac or autoregressive"):
             load(*refused, "uncertainty.intervals=[profile]")
-    assert load("fit.loss=huber", "fit.method=least_squares").methods == ("covariance", "autoregressive")
+    robust = load("fit.loss=huber", "fit.method=least_squares")
+    assert robust.methods == ("covariance", "autoregressive", "recommended")
 
 
 def test_mcmc_needs_emcee(monkeypatch):

@@ -5,7 +5,14 @@ import pytest
 
 from kernels.least_squares.residual import MarketData
 from pipeline.fitting.uncertainty.residual_space import residual_space
-from pipeline.fitting.uncertainty.serial import correlation_matrix, measure_serial_correlation
+from pipeline.fitting.uncertainty.serial import (
+    SerialCorrelation,
+    autocorrelation,
+    correlation_matrix,
+    measure_serial_correlation,
+    unit_root,
+    without_correlation,
+)
 
 PERIODS, FIRMS = 60, 4
 
@@ -81,3 +88,54 @@ def test_correlation_falls_with_time_between():
     matrix = correlation_matrix(np.array([1.0, 2.0, 5.0]), 0.5)
     np.testing.assert_allclose(matrix[0], [1.0, 0.5, 0.5**4])
     np.testing.assert_allclose(correlation_matrix(np.array([1.0, 2.0, 3.0]), -0.5)[0], [1.0, -0.5, 0.25])
+
+
+def autoregression(space, rng, near, far, walk=False):
+    errors = rng.standard_normal((PERIODS + 100, FIRMS))
+    for period in range(2, len(errors)):
+        errors[period] += near * errors[period - 1] + far * errors[period - 2]
+    return space.to_rows(np.cumsum(errors[100:], axis=0) if walk else errors[100:])
+
+
+@pytest.mark.parametrize(("near", "far", "order"), [(0.0, 0.0, 0), (0.6, 0.0, 1), (0.6, -0.4, 2)])
+def test_the_order_is_found(space, near, far, order):
+    rng = np.random.default_rng(9)
+    taken = slow_design(space)
+    found = []
+    for _ in range(60):
+        error = autoregression(space, rng, near, far)
+        found.append(measure_serial_correlation(space, error - taken.T @ (taken @ error), taken))
+    assert np.mean([serial.order == order for serial in found]) > 0.8
+    if order == 2:
+        assert np.mean([serial.partial for serial in found]) == pytest.approx(far, abs=0.05)
+        assert np.mean([serial.coefficient for serial in found]) == pytest.approx(near / (1 - far), abs=0.05)
+
+
+def test_random_walks_are_not_rejected_and_errors_that_return_are(space):
+    rng = np.random.default_rng(10)
+    taken = slow_design(space)[:3]
+    held, rejected = [], []
+    for near, walk, into in ((0.0, True, held), (0.6, False, rejected)):
+        for _ in range(40):
+            error = autoregression(space, rng, near, 0.0, walk)
+            residual = error - taken.T @ (taken @ error)
+            serial = measure_serial_correlation(space, residual, taken)
+            into.append(unit_root(space, residual, taken, serial, rng) > 0.05)
+    assert np.mean(held) > 0.8
+    assert np.mean(rejected) < 0.1
+
+
+@pytest.mark.parametrize("partial", [0.0, 0.3, -0.4, -0.16 / 1.16])
+def test_correlations_of_order_two_follow_their_recursion_and_are_taken_out(partial):
+    rho = 0.6
+    serial = SerialCorrelation(rho, 1.0, 50.0, True, partial)
+    near, far = serial.coefficients
+    expected = [1.0, rho]
+    for _ in range(10):
+        expected.append(near * expected[-1] + far * expected[-2])
+    np.testing.assert_allclose(autocorrelation(12, rho, partial), expected, atol=1e-6)
+    matrix = correlation_matrix(np.arange(12.0), rho, partial)
+    root = np.linalg.cholesky(matrix).T[:, :, None]
+    # Errors with this correlation come out white, the first two included.
+    white = without_correlation(root, serial)[..., 0]
+    np.testing.assert_allclose(white.T @ white, np.eye(12) * (1 - rho**2) * (1 - far**2), atol=1e-6)

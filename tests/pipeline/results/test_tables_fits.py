@@ -43,7 +43,7 @@ def test_every_table_has_its_rows(results, make_tiny, tmp_path):
 
 def test_rows_carry_the_values_of_the_cubes(results):
     table, fits = params(results.tables), results.fits("scaled-hill")
-    for model, market, window, param, _, value, stderr, bound in table.rows():
+    for model, market, window, param, _, value, stderr, bound, _ in table.rows():
         if model == "scaled-hill":
             place = {"market": market, "window": window, "param": param}
             assert value == fits.value.sel(place).item()

@@ -1,0 +1,91 @@
+"""Which interval of each parameter to trust: the switch from plain intervals to profiles.
+
+Intervals from a covariance take the model for straight around its optimum, and other parameters for free to
+follow. Both fail along a ridge, such as that of the level of f against returns to scale near 1. A parameter's
+interval is a profile instead where
+
+- it is weak: its strength, sqrt(1 - R²) of its row of the Jacobian on the rows of all others, is less than
+  `WEAK_PARAMETER`;
+- it leans on a bound: its standard error would be more than `LEANING` times as large were the parameters
+  that stopped at a bound of theirs still free;
+- or its standard error exceeds the range in which it was looked for.
+
+Where no profile can be made, since f would be negative on the way, a weak parameter keeps its plain interval.
+Profiles keep to white noise; to hold under correlated errors too, their quantile is widened by the ratio of
+the autoregressive to the plain standard error. Where a profile has no end on either side, the data do not
+determine the parameter, and it gets neither an interval nor a standard error.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.numeric.arrays import Matrix, Vector
+from pipeline.fitting.uncertainty.covariance import covariance_of
+
+# Chosen with tests/benchmarks/weak_coverage.py (60 and 250 simulated markets a case).
+WEAK_PARAMETER = 0.5
+LEANING = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What is wrong with the plain intervals of C parameters.
+
+    Attributes
+    ----------
+    strength
+        (C,) see the module; 0 where the data do not determine the parameter.
+    weak, leaning, wide
+        (C,) the three reasons of the module.
+    """
+
+    strength: Vector
+    weak: NDArray[np.bool_]
+    leaning: NDArray[np.bool_]
+    wide: NDArray[np.bool_]
+
+
+def doubts(jacobian: Matrix, at_bound: Matrix, stderr: Vector, variance: float, extent: Vector) -> Doubts:
+    """Find the parameters whose plain intervals are not to be trusted.
+
+    Parameters
+    ----------
+    jacobian : (C, R) array
+        Derivatives of the residuals in the parameters that have a standard error.
+    at_bound : (B, R) array
+        Those in the parameters that stopped at a bound of theirs.
+    stderr : (C,) array
+        Plain standard errors; nan where undetermined.
+    variance : float
+        Of a residual.
+    extent : (C,) array
+        Ranges in which the parameters were looked for.
+    """
+    length = np.linalg.norm(jacobian, axis=1)
+    known = np.isfinite(stderr) & (stderr > 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        strength = np.where(known, np.sqrt(variance) / (length * stderr), 0.0)
+    leaning = np.zeros(stderr.size, dtype=np.bool_)
+    if len(at_bound):
+        free = covariance_of(np.vstack([jacobian, at_bound]), variance).stderr[: stderr.size]
+        leaning = known & ~(free <= LEANING * stderr)
+    return Doubts(strength, known & (strength < WEAK_PARAMETER), leaning, known & (stderr > extent))
+
+
+def settled(
+    ends: NDArray[np.float64], lower: Vector, upper: Vector
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell of which profiles (C, L, 2) some end, and of which both, lie inside the bounds, at the last level.
+
+    Parameters
+    ----------
+    ends : (C, L, 2) array
+        nan where no fit could be made.
+    lower, upper : (C,) arrays
+        Bounds of the parameters.
+    """
+    low, high = ends[:, -1, 0], ends[:, -1, 1]
+    inside_low, inside_high = np.isfinite(low) & (low > lower), np.isfinite(high) & (high < upper)
+    return inside_low | inside_high, inside_low & inside_high

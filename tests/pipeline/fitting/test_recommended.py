@@ -1,0 +1,63 @@
+"""Which interval is trusted: the plain one where it holds, a profile where it may not, or none."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.config.sections.fit import FitSection
+from pipeline.config.sections.uncertainty import UncertaintySection
+from pipeline.fitting.calibrate import calibrate_market
+from pipeline.fitting.uncertainty.recommended import doubts, settled
+from pipeline.store.format.catalogue import RECOMMENDED
+
+
+def test_doubts_are_what_they_are_called():
+    rng = np.random.default_rng(0)
+    rows = np.linalg.qr(rng.standard_normal((60, 4)))[0].T
+    # The second is nearly the first; the third leans on what stopped at a bound; the fourth is alone.
+    jacobian = np.array([rows[0], rows[0] + 0.1 * rows[1], rows[2], rows[3]])
+    stderr = np.sqrt(np.diag(np.linalg.inv(jacobian @ jacobian.T)))
+    bound = (rows[2] + 0.3 * rows[1])[None]
+    found = doubts(jacobian, bound, stderr, 1.0, np.array([100.0, 100.0, 100.0, 0.5]))
+    assert found.strength == pytest.approx([0.0995, 0.0995, 1.0, 1.0], abs=1e-3)
+    assert found.weak.tolist() == [True, True, False, False]
+    assert found.leaning[2]
+    assert not found.leaning[3]
+    assert found.wide.tolist() == [False, False, False, True]
+
+
+def test_a_profile_needs_an_end_inside_the_bounds():
+    ends = np.array([[[0.2, 0.8]], [[-np.inf, 0.8]], [[0.0, 1.0]], [[np.nan, 0.5]]])
+    some, both = settled(ends, np.zeros(4), np.ones(4))
+    assert some.tolist() == [True, True, False, True]
+    assert both.tolist() == [True, False, False, False]
+
+
+def test_the_method_is_stored_with_its_interval(markets):
+    market = markets.noisy("investment", 3)
+    twin = market.efforts[1:] + 0.05 * np.random.default_rng(0).standard_normal(market.efforts[1:].shape)
+    efforts = (*markets.efforts, "twin")
+    record = calibrate_market(
+        markets.variant("investment", efforts, "none"),
+        replace(market, efforts=np.concatenate([market.efforts, twin])),
+        efforts,
+        FitSection(starts=4, initial="estimated", gain=0.0),
+        np.random.SeedSequence(1),
+        uncertainty=UncertaintySection(intervals=["autoregressive", "profile", "recommended"]),
+    )
+    found = record.uncertainty
+    words = [RECOMMENDED[code] for code in found.recommended]
+    by_name = dict(zip(record.names, words, strict=True))
+    assert by_name["jump_price"] == "fixed"
+    assert (by_name["place"], by_name["twin"]) == ("profile", "profile")
+    plain, _, trusted = found.interval
+    for row, word in enumerate(words):
+        if word == "autoregressive":
+            np.testing.assert_array_equal(trusted[row], plain[row])
+        elif word in ("undetermined", "fixed", "at bound"):
+            assert np.isnan(trusted[row]).all()
+            assert np.isnan(record.stderr[row])
+    row = record.names.index("twin")
+    assert trusted[row, 0, 0] < record.value[row] < trusted[row, 0, 1]
+    assert not np.array_equal(trusted[row], plain[row])
