@@ -17,7 +17,7 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
 from pipeline.fitting.polish import Polished, PolishSettings, polish
-from pipeline.fitting.screen import n_effective, screen
+from pipeline.fitting.screen import n_effective, screen, settle
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import Uncertainty, assess_uncertainty
@@ -150,7 +150,8 @@ def calibrate_market(
     settings = PolishSettings(
         fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
     )
-    polished = _best(model, [polish(model, screened.value[row], settings) for row in chosen])
+    found = [settle(model, screened.value[chosen[0]], prior), *screened.value[chosen[1:]]]
+    polished = _best(model, [polish(model, theta, settings) for theta in found])
     assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
     record = _record(model, market, polished, screened.cost, fit, dependent, began, assess)
     if not record.status.usable:
