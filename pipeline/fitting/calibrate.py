@@ -12,12 +12,13 @@ from kernels.least_squares.market import moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import ResponseError
-from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
+from pipeline.config.parameters import GAIN, JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
 from pipeline.fitting.polish import Polished, PolishSettings, polish
-from pipeline.fitting.screen import n_effective, screen, settle
+from pipeline.fitting.restricted import restrict_gain
+from pipeline.fitting.screen import n_effective, residual_deviation, screen, settle
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import Uncertainty, assess_uncertainty
@@ -150,7 +151,10 @@ def calibrate_market(
     settings = PolishSettings(
         fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
     )
-    found = [settle(model, screened.value[chosen[0]], prior), *screened.value[chosen[1:]]]
+    first = settle(model, screened.value[chosen[0]], prior)
+    if GAIN not in fit.priors and GAIN not in fit.expr:
+        first = restrict_gain(model, first, *residual_deviation(model, first))
+    found = [first, *screened.value[chosen[1:]]]
     polished = _best(model, [polish(model, theta, settings) for theta in found])
     assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
     record = _record(model, market, polished, screened.cost, fit, dependent, began, assess)

@@ -52,7 +52,7 @@ def settle(model: MarketModel, theta: Vector, prior: Prior) -> Vector:
     if beliefs.empty:
         return theta
     for _ in range(_ROUNDS):
-        deviation = residual_deviation(model, theta)
+        deviation, _ = residual_deviation(model, theta)
         if not deviation > 0.0 or abs(deviation - before) <= _SETTLED * before:
             break
         model.set_prior(beliefs.mean, beliefs.weight(deviation))
@@ -68,7 +68,7 @@ def _beliefs(model: MarketModel, prior: Prior) -> Prior:
 
 
 def _step_deviation(model: MarketModel) -> float:
-    """Standard deviation of what is observed from one period to the next: residuals are of that size."""
+    """Measure how observed shares move from one period to the next: residuals are of that size."""
     space = residual_space(model.data)
     steps = np.diff(space.to_firms(model.target), axis=0)[space.active[1:] & space.active[:-1]]
     return float(np.sqrt(steps @ steps / max(steps.size, 1)))
@@ -86,20 +86,20 @@ def _screen_under_prior(model: MarketModel, starts: Matrix, prior: Prior, belief
         if not np.isfinite(fit.cost[0]):
             break
         starts[0] = fit.value[0]
-        before, deviation = deviation, residual_deviation(model, starts[0])
+        before, (deviation, _) = deviation, residual_deviation(model, starts[0])
         if not deviation > 0.0 or abs(deviation - before) <= _NEARLY_SETTLED * before:
             break
     return fit if len(starts) == 1 else model.screen(starts, _EVALUATIONS)
 
 
-def residual_deviation(model: MarketModel, theta: Vector) -> float:
-    """Estimate the standard deviation of the residuals that compare data, with honest degrees of freedom."""
+def residual_deviation(model: MarketModel, theta: Vector) -> tuple[float, float]:
+    """Estimate the standard deviation of the residuals that compare data, and count how many are free."""
     residual = model.residual(theta)
     if residual is None:
-        return np.nan
+        return np.nan, 0.0
     data = residual[: model.n_residuals]
     left = model.n_residuals - n_effective(model, theta)
-    return float(np.sqrt(data @ data / left)) if left > 0 else 0.0
+    return (float(np.sqrt(data @ data / left)), left) if left > 0 else (0.0, left)
 
 
 def n_effective(model: MarketModel, theta: Vector) -> float:

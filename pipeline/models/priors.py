@@ -19,8 +19,8 @@ Belief = tuple[float, float]
 
 # Of log-ratios from one period to the next: further than a market moves that remembers where it began.
 _START_SPREAD = 2.0
-# Mean and standard deviation.
-_GAIN_BELIEF = (0.5, 0.4)
+# Of a gain, before its restricted likelihood gives the mean: as wide as gains can differ.
+_GAIN_BELIEF = (0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,7 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
     )
 
 
-def with_weak_beliefs(
-    prior: Prior, names: Sequence[str], start: Vector, vary: NDArray[np.bool_]
-) -> Prior:
+def with_weak_beliefs(prior: Prior, names: Sequence[str], start: Vector, vary: NDArray[np.bool_]) -> Prior:
     """Believe a little of the first shares and of the gain, where nothing else is believed.
 
     What adjusts within a period has forgotten where it began: without a belief the start could go anywhere,

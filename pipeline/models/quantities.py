@@ -139,7 +139,10 @@ def _initial_shares(market: MarketArrays) -> list[MarketParameter]:
     """
     present = market.active[0] & np.isfinite(market.share[0])
     if not present.any():
-        return [MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, 0.0, 0.0, 0.0, False) for firm in market.firms[:-1]]
+        return [
+            MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, 0.0, 0.0, 0.0, False)
+            for firm in market.firms[:-1]
+        ]
     smallest = market.share[0][present & (market.share[0] > 0.0)].min()
     share = np.maximum(np.where(present, market.share[0], smallest), _SMALL_SHARE * smallest)
     reference = int(np.flatnonzero(present)[-1])

@@ -25,7 +25,6 @@ def check_models(study: Study, findings: Findings) -> None:
             check_effort(study, ("models", "numeraire", index), numeraire, findings)
     for axis in ("form", "firm_effects", "numeraire"):
         _check_unique(("models", axis), getattr(models, axis), str, findings)
-    _check_unique(("fit", "gain"), study.fit.gain, str, findings)
     _check_unique(("models", "carry_over"), models.carry_over, carry_over_name, findings)
     if findings.clean("models", "curves"):
         # Combinations and exclusions are made of names: they are checked only when the names are right.
