@@ -33,30 +33,28 @@ def correct_state(course, t, gain, share, log_share):
 
 
 @jit
-def correct_tangent(plain, present, seen, log_seen, state, t, gain, slope, share, log_share, x, c):
-    """Take ``x[c] (firm,)``, d ln share at the end of the period before t, to that of the corrected state.
+def correct_tangent(course, t, gain, slope, share, log_share, x):
+    """Take ``x (firm,)``, d ln share at the end of the period before t, to that of the corrected state.
 
-    Follows `correct_state`. ``present (time, firm)`` is ``Course.active``; ``plain``, ``seen``, ``log_seen``
-    and ``state`` are those of `Correction`: taken one by one and whole, because every array of a record and
-    every slice that is passed on costs more than the arithmetic. ``share`` and ``log_share (time, firm)``
-    are just the modelled ones (logs up to an addend); ``slope`` is the derivative of the gain.
+    Follows `correct_state`. ``share`` and ``log_share (time, firm)`` are the modelled ones (logs up to an
+    addend); ``slope`` is the derivative of the gain.
     """
-    before, n = t - 1, x.shape[1]
+    correction, present = course.correction, course.active[t - 1]
     mean = 0.0
-    if plain:
-        for i in range(n):
-            if present[before, i]:
-                mean += share[before, i] * x[c, i]
-        for i in range(n):
-            if present[before, i]:
-                kept, observed = (1.0 - gain) * share[before, i], seen[before, i]
-                moved = kept * (x[c, i] - mean) + slope * (observed - share[before, i])
-                x[c, i] = moved / max(kept + gain * observed, 1e-300)
+    if correction.plain:
+        for i in range(x.size):
+            if present[i]:
+                mean += share[t - 1, i] * x[i]
+        for i in range(x.size):
+            if present[i]:
+                kept, observed = (1.0 - gain) * share[t - 1, i], correction.share[t - 1, i]
+                moved = kept * (x[i] - mean) + slope * (observed - share[t - 1, i])
+                x[i] = moved / max(kept + gain * observed, 1e-300)
         return
-    for i in range(n):
-        if present[before, i]:
-            x[c, i] = (1.0 - gain) * x[c, i] + slope * (log_seen[before, i] - log_share[before, i])
-            mean += state[before, i] * x[c, i]
-    for i in range(n):
-        if present[before, i]:
-            x[c, i] -= mean
+    for i in range(x.size):
+        if present[i]:
+            x[i] = (1.0 - gain) * x[i] + slope * (correction.log_share[t - 1, i] - log_share[t - 1, i])
+            mean += correction.state[t - 1, i] * x[i]
+    for i in range(x.size):
+        if present[i]:
+            x[i] -= mean

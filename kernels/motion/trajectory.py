@@ -96,30 +96,30 @@ def investment_tangent(course, gain, share, log_share, rates, pull, x, tangent, 
     ``x' = (1 - b f)(x - slope dr - d ln tau) + b df - common``, centred under the shares.
     """
     n_columns, n_times, n = tangent.shape
-    correction, active, first, gains = course.correction, course.active, course.first, slopes.gain
-    until, plain = correction.until, correction.plain
-    seen, log_seen, state = correction.share, correction.log_share, correction.state
-    changed, tau, f, jumps = course.changed, course.tau, course.f, slopes.log_jump
     for c in range(n_columns):
-        for t in range(first, n_times):
-            corrected = first < t < until
+        for t in range(course.first, n_times):
+            corrected = is_corrected(course, t)
             if corrected:
-                correct_tangent(
-                    plain, active, seen, log_seen, state, t, gain, gains[c], share, log_share, x, c
+                correct_tangent(course, t, gain, slopes.gain[c], share, log_share, x[c])
+            if course.changed[t]:
+                before = course.correction.state[t - 1] if corrected else share[t - 1]
+                admit_tangent(
+                    course.active[t - 1],
+                    course.active[t],
+                    course.entry[t],
+                    course.joined,
+                    before,
+                    x[c : c + 1],
                 )
-            if changed[t]:
-                before = state[t - 1] if corrected else share[t - 1]
-                entry = course.entry[t]
-                admit_tangent(active[t - 1], active[t], entry, course.joined, before, x[c : c + 1])
             total = 0.0
             for i in range(n):
                 total += tangent[c, t, i]
-            log_tau = jumps[c]
-            push = rates[3, t] * (tau[t] * total + rates[0, t] * log_tau) + log_tau
+            log_tau = slopes.log_jump[c]
+            push = rates[3, t] * (course.tau[t] * total + rates[0, t] * log_tau) + log_tau
             common = rates[2, t] * total - rates[1, t] * push
             for i in range(n):
                 b = pull[t, i]
-                moved = (1.0 - b * f[t, i]) * (x[c, i] - push) + (b * tangent[c, t, i] - common)
+                moved = (1.0 - b * course.f[t, i]) * (x[c, i] - push) + (b * tangent[c, t, i] - common)
                 x[c, i] = moved
                 tangent[c, t, i] = moved
 
@@ -161,26 +161,26 @@ def follow_proportional(course, gain, state, log_state, share, log_share, mean, 
 def proportional_tangent(course, gain, share, log_share, x, tangent, slopes):
     """Turn df into d ln share for gamma = 1: ``x' = x + tau df + tau f d ln tau``."""
     n_columns, n_times, n = tangent.shape
-    correction, active, first, gains = course.correction, course.active, course.first, slopes.gain
-    until, plain = correction.until, correction.plain
-    seen, log_seen, state = correction.share, correction.log_share, correction.state
-    changed, times, f = course.changed, course.tau, course.f
     for c in range(n_columns):
         log_tau = slopes.log_jump[c]
-        for t in range(first, n_times):
-            corrected = first < t < until
+        for t in range(course.first, n_times):
+            corrected = is_corrected(course, t)
             if corrected:
-                correct_tangent(
-                    plain, active, seen, log_seen, state, t, gain, gains[c], share, log_share, x, c
+                correct_tangent(course, t, gain, slopes.gain[c], share, log_share, x[c])
+            if course.changed[t]:
+                before = course.correction.state[t - 1] if corrected else share[t - 1]
+                admit_tangent(
+                    course.active[t - 1],
+                    course.active[t],
+                    course.entry[t],
+                    course.joined,
+                    before,
+                    x[c : c + 1],
                 )
-            if changed[t]:
-                before = state[t - 1] if corrected else share[t - 1]
-                entry = course.entry[t]
-                admit_tangent(active[t - 1], active[t], entry, course.joined, before, x[c : c + 1])
-            tau = times[t]
+            tau = course.tau[t]
             if log_tau != 0.0:
                 for i in range(n):
-                    tangent[c, t, i] += f[t, i] * log_tau
+                    tangent[c, t, i] += course.f[t, i] * log_tau
             for i in range(n):
                 moved = x[c, i] + tau * tangent[c, t, i]
                 x[c, i] = moved
@@ -245,9 +245,7 @@ def follow_scaled(course, gain, gamma, log_ratio, share, log_share, mean, x, tan
     """
     n_columns, n = x.shape[0], share.shape[1]
     active, changed, f, tau, firm = course.active, course.changed, course.f, course.tau, work.firm
-    log_tau, gamma_slope, gains = slopes.log_tau, slopes.gamma, slopes.gain
-    plain, seen, log_seen = course.correction.plain, course.correction.share, course.correction.log_share
-    state = course.correction.state
+    log_tau, gamma_slope = slopes.log_tau, slopes.gamma
     with_gamma = False
     for c in range(n_columns):
         with_gamma = with_gamma or gamma_slope[c] != 0.0
@@ -258,9 +256,7 @@ def follow_scaled(course, gain, gamma, log_ratio, share, log_share, mean, x, tan
         if corrected:
             correct_state(course, t, gain, firm[SHARE], firm[LOG])
             for c in range(n_columns):
-                correct_tangent(
-                    plain, active, seen, log_seen, state, t, gain, gains[c], share, log_share, x, c
-                )
+                correct_tangent(course, t, gain, slopes.gain[c], share, log_share, x[c])
         if changed[t]:
             admit_tangent(active[t - 1], active[t], course.entry[t], course.joined, firm[SHARE], x)
             admit(active[t - 1], active[t], course.entry[t], course.joined, firm[SHARE], firm[LOG])
