@@ -3,7 +3,7 @@
     python tests/benchmarks/drift_alarms.py --markets 200
 
 Markets are those of `noise_coverage.py`, with both kinds of noise and a half-life of 2 periods: a vintage on
-the first periods, and one with the new ones too. Once nothing happens; once the coefficients are other ones from
+the first periods, and one with the new ones too. Once nothing happens; once the coefficients are others from
 the first new period on. Threshold: ``change: 3`` of `recalibration.thresholds`, and 2, where chance shows.
 """
 
