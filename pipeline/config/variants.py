@@ -6,7 +6,7 @@ from itertools import permutations, product
 from typing import Any
 
 from pipeline.config.catalogue import family_parts
-from pipeline.config.sections.fit import FitSection, Gain
+from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import (
     CarryOver,
     CarryOverSection,
@@ -18,7 +18,7 @@ from pipeline.config.sections.models import (
     ResponseSection,
 )
 from pipeline.config.sections.simulate import SimulateSection
-from pipeline.config.sections.types import FrozenMapping
+from pipeline.config.sections.types import FrozenMapping, Gain
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from pipeline.config.parameters import (
     effort_parameter,
     firm_parameter,
 )
-from pipeline.config.sections.fit import FitSection, Gain
+from pipeline.config.sections.fit import FitSection
+from pipeline.config.sections.types import Gain
 from pipeline.config.variants import Variant
 from pipeline.panel.market import MarketArrays
 

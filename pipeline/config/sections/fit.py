@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, field_serializer, model_validator
 from pipeline.config.sections.types import (
     Count,
     Fraction,
+    Gain,
     Integer,
     Number,
     OneOrMany,
@@ -26,8 +27,6 @@ Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
 Baseline = Literal["last", "mean", "smoothing", "attraction", "mci", "wiener"]
 State = Literal["fitted", "observed"]
 """Whether shares are the modelled or the observed ones."""
-Gain = Annotated[Number, Field(ge=0.0, le=1.0)] | Literal["estimated"]
-"""Part of an error that lasts, or that it is a parameter."""
 Bounds = Annotated[
     tuple[Number | None, Number | None], Field(description="[smallest, largest]; null: no bound.")
 ]

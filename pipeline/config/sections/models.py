@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.sections.fit import Gain
 from pipeline.config.sections.types import (
     Flag,
+    Gain,
     Integer,
     Label,
     Name,
