@@ -123,4 +123,4 @@ class Study(LocatedSection):
         tuple of Variant
             In the order of the study, with unique names.
         """
-        return expand_variants(self.models, self.efforts)
+        return expand_variants(self.models, self.efforts, self.fit.gain)

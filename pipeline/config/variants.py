@@ -6,6 +6,7 @@ from itertools import permutations, product
 from typing import Any
 
 from pipeline.config.catalogue import family_parts
+from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import (
     CarryOver,
     CarryOverSection,
@@ -17,7 +18,7 @@ from pipeline.config.sections.models import (
     ResponseSection,
 )
 from pipeline.config.sections.simulate import SimulateSection
-from pipeline.config.sections.types import FrozenMapping
+from pipeline.config.sections.types import FrozenMapping, Gain
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class Variant:
         Effort whose coefficient is 1 while M is estimated; None: M is fixed at X_ref x 1 period.
     pooled_from
         Name of the model whose fits in all markets give the priors of this one; None: not pooled.
+    gain
+        Part of an error that lasts, a number or estimated; None: as the section `fit` says.
     """
 
     name: str
@@ -81,9 +84,16 @@ class Variant:
     carry_over: FrozenMapping[CarryOver]
     numeraire: str | None = None
     pooled_from: str | None = None
+    gain: Gain | None = None
+
+    def gain_under(self, fit: FitSection) -> Gain:
+        """Give the gain of the model: its own, or else the (first) one of the section `fit`."""
+        return fit.gain[0] if self.gain is None else self.gain
 
 
-def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Variant, ...]:
+def expand_variants(
+    models: ModelsSection, efforts: tuple[str, ...], gains: tuple[Gain, ...] = ()
+) -> tuple[Variant, ...]:
     """Make every combination of the axes that no `exclude` entry matches.
 
     Parameters
@@ -92,26 +102,29 @@ def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Va
         The section `models` of a study.
     efforts
         Names of the efforts, in the order of the study.
+    gains
+        `fit.gain`, an axis as well; empty: models take what `fit` says.
 
     Returns
     -------
     tuple of Variant
         In the order of the axes: the form changes slowest. The name is form-response, followed by firm
-        effects, carry-over and numeraire where that axis has more than one value. Pooled models come after
-        all others.
+        effects, carry-over, numeraire and gain where that axis has more than one value. Pooled models come
+        after all others.
     """
     variants = []
-    for labels, response, carry_over in _combinations(models, efforts):
+    for labels, response, carry_over in _combinations(models, efforts, gains):
         if any(_matches(entry, labels) for entry in models.exclude):
             continue
         variants.append(
             Variant(
-                name=labels.join(models),
+                name=labels.join(models, gains),
                 form=labels.form,
                 response=response,
                 firm_effects=resolve_effects(labels.firm_effects, labels.form, response.link),
                 carry_over=carry_over_kinds(carry_over, efforts),
                 numeraire=labels.numeraire,
+                gain=labels.gain,
             )
         )
     if models.pooling:
@@ -121,19 +134,21 @@ def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Va
     return tuple(variants)
 
 
-def matches_anything(entry: ExcludeSection, models: ModelsSection, efforts: tuple[str, ...]) -> bool:
+def matches_anything(
+    entry: ExcludeSection, models: ModelsSection, efforts: tuple[str, ...], gains: tuple[Gain, ...] = ()
+) -> bool:
     """Tell whether an `exclude` entry agrees with any combination of the axes."""
-    return any(_matches(entry, labels) for labels, _, _ in _combinations(models, efforts))
+    return any(_matches(entry, labels) for labels, _, _ in _combinations(models, efforts, gains))
 
 
 def _combinations(
-    models: ModelsSection, efforts: tuple[str, ...]
+    models: ModelsSection, efforts: tuple[str, ...], gains: tuple[Gain, ...]
 ) -> Iterator[tuple["_Labels", ResponseChoice, CarryOverSection]]:
     responses = [choice for entry in models.response for choice in response_choices(entry, efforts)]
-    for form, response, effects, carry_over, numeraire in product(
-        models.form, responses, models.firm_effects, models.carry_over, models.numeraire
+    for form, response, effects, carry_over, numeraire, gain in product(
+        models.form, responses, models.firm_effects, models.carry_over, models.numeraire, gains or (None,)
     ):
-        labels = _Labels(form, response.name, effects, carry_over_name(carry_over), numeraire)
+        labels = _Labels(form, response.name, effects, carry_over_name(carry_over), numeraire, gain)
         yield labels, response, carry_over
 
 
@@ -220,8 +235,9 @@ class _Labels:
     firm_effects: FirmEffects
     carry_over: str
     numeraire: str | None
+    gain: Gain | None
 
-    def join(self, models: ModelsSection) -> str:
+    def join(self, models: ModelsSection, gains: tuple[Gain, ...]) -> str:
         parts = [self.form, self.response]
         if len(models.firm_effects) > 1:
             parts.append(_EFFECT_NAMES[self.firm_effects])
@@ -229,6 +245,8 @@ class _Labels:
             parts.append(self.carry_over)
         if len(models.numeraire) > 1:
             parts.append("gauge" if self.numeraire is None else f"per-{self.numeraire}")
+        if len(gains) > 1:
+            parts.append(self.gain if isinstance(self.gain, str) else f"gain-{self.gain:g}")
         return "-".join(parts)
 
 

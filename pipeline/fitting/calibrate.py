@@ -12,13 +12,14 @@ from kernels.least_squares.market import moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import ResponseError
-from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
+from pipeline.config.parameters import GAIN, JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
 from pipeline.fitting.polish import Polished, PolishSettings, polish
 from pipeline.fitting.response_edge import edge_parameters, follow_edge
-from pipeline.fitting.screen import n_effective, screen
+from pipeline.fitting.restricted import restrict_gain
+from pipeline.fitting.screen import n_effective, residual_deviation, screen, settle
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import AT_EDGE, Uncertainty, assess_uncertainty
@@ -152,7 +153,11 @@ def calibrate_market(
     settings = PolishSettings(
         fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
     )
-    polished = _best(model, [polish(model, screened.value[row], settings) for row in chosen])
+    first = settle(model, screened.value[chosen[0]], prior)
+    if GAIN not in fit.priors and GAIN not in fit.expr:
+        first = restrict_gain(model, first, *residual_deviation(model, first))
+    found = [first, *screened.value[chosen[1:]]]
+    polished = _best(model, [polish(model, theta, settings) for theta in found])
     if not dependent and edge_parameters(model, polished.theta).any():
         followed = follow_edge(model, polished.theta, fit.max_evaluations)
         evaluations = polished.evaluations + followed.evaluations

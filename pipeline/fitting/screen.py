@@ -4,18 +4,20 @@ import numpy as np
 
 from kernels.least_squares.batch import BatchFit
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.fitting.uncertainty.residual_space import residual_space
 from pipeline.models.market_model import MarketModel
-from pipeline.models.priors import Prior, effective_parameters, start_belief
+from pipeline.models.priors import Prior, effective_parameters, with_weak_beliefs
 
 # Evaluations that screening spends on one start; lmfit goes on from the best ones.
 _EVALUATIONS = 200
-# The deviation of residuals and the weight of priors follow from each other: this near is near enough.
-_SETTLED = 1e-3
+# The deviation of residuals and the weight of priors follow from each other: this near is near enough
+# before the search, and for the fit itself.
+_NEARLY_SETTLED, _SETTLED = 1e-3, 1e-8
 _ROUNDS = 20
 
 
 def screen(model: MarketModel, starts: Matrix, prior: Prior) -> BatchFit:
-    """Fit from many starts; leaves the model with its priors weighted as its residuals suggest.
+    """Fit from many starts; leaves the model with its beliefs weighted by about what residuals will be.
 
     Parameters
     ----------
@@ -23,54 +25,81 @@ def screen(model: MarketModel, starts: Matrix, prior: Prior) -> BatchFit:
     starts : (S, P) array
         Under priors the first one begins at their means and settles the weights.
     prior : Prior
-        Beliefs about the P parameters.
+        Beliefs about the P parameters; weak ones about the start and the gain are added.
     """
-    fit = model.screen(starts, _EVALUATIONS) if prior.empty else _screen_under_prior(model, starts, prior)
-    _believe_in_the_start(model, fit, prior)
-    return fit
+    beliefs = _beliefs(model, prior)
+    if not prior.empty:
+        return _screen_under_prior(model, starts, prior, beliefs)
+    model.set_prior(beliefs.mean, beliefs.weight(0.0 if beliefs.empty else _step_deviation(model)))
+    return model.screen(starts, _EVALUATIONS)
 
 
-def _believe_in_the_start(model: MarketModel, fit: BatchFit, prior: Prior) -> None:
-    """Add the belief about the first shares, in units of the residuals that are left without it.
+def settle(model: MarketModel, theta: Vector, prior: Prior) -> Vector:
+    """Weight beliefs by the residuals of the optimum that they lead to; gives that optimum.
 
-    Settled together with the residuals, as other priors are, it could hold on to residuals that it makes.
+    The deviation of residuals and the optimum follow from each other. Where they meet depends on the data
+    and the model alone, whatever starts the search came from.
+
+    Parameters
+    ----------
+    model : MarketModel
+    theta : (P,) array
+        Near the optimum.
+    prior : Prior
+        As in `screen`.
     """
-    belief = start_belief(model.names, model.start, prior)
-    best = int(np.argmin(fit.cost))
-    if belief.empty or not np.isfinite(fit.cost[best]):
-        return
-    deviation = residual_deviation(model, fit.value[best])
-    if np.isfinite(deviation):
-        mean = np.where(np.isfinite(belief.spread), belief.mean, model.prior_mean)
-        model.set_prior(mean, model.prior_weight + belief.weight(deviation))
+    beliefs, before = _beliefs(model, prior), 0.0
+    if beliefs.empty:
+        return theta
+    for _ in range(_ROUNDS):
+        deviation, _ = residual_deviation(model, theta)
+        if not deviation > 0.0 or abs(deviation - before) <= _SETTLED * before:
+            break
+        model.set_prior(beliefs.mean, beliefs.weight(deviation))
+        fit = model.screen(theta[np.newaxis], _EVALUATIONS)
+        if not np.isfinite(fit.cost[0]):
+            break
+        theta, before = fit.value[0], deviation
+    return theta
 
 
-def _screen_under_prior(model: MarketModel, starts: Matrix, prior: Prior) -> BatchFit:
+def _beliefs(model: MarketModel, prior: Prior) -> Prior:
+    return with_weak_beliefs(prior, model.names, model.start, model.vary)
+
+
+def _step_deviation(model: MarketModel) -> float:
+    """Measure how observed shares move from one period to the next: residuals are of that size."""
+    space = residual_space(model.data)
+    steps = np.diff(space.to_firms(model.target), axis=0)[space.active[1:] & space.active[:-1]]
+    return float(np.sqrt(steps @ steps / max(steps.size, 1)))
+
+
+def _screen_under_prior(model: MarketModel, starts: Matrix, prior: Prior, beliefs: Prior) -> BatchFit:
     believed = np.isfinite(prior.spread) & model.vary
     starts = starts.copy()
     starts[0] = np.where(believed, np.clip(prior.mean, model.lower, model.upper), starts[0])
     # Before any fit the residuals are as wide as the data themselves.
     deviation = float(np.std(model.target))
     for _ in range(_ROUNDS):
-        model.set_prior(prior.mean, prior.weight(deviation))
+        model.set_prior(beliefs.mean, beliefs.weight(deviation))
         fit = model.screen(starts[:1], _EVALUATIONS)
         if not np.isfinite(fit.cost[0]):
             break
         starts[0] = fit.value[0]
-        before, deviation = deviation, residual_deviation(model, starts[0])
-        if not deviation > 0.0 or abs(deviation - before) <= _SETTLED * before:
+        before, (deviation, _) = deviation, residual_deviation(model, starts[0])
+        if not deviation > 0.0 or abs(deviation - before) <= _NEARLY_SETTLED * before:
             break
     return fit if len(starts) == 1 else model.screen(starts, _EVALUATIONS)
 
 
-def residual_deviation(model: MarketModel, theta: Vector) -> float:
-    """Estimate the standard deviation of the residuals that compare data, with honest degrees of freedom."""
+def residual_deviation(model: MarketModel, theta: Vector) -> tuple[float, float]:
+    """Estimate the standard deviation of the residuals that compare data, and count how many are free."""
     residual = model.residual(theta)
     if residual is None:
-        return np.nan
+        return np.nan, 0.0
     data = residual[: model.n_residuals]
     left = model.n_residuals - n_effective(model, theta)
-    return float(np.sqrt(data @ data / left)) if left > 0 else 0.0
+    return (float(np.sqrt(data @ data / left)), left) if left > 0 else (0.0, left)
 
 
 def n_effective(model: MarketModel, theta: Vector) -> float:

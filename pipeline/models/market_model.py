@@ -292,7 +292,7 @@ def build_model(
     market, inputs = with_terms(variant, market, efforts)
     response = compose_response(variant, market, inputs, curves)
     quantities = market_parameters(variant, response, market, inputs, fit, reference_sales)
-    corrected = 0 if fit.gain == 0.0 else len(market.times)
+    corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
     data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected)
     return MarketModel(variant, response, quantities, data, efforts)
 

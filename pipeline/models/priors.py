@@ -10,14 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.config.parameters import CONSTANT, INITIAL
+from pipeline.config.parameters import CONSTANT, GAIN, INITIAL
 
 Belief = tuple[float, float]
 
 # Of log-ratios from one period to the next: further than a market moves that remembers where it began.
 _START_SPREAD = 2.0
+# Of a gain, before its restricted likelihood gives the mean: as wide as gains can differ.
+_GAIN_BELIEF = (0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +67,26 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
     )
 
 
-def start_belief(names: Sequence[str], start: Vector, prior: Prior) -> Prior:
-    """Believe that the first shares were about those seen at the end of their period, if nothing else is.
+def with_weak_beliefs(prior: Prior, names: Sequence[str], start: Vector, vary: NDArray[np.bool_]) -> Prior:
+    """Believe a little of the first shares and of the gain, where nothing else is believed.
 
-    What adjusts within a period has forgotten where it began: without this the start could go anywhere, and
-    the errors of the first period with it.
+    What adjusts within a period has forgotten where it began: without a belief the start could go anywhere,
+    and the errors of the first period with it.
 
     Parameters
     ----------
-    names, start
-        (P,) names, and values at the start of a search: of initial log-ratios those first observed.
     prior
-        Other beliefs about them.
+        Other beliefs about the P parameters.
+    names, start, vary
+        (P,) names; values at the start of a search, of initial log-ratios those first observed; what is free.
     """
-    free = np.array([name.startswith(f"{INITIAL}.") for name in names]) & ~np.isfinite(prior.spread)
-    return Prior(start, np.where(free, _START_SPREAD, np.inf))
+    mean, spread = prior.mean.copy(), prior.spread.copy()
+    open_ = vary & ~np.isfinite(spread)
+    starts = open_ & np.array([name.startswith(f"{INITIAL}.") for name in names])
+    gain = open_ & np.array([name == GAIN for name in names])
+    mean[starts], spread[starts] = start[starts], _START_SPREAD
+    mean[gain], spread[gain] = _GAIN_BELIEF
+    return Prior(mean, spread)
 
 
 def family_of(name: str) -> str:

@@ -18,12 +18,15 @@ from pipeline.config.parameters import (
     firm_parameter,
 )
 from pipeline.config.sections.fit import FitSection
+from pipeline.config.sections.types import Gain
 from pipeline.config.variants import Variant
 from pipeline.panel.market import MarketArrays
 
 _LARGEST_RETURNS = 3.0
 # Further terms are small beside the curves; this also keeps exp(f) finite at random starts.
 _TERM_BOX = 0.1
+# What a first share of 0 starts from, beside the smallest one that is seen.
+_SMALL_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def market_parameters(
         *_response_quantities(variant, response, market, efforts),
         _jump_price(variant, reference_sales),
         _returns_to_scale(variant),
-        _gain(fit),
+        _gain(variant.gain_under(fit)),
         *(_initial_shares(market) if fit.initial == "estimated" else ()),
     ]
     if variant.numeraire is not None:
@@ -124,19 +127,31 @@ def _returns_to_scale(variant: Variant) -> MarketParameter:
     return gamma.held(FIXED_RETURNS[variant.form]) if variant.form in FIXED_RETURNS else gamma
 
 
-def _gain(fit: FitSection) -> MarketParameter:
+def _gain(asked: Gain) -> MarketParameter:
     gain = MarketParameter(GAIN, "1", 0.0, 1.0, 0.2, 0.02, 0.8, True)
-    return gain if fit.gain == "estimated" else gain.held(float(fit.gain))
+    return gain if asked == "estimated" else gain.held(float(asked))
 
 
 def _initial_shares(market: MarketArrays) -> list[MarketParameter]:
-    """Log-ratios to the last firm at the start of the first period, around those observed at its end."""
-    share = np.where(market.active[0] & (market.share[0] > 0.0), market.share[0], np.nan)
-    ratio = np.log(share / share[-1])
-    known = np.isfinite(ratio)
+    """Log-ratios to one firm at the start of the first period, around those observed at its end.
+
+    That firm is the last one there. Its own ratio is held where another one follows it among the firms, and
+    so are those of firms that come later: nothing depends on them. A share of 0 is taken as a small one.
+    """
+    present = market.active[0] & np.isfinite(market.share[0])
+    if not present.any():
+        return [
+            MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, 0.0, 0.0, 0.0, False)
+            for firm in market.firms[:-1]
+        ]
+    smallest = market.share[0][present & (market.share[0] > 0.0)].min()
+    share = np.maximum(np.where(present, market.share[0], smallest), _SMALL_SHARE * smallest)
+    reference = int(np.flatnonzero(present)[-1])
+    ratio = np.where(present, np.log(share / share[reference]), 0.0)
+    free = present & (np.arange(present.size) != reference)
     return [
-        MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, bool(seen))
-        for firm, value, seen in zip(market.firms[:-1], np.where(known, ratio, 0.0), known[:-1], strict=False)
+        MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, bool(vary))
+        for firm, value, vary in zip(market.firms[:-1], ratio.tolist(), free.tolist(), strict=False)
     ]
 
 

@@ -1,12 +1,17 @@
 """The estimates of a sweep as cubes that can be laid along the axes of another one."""
 
+from collections.abc import Mapping
+
 import numpy as np
+import zarr
 from numpy.typing import NDArray
+from scipy import stats
 
 from kernels.numeric.arrays import Floats
+from pipeline.results.intervals import LEVEL, most_trusted
 from pipeline.results.tables.sweep_tables import SweepTables
 
-_STATISTICS = ("aicc", "rmse")
+_STATISTICS = ("aicc", "rmse", "redchi")
 
 
 class Estimates:
@@ -31,15 +36,28 @@ class Estimates:
         return self._params[model]
 
     def read(self, model: str) -> dict[str, Floats]:
-        """Give value and stderr (market, param), aicc and rmse (market,); nan where a fit is not usable."""
+        """Give value, stderr and half (market, param), aicc, rmse and redchi (market,).
+
+        ``half`` is half the width of the interval that is to be trusted most, in deviations of a normal
+        distribution; without intervals it is the standard error. nan where a fit is not usable.
+        """
         if model not in self._read:
             arrays, statistics = self.tables.arrays(model), self.tables.statistics(model)
             cubes = {name: np.asarray(arrays[name][:, 0]) for name in ("value", "stderr")}
+            cubes["half"] = self._half_width(arrays) if "interval" in arrays else cubes["stderr"]
             self._read[model] = cubes | {name: statistics[name] for name in _STATISTICS}
         return self._read[model]
 
+    def _half_width(self, arrays: Mapping[str, zarr.Array]) -> Floats:
+        methods, levels = map(str, self.tables.labels("interval_method")), self.tables.labels("level")
+        known = list(methods)
+        level = int(np.argmin(np.abs(levels - LEVEL)))
+        ends = np.asarray(arrays["interval"][:, 0, known.index(most_trusted(known) or known[0]), :, level])
+        half: Floats = (ends[..., 1] - ends[..., 0]) / (2.0 * stats.norm.isf(0.5 - 0.5 * levels[level]))
+        return half
+
     def along(self, model: str, name: str, markets: np.ndarray, params: tuple[str, ...]) -> Floats:
-        """Give value or stderr along other markets and parameters; nan where there is none."""
+        """Give value, stderr or half along other markets and parameters; nan where there is none."""
         columns = {param: place for place, param in enumerate(self.params(model))}
         values = self.read(model)[name]
         values = np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1)

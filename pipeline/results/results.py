@@ -1,5 +1,6 @@
 """One sweep in one snapshot of a store, for reading: lazy labelled arrays, and what the study was."""
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -116,7 +117,7 @@ class Results:
             raise QueryError(
                 f"The sweep {self.sweep.name} does not hold its study, so its f cannot be evaluated."
             )
-        return Study.model_validate_json(text)
+        return Study.model_validate_json(_with_former_defaults(text))
 
     @cached_property
     def variants(self) -> "dict[str, Variant]":
@@ -284,3 +285,11 @@ class Results:
         return dataset.assign_coords(
             {name: self._axes[name] for name in dataset.dims if name in self._axes.coords}
         )
+
+
+def _with_former_defaults(study_json: str) -> str:
+    """Spell out what a stored study left unsaid when it was written: the start and the gain of its fits."""
+    content = json.loads(study_json)
+    fit = content.get("fit") or {}
+    fit = {"initial": "observed"} | ({} if "state" in fit else {"gain": 0.0}) | fit
+    return json.dumps(content | {"fit": fit})

@@ -44,6 +44,7 @@ def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> Model
             "carry_over": dict(variant.carry_over),
             "firm_effects": variant.firm_effects,
             "numeraire": variant.numeraire,
+            "gain": variant.gain_under(study.fit),
             "lag": dict(variant.response.lag),
             "own": list(variant.response.own),
             "cross": list(variant.response.cross),
@@ -66,6 +67,6 @@ def count_columns(variant: Variant, study: Study, n_firms: int) -> int:
     fixed |= {JUMP_PRICE} if variant.numeraire is None else {variant.numeraire}
     constants = {"none": 0, "constant": 0, "free": n_firms, "zero-sum": n_firms - 1}[variant.firm_effects]
     noise = n_firms - 1 if study.fit.initial == "estimated" else 0
-    noise += study.fit.gain == "estimated" and GAIN not in study.fit.fixed
+    noise += variant.gain_under(study.fit) == "estimated" and GAIN not in study.fit.fixed
     own, cross = len(variant.response.own), len(variant.response.cross)
     return len(names - fixed) + constants + noise + n_firms * (own + (n_firms - 1) * cross)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Floats
-from pipeline.config.parameters import INITIAL
 from pipeline.config.sections.recalibration import ThresholdsSection
 from pipeline.results.estimates import Estimates, aligned
+from pipeline.vintages.change import beyond, count_periods, measure_changes
 from pipeline.vintages.hindsight import forecast_errors_since
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ class ModelDrift:
     ----------
     old, old_stderr : (L, P) arrays
         Estimates of the vintage before, and their standard errors.
-    change : (L, P) array
-        New less old, in standard errors of then; nan where the data did not or do not determine a parameter.
+    change, change_stderr : (L, P) arrays
+        New less old, in standard errors of such a difference, and these: see `pipeline.vintages.change`. nan
+        where the data did not or do not determine a parameter, and for what is no part of the law.
     exceeded : (L, P) array of bool
         Where that is beyond the threshold, in the markets whose best model this was.
     forecast_rmse, baseline_rmse, fit_rmse : (L,) arrays
@@ -39,6 +40,7 @@ class ModelDrift:
     old: Floats
     old_stderr: Floats
     change: Floats
+    change_stderr: Floats
     exceeded: NDArray[np.bool_]
     forecast_rmse: Floats
     baseline_rmse: Floats
@@ -110,23 +112,24 @@ def compute_drift(since: str, old: "Results", new: "Results", thresholds: Thresh
     shared = [model for model in new.models if model in old.models]
     best_before, best_now = before.best(markets), now.best(markets)
     errors = forecast_errors_since(old, new, before, shared)
-    begins_elsewhere = bool(old.panel()["time"].values[0] != new.panel()["time"].values[0])
+    periods_of = count_periods(old, new)
     models, drifted = {}, np.zeros(len(markets), dtype=np.bool_)
     for model in shared:
-        old_value, old_stderr, change = _changes(before, now, model, begins_elsewhere)
-        forecast_rmse, baseline_rmse, periods = errors[model].T
+        moved = measure_changes(before, now, model, periods_of)
+        forecast_rmse, baseline_rmse, periods, growth = errors[model].T
         fit_rmse = aligned(before.markets, markets, before.read(model)["rmse"])
-        was_best, exceeded = best_before == model, np.zeros(change.shape, dtype=np.bool_)
+        was_best, exceeded = best_before == model, np.zeros(moved.change.shape, dtype=np.bool_)
         if thresholds.change is not None:
-            exceeded = was_best[:, None] & (np.abs(np.nan_to_num(change)) > thresholds.change)
+            exceeded = was_best[:, None] & beyond(moved.change, thresholds.change)
             drifted |= exceeded.any(axis=1)
         if thresholds.forecast is not None:
-            limit = thresholds.forecast * np.nan_to_num(fit_rmse, nan=np.inf)
+            limit = thresholds.forecast * np.nan_to_num(growth * fit_rmse, nan=np.inf)
             drifted |= was_best & (np.nan_to_num(forecast_rmse) > limit)
         models[model] = ModelDrift(
-            old=old_value,
-            old_stderr=old_stderr,
-            change=change,
+            old=moved.old,
+            old_stderr=moved.old_stderr,
+            change=moved.change,
+            change_stderr=moved.unit,
             exceeded=exceeded,
             forecast_rmse=forecast_rmse,
             baseline_rmse=baseline_rmse,
@@ -138,19 +141,3 @@ def compute_drift(since: str, old: "Results", new: "Results", thresholds: Thresh
     known = best_before != ""
     alarm = bool(known.any()) and float(drifted[known].mean()) > thresholds.markets
     return Drift(since, models, best_before, best_now, drifted, alarm, thresholds)
-
-
-def _changes(
-    before: Estimates, now: Estimates, model: str, begins_elsewhere: bool
-) -> tuple[Floats, Floats, Floats]:
-    """Old estimates of a model, their standard errors, and changes in units of these; (L, P) each."""
-    params = now.params(model)
-    old, old_stderr = (before.along(model, name, now.markets, params) for name in ("value", "stderr"))
-    new, new_stderr = now.read(model)["value"], now.read(model)["stderr"]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # A parameter that the data do not determine, then or now, may be anywhere: that is no drift.
-        change = np.where((old_stderr > 0.0) & (new_stderr > 0.0), (new - old) / old_stderr, np.nan)
-    if begins_elsewhere:
-        # The data of a rolling window begin later: the shares at their beginning are other parameters.
-        change[:, [name.startswith(f"{INITIAL}.") for name in params]] = np.nan
-    return old, old_stderr, change

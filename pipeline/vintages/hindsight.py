@@ -42,11 +42,12 @@ def forecast_errors_since(
     Returns
     -------
     dict
-        By model, (L, 3) along the markets of the new vintage: root mean squared error of the forecast, that
-        of the last shares known then, number of new periods. nan where there is nothing to compare.
+        By model, (L, 4) along the markets of the new vintage: root mean squared error of the forecast, that
+        of the last shares known then, number of new periods, and by how much errors of forecasts over these
+        grow at most. nan where there is nothing to compare.
     """
     markets = new.tables.labels("market").tolist()
-    errors = {model: np.full((len(markets), 3), np.nan) for model in models}
+    errors = {model: np.full((len(markets), 4), np.nan) for model in models}
     study = old.study
     efforts = tuple(study.efforts)
     new_rows = {label: row for row, label in enumerate(markets)}
@@ -70,8 +71,18 @@ def forecast_errors_since(
             share = forecast_shares(problem, theta, market, n_old, study.fit.initial, study.validation.state)
             if share is not None:
                 rmse = fit_rmse(share, observed, active)
-                errors[model][new_rows[market.market]] = rmse, baseline, len(observed)
+                lasting = 1.0 if study.validation.state == "observed" else problem.gain(theta)
+                found = rmse, baseline, len(observed), _growth(lasting, len(observed))
+                errors[model][new_rows[market.market]] = found
     return errors
+
+
+def _growth(lasting: float, periods: int) -> float:
+    """Root mean square of forecast errors over so many periods, over that one period ahead, at the most.
+
+    The lasting part of the errors of the periods between adds up; where shares adjust it is forgotten again.
+    """
+    return float(np.sqrt(np.mean(1.0 + lasting**2 * np.arange(periods))))
 
 
 def _continued(

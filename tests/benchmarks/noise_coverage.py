@@ -2,7 +2,7 @@
 
     python tests/benchmarks/noise_coverage.py --markets 200 --half-lives 2 8 --noise measurement lasting both
 
-Gain and first shares are estimated, all else is as a study has it by default. Markets come from a simulator
+All is as a study has it by default. Markets come from a simulator
 of its own (closed forms written in numpy, Runge-Kutta for the scaled form): 4 firms, 104 periods, two
 efforts, constants by firm. Noise is drawn in log shares: 5 % of measurement, 2 % that lasts (5 % where it is
 the only one); `ar1`: measurement errors with an autocorrelation of 0.5; `by_firm`: of 2 to 10 %; `outliers`:
@@ -32,7 +32,7 @@ NOISE = {  # of measurement, lasting
     "outliers": (0.05, 0.0),
 }
 LEVELS = (0.5, 0.8, 0.95)
-FIT = FitSection(gain="estimated", initial="estimated")
+FIT = FitSection()
 FIRMS, PERIODS = 4, 104
 SLOPES = np.array([0.25, -0.15])
 ENTRY, ENTRANT_SHARE = 35, 0.1
@@ -77,11 +77,14 @@ def perturb(share, shock, active):
     return moved / moved.sum()
 
 
-def simulate(form, half_life, noise, entrant, seed):
-    """One market, its true slopes, and its observed shares."""
+def simulate(form, half_life, noise, entrant, seed, change=None):
+    """One market, its true slopes, and its observed shares; slopes may change: (first period, factor)."""
     rng = np.random.default_rng(seed)
     efforts, constants = rng.normal(0.0, 1.0, (2, PERIODS, FIRMS)), rng.normal(0.0, 0.2, FIRMS)
-    f = response(form, half_life, constants, efforts)
+    felt = efforts.copy()
+    if change is not None:
+        felt[:, change[0] :] *= change[1]
+    f = response(form, half_life, constants, felt)
     active = np.ones((PERIODS, FIRMS), bool)
     active[: ENTRY if entrant else 0, 0] = False
     measured, lasting = NOISE[noise]
@@ -118,22 +121,26 @@ def simulate(form, half_life, noise, entrant, seed):
     return market, truth
 
 
-def covered(task):
-    """Whether intervals of slopes (and gamma) hold the truth, (L, parameters), and the gain; None: no fit."""
-    form, seed = task[0], task[-1]
-    market, slopes = simulate(*task)
+def variant_of(form):
+    """The model that made the markets."""
     additive = form == "proportional"
     curves = FrozenMapping({"u1": "linear", "u2": "linear"})
-    variant = Variant(
+    return Variant(
         name=form,
         form=form,
         response=ResponseChoice("r", "r", "identity" if additive else "exp", curves),
         firm_effects="zero-sum" if additive else "free",
         carry_over=FrozenMapping({"u1": "none", "u2": "none"}),
     )
+
+
+def covered(task):
+    """Whether intervals of slopes (and gamma) hold the truth, (L, parameters), and the gain; None: no fit."""
+    form, seed = task[0], task[-1]
+    market, slopes = simulate(*task)
     asked = UncertaintySection(levels=LEVELS)
     record = calibrate_market(
-        variant, market, ("u1", "u2"), FIT, np.random.SeedSequence(seed), uncertainty=asked
+        variant_of(form), market, ("u1", "u2"), FIT, np.random.SeedSequence(seed), uncertainty=asked
     )
     if not record.status.usable:
         return None

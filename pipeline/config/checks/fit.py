@@ -40,6 +40,9 @@ def _check_values(fit: FitSection, findings: Findings) -> None:
         if (low is not None and value < low) or (high is not None and value > high):
             bounds = f"[{'' if low is None else f'{low:g}'}, {'' if high is None else f'{high:g}'}]"
             findings.add(("fit", "fixed", name), f"{value:g}", f"a value within fit.bounds {bounds}")
+    if GAIN in fit.fixed and len(fit.gain) > 1:
+        got = f"a gain held at {fit.fixed[GAIN]:g} beside {len(fit.gain)} gains under fit.gain"
+        findings.add(("fit", "fixed", GAIN), got, "one of the two")
     for name in fit.expr:
         if name in fit.fixed:
             findings.add(("fit", "expr", name), "a parameter that fit.fixed holds too", "one of the two")

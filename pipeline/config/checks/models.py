@@ -98,6 +98,7 @@ def _check_exclusion(
         "form": models.form,
         "firm_effects": models.firm_effects,
         "numeraire": models.numeraire,
+        "gain": study.fit.gain,
     }
     all_known = True
     for axis in sorted(exclusion.model_fields_set):
@@ -105,8 +106,8 @@ def _check_exclusion(
         for position, value in enumerate(getattr(exclusion, axis) or ()):
             if str(value) not in valid:
                 all_known = False
-                got = f"{value!r}, which models.{axis} does not have"
+                got = f"{value!r}, which {'fit' if axis == 'gain' else 'models'}.{axis} does not have"
                 findings.add_unknown((*location, axis, position), got, str(value), valid)
-    if all_known and not matches_anything(exclusion, models, study.efforts):
+    if all_known and not matches_anything(exclusion, models, study.efforts, study.fit.gain):
         expected = "axes and values, e.g. {form: proportional, response: hill}"
         findings.add(location, "an exclusion that matches no model", expected)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
 from pipeline.config.sections.types import (
     Count,
     Fraction,
+    Gain,
     Integer,
     Number,
     OneOrMany,
@@ -84,16 +85,23 @@ class FitSection(Section):
         description="ilr: isometric log-ratios of shares; share: plain differences (shares may be 0).",
     )
     initial: Literal["observed", "estimated"] = Field(
-        default="observed",
-        description="observed: the state after the first period is the observed one; estimated: the shares "
-        "before the first period are parameters.",
+        default="estimated",
+        description="estimated: the shares before the first period are parameters; observed: the state after "
+        "the first period is the observed one.",
     )
-    gain: Annotated[Number, Field(ge=0.0, le=1.0)] | Literal["estimated"] = Field(
-        default=0.0,
+    gain: OneOrMany[Gain] = Field(
+        default=("estimated",),
+        min_length=1,
         description="Which part of an error lasts: every period begins at the modelled shares of the period "
-        "before plus gain times their error. 0: errors are of measurement, whole trajectories are fitted; 1: "
-        "errors last, predictions one step ahead of the observed shares are fitted; estimated: a parameter.",
+        "before plus gain times their error. estimated: a parameter; 0: errors are of measurement, whole "
+        "trajectories are fitted; 1: errors last, predictions one step ahead of the observed shares are "
+        "fitted. A list is an axis of the sweep: `[0, 0.5, estimated]`.",
     )
+
+    @field_serializer("gain")
+    def _write_gain(self, gain: tuple[Gain, ...]) -> Gain | list[Gain]:
+        """Write one gain as earlier versions did: their sweeps keep their hash."""
+        return gain[0] if len(gain) == 1 else list(gain)
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.sections.types import (
     Flag,
+    Gain,
     Integer,
     Label,
     Name,
@@ -176,6 +177,7 @@ class ExcludeSection(Section):
     firm_effects: OneOrMany[Effects] | None = Field(default=None, description="Firm effects, or several.")
     carry_over: OneOrMany[str] | None = Field(default=None, description="Name of a carry-over, or several.")
     numeraire: OneOrMany[str | None] | None = Field(default=None, description="Numeraire, or several.")
+    gain: OneOrMany[Gain] | None = Field(default=None, description="Gain of `fit.gain`, or several.")
 
 
 class ModelsSection(Section):

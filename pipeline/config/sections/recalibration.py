@@ -16,11 +16,13 @@ class ThresholdsSection(Section):
 
     change: Positive | None = Field(
         default=3.0,
-        description="Change of a parameter of the market's best model, in its earlier standard errors.",
+        description="Change of a parameter of the market's best model, in standard errors of such a change; "
+        "where several are watched, theirs are raised so that all together go beyond as rarely as one.",
     )
     forecast: Positive | None = Field(
         default=3.0,
-        description="RMSE of the shares forecast by the market's best model, over the RMSE of its fit.",
+        description="RMSE of the shares forecast by the market's best model, over the RMSE of its fit "
+        "(of forecasts as far ahead, where errors last).",
     )
     best_model: Flag = Field(default=False, description="Whether another best model (by AICc) is drift.")
     markets: Fraction = Field(

@@ -99,6 +99,8 @@ Flag = Annotated[bool, Strict()]
 Count = Annotated[Integer, Field(ge=1, le=MOST)]
 Positive = Annotated[Number, Field(gt=0)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
+Gain = Annotated[Number, Field(ge=0.0, le=1.0)] | Literal["estimated"]
+"""Part of an error that lasts, or that it is a parameter."""
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]
 CalendarFrequency = Literal["day", "week", "month", "quarter", "year"]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=96)]

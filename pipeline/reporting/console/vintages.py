@@ -60,7 +60,7 @@ def show_drift(console: Console, drift: Drift, table: Table) -> None:
     best = table.take(table["model"] == table["best_before"])
     known = best.take(~np.isnan(best["change"].astype(float)))
     largest = known.take(np.argsort(-np.abs(known["change"].astype(float)), kind="stable"))
-    title = "Largest changes, in standard errors of then (best models of then)"
+    title = "Largest changes, in standard errors of a change (best models of then)"
     print_table(console, title, largest.select(_SHOWN))
     markets = best.take(np.sort(np.unique(best["market"].astype(str), return_index=True)[1]))
     known = markets.take(~np.isnan(markets["forecast_rmse"].astype(float)))

@@ -34,7 +34,7 @@ def drift(subject: ReportSubject) -> Section | None:
     ]
     size = np.nan_to_num(np.abs(table["change"]), nan=-1.0)
     blocks += grid(
-        "Parameters, those that moved most first (change in standard errors of then)",
+        "Parameters, those that moved most first (change in standard errors of a change)",
         table.take(np.argsort(-size, kind="stable")).select(_OF_PARAMETERS),
         all_of_them="`select * from drift` gives all",
     )

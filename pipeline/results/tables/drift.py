@@ -21,6 +21,7 @@ _COLUMNS = (
     "new",
     "new_stderr",
     "change",
+    "change_stderr",
     "exceeded",
     "periods",
     "forecast_rmse",
@@ -40,8 +41,9 @@ def drift(tables: SweepTables) -> Table:
     Returns
     -------
     Table
-        No rows for a sweep that is no vintage, or the first one. ``change`` is in standard errors of then,
-        ``forecast_rmse`` the error of the shares forecast then for the ``periods`` that have come since.
+        No rows for a sweep that is no vintage, or the first one. ``change`` is in units of
+        ``change_stderr`` (in those of ``old_stderr`` in stores of earlier versions), ``forecast_rmse`` the
+        error of the shares forecast then for the ``periods`` that have come since.
     """
     session, name = tables.session, tables.info.name
     shared = open_arrays(session, drift_path(name))
@@ -62,6 +64,11 @@ def _of_model(
     params, markets = tables.params_of(model), tables.labels("market")
     estimates = tables.arrays(model)
     by_param = {key: np.asarray(arrays[key][...]) for key in ("old", "old_stderr", "change")}
+    by_param["change_stderr"] = (
+        np.asarray(arrays["change_stderr"][...])
+        if "change_stderr" in arrays
+        else np.full(by_param["old"].shape, np.nan)
+    )
     by_param["exceeded"] = np.asarray(arrays["exceeded"][...]).astype(bool)
     by_param["new"], by_param["new_stderr"] = (
         np.asarray(estimates[key][:, 0]) for key in ("value", "stderr")

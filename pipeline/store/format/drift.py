@@ -12,7 +12,14 @@ _PARAM = ("market", "param")
 DRIFT_VARIABLES: tuple[Variable, ...] = (
     Variable("old", "drift", _PARAM, "see unit(param)", "parameter value in the vintage before"),
     Variable("old_stderr", "drift", _PARAM, "see unit(param)", "its standard error then"),
-    Variable("change", "drift", _PARAM, "1", "change since, in standard errors of then"),
+    Variable("change", "drift", _PARAM, "1", "change since, in standard errors of a change"),
+    Variable(
+        "change_stderr",
+        "drift",
+        _PARAM,
+        "see unit(param)",
+        "standard error of a change, nothing having changed",
+    ),
     Variable("exceeded", "drift", _PARAM, "1", "1 where the change is beyond the threshold", "int8", 0),
     Variable(
         "forecast_rmse",

@@ -187,7 +187,7 @@ def test_the_former_state_of_a_fit_is_read_as_a_gain_and_said(tmp_path, state, g
     (tmp_path / "study.yaml").write_text(text.replace("{starts: 4}", f"{{starts: 4, state: {state}}}"))
     (tmp_path / "sales.csv").write_bytes((STUDIES / "sales.csv").read_bytes())
     study = load_study(tmp_path / "study.yaml")
-    assert study.fit.gain == gain
+    assert study.fit.gain == (gain,)
     (note,) = study.notes
     assert f"`state: {state}` is read as `gain: {gain:g}`" in note
     both = text.replace("{starts: 4}", "{starts: 4, state: observed, gain: 0.5}")

@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 
+from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import ModelsSection
 from pipeline.config.variants import expand_variants
 
@@ -138,3 +139,29 @@ def test_further_terms_belong_to_the_response():
         assert dict(variant.response.lag) == {"price": 2}
         assert (variant.response.own, variant.response.cross) == (("price.lag1",), ("deal",))
         assert hash(variant) is not None
+
+
+def test_gains_are_an_axis_like_the_others():
+    models = ModelsSection.model_validate(
+        {
+            "form": ["investment", "proportional"],
+            "response": "mnl",
+            "exclude": [{"gain": 0.5, "form": "investment"}],
+        }
+    )
+    found = expand_variants(models, EFFORTS, (0.0, 0.5, "estimated"))
+    assert [(variant.name, variant.gain) for variant in found] == [
+        ("investment-mnl-gain-0", 0.0),
+        ("investment-mnl-estimated", "estimated"),
+        ("proportional-mnl-gain-0", 0.0),
+        ("proportional-mnl-gain-0.5", 0.5),
+        ("proportional-mnl-estimated", "estimated"),
+    ]
+    (single,) = expand_variants(ModelsSection.model_validate({"response": "mnl"}), EFFORTS, (1.0,))
+    assert (single.name, single.gain) == ("investment-mnl", 1.0)
+
+
+def test_a_variant_without_a_gain_of_its_own_takes_that_of_the_fit():
+    (variant,) = variants(response="mnl")
+    assert variant.gain_under(FitSection()) == "estimated"
+    assert variant.gain_under(FitSection(gain=0.25)) == 0.25

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pipeline
 from pipeline import open_store
 from pipeline.errors import QueryError, StoreNotFoundError
 from pipeline.results.frames.table import Table
+from pipeline.results.results import Results
 from pipeline.results.tables.registry import TABLES
 from pipeline.store.writing.chunks import write_chunk
 
@@ -222,3 +224,19 @@ def test_half_an_export_is_removed(results, tmp_path, monkeypatch):
     with pytest.raises(pipeline.errors.StoreError, match="no space left"):
         results.export(tmp_path / "out", "zarr")
     assert list(tmp_path.glob("out*")) == []
+
+
+@pytest.mark.parametrize(
+    ("fit", "gain", "initial"),
+    [
+        ({}, 0.0, "observed"),
+        ({"state": "observed"}, 1.0, "observed"),
+        ({"gain": 0.5, "initial": "estimated"}, 0.5, "estimated"),
+    ],
+)
+def test_a_stored_study_means_what_it_meant_when_it_was_stored(fit, gain, initial):
+    """Stores of earlier versions leave unsaid what was not yet a choice, or had another default."""
+    content = {"study": "s", "models": {"response": "mnl"}, "store": "runs", "fit": fit}
+    sweep = SimpleNamespace(attributes={"study_json": json.dumps(content)}, name="s")
+    study = Results.study.func(SimpleNamespace(sweep=sweep))
+    assert (study.fit.gain, study.fit.initial) == ((gain,), initial)

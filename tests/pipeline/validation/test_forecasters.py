@@ -58,7 +58,7 @@ def calibrated(market, n_train):
         {"form": "investment", "response": "linear", "firm_effects": "none"}
     )
     variant = expand_variants(models, ("a", "b"))[0]
-    fit = FitSection(starts=4)
+    fit = FitSection(starts=4, gain=0.0, initial="observed")
     record = calibrate_market(variant, market, ("a", "b"), fit, np.random.SeedSequence(0), n_train=n_train)
     assert record.model is not None
     return record

@@ -68,16 +68,18 @@ def test_old_and_new_are_those_of_the_vintages(store):
     table = sql(
         store,
         THIRD,
-        "select old, old_stderr, new, change, since from drift "
+        "select old, change_stderr, new, change, since, old_stderr from drift "
         "where market = 1 and model = 'investment-mnl' and param = 'price'",
     )
-    (old, error, new, change, since) = next(table.rows())
+    (old, unit, new, change, since, error) = next(table.rows())
     chosen = {"market": 1, "param": "price", "window": "all"}
     before = open_store(store, date=SECOND).fits("investment-mnl").sel(chosen)
     after = open_store(store, date=THIRD).fits("investment-mnl").sel(chosen)
     assert since == SECOND
     assert (old, error, new) == (float(before["value"]), float(before["stderr"]), float(after["value"]))
-    assert change == pytest.approx((new - old) / error)
+    assert change == pytest.approx((new - old) / unit)
+    # Nearly all data are those of then: little can have changed by chance.
+    assert 0.0 < unit < error
     assert change != 0.0
 
 
@@ -88,7 +90,7 @@ def test_forecasts_of_then_are_held_against_what_came(store):
     past = first_periods(market, WEEKS + 1)
     problem = rebuild_model(old, "investment-mnl", past, ("price", "deal"))
     theta, _ = stored_estimates(old, 2, "investment-mnl", problem)
-    share = forecast_shares(problem, theta, market, WEEKS + 1, "observed", "fitted")
+    share = forecast_shares(problem, theta, market, WEEKS + 1, "estimated", "fitted")
     expected = np.sqrt(np.mean((share - market.share[WEEKS + 1 :]) ** 2))
     row = next(
         sql(
@@ -146,7 +148,7 @@ def test_the_command_line_says_it_and_leaves_with_its_own_code(tmp_path, capsys)
     code, out, _ = beed(capsys, "recalibrate", path, *options, THIRD)
     assert code == ExitCode.DRIFT
     assert "1 of 3 markets have drifted beyond the thresholds." in out
-    table = out.split("Largest changes, in standard errors of then")[1].split("Forecasts made")[0]
+    table = out.split("Largest changes, in standard errors of a change")[1].split("Forecasts made")[0]
     changes = [abs(float(line.split("│")[8])) for line in table.splitlines() if line.startswith("│")]
     assert changes == sorted(changes, reverse=True)
     assert changes[0] > 1.0
@@ -208,3 +210,13 @@ def test_history_is_drawn(store, tmp_path, capsys):
         plot_history(table, tmp_path / "history.gif")
     many = history(Store.open(store), market=[1, 2, 3], model="*", param="price")
     assert plot_history(many, tmp_path / "many.svg").exists()
+
+
+def test_only_the_law_drifts(folder):
+    """Gain and first shares say how the data came about; they are stored, not compared."""
+    drift = folder[1][2].drift.models["investment-mnl"]
+    names = open_store(str(folder[0] / "runs")).tables.params_of("investment-mnl").tolist()
+    apart = [name == "gain" or name.startswith("initial.") for name in names]
+    assert sum(apart) == 4
+    assert np.isnan(drift.change[:, apart]).all()
+    assert np.isfinite(drift.change[:, [names.index("price"), names.index("deal")]]).all()
