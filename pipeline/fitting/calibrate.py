@@ -22,8 +22,10 @@ from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import Uncertainty, assess_uncertainty
 from pipeline.fitting.uncertainty.covariance import correlation_of
+from pipeline.fitting.weighting import fit_weighted
 from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.market_model import MarketModel, build_model, first_periods
+from pipeline.models.noise import Noise
 from pipeline.models.one_step import later_periods
 from pipeline.models.priors import Belief, prior_of
 from pipeline.panel.market import MarketArrays
@@ -61,6 +63,8 @@ class FitRecord:
         Intervals, replicates and weak directions; None when the fit is not usable.
     model, theta
         The least-squares problem that was solved, and all its (P,) parameters; None when not usable.
+    noise
+        What the errors are like; the rows of the problem are weighted by it.
     message
         What the optimiser said.
     """
@@ -77,6 +81,7 @@ class FitRecord:
     uncertainty: Uncertainty | None = None
     model: MarketModel | None = None
     theta: Vector = field(default_factory=lambda: np.empty(0))
+    noise: Noise | None = None
     message: str = ""
 
 
@@ -150,9 +155,11 @@ def calibrate_market(
     settings = PolishSettings(
         fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
     )
-    polished = _best(model, [polish(model, screened.value[row], settings) for row in chosen])
+    again = functools.partial(polish, model, settings=settings)
+    polished = _best(model, [again(screened.value[row]) for row in chosen])
+    polished, noise = fit_weighted(model, training, fit.noise, polished, again)
     assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
-    record = _record(model, market, polished, screened.cost, fit, dependent, began, assess)
+    record = _record(model, market, polished, noise, screened.cost, fit, dependent, began, assess)
     if not record.status.usable:
         return record
     return replace(record, statistic={**record.statistic, "shrinkage": factor})
@@ -183,6 +190,7 @@ def _record(
     model: MarketModel,
     market: MarketArrays,
     polished: Polished,
+    noise: Noise,
     start_cost: Vector,
     fit: FitSection,
     dependent: list[str],
@@ -203,11 +211,12 @@ def _record(
     n_train = model.data.active.shape[0]
     fitted = slice(model.data.first, n_train)
     statistic = (
-        _information(residual[: model.n_residuals], effective)
+        _information(residual[: model.n_residuals], effective, noise.parameters)
         | uncertainty.statistic
         | {
             "n_free": float(n_free),
             "n_effective": effective,
+            "n_noise": noise.parameters,
             "rmse": fit_rmse(share[fitted], market.share[fitted], moving_firms(market.active)[fitted]),
             "adjustment_rate": _adjustment_rate(model, theta, share[fitted], fitted),
             "nfev": float(polished.evaluations),
@@ -228,6 +237,7 @@ def _record(
         uncertainty=uncertainty,
         model=model,
         theta=theta,
+        noise=noise,
         message=polished.message,
     )
 
@@ -257,20 +267,25 @@ def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:
     ).astype(np.int8)
 
 
-def _information(residual: Vector, n_free: float) -> dict[str, float]:
-    """Fit statistics as lmfit defines them for so many (effective) parameters; the log-likelihood beside."""
-    n = residual.size
+def _information(residual: Vector, n_free: float, n_noise: float = 0.0) -> dict[str, float]:
+    """Fit statistics as lmfit defines them for so many (effective) parameters; the log-likelihood beside.
+
+    Weights are scaled so that the determinants of the covariances multiply to 1: the sum of weighted squares
+    has the likelihood in it, as that without weights has. What was estimated of the noise beside its variance
+    (``n_noise``) counts in the criteria.
+    """
+    n, n_estimated = residual.size, n_free + n_noise
     chisqr = float(residual @ residual)
     # A perfect fit has an infinite likelihood; the smallest positive number keeps the criteria finite.
     deviance = n * np.log(max(chisqr, np.finfo(float).tiny) / n)
-    aic = deviance + 2 * n_free
-    spare = n - n_free - 1
+    aic = deviance + 2 * n_estimated
+    spare = n - n_estimated - 1
     return {
         "chisqr": chisqr,
         "redchi": chisqr / (n - n_free) if n > n_free else np.nan,
         "aic": aic,
-        "aicc": aic + 2 * n_free * (n_free + 1) / spare if spare > 0 else np.nan,
-        "bic": deviance + np.log(n) * n_free,
+        "aicc": aic + 2 * n_estimated * (n_estimated + 1) / spare if spare > 0 else np.nan,
+        "bic": deviance + np.log(n) * n_estimated,
         "log_likelihood": -0.5 * (n * (np.log(2 * np.pi) + 1) + deviance),
         "n_residual": float(n),
     }

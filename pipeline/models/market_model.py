@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit, fit_batch
+from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import (
     ILR,
     INVESTMENT,
@@ -22,6 +23,7 @@ from kernels.least_squares.residual import (
     residual_jacobian,
     simulate_market,
 )
+from kernels.least_squares.whitening import make_whitening
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import Response, compose
@@ -100,6 +102,14 @@ class MarketModel:
         self._point: Vector | None = None
         self._residual = np.empty(rows)
         self._jacobian = np.empty((self.n_free, rows))
+
+    def weigh(self, covariance: Matrix) -> None:
+        """Whiten the rows that compare data by a covariance (N, N) of the errors of log shares.
+
+        Scaled as `kernels.least_squares.whitening.scaled_covariance` does it.
+        """
+        self.data = self.data._replace(whitening=make_whitening(covariance, moving_firms(self.data.active)))
+        self._point = None
 
     def residual(self, theta: Vector) -> Vector | None:
         """Return the residuals, those of priors last, shape (R,); None where there are none."""

@@ -24,6 +24,8 @@ Method = Literal[
 ]  # fmt: skip
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
 Baseline = Literal["last", "mean", "smoothing", "attraction", "mci", "wiener"]
+NoiseKind = Literal["homogeneous", "by_firm", "full"]
+"""What the errors of the firms have of their own: see `pipeline.models.noise`."""
 State = Literal["fitted", "observed"]
 """Whether shares are the modelled or the observed ones."""
 Bounds = Annotated[
@@ -104,6 +106,13 @@ class FitSection(Section):
             return kept | {"gain": FORMER_STATES[given["state"]]}
         return given
 
+    noise: NoiseKind = Field(
+        default="homogeneous",
+        description="Errors of a period. homogeneous: of all log-ratios alike and independent; by_firm: those "
+        "of the log shares of firms independent, each firm with a variance of its own; full: correlated "
+        "between firms, too. Fits are weighted by it, forecasts drawn with it; short series shrink it to "
+        "homogeneous.",
+    )
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
     max_evaluations: Count = Field(
         default=1000, description="Evaluations of the model allowed to lmfit per polished start."
