@@ -21,6 +21,7 @@ from pipeline.panel.market import MarketArrays
 from pipeline.validation.forecasters import log_errors
 
 _ROUNDS = 2
+_EVALUATIONS = 200
 
 
 def fit_weighted(
@@ -64,7 +65,9 @@ def fit_weighted(
         if before > 0.0 and deviation > 0.0:
             # Rows of priors are measured in the deviation of the rows that compare data.
             model.set_prior(model.prior_mean, model.prior_weight * (deviation / before))
-        fitted = again(polished.theta)
+        # lmfit hardly moves from where a parameter is at a bound, which compiled fits do.
+        moved = model.screen(polished.theta[np.newaxis], _EVALUATIONS)
+        fitted = again(moved.value[0] if np.isfinite(moved.cost[0]) else polished.theta)
         polished = replace(fitted, evaluations=polished.evaluations + fitted.evaluations)
         noise = measured_noise(model, market, kind, polished.theta)
     left = residual_deviation(model, polished.theta)

@@ -32,8 +32,11 @@ from pipeline.models.predictive import shrunk_covariance
 # The EM algorithm ends when no variance changes by more than this, relative.
 _SETTLED = 1e-6
 _ROUNDS = 500
-# Periods with the mean variance that every firm is given: no variance is then estimated as zero.
-_PSEUDO_PERIODS = 1.0
+# Periods with the mean variance that every firm is given: no variance is then estimated as zero. Of 0.02, 0.1,
+# 0.25, 0.5 and 1, in simulations of 3 to 26 firms over 12 to 104 periods with deviations alike, one to five, or
+# one firm of a fifth: weights lose 1 to 10 % of standard error against the true ones, and claim 0.94 to 1.02 of
+# the variance that they have (0.02: 1 to 7 %, 0.88 to 0.99; 1: 1 to 18 %, 0.97 to 1.05).
+_PSEUDO_PERIODS = 0.25
 # Of a perfect fit.
 _SMALLEST = 1e-12
 
