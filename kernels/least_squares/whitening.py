@@ -58,8 +58,8 @@ def scaled_covariance(
             sign, log_determinant = np.linalg.slogdet(_of_rows(covariance, present))
             if sign <= 0.0 or not np.isfinite(log_determinant):
                 raise ValueError(
-                    "Got errors that leave a log-ratio of some firms without any variance; expected a positive "
-                    "definite covariance of log-ratios."
+                    "Got errors that leave a log-ratio of some firms without any variance; expected a "
+                    "positive definite covariance of log-ratios."
                 )
             total += periods * log_determinant
             rows += periods * size
@@ -85,6 +85,23 @@ def make_whitening(covariance: NDArray[np.float64], moving: NDArray[np.bool_]) -
             variance, axes = np.linalg.eigh(_of_rows(covariance, present))
             factor[number, :size, :size] = (axes / np.sqrt(variance)) @ axes.T
     return Whitening(factor, np.ascontiguousarray(membership.reshape(-1), dtype=np.int64))
+
+
+def firm_roots(whitening: Whitening, moving: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Give what takes whitened deviations of firms back to those of log shares: (T, N, N), symmetric.
+
+    Deviations of firms are rows times the Helmert basis of the firms that move, ``moving`` (T, N).
+    """
+    patterns, first = np.unique(moving, axis=0, return_index=True)
+    roots = np.zeros((*moving.shape, moving.shape[1]))
+    for present, period in zip(patterns, first.tolist(), strict=True):
+        firms = np.flatnonzero(present)
+        if firms.size > 1:
+            basis, size = helmert_basis(firms.size), firms.size - 1
+            root = np.linalg.inv(whitening.factor[whitening.membership[period], :size, :size])
+            same = np.flatnonzero((moving == present).all(axis=1))
+            roots[np.ix_(same, firms, firms)] = basis.T @ root @ basis
+    return roots
 
 
 def _of_rows(covariance: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:

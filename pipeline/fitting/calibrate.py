@@ -25,7 +25,6 @@ from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.fitting.weighting import fit_weighted
 from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.market_model import MarketModel, build_model, first_periods
-from pipeline.models.noise import Noise
 from pipeline.models.one_step import later_periods
 from pipeline.models.priors import Belief, prior_of
 from pipeline.panel.market import MarketArrays
@@ -62,9 +61,8 @@ class FitRecord:
     uncertainty
         Intervals, replicates and weak directions; None when the fit is not usable.
     model, theta
-        The least-squares problem that was solved, and all its (P,) parameters; None when not usable.
-    noise
-        What the errors are like; the rows of the problem are weighted by it.
+        The least-squares problem that was solved, with its noise, and all its (P,) parameters; None when not
+        usable.
     message
         What the optimiser said.
     """
@@ -81,7 +79,6 @@ class FitRecord:
     uncertainty: Uncertainty | None = None
     model: MarketModel | None = None
     theta: Vector = field(default_factory=lambda: np.empty(0))
-    noise: Noise | None = None
     message: str = ""
 
 
@@ -157,9 +154,9 @@ def calibrate_market(
     )
     again = functools.partial(polish, model, settings=settings)
     polished = _best(model, [again(screened.value[row]) for row in chosen])
-    polished, noise = fit_weighted(model, training, fit.noise, polished, again)
+    polished = fit_weighted(model, training, fit.noise, polished, again)
     assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
-    record = _record(model, market, polished, noise, screened.cost, fit, dependent, began, assess)
+    record = _record(model, market, polished, screened.cost, fit, dependent, began, assess)
     if not record.status.usable:
         return record
     return replace(record, statistic={**record.statistic, "shrinkage": factor})
@@ -190,7 +187,6 @@ def _record(
     model: MarketModel,
     market: MarketArrays,
     polished: Polished,
-    noise: Noise,
     start_cost: Vector,
     fit: FitSection,
     dependent: list[str],
@@ -207,16 +203,17 @@ def _record(
     n_free = model.n_free - len(dependent)
     inner = (at_bound == 0) & model.vary & ~np.isin(model.names, dependent)
     effective = n_effective(model, theta) - len(dependent)
+    n_noise = 0.0 if model.noise is None else model.noise.parameters
     uncertainty = assess(model, theta, inner, matrix, n_effective=effective)
     n_train = model.data.active.shape[0]
     fitted = slice(model.data.first, n_train)
     statistic = (
-        _information(residual[: model.n_residuals], effective, noise.parameters)
+        _information(residual[: model.n_residuals], effective, n_noise)
         | uncertainty.statistic
         | {
             "n_free": float(n_free),
             "n_effective": effective,
-            "n_noise": noise.parameters,
+            "n_noise": n_noise,
             "rmse": fit_rmse(share[fitted], market.share[fitted], moving_firms(market.active)[fitted]),
             "adjustment_rate": _adjustment_rate(model, theta, share[fitted], fitted),
             "nfev": float(polished.evaluations),
@@ -237,7 +234,6 @@ def _record(
         uncertainty=uncertainty,
         model=model,
         theta=theta,
-        noise=noise,
         message=polished.message,
     )
 

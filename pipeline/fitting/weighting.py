@@ -17,8 +17,8 @@ from pipeline.fitting.polish import Polished
 from pipeline.fitting.screen import n_effective, residual_deviation
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import Noise, estimate_noise
+from pipeline.models.predictive import log_errors
 from pipeline.panel.market import MarketArrays
-from pipeline.validation.forecasters import log_errors
 
 _ROUNDS = 2
 _EVALUATIONS = 200
@@ -30,8 +30,10 @@ def fit_weighted(
     kind: NoiseKind,
     polished: Polished,
     again: Callable[[Vector], Polished],
-) -> tuple[Polished, Noise]:
-    """Fit a model again with the weights that its errors call for; leaves it with them.
+) -> Polished:
+    """Fit a model again with the weights that its errors call for.
+
+    Leaves the model with these weights, and with the noise they stand for, as large as its residuals say.
 
     Parameters
     ----------
@@ -50,12 +52,10 @@ def fit_weighted(
     -------
     Polished
         The last fit, with the evaluations of all.
-    Noise
-        The covariance that its rows were weighted by, as large as its residuals say.
     """
-    noise = measured_noise(model, market, kind, polished.theta)
+    model.noise = noise = measured_noise(model, market, kind, polished.theta)
     if kind == "homogeneous":
-        return polished, noise
+        return polished
     moving, first = moving_firms(model.data.active), model.data.first
     for _ in range(_ROUNDS):
         before = residual_deviation(model, polished.theta)
@@ -71,7 +71,8 @@ def fit_weighted(
         polished = replace(fitted, evaluations=polished.evaluations + fitted.evaluations)
         noise = measured_noise(model, market, kind, polished.theta)
     left = residual_deviation(model, polished.theta)
-    return polished, replace(weights, covariance=left**2 * weights.covariance)
+    model.noise = replace(weights, covariance=left**2 * weights.covariance)
+    return polished
 
 
 def measured_noise(model: MarketModel, market: MarketArrays, kind: NoiseKind, theta: Vector) -> Noise:

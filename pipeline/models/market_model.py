@@ -31,6 +31,7 @@ from pipeline.config.parameters import CONSTANT, GAIN
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
+from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, market_parameters
 from pipeline.models.terms import with_terms
 from pipeline.panel.market import MarketArrays
@@ -65,6 +66,8 @@ class MarketModel:
         Rows that compare data; those of priors follow them.
     prior_mean, prior_weight : (P,) arrays
         See `set_prior`.
+    noise : Noise or None
+        What its errors are like, set by a fit; None before.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class MarketModel:
         self._work = make_market_workspace(response.spec, data, self.n_free)
         prepare_market(response.spec, data, self._work)
         self._status = OK
+        self.noise: Noise | None = None
         self.set_prior(np.zeros(len(quantities)), np.zeros(len(quantities)))
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:

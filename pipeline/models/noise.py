@@ -107,7 +107,9 @@ def _by_firm(errors: Matrix, known: NDArray[np.bool_], kept: float) -> tuple[Vec
     firms = known.sum(axis=1)
     # Of n firms that share what is common, each is measured by n - 2 of n periods' worth (Fisher information
     # of equal variances).
-    alone = np.array([np.mean(1.0 - 2.0 / np.maximum(firms[there], 2)) if there.any() else 0.0 for there in known.T])
+    alone = np.array(
+        [np.mean(1.0 - 2.0 / np.maximum(firms[there], 2)) if there.any() else 0.0 for there in known.T]
+    )
     degrees = np.maximum(periods * kept * alone, 1e-3)
     log = np.log(variance) - digamma(degrees / 2) + np.log(degrees / 2)
     chance = polygamma(1, degrees / 2)

@@ -108,10 +108,9 @@ class FitSection(Section):
 
     noise: NoiseKind = Field(
         default="homogeneous",
-        description="Errors of a period. homogeneous: of all log-ratios alike and independent; by_firm: those "
-        "of the log shares of firms independent, each firm with a variance of its own; full: correlated "
-        "between firms, too. Fits are weighted by it, forecasts drawn with it; short series shrink it to "
-        "homogeneous.",
+        description="Errors of a period. homogeneous: of all log-ratios alike and independent; by_firm: each "
+        "firm's log share has an error with a variance of its own; full: they are correlated between firms, "
+        "too. Fits are weighted by it, forecasts drawn with it; short series draw it to homogeneous.",
     )
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
     max_evaluations: Count = Field(
