@@ -115,7 +115,8 @@ def _check_whitening(whitening: Whitening, shape: tuple[int, ...]) -> Whitening:
     if membership.size and (membership.shape != shape[1:2] or factor.shape[1:] != (size, size)):
         raise ValueError(
             f"The whitening of the markets has factors of shape {factor.shape} and {membership.size} "
-            f"periods, expected (membership, {size}, {size}) and {shape[1]} periods: make it from the firms that move."
+            f"periods, expected (membership, {size}, {size}) and {shape[1]} periods: make it from the firms "
+            "that move."
         )
     if membership.size and not 0 <= membership.min() <= membership.max() < len(factor):
         raise ValueError(
