@@ -6,6 +6,7 @@ from itertools import permutations, product
 from typing import Any
 
 from pipeline.config.catalogue import family_parts
+from pipeline.config.sections.fit import FitSection, NoiseKind
 from pipeline.config.sections.models import (
     CarryOver,
     CarryOverSection,
@@ -72,6 +73,8 @@ class Variant:
         Effort whose coefficient is 1 while M is estimated; None: M is fixed at X_ref x 1 period.
     pooled_from
         Name of the model whose fits in all markets give the priors of this one; None: not pooled.
+    noise
+        What the errors of the firms have of their own; None: as the section `fit` says.
     """
 
     name: str
@@ -81,6 +84,11 @@ class Variant:
     carry_over: FrozenMapping[CarryOver]
     numeraire: str | None = None
     pooled_from: str | None = None
+    noise: NoiseKind | None = None
+
+    def noise_under(self, fit: FitSection) -> NoiseKind:
+        """Give the noise of the model: its own, or else the (first) one of the section `fit`."""
+        return fit.noise[0] if self.noise is None else self.noise
 
 
 def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Variant, ...]:
@@ -119,6 +127,22 @@ def expand_variants(models: ModelsSection, efforts: tuple[str, ...]) -> tuple[Va
             replace(variant, name=f"{variant.name}-pooled", pooled_from=variant.name) for variant in variants
         ]
     return tuple(variants)
+
+
+def under_noise(variants: tuple[Variant, ...], kinds: tuple[NoiseKind, ...]) -> tuple[Variant, ...]:
+    """Give every model each kind of noise; where there are several, its name ends with it."""
+    if len(kinds) == 1:
+        return tuple(replace(variant, noise=kinds[0]) for variant in variants)
+    return tuple(
+        replace(
+            variant,
+            name=f"{variant.name}-{kind}",
+            pooled_from=None if variant.pooled_from is None else f"{variant.pooled_from}-{kind}",
+            noise=kind,
+        )
+        for variant in variants
+        for kind in kinds
+    )
 
 
 def matches_anything(entry: ExcludeSection, models: ModelsSection, efforts: tuple[str, ...]) -> bool:

@@ -154,7 +154,7 @@ def calibrate_market(
     )
     again = functools.partial(polish, model, settings=settings)
     polished = _best(model, [again(screened.value[row]) for row in chosen])
-    polished = fit_weighted(model, training, fit.noise, polished, again)
+    polished = fit_weighted(model, training, variant.noise_under(fit), polished, again, len(dependent))
     assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
     record = _record(model, market, polished, screened.cost, fit, dependent, began, assess)
     if not record.status.usable:

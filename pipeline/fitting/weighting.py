@@ -11,7 +11,7 @@ import numpy as np
 
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.whitening import scaled_covariance
-from kernels.numeric.arrays import Vector
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.sections.fit import NoiseKind
 from pipeline.fitting.polish import Polished
 from pipeline.fitting.screen import n_effective, residual_deviation
@@ -30,10 +30,11 @@ def fit_weighted(
     kind: NoiseKind,
     polished: Polished,
     again: Callable[[Vector], Polished],
+    tied: int = 0,
 ) -> Polished:
     """Fit a model again with the weights that its errors call for.
 
-    Leaves the model with these weights, and with the noise they stand for, as large as its residuals say.
+    Leaves the model with these weights, and with the noise that is left.
 
     Parameters
     ----------
@@ -47,20 +48,19 @@ def fit_weighted(
         The fit without weights.
     again : callable
         Minimises from a parameter vector (P,).
+    tied : int
+        Free parameters that follow from others.
 
     Returns
     -------
     Polished
         The last fit, with the evaluations of all.
     """
-    model.noise = noise = measured_noise(model, market, kind, polished.theta)
-    if kind == "homogeneous":
-        return polished
     moving, first = moving_firms(model.data.active), model.data.first
-    for _ in range(_ROUNDS):
+    for _ in range(0 if kind == "homogeneous" else _ROUNDS):
+        noise = _noise_at(model, market, kind, polished.theta, tied)
         before = residual_deviation(model, polished.theta)
-        weights = replace(noise, covariance=scaled_covariance(noise.covariance, moving, first))
-        model.weigh(weights.covariance)
+        model.weigh(scaled_covariance(noise.covariance, moving, first))
         deviation = residual_deviation(model, polished.theta)
         if before > 0.0 and deviation > 0.0:
             # Rows of priors are measured in the deviation of the rows that compare data.
@@ -69,17 +69,32 @@ def fit_weighted(
         moved = model.screen(polished.theta[np.newaxis], _EVALUATIONS)
         fitted = again(moved.value[0] if np.isfinite(moved.cost[0]) else polished.theta)
         polished = replace(fitted, evaluations=polished.evaluations + fitted.evaluations)
-        noise = measured_noise(model, market, kind, polished.theta)
-    left = residual_deviation(model, polished.theta)
-    model.noise = replace(weights, covariance=left**2 * weights.covariance)
+    model.noise = _noise_at(model, market, kind, polished.theta, tied)
     return polished
 
 
-def measured_noise(model: MarketModel, market: MarketArrays, kind: NoiseKind, theta: Vector) -> Noise:
-    """Estimate the noise from the errors in the fitted periods, at some parameters (P,)."""
+def _noise_at(model: MarketModel, market: MarketArrays, kind: NoiseKind, theta: Vector, tied: int) -> Noise:
     share = model.shares(theta)
     if share is None:
-        share = np.full(model.data.active.shape, np.nan)
+        share = np.full(market.share.shape, np.nan)
+    return noise_of_fit(model, market, kind, share, n_effective(model, theta) - tied)
+
+
+def noise_of_fit(
+    model: MarketModel, market: MarketArrays, kind: NoiseKind, share: Matrix, used: float
+) -> Noise:
+    """Estimate the noise of a fit from its errors.
+
+    Parameters
+    ----------
+    model : MarketModel
+    market : MarketArrays
+    kind : str
+    share : (T, N) array
+        Modelled shares, of the fitted periods at least.
+    used : float
+        Effective number of parameters.
+    """
     fitted = slice(model.data.first, len(model.data.active))
     errors = log_errors(market.share[fitted], share[fitted], moving_firms(market.active)[fitted])
-    return estimate_noise(kind, errors, n_effective(model, theta))
+    return estimate_noise(kind, errors, used)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
 from pipeline.config.sections.types import (
     Count,
@@ -106,12 +106,20 @@ class FitSection(Section):
             return kept | {"gain": FORMER_STATES[given["state"]]}
         return given
 
-    noise: NoiseKind = Field(
-        default="homogeneous",
+    noise: OneOrMany[NoiseKind] = Field(
+        default=("homogeneous",),
+        min_length=1,
         description="Errors of a period. homogeneous: of all log-ratios alike and independent; by_firm: each "
         "firm's log share has an error with a variance of its own; full: they are correlated between firms, "
-        "too. Fits are weighted by it, forecasts drawn with it; short series draw it to homogeneous.",
+        "too. Fits are weighted by it, forecasts drawn with it; short series draw it to homogeneous. A list is "
+        "an axis of the sweep.",
     )
+
+    @field_serializer("noise")
+    def _write_noise(self, noise: tuple[NoiseKind, ...]) -> NoiseKind | list[NoiseKind]:
+        """Write one kind as it is written by hand."""
+        return noise[0] if len(noise) == 1 else list(noise)
+
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
     max_evaluations: Count = Field(
         default=1000, description="Evaluations of the model allowed to lmfit per polished start."
