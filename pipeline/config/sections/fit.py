@@ -110,9 +110,9 @@ class FitSection(Section):
         default=("homogeneous",),
         min_length=1,
         description="Errors of a period. homogeneous: of all log-ratios alike and independent; by_firm: each "
-        "firm's log share has an error with a variance of its own; full: they are correlated between firms, "
-        "too. Fits are weighted by it, forecasts drawn with it; short series draw it to homogeneous. A list is "
-        "an axis of the sweep.",
+        "firm's log share has an error with a variance of its own; full: they are correlated, too. Fits are "
+        "weighted by it, forecasts drawn with it; short series draw it to homogeneous. A list is an axis of "
+        "the sweep.",
     )
 
     @field_serializer("noise")
