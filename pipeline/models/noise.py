@@ -32,10 +32,10 @@ from pipeline.models.predictive import shrunk_covariance
 # The EM algorithm ends when no variance changes by more than this, relative.
 _SETTLED = 1e-6
 _ROUNDS = 500
-# Periods with the mean variance that every firm is given: no variance is then estimated as zero. Simulated
-# with 3 to 26 firms, 12 to 104 periods, deviations alike, from one to five, or of a fifth in one firm, weights
-# cost at most 11 % of a standard error against the true ones, and claim 0.94 to 1.02 of the variance that
-# estimates have (of 0.02: 7 %, 0.88 to 0.99; of 1: 18 %, 0.96 to 1.05).
+# Periods with the mean variance that every firm is given: no variance is then estimated as zero. As weights,
+# with 3 to 26 firms, 12 to 104 periods, deviations alike, from one to five, or of a fifth in one firm: they
+# cost at most 11 % of a standard error against the true ones, and claim 0.94 to 1.02 of the variance that is
+# there (with 0.02 periods: 7 %, 0.88 to 0.99; of 1: 18 %, 0.96 to 1.05).
 _PSEUDO_PERIODS = 0.25
 # Of a perfect fit.
 _SMALLEST = 1e-12

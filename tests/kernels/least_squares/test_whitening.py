@@ -84,11 +84,8 @@ def test_the_order_of_the_firms_does_not_matter(moving, covariance):
 def test_roots_take_whitened_deviations_back(moving, covariance):
     errors = np.where(moving, np.random.default_rng(8).normal(size=moving.shape), 0.0)
     errors -= np.where(moving, errors.sum(axis=1, keepdims=True) / moving.sum(axis=1, keepdims=True), 0.0)
-    rows, roots, position = (
-        whitened(covariance, errors, moving),
-        firm_roots(make_whitening(covariance, moving), moving),
-        0,
-    )
+    rows, position = whitened(covariance, errors, moving), 0
+    roots = firm_roots(make_whitening(covariance, moving), moving)
     for t, there in enumerate(moving):
         part = slice(position, position + there.sum() - 1)
         position = part.stop
