@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from pipeline.config.sections.models import ModelsSection
-from pipeline.config.variants import expand_variants
+from pipeline.config.variants import expand_variants, under_noise
 
 EFFORTS = ("price", "feature", "deal")
 
@@ -138,3 +138,21 @@ def test_further_terms_belong_to_the_response():
         assert dict(variant.response.lag) == {"price": 2}
         assert (variant.response.own, variant.response.cross) == (("price.lag1",), ("deal",))
         assert hash(variant) is not None
+
+
+def test_noise_is_an_axis_named_where_it_has_a_choice():
+    models = variants(form=["investment", "scaled"], response="mnl", pooling=True)
+    assert [item.name for item in under_noise(models, ("full",))] == [item.name for item in models]
+    assert {item.noise for item in under_noise(models, ("full",))} == {"full"}
+    found = under_noise(models, ("homogeneous", "by_firm"))
+    assert [item.name for item in found[:3]] == [
+        "investment-mnl-homogeneous",
+        "investment-mnl-by_firm",
+        "scaled-mnl-homogeneous",
+    ]
+    together = {item.name for item in found}
+    assert len(together) == 8
+    for item in found:
+        if item.pooled_from is not None:
+            assert item.pooled_from in together
+            assert item.pooled_from.endswith(str(item.noise))
