@@ -141,7 +141,7 @@ def under_noise(variants: tuple[Variant, ...], kinds: tuple[NoiseKind, ...]) -> 
             noise=kind,
         )
         for variant in variants
-        for kind in kinds
+        for kind in dict.fromkeys(kinds)
     )
 
 
