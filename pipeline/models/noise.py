@@ -4,13 +4,16 @@ Errors are those of log shares, known up to a term common to the firms of a peri
 are like: it weighs the rows of a fit, is drawn from by replicates, and is the density of its forecasts.
 
 =========== ======================================================= =====================================
-kind        errors                                                  drawn to ``homogeneous``
+kind        errors                                                  drawn to equal and independent firms
 =========== ======================================================= =====================================
-homogeneous of every log-ratio alike and independent
+homogeneous alike and independent in every log-ratio: no weights    (forecasts as under ``full``)
 by_firm     of log shares independent, a variance for every firm    logarithms of variances to their mean,
                                                                     as far as chance explains them
 full        covariances between firms                               oracle approximating shrinkage
 =========== ======================================================= =====================================
+
+A fit without weights leaves errors that are seldom alike, so forecasts of ``homogeneous`` have the covariance
+that is found in them: densities of equal firms were worse by 1.0 (orange juice) nats a period held out.
 
 Sources: Grubbs (1948), J. American Statistical Association 43, 243 (variances of several instruments that
 share what they measure), here by the EM algorithm of Dempster, Laird & Rubin (1977), J. Royal Statistical
@@ -27,7 +30,7 @@ from scipy.special import digamma, polygamma
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.numeric.simplex import helmert_basis
 from pipeline.config.sections.fit import NoiseKind
-from pipeline.models.predictive import shrunk_covariance
+from pipeline.models.predictive import error_covariance, shrunk_covariance
 
 # The EM algorithm ends when no variance changes by more than this, relative.
 _SETTLED = 1e-6
@@ -79,6 +82,8 @@ def estimate_noise(kind: NoiseKind, errors: Matrix, used: float = 0.0) -> Noise:
     Noise
         With one firm, or without any error, the covariance of a perfect fit.
     """
+    if kind == "homogeneous":
+        return Noise(kind, error_covariance(errors))
     errors = errors[(~np.isnan(errors)).sum(axis=1) > 1]
     known = ~np.isnan(errors)
     rows = float(np.maximum(known.sum(axis=1) - 1, 0).sum())
@@ -88,7 +93,7 @@ def estimate_noise(kind: NoiseKind, errors: Matrix, used: float = 0.0) -> Noise:
         return Noise(kind, _SMALLEST * np.eye(n_firms))
     left = max(rows - used, 1.0)
     # Two firms have one log-ratio, which has a variance and nothing else.
-    if kind == "homogeneous" or known.sum(axis=1).max() < 3:
+    if known.sum(axis=1).max() < 3:
         return Noise(kind, square / left * np.eye(n_firms))
     if kind == "by_firm":
         variance, parameters = _by_firm(errors, known, left / rows)
