@@ -11,13 +11,12 @@ import numpy as np
 
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.whitening import scaled_covariance
-from kernels.numeric.arrays import Matrix, Vector
+from kernels.numeric.arrays import Vector
 from pipeline.config.sections.fit import NoiseKind
 from pipeline.fitting.polish import Polished
 from pipeline.fitting.screen import n_effective, residual_deviation
 from pipeline.models.market_model import MarketModel
-from pipeline.models.noise import Noise, estimate_noise
-from pipeline.models.predictive import log_errors
+from pipeline.models.noise import Noise, noise_of_shares
 from pipeline.panel.market import MarketArrays
 
 _ROUNDS = 2
@@ -77,24 +76,5 @@ def _noise_at(model: MarketModel, market: MarketArrays, kind: NoiseKind, theta: 
     share = model.shares(theta)
     if share is None:
         share = np.full(market.share.shape, np.nan)
-    return noise_of_fit(model, market, kind, share, n_effective(model, theta) - tied)
-
-
-def noise_of_fit(
-    model: MarketModel, market: MarketArrays, kind: NoiseKind, share: Matrix, used: float
-) -> Noise:
-    """Estimate the noise of a fit from its errors.
-
-    Parameters
-    ----------
-    model : MarketModel
-    market : MarketArrays
-    kind : str
-    share : (T, N) array
-        Modelled shares, of the fitted periods at least.
-    used : float
-        Effective number of parameters.
-    """
     fitted = slice(model.data.first, len(model.data.active))
-    errors = log_errors(market.share[fitted], share[fitted], moving_firms(market.active)[fitted])
-    return estimate_noise(kind, errors, used)
+    return noise_of_shares(kind, market, share, fitted, n_effective(model, theta) - tied)

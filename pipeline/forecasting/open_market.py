@@ -12,12 +12,12 @@ from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.terms import response_terms
 from pipeline.errors import QueryError
-from pipeline.fitting.weighting import noise_of_fit
 from pipeline.forecasting.draws import model_weights
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.models.market_model import MarketModel
+from pipeline.models.noise import noise_of_shares
 from pipeline.models.one_step import correct, modelled_shares
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
@@ -113,7 +113,7 @@ def read_market(
         raise QueryError(f"The shares of market {market} under {model} cannot be computed from its store.")
     share = _last_share(problem, fit.theta, arrays, modelled, start)[present]
     kind, used = problem.variant.noise_under(results.study.fit), _used(results, arrays.market, model, problem)
-    noise = noise_of_fit(problem, arrays, kind, modelled, used)
+    noise = noise_of_shares(kind, arrays, modelled, slice(problem.data.first, None), used)
     panel_times, panel_period = panel["time"].values, panel["period"].values
     period = panel_period[np.searchsorted(panel_times, arrays.times)]
     spec, frequency = problem.response.spec, str(panel["time"].attrs.get("frequency", "1"))

@@ -27,10 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
+from kernels.least_squares.market import moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.numeric.simplex import helmert_basis
 from pipeline.config.sections.fit import NoiseKind
-from pipeline.models.predictive import error_covariance, shrunk_covariance
+from pipeline.models.predictive import error_covariance, log_errors, shrunk_covariance
+from pipeline.panel.market import MarketArrays
 
 # The EM algorithm ends when no variance changes by more than this, relative.
 _SETTLED = 1e-6
@@ -103,6 +105,14 @@ def estimate_noise(kind: NoiseKind, errors: Matrix, used: float = 0.0) -> Noise:
         size = int(known.any(axis=0).sum()) - 1
         parameters = (1.0 - shrinkage) * (size * (size + 1) / 2 - 1)
     return Noise(kind, shape * (_sum_of_squares(errors, known, shape) / left), parameters)
+
+
+def noise_of_shares(
+    kind: NoiseKind, market: MarketArrays, share: Matrix, fitted: slice, used: float
+) -> Noise:
+    """Estimate the covariance of the errors of modelled shares (T, N) in the fitted periods of a market."""
+    moving = moving_firms(market.active)[fitted]
+    return estimate_noise(kind, log_errors(market.share[fitted], share[fitted], moving), used)
 
 
 def _by_firm(errors: Matrix, known: NDArray[np.bool_], kept: float) -> tuple[Vector, float]:
