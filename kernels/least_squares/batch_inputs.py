@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kernels.least_squares.market import ILR, PLAIN, MarketData, moving_firms, observed_target, write_target
+from kernels.least_squares.whitening import Whitening
 from kernels.motion.course import INVESTMENT, SCALED
 from kernels.numeric.jit import jit
 from kernels.numeric.simplex import helmert_factors
@@ -56,6 +57,7 @@ def one_market(markets, index):
         markets.first,
         markets.kind,
         markets.corrected,
+        markets.whitening,
     )
 
 
@@ -98,8 +100,30 @@ def check_markets(markets: MarketData) -> MarketData:
                 "give all arrays of a stack of markets the same leading axis."
             )
     return MarketData(
-        **stacked, first=int(markets.first), kind=int(markets.kind), corrected=int(markets.corrected)
+        **stacked,
+        first=int(markets.first),
+        kind=int(markets.kind),
+        corrected=int(markets.corrected),
+        whitening=_check_whitening(markets.whitening, stacked["active"].shape),
     )
+
+
+def _check_whitening(whitening: Whitening, shape: tuple[int, ...]) -> Whitening:
+    """Give the roots of a whitening their type, and hold their sizes against ``(market, time, firm)``."""
+    factor, membership = whitening
+    size = max(shape[2] - 1, 0)
+    if membership.size and (membership.shape != shape[1:2] or factor.shape[1:] != (size, size)):
+        raise ValueError(
+            f"The whitening of the markets has factors of shape {factor.shape} and {membership.size} "
+            f"periods, expected (membership, {size}, {size}) and {shape[1]} periods: make it from the firms "
+            "that move."
+        )
+    if membership.size and not 0 <= membership.min() <= membership.max() < len(factor):
+        raise ValueError(
+            f"The whitening of the markets names memberships from {membership.min()} to {membership.max()}, "
+            f"expected 0 to {len(factor) - 1}."
+        )
+    return Whitening(_plain(factor), _plain(membership))
 
 
 def check_vary(vary: ArrayLike, value: NDArray[np.float64], markets: MarketData, gamma_form: int) -> NDArray:

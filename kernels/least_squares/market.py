@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.whitening import NO_WHITENING, Whitening
 from kernels.motion.bernoulli_work import BernoulliWork, make_bernoulli_work
 from kernels.motion.course import Correction, Course, Slopes
 from kernels.motion.membership import mark_changes
@@ -48,6 +49,8 @@ class MarketData(NamedTuple):
     """Coordinates of the errors, `ILR` or `PLAIN`."""
     corrected: int = 0
     """Periods before this one begin at a state corrected by the gain, later ones at the modelled state."""
+    whitening: Whitening = NO_WHITENING
+    """What the rows of each period are multiplied by where errors differ by firm."""
 
 
 class MarketWorkspace(NamedTuple):

@@ -2,7 +2,8 @@
 
 Row order: for each period from ``first`` on, one row per firm that moves but one (in the order of firms);
 then one row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model -
-target, the innovation with its sign turned.
+target, the innovation with its sign turned. Where the errors differ by firm, the rows of each period are
+whitened: see `kernels.least_squares.whitening`.
 
 Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, gain, and, when the
 initial state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of
@@ -23,6 +24,7 @@ from kernels.least_squares.market import (
     observed_target,
     prepare_market,
 )
+from kernels.least_squares.whitening import whiten
 from kernels.motion.bernoulli_work import LOG, SHARE
 from kernels.motion.course import INVESTMENT, PROPORTIONAL, SCALED
 from kernels.motion.trajectory import (
@@ -130,6 +132,11 @@ def residual_jacobian(
         residual,
         jacobian,
     )
+    factor, membership = data.whitening.factor, data.whitening.membership
+    if membership.size > 0:
+        whiten(factor, membership, data.first, work.course.active, residual, work.state[0])
+        for c in range(jacobian.shape[0]):
+            whiten(factor, membership, data.first, work.course.active, jacobian[c], work.state[0])
     _write_prior(prior_mean, prior_weight, theta, column, end, residual, jacobian)
     total = 0.0
     for r in range(residual.size):

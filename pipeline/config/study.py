@@ -17,7 +17,7 @@ from pipeline.config.sections.simulate import SimulateSection
 from pipeline.config.sections.store import Store
 from pipeline.config.sections.types import Label, LocatedSection, OrNothing, Seed, Table, optional_table
 from pipeline.config.sections.uncertainty import UncertaintySection
-from pipeline.config.variants import Variant, expand_variants
+from pipeline.config.variants import Variant, expand_variants, under_noise
 
 # Where the computation runs, where the results go and what things are called changes no number. The data
 # themselves are identified by the hash of the panel, not by the name of their file.
@@ -123,4 +123,4 @@ class Study(LocatedSection):
         tuple of Variant
             In the order of the study, with unique names.
         """
-        return expand_variants(self.models, self.efforts, self.fit.gain)
+        return under_noise(expand_variants(self.models, self.efforts, self.fit.gain), self.fit.noise)

@@ -6,7 +6,7 @@ from itertools import permutations, product
 from typing import Any
 
 from pipeline.config.catalogue import family_parts
-from pipeline.config.sections.fit import FitSection
+from pipeline.config.sections.fit import FitSection, NoiseKind
 from pipeline.config.sections.models import (
     CarryOver,
     CarryOverSection,
@@ -75,6 +75,8 @@ class Variant:
         Name of the model whose fits in all markets give the priors of this one; None: not pooled.
     gain
         Part of an error that lasts, a number or estimated; None: as the section `fit` says.
+    noise
+        What the errors of the firms have of their own; None: as the section `fit` says.
     """
 
     name: str
@@ -85,10 +87,15 @@ class Variant:
     numeraire: str | None = None
     pooled_from: str | None = None
     gain: Gain | None = None
+    noise: NoiseKind | None = None
 
     def gain_under(self, fit: FitSection) -> Gain:
         """Give the gain of the model: its own, or else the (first) one of the section `fit`."""
         return fit.gain[0] if self.gain is None else self.gain
+
+    def noise_under(self, fit: FitSection) -> NoiseKind:
+        """Give the noise of the model: its own, or else the (first) one of the section `fit`."""
+        return fit.noise[0] if self.noise is None else self.noise
 
 
 def expand_variants(
@@ -132,6 +139,22 @@ def expand_variants(
             replace(variant, name=f"{variant.name}-pooled", pooled_from=variant.name) for variant in variants
         ]
     return tuple(variants)
+
+
+def under_noise(variants: tuple[Variant, ...], kinds: tuple[NoiseKind, ...]) -> tuple[Variant, ...]:
+    """Give every model each kind of noise; where there are several, its name ends with it."""
+    if len(kinds) == 1:
+        return tuple(replace(variant, noise=kinds[0]) for variant in variants)
+    return tuple(
+        replace(
+            variant,
+            name=f"{variant.name}-{kind}",
+            pooled_from=None if variant.pooled_from is None else f"{variant.pooled_from}-{kind}",
+            noise=kind,
+        )
+        for variant in variants
+        for kind in dict.fromkeys(kinds)
+    )
 
 
 def matches_anything(

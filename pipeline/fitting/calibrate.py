@@ -24,6 +24,7 @@ from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import AT_EDGE, Uncertainty, assess_uncertainty
 from pipeline.fitting.uncertainty.covariance import correlation_of
+from pipeline.fitting.weighting import fit_weighted
 from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.market_model import MarketModel, build_model, first_periods
 from pipeline.models.one_step import later_periods
@@ -63,7 +64,8 @@ class FitRecord:
     uncertainty
         Intervals, replicates and weak directions; None when the fit is not usable.
     model, theta
-        The least-squares problem that was solved, and all its (P,) parameters; None when not usable.
+        The least-squares problem that was solved, with its noise, and all its (P,) parameters; None when not
+        usable.
     message
         What the optimiser said.
     """
@@ -156,8 +158,9 @@ def calibrate_market(
     first = settle(model, screened.value[chosen[0]], prior)
     if GAIN not in fit.priors and GAIN not in fit.expr:
         first = restrict_gain(model, first, *residual_deviation(model, first))
-    found = [first, *screened.value[chosen[1:]]]
-    polished = _best(model, [polish(model, theta, settings) for theta in found])
+    again = functools.partial(polish, model, settings=settings)
+    polished = _best(model, [again(theta) for theta in (first, *screened.value[chosen[1:]])])
+    polished = fit_weighted(model, training, variant.noise_under(fit), polished, again, len(dependent))
     if not dependent and edge_parameters(model, polished.theta).any():
         followed = follow_edge(model, polished.theta, fit.max_evaluations)
         evaluations = polished.evaluations + followed.evaluations
@@ -213,6 +216,7 @@ def _record(
     n_free = model.n_free - len(dependent)
     inner = (at_bound == 0) & model.vary & ~np.isin(model.names, dependent)
     effective = n_effective(model, theta) - len(dependent)
+    n_noise = 0.0 if model.noise is None else model.noise.parameters
     repeatable = fit.loss == "linear" and not dependent
     uncertainty = assess(
         model, theta, inner, matrix, n_effective=effective, at_bound=at_bound, repeatable=repeatable
@@ -220,11 +224,12 @@ def _record(
     n_train = model.data.active.shape[0]
     fitted = slice(model.data.first, n_train)
     statistic = (
-        _information(residual[: model.n_residuals], effective)
+        _information(residual[: model.n_residuals], effective, n_noise)
         | uncertainty.statistic
         | {
             "n_free": float(n_free),
             "n_effective": effective,
+            "n_noise": n_noise,
             "rmse": fit_rmse(share[fitted], market.share[fitted], moving_firms(market.active)[fitted]),
             "adjustment_rate": _adjustment_rate(model, theta, share[fitted], fitted),
             "nfev": float(polished.evaluations),
@@ -286,20 +291,25 @@ def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:
     ).astype(np.int8)
 
 
-def _information(residual: Vector, n_free: float) -> dict[str, float]:
-    """Fit statistics as lmfit defines them for so many (effective) parameters; the log-likelihood beside."""
-    n = residual.size
+def _information(residual: Vector, n_free: float, n_noise: float = 0.0) -> dict[str, float]:
+    """Fit statistics as lmfit defines them for so many (effective) parameters; the log-likelihood beside.
+
+    Weights are scaled so that the determinants of the covariances multiply to 1: the sum of weighted squares
+    has the likelihood in it, as that without weights has. What was estimated of the noise beside its variance
+    (``n_noise``) counts in the criteria.
+    """
+    n, n_estimated = residual.size, n_free + n_noise
     chisqr = float(residual @ residual)
     # A perfect fit has an infinite likelihood; the smallest positive number keeps the criteria finite.
     deviance = n * np.log(max(chisqr, np.finfo(float).tiny) / n)
-    aic = deviance + 2 * n_free
-    spare = n - n_free - 1
+    aic = deviance + 2 * n_estimated
+    spare = n - n_estimated - 1
     return {
         "chisqr": chisqr,
         "redchi": chisqr / (n - n_free) if n > n_free else np.nan,
         "aic": aic,
-        "aicc": aic + 2 * n_free * (n_free + 1) / spare if spare > 0 else np.nan,
-        "bic": deviance + np.log(n) * n_free,
+        "aicc": aic + 2 * n_estimated * (n_estimated + 1) / spare if spare > 0 else np.nan,
+        "bic": deviance + np.log(n) * n_estimated,
         "log_likelihood": -0.5 * (n * (np.log(2 * np.pi) + 1) + deviance),
         "n_residual": float(n),
     }

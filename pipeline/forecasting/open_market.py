@@ -17,15 +17,14 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.models.market_model import MarketModel
+from pipeline.models.noise import noise_of_shares
 from pipeline.models.one_step import correct, modelled_shares
-from pipeline.models.predictive import error_covariance
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
 from pipeline.results.intervals import most_trusted
 from pipeline.results.select import select_markets
 from pipeline.results.stored_fit import read_fit
-from pipeline.validation.forecasters import log_errors
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -113,8 +112,8 @@ def read_market(
     if modelled is None:
         raise QueryError(f"The shares of market {market} under {model} cannot be computed from its store.")
     share = _last_share(problem, fit.theta, arrays, modelled, start)[present]
-    fitted, moving = slice(problem.data.first, None), moving_firms(arrays.active)
-    errors = log_errors(arrays.share[fitted], modelled[fitted], moving[fitted])
+    kind, used = problem.variant.noise_under(results.study.fit), _used(results, arrays.market, model, problem)
+    noise = noise_of_shares(kind, arrays, modelled, slice(problem.data.first, None), used)
     panel_times, panel_period = panel["time"].values, panel["period"].values
     period = panel_period[np.searchsorted(panel_times, arrays.times)]
     spec, frequency = problem.response.spec, str(panel["time"].attrs.get("frequency", "1"))
@@ -148,8 +147,16 @@ def read_market(
         frequency=frequency,
         residual="ilr" if problem.data.kind == ILR else "share",
         gain=problem.gain(fit.theta),
-        error_covariance=error_covariance(errors)[np.ix_(present, present)],
+        error_covariance=noise.covariance[np.ix_(present, present)],
     )
+
+
+def _used(results: "Results", market: Label, model: str, problem: MarketModel) -> float:
+    """Effective number of parameters that a fit used; stores of early versions do not have it."""
+    numbers = results.tables.statistics(model).get("n_effective")
+    row = results.tables.labels("market").tolist().index(market)
+    used = np.nan if numbers is None else float(numbers[row])
+    return used if np.isfinite(used) else float(problem.n_free)
 
 
 def _last_share(

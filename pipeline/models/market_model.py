@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit, fit_batch
+from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import (
     ILR,
     INVESTMENT,
@@ -22,6 +23,7 @@ from kernels.least_squares.residual import (
     residual_jacobian,
     simulate_market,
 )
+from kernels.least_squares.whitening import make_whitening
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import Response, compose
@@ -29,6 +31,7 @@ from pipeline.config.parameters import CONSTANT, GAIN
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
+from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, market_parameters
 from pipeline.models.terms import with_terms
 from pipeline.panel.market import MarketArrays
@@ -63,6 +66,8 @@ class MarketModel:
         Rows that compare data; those of priors follow them.
     prior_mean, prior_weight : (P,) arrays
         See `set_prior`.
+    noise : Noise or None
+        What its errors are like, set by a fit; None before.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class MarketModel:
         self._work = make_market_workspace(response.spec, data, self.n_free)
         prepare_market(response.spec, data, self._work)
         self._status = OK
+        self.noise: Noise | None = None
         self.set_prior(np.zeros(len(quantities)), np.zeros(len(quantities)))
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
@@ -100,6 +106,14 @@ class MarketModel:
         self._point: Vector | None = None
         self._residual = np.empty(rows)
         self._jacobian = np.empty((self.n_free, rows))
+
+    def weigh(self, covariance: Matrix) -> None:
+        """Whiten the rows that compare data by a covariance (N, N) of the errors of log shares.
+
+        Scaled as `kernels.least_squares.whitening.scaled_covariance` does it.
+        """
+        self.data = self.data._replace(whitening=make_whitening(covariance, moving_firms(self.data.active)))
+        self._point = None
 
     def residual(self, theta: Vector) -> Vector | None:
         """Return the residuals, those of priors last, shape (R,); None where there are none."""

@@ -40,18 +40,36 @@ class PredictiveDistribution:
     total_sales: Vector
 
 
+def log_errors(observed: Matrix, modelled: Matrix, moving: NDArray[np.bool_]) -> Matrix:
+    """Errors of log shares, centred over the firms that move: (T, N), nan for others or without sales."""
+    known = moving & (np.nan_to_num(observed) > 0.0) & (np.nan_to_num(modelled) > 0.0)
+    ratio = np.where(known, observed, 1.0) / np.where(known, modelled, 1.0)
+    error = np.log(ratio)
+    error -= error.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    return np.where(known, error, np.nan)
+
+
 def error_covariance(errors: Matrix) -> Matrix:
+    """Estimate the covariance of errors of log shares by `shrunk_covariance`, (N, N)."""
+    return shrunk_covariance(errors)[0]
+
+
+def shrunk_covariance(errors: Matrix, kept: float = 1.0) -> tuple[Matrix, float]:
     """Estimate the covariance of errors of log shares, shrunk towards equal and independent firms.
 
     Parameters
     ----------
     errors : (T, N) array
         Centred in each period over the firms present; nan for absent firms.
+    kept : float
+        Part of the degrees of freedom that a fit left to them.
 
     Returns
     -------
-    (N, N) array
+    covariance : (N, N) array
         Of log shares up to a common term. A firm without any error has the mean variance of the others.
+    shrinkage : float
+        Weight of equal and independent firms, from 0 to 1.
 
     Notes
     -----
@@ -64,7 +82,7 @@ def error_covariance(errors: Matrix) -> Matrix:
     count = known.sum(axis=0)
     seen = count > 0
     if not seen.any() or n_firms < 2:
-        return _SMALLEST**2 * np.eye(n_firms)
+        return _SMALLEST**2 * np.eye(n_firms), 1.0
     filled = np.where(known, errors, 0.0) / np.sqrt(np.maximum(count, 1))
     sample = filled.T @ filled
     mean = float(np.diag(sample)[seen].mean())
@@ -72,11 +90,12 @@ def error_covariance(errors: Matrix) -> Matrix:
     freedom = max(int(seen.sum()) - 1, 1)
     size, square = float(np.trace(sample)), float(np.sum(sample**2))
     level = size / freedom if seen.all() else mean
-    shrinkage = _oracle_shrinkage(square, size, freedom, int(known.any(axis=1).sum()))
-    return (1.0 - shrinkage) * sample + (shrinkage * level + _SMALLEST**2) * np.eye(n_firms)
+    shrinkage = _oracle_shrinkage(square, size, freedom, kept * int(known.any(axis=1).sum()))
+    covariance = (1.0 - shrinkage) * sample + (shrinkage * level + _SMALLEST**2) * np.eye(n_firms)
+    return covariance, shrinkage
 
 
-def _oracle_shrinkage(square: float, size: float, dimensions: int, samples: int) -> float:
+def _oracle_shrinkage(square: float, size: float, dimensions: int, samples: float) -> float:
     """Weight of the identity: from trace of S squared, trace of S, and how many dimensions and samples."""
     mean_square = square / dimensions**2
     level = (size / dimensions) ** 2

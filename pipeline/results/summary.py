@@ -41,8 +41,9 @@ class Summary:
     window
         The periods calibrated on that ``models``, ``best``, ``at_bounds`` and ``recovered`` speak of.
     models
-        One row a model: fits done and usable, one a market; markets where it is best by AIC and by BIC,
-        medians of the error in share, of the starts that agree, of seconds.
+        One row a model: its noise, where that of some model is not homogeneous; fits done and usable, one a
+        market; markets where it is best by AIC and by BIC, medians of the error in share, of the starts that
+        agree, of seconds.
     best
         One row a market: best model by AIC and by BIC, how far the second is behind, starts that agree.
     failures
@@ -135,6 +136,7 @@ class _Cubes:
         self.info = tables.info
         self.markets = tables.labels("market")
         self.windows = tables.labels("window")
+        self.noise = [tables.noise(model) for model in self.info.models]
         self.n_starts = len(tables.labels("start"))
         models = self.info.models
         self.status = np.stack([np.asarray(tables.arrays(model)["status"][...]) for model in models])
@@ -169,7 +171,11 @@ def _models(cubes: _Cubes) -> Table:
         for row, model in enumerate(cubes.info.models)
     ]
     names = ("model", "fits", "usable", "best_by_aic", "best_by_bic", "rmse", "starts_agree", "seconds")
-    return Table.from_rows(names, rows)
+    table = Table.from_rows(names, rows)
+    if set(cubes.noise) == {"homogeneous"}:
+        return table
+    columns = {name: table[name] for name in names}
+    return Table({"model": columns.pop("model"), "noise": np.array(cubes.noise, dtype=object), **columns})
 
 
 def _best(cubes: _Cubes) -> Table:

@@ -49,6 +49,7 @@ def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> Model
             "own": list(variant.response.own),
             "cross": list(variant.response.cross),
             "pooled_from": variant.pooled_from,
+            "noise": variant.noise_under(study.fit),
             "is_truth": variant.name == true_model(study),
         },
     )

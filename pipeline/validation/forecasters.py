@@ -11,8 +11,14 @@ from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import PROPORTIONAL
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel, first_periods
+from pipeline.models.noise import Noise, estimate_noise
 from pipeline.models.one_step import OneStep, correct, later_periods, modelled_shares
-from pipeline.models.predictive import PredictiveDistribution, error_covariance, shift_shares
+from pipeline.models.predictive import (
+    PredictiveDistribution,
+    error_covariance,
+    log_errors,
+    shift_shares,
+)
 from pipeline.panel.market import MarketArrays
 from pipeline.status import NoForecast
 from pipeline.validation.baselines import predict, predict_shares
@@ -158,9 +164,8 @@ def _from_fitted(
     share = modelled_shares(model, theta, market, initial)
     if share is None:
         return None
-    fitted, ahead = slice(model.data.first, n_train), slice(n_train, None)
-    moving = moving_firms(market.active)
-    one_step = error_covariance(log_errors(market.share[fitted], share[fitted], moving[fitted]))
+    ahead, moving = slice(n_train, None), moving_firms(market.active)
+    one_step = _noise(model).covariance
     gain = model.gain(theta)
     if gain == 0.0:
         covariance = np.tile(one_step, (len(share) - n_train, 1, 1))
@@ -178,11 +183,21 @@ def _from_observed(
     step = OneStep(model, theta, market)
     fitted = np.arange(1, n_train)
     modelled = step(step.share[fitted - 1], fitted)
-    one_step = error_covariance(log_errors(step.share[fitted], modelled, step.moving[fitted]))
+    errors = log_errors(step.share[fitted], modelled, step.moving[fitted])
+    # Under a smaller gain these are not the errors of the fit, but of the same kind.
+    noise = _noise(model)
+    if model.gain(theta) < 1.0:
+        noise = estimate_noise(noise.kind, errors, model.n_free)
+    one_step = noise.covariance
     state = step.share[n_train - 1]
     share = step.walk(state, n_train)
     covariance = _carried_on(step, state, share, one_step, 1.0, model.data.kind)
     return PredictiveDistribution(share, covariance, market.total_sales[n_train:])
+
+
+def _noise(model: MarketModel) -> Noise:
+    assert model.noise is not None, "a forecaster is given a model that was fitted"
+    return model.noise
 
 
 def _carried_on(
@@ -201,12 +216,3 @@ def _carried_on(
         covariance[ahead] = error_covariance(log_errors(drawn, np.tile(expected, (_PATHS, 1)), moving))
         paths = correct(modelled, drawn, moving, gain, kind)
     return covariance
-
-
-def log_errors(observed: Matrix, modelled: Matrix, moving: NDArray[np.bool_]) -> Matrix:
-    """Errors of log shares, centred over the firms that move: (T, N), nan for others or without sales."""
-    known = moving & (np.nan_to_num(observed) > 0.0) & (np.nan_to_num(modelled) > 0.0)
-    ratio = np.where(known, observed, 1.0) / np.where(known, modelled, 1.0)
-    error = np.log(ratio)
-    error -= error.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
-    return np.where(known, error, np.nan)

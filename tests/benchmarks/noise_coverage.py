@@ -136,11 +136,16 @@ def variant_of(form):
 
 def covered(task):
     """Whether intervals of slopes (and gamma) hold the truth, (L, parameters), and the gain; None: no fit."""
-    form, seed = task[0], task[-1]
-    market, slopes = simulate(*task)
+    form, fit_noise, seed = task[0], task[-2], task[-1]
+    market, slopes = simulate(*task[:-2], seed)
     asked = UncertaintySection(levels=LEVELS)
     record = calibrate_market(
-        variant_of(form), market, ("u1", "u2"), FIT, np.random.SeedSequence(seed), uncertainty=asked
+        variant_of(form),
+        market,
+        ("u1", "u2"),
+        FIT.model_copy(update={"noise": (fit_noise,)}),
+        np.random.SeedSequence(seed),
+        uncertainty=asked,
     )
     if not record.status.usable:
         return None
@@ -160,6 +165,7 @@ def main():
     parser.add_argument("--half-lives", nargs="+", type=float, default=[0.1, 2.0, 8.0, 20.0])
     parser.add_argument("--noise", nargs="+", default=list(NOISE), choices=list(NOISE))
     parser.add_argument("--entrant", action="store_true", help="one firm enters in a third of the way")
+    parser.add_argument("--fit-noise", default="homogeneous", choices=["homogeneous", "by_firm", "full"])
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     print(
@@ -168,7 +174,10 @@ def main():
     print(f"{'+- (95 %)':>11}{'none':>6}{'gain':>7}", flush=True)
     with ProcessPoolExecutor(given.workers) as pool:
         for form, half_life, noise in itertools.product(given.forms, given.half_lives, given.noise):
-            tasks = [(form, half_life, noise, given.entrant, seed) for seed in range(given.markets)]
+            tasks = [
+                (form, half_life, noise, given.entrant, given.fit_noise, seed)
+                for seed in range(given.markets)
+            ]
             found = [one for one in pool.map(covered, tasks, chunksize=10) if one is not None]
             held = np.array([one[0] for one in found])
             share = np.nanmean(held, axis=(0, 2))

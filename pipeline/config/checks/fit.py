@@ -16,6 +16,15 @@ def check_fit(study: Study, findings: Findings) -> None:
     if fit.loss != "linear" and fit.method != "least_squares":
         expected = "loss: linear, or method: least_squares, the only one with robust losses"
         findings.add(("fit", "loss"), f"the loss {fit.loss!r} with method {fit.method}", expected)
+    own = [kind for kind in fit.noise if kind != "homogeneous"]
+    if own and fit.residual == "share":
+        expected = "noise: homogeneous, or residual: ilr, whose errors it is about"
+        findings.add(("fit", "noise"), f"{own[0]} with residual: share", expected)
+    if own and fit.loss != "linear":
+        expected = "noise: homogeneous, or loss: linear: a robust loss has weights of its own"
+        findings.add(("fit", "noise"), f"{own[0]} with the loss {fit.loss!r}", expected)
+    if len(set(fit.noise)) < len(fit.noise):
+        findings.add(("fit", "noise"), "the same kind twice", "each kind once")
     if fit.polish > fit.starts:
         findings.add(("fit", "polish"), f"{fit.polish} of {fit.starts} starts", "polish <= starts")
     _check_values(fit, findings)

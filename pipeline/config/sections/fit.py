@@ -25,6 +25,8 @@ Method = Literal[
 ]  # fmt: skip
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
 Baseline = Literal["last", "mean", "smoothing", "attraction", "mci", "wiener"]
+NoiseKind = Literal["homogeneous", "by_firm", "full"]
+"""What the errors of the firms have of their own: see `pipeline.models.noise`."""
 State = Literal["fitted", "observed"]
 """Whether shares are the modelled or the observed ones."""
 Bounds = Annotated[
@@ -111,6 +113,20 @@ class FitSection(Section):
             kept = {key: value for key, value in given.items() if key != "state"}
             return kept | {"gain": FORMER_STATES[given["state"]]}
         return given
+
+    noise: OneOrMany[NoiseKind] = Field(
+        default=("homogeneous",),
+        min_length=1,
+        description="Errors of a period. homogeneous: of all log-ratios alike and independent; by_firm: each "
+        "firm's log share has an error with a variance of its own; full: they are correlated, too. Fits are "
+        "weighted by it, forecasts drawn with it; short series draw it to homogeneous. A list is an axis of "
+        "the sweep.",
+    )
+
+    @field_serializer("noise")
+    def _write_noise(self, noise: tuple[NoiseKind, ...]) -> NoiseKind | list[NoiseKind]:
+        """Write one kind as it is written by hand."""
+        return noise[0] if len(noise) == 1 else list(noise)
 
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
     max_evaluations: Count = Field(

@@ -9,7 +9,8 @@ autoregressive as an AR(1) or (2), innovations drawn so    that, and the correla
 ============== =========================================== ======================================
 
 All firms of a period are drawn together. Residuals are centred, and made larger by what the fit took out of
-them. A replicate is a market of its own where the model reads observed shares: where the first ones are the
+them; where their covariance differs by firm they are drawn in units of it, and have that of their own period.
+A replicate is a market of its own where the model reads observed shares: where the first ones are the
 initial state, each observes them anew, with an error (else the intervals would leave out what an error there
 does to all later periods), and where the gain lets the state follow the observed shares, the drawn errors
 are followed through all periods.
@@ -24,7 +25,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import ILR, MarketData
+from kernels.least_squares.whitening import firm_roots
 from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.config.parameters import INITIAL
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
@@ -85,6 +88,10 @@ def bootstrap(
     pool = error_pool(space, -residual, serial, rng)
     length = block_length(len(pool), serial.coefficient) if block == "auto" else block
     errors = draw_errors(pool, count, len(pool) + before, scheme, min(length, len(pool)), serial, rng)
+    if model.data.whitening.membership.size:
+        roots = firm_roots(model.data.whitening, moving_firms(model.data.active))
+        errors = np.einsum("bsn,snm->bsm", errors, roots)
+        residual = space.to_rows(np.einsum("sn,snm->sm", space.to_firms(residual), roots[before:]))
     own_market = before > 0 or model.data.corrected > 0
     targets = None if own_market else model.target + residual + space.to_rows(errors[:, before:])
     values = np.full((count, theta.size), np.nan)
@@ -134,6 +141,7 @@ def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
         first=data.first,
         kind=data.kind,
         corrected=data.corrected,
+        whitening=data.whitening,
     )
 
 

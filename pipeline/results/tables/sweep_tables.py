@@ -76,6 +76,10 @@ class SweepTables:
         attributes = self._attributes_of(model)
         return {name: str(attributes.get(name, "")) for name in ("form", "response")}
 
+    def noise(self, model: str) -> str:
+        """Kind of noise that a model was fitted with; sweeps from before there was a choice had one."""
+        return str(self._attributes_of(model).get("noise", "homogeneous"))
+
     def is_truth(self, model: str) -> bool:
         """Whether simulated data were made by this very model, so that its estimates have a truth."""
         return bool(self._attributes_of(model).get("is_truth", False))

@@ -175,6 +175,7 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("n_residual", "count", "number of residuals"),
     Statistic("n_free", "count", "number of free parameters"),
     Statistic("n_effective", "count", "effective number of parameters: trace of the hat matrix"),
+    Statistic("n_noise", "count", "numbers estimated of the covariance of errors, but for the variance"),
     Statistic("shrinkage", "1", "factor on the standard deviations of the priors, as chosen"),
     Statistic("rmse", "1", "root mean square error of share in the fitted periods"),
     Statistic("rank", "count", "directions of the parameters that the data see"),

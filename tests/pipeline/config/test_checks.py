@@ -87,6 +87,14 @@ CROSS = "{{family: mnl, cross: {}}}\nfit: {{priors: {{price.cross: [0, 1]}}, "
 ONE_PROBLEM = [
     # key, old, new, what was got
     ("fit.loss", "starts: 4", "starts: 4, loss: huber", "'huber' with method leastsq"),
+    ("fit.noise", "starts: 4", "starts: 4, noise: full, residual: share", "full with residual: share"),
+    (
+        "fit.noise",
+        "starts: 4",
+        "starts: 4, noise: by_firm, loss: huber, method: least_squares",
+        "by_firm with the loss 'huber'",
+    ),
+    ("fit.noise", "starts: 4", "starts: 4, noise: [full, full]", "the same kind twice"),
     ("fit.polish", "starts: 4", "starts: 4, polish: 5", "5 of 4"),
     ("fit.fixed.price", "starts: 4", "starts: 4, fixed: {price: 3}, bounds: {price: [null, 2]}", "3"),
     ("fit.bounds.price", "starts: 4", "starts: 4, bounds: {price: [2, 2]}", "[2, 2]"),

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import ModelsSection
-from pipeline.config.variants import expand_variants
+from pipeline.config.variants import expand_variants, under_noise
 
 EFFORTS = ("price", "feature", "deal")
 
@@ -165,3 +165,21 @@ def test_a_variant_without_a_gain_of_its_own_takes_that_of_the_fit():
     (variant,) = variants(response="mnl")
     assert variant.gain_under(FitSection()) == "estimated"
     assert variant.gain_under(FitSection(gain=0.25)) == 0.25
+
+
+def test_noise_is_an_axis_named_where_it_has_a_choice():
+    models = variants(form=["investment", "scaled"], response="mnl", pooling=True)
+    assert [item.name for item in under_noise(models, ("full",))] == [item.name for item in models]
+    assert {item.noise for item in under_noise(models, ("full",))} == {"full"}
+    found = under_noise(models, ("homogeneous", "by_firm"))
+    assert [item.name for item in found[:3]] == [
+        "investment-mnl-homogeneous",
+        "investment-mnl-by_firm",
+        "scaled-mnl-homogeneous",
+    ]
+    together = {item.name for item in found}
+    assert len(together) == 8
+    for item in found:
+        if item.pooled_from is not None:
+            assert item.pooled_from in together
+            assert item.pooled_from.endswith(str(item.noise))
