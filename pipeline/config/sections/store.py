@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from pipeline.config.sections.location import Location
+from pipeline.config.place import Location
 from pipeline.config.sections.types import Flag, Section
 
 
