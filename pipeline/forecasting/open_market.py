@@ -18,14 +18,13 @@ from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.models.market_model import MarketModel
 from pipeline.models.one_step import correct, modelled_shares
-from pipeline.models.predictive import error_covariance
+from pipeline.models.predictive import error_covariance, log_errors
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
 from pipeline.results.intervals import most_trusted
 from pipeline.results.select import select_markets
 from pipeline.results.stored_fit import read_fit
-from pipeline.validation.forecasters import log_errors
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -18,7 +18,12 @@ from pipeline.store.format.layout import VARIABLES, Arrays, ModelLayout, empty_r
 from pipeline.store.population import Populations
 from pipeline.sweep.layout import study_layout
 from pipeline.sweep.model_layout import describe_model
-from pipeline.validation.forecasters import baseline_forecaster, forecast_errors, model_forecaster
+from pipeline.validation.forecasters import (
+    ForecastScores,
+    baseline_forecaster,
+    model_forecaster,
+    score_forecasts,
+)
 from pipeline.validation.metrics import METRICS, pool
 from pipeline.validation.windows import windows_of
 
@@ -82,7 +87,7 @@ def calibrate_block(
                 forecaster = model_forecaster(
                     record.model, record.theta, study.fit.initial, study.validation.state
                 )
-                _store_errors(arrays, cell, forecast_errors(forecaster, market, count, ahead))
+                _store_scores(arrays, cell, score_forecasts(forecaster, market, count, ahead))
     return arrays
 
 
@@ -92,8 +97,8 @@ def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
     Returns
     -------
     dict of str to array
-        ``error`` of shape (market, window, future, metric) and ``step_error`` of shape (market, window,
-        future, step, metric).
+        ``error`` of shape (market, window, future, metric), ``step_error`` and ``pit_count`` of shape
+        (market, window, future, step, metric or pit).
     """
     arrays = _empty(panel, study, baseline, [])
     forecaster = baseline_forecaster(baseline)
@@ -102,7 +107,8 @@ def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
             ahead = window.n_ahead(market.times.size)
             if ahead:
                 count = window.n_training(market.times.size)
-                _store_errors(arrays, (row, column), forecast_errors(forecaster, market, count, ahead))
+                scores = score_forecasts(forecaster, market, count, ahead)
+                _store_scores(arrays, (row, column), scores)
     return arrays
 
 
@@ -155,7 +161,9 @@ def _values(record: FitRecord, name: str) -> NDArray[Any]:
     return np.asarray(getattr(source, _FIELDS.get(name, name)))
 
 
-def _store_errors(arrays: Arrays, cell: tuple[int, int], errors: NDArray[np.float64]) -> None:
-    """Put the errors (future, period ahead, metric) into one cell, and what they come to."""
-    arrays["step_error"][cell][:, : errors.shape[1]] = errors
-    arrays["error"][cell] = pool(errors, tuple(METRICS))
+def _store_scores(arrays: Arrays, cell: tuple[int, int], scores: ForecastScores) -> None:
+    """Put errors and counts (future, period ahead, ...) into one cell, and what the errors come to."""
+    ahead = scores.errors.shape[1]
+    arrays["step_error"][cell][:, :ahead] = scores.errors
+    arrays["pit_count"][cell][:, :ahead] = scores.pit_counts
+    arrays["error"][cell] = pool(scores.errors, tuple(METRICS))
