@@ -4,7 +4,8 @@
     uv run python tests/benchmarks/bands.py orange_juice --markets 11    # some minutes an origin
 
 Both go through the front door: data in a file, a study, `run_study`, `forecast`. Studies are their defaults;
-`--set` changes them. Simulated: the slow markets of `noise_coverage.py`, calibrated without their last periods.
+`--set` changes them. Simulated: the slow markets of `noise_coverage.py`, calibrated without their last
+periods.
 Orange juice: every so-manieth store in the order of their numbers, chosen so before anything was looked at.
 Stands beside each part its standard error over markets.
 """
@@ -100,7 +101,7 @@ def orange_juice(asked):
     panel = open_study_panel(load_study(path))
     stores = list(panel.markets)[:: max(len(panel.markets) // asked.markets, 1)][: asked.markets]
     whole = panel.load(stores)
-    weeks = whole["time"].values
+    weeks = whole["time"].to_numpy()
     for origin in range(1, asked.origins + 1):
         last = weeks[-1 - origin * max(asked.horizons)]
         with tempfile.TemporaryDirectory() as folder:
@@ -139,22 +140,28 @@ def scenario_of(asked, future, label, market, results):
         "uncertainty": {"draws": asked.draws},
     }
     if future == "given":
-        efforts = ahead["efforts"].ffill("time").bfill("time")
-        total = ahead["sales"].sum("firm", min_count=1).ffill("time").bfill("time")
-        content["total_sales"] = {"model": "given", "values": total.values.tolist()}
+        efforts = filled(ahead["efforts"].transpose("time", "firm", "effort").to_numpy())
+        total = filled(ahead["sales"].sum("firm", min_count=1).to_numpy())
+        names = [str(name) for name in ahead["effort"].to_numpy()]
+        content["total_sales"] = {"model": "given", "values": total.tolist()}
         content["firms"] = {
-            str(firm): {
-                str(e): efforts.sel(firm=firm, effort=e).values.tolist() for e in efforts["effort"].values
-            }
-            for firm in efforts["firm"].values
-            if np.isfinite(efforts.sel(firm=firm).values).all()
+            str(firm): {name: efforts[:, i, k].tolist() for k, name in enumerate(names)}
+            for i, firm in enumerate(ahead["firm"].to_numpy())
+            if np.isfinite(efforts[:, i]).all()
         }
     return Scenario.model_validate(content)
 
 
+def filled(values):
+    """Fill what is missing along the first axis from the period before, else from the one after."""
+    table = pd.DataFrame(values.reshape(len(values), -1)).ffill().bfill()
+    return table.to_numpy().reshape(values.shape)
+
+
 def held_in_bands(asked, future, made, scenario, market, results):
     """Whether shares of firms that are there came within the bands, (50 %, 90 %)."""
-    ahead = ahead_of(asked, market, results)["sales"].sel(firm=made.firms).transpose("time", "firm").values
+    ahead = ahead_of(asked, market, results)["sales"].sel(firm=made.firms)
+    ahead = ahead.transpose("time", "firm").to_numpy()
     share = ahead / np.nansum(ahead, axis=1, keepdims=True)
     low90, low50, high50, high90 = made.share_quantile
     cells = []
