@@ -130,9 +130,11 @@ def draw_efforts(efforts: Cube, active: NDArray[np.bool_], horizon: int) -> NDAr
 
     Takes what `effort_process` does; returns (PATHS, K, H, N).
     """
+    process = effort_process(efforts, active)
     if len(active) < 2:
-        return np.repeat(effort_process(efforts, active).last[np.newaxis, :, np.newaxis], horizon, axis=2)
-    return effort_process(efforts, active).draw(horizon, PATHS, np.random.default_rng(_SEED))
+        held = np.repeat(process.last[:, np.newaxis], horizon, axis=1)
+        return np.repeat(held[np.newaxis], PATHS, axis=0)
+    return process.draw(horizon, PATHS, np.random.default_rng(_SEED))
 
 
 def _nearest(values: Matrix, wanted: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -146,16 +146,26 @@ def crps(predicted: PredictiveDistribution, observed: Matrix, active: NDArray[np
     return distance - spread
 
 
-def draw_shares(predicted: PredictiveDistribution, active: NDArray[np.bool_], count: int = _DRAWS) -> Cube:
-    """Draw shares from an predicted, always with the same random numbers: (count, H, N), nan where absent."""
-    n_firms = predicted.share.shape[1]
-    normal = _normal_draws(count, n_firms)
+def draw_shares(
+    predicted: PredictiveDistribution,
+    active: NDArray[np.bool_],
+    count: int = _DRAWS,
+    normal: Cube | None = None,
+) -> Cube:
+    """Draw shares from a forecast: (count, H, N), nan where absent.
+
+    Always with the same random numbers, which makes forecasts comparable; or with given standard normals
+    (count, H, N).
+    """
+    if normal is None:
+        normal = _normal_draws(count, predicted.share.shape[1])[:, np.newaxis]
     both = active[:, :, None] & active[:, None, :]
     variance, axes = np.linalg.eigh(np.where(both, np.nan_to_num(predicted.covariance), 0.0))
     factor = axes * np.sqrt(np.maximum(variance, 0.0))[:, None, :]
-    noise = np.einsum("hik,dk->dhi", factor, normal)
+    noise = np.matmul(factor, normal[..., np.newaxis])[..., 0]
     if predicted.courses is None:
         return shift_shares(predicted.share, noise)
+    count = len(noise)
     # As each noise has its opposite half of the draws later, both shift the same course.
     return shift_shares(predicted.courses[np.arange(count) % (count // 2) % len(predicted.courses)], noise)
 

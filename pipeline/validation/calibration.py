@@ -1,5 +1,6 @@
 """Whether the distributions of forecasts spread as what comes does: probability integral transforms."""
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,10 @@ from pipeline.models.predictive import PredictiveDistribution, draw_shares
 
 PIT_BINS = 20
 """Bins of equal width between 0 and 1: the ends of 50 % and 90 % bands are among their edges."""
-_SEED = 20230519
-# With fewer groups the groups do not show how much they hang together.
-_FEWEST_GROUPS = 8
+FEWEST_GROUPS = 8
+"""With fewer groups of forecasts the groups do not show how much the forecasts of one hang together."""
+# So many ranks as fill the bins evenly.
+_DRAWS = 12 * PIT_BINS - 1
 
 
 def pit_counts(
@@ -34,12 +36,10 @@ def pit_counts(
         Shares whose probability integral transform lies in each bin: evenly many in each, when forecasts
         spread as what comes does (Dawid 1984; Gneiting, Balabdaoui & Raftery 2007, JRSS B 69, 243-268).
     """
-    draws = draw_shares(predicted, active)
-    below = (draws < observed).sum(axis=0)
-    # A rank among finitely many draws is spread over the width that it stands for.
-    spread = np.random.default_rng(_SEED).random(observed.shape)
-    pit = (below + spread) / (len(draws) + 1.0)
-    place = np.minimum((pit * PIT_BINS).astype(np.int64), PIT_BINS - 1)
+    # Random numbers of its own for every forecast: what they miss in one is not missed in all.
+    rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(observed).tobytes()))
+    draws = draw_shares(predicted, active, normal=rng.standard_normal((_DRAWS, *observed.shape)))
+    place = (draws < observed).sum(axis=0) // ((_DRAWS + 1) // PIT_BINS)
     known = active & ~np.isnan(predicted.share) & ~np.isnan(observed)
     counts = np.zeros((len(observed), PIT_BINS), dtype=np.int32)
     np.add.at(counts, (np.nonzero(known)[0], place[known]), 1)
@@ -83,7 +83,7 @@ def uniformity(groups: NDArray[np.integer]) -> Uniformity:
     """
     counts = np.asarray(groups, dtype=float)
     counts = counts[counts.sum(axis=1) > 0]
-    if len(counts) < _FEWEST_GROUPS:
+    if len(counts) < FEWEST_GROUPS:
         return Uniformity(float("nan"), float("nan"), len(counts))
     size, bins = counts.sum(axis=1, keepdims=True), counts.shape[1]
     total, part = size.sum(), counts.sum(axis=0) / size.sum()

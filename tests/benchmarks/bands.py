@@ -99,7 +99,8 @@ def orange_juice(asked):
     """Calibrate some stores up to each origin, and forecast the weeks after it."""
     path, cells = CONFIGS / "orange_juice.yaml", []
     panel = open_study_panel(load_study(path))
-    stores = list(panel.markets)[:: max(len(panel.markets) // asked.markets, 1)][: asked.markets]
+    stores = np.asarray(panel.markets).tolist()
+    stores = stores[:: max(len(stores) // asked.markets, 1)][: asked.markets]
     whole = panel.load(stores)
     weeks = whole["time"].to_numpy()
     for origin in range(1, asked.origins + 1):

@@ -5,6 +5,7 @@ import numpy as np
 from pipeline.reporting.blocks import Block, Picture, Section, Text, grid
 from pipeline.reporting.plots.svg import inline_svg
 from pipeline.reporting.plots.validation import draw_errors, draw_horizons
+from pipeline.reporting.sections.calibration import calibration
 from pipeline.reporting.subject import ReportSubject
 from pipeline.reporting.words import case_title, cases, describe_case, future_title
 from pipeline.results.frames.table import Table
@@ -35,6 +36,7 @@ def validation(subject: ReportSubject) -> Section:
     blocks.append(Text(_how_tested(str(comparisons[0]["test"][0])), "note"))
     if summary.horizons:
         blocks += _horizons(summary, baselines)
+    blocks += calibration(subject)
     title = "All measures of error (means over markets; smaller is better)"
     blocks += grid(title, summary.validation, rows=100, folded=True)
     names = [name for name in METRICS if name in summary.validation.columns]
