@@ -21,8 +21,12 @@ class ExitCode(IntEnum):
     """The cluster cannot be reached or lost its workers for good."""
     BUSY = 6
     """Someone else is doing this work at the moment."""
+    HANGUP = 129
+    """SIGHUP: the terminal was closed; everything finished has been kept."""
     INTERRUPTED = 130
     """Ctrl-C: everything finished has been kept."""
+    TERMINATED = 143
+    """SIGTERM: everything finished has been kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Names and labels, and how messages speak of them: which are valid, and which one was probably meant."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,20 @@ type Label = int | str | np.generic
 """Name of a market or firm: a whole number where all of them are, else text."""
 
 _LONGEST_LIST = 40
+
+
+_USER_INFO = re.compile(r"(?<=://)[^/\\s'\"]*@")
+"""The name and password of a URL: ``user:secret@``."""
+
+
+def has_user_info(text: str) -> bool:
+    """Tell whether a URL names a user, with or without a password."""
+    return _USER_INFO.search(text) is not None
+
+
+def without_user_info(text: str) -> str:
+    """Put ``***@`` in the place of the names and passwords of all URLs in a text."""
+    return _USER_INFO.sub("***@", text)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

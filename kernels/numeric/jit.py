@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -74,9 +75,40 @@ def machine_code_folder() -> Path | None:
     kernels = Path(__file__).parents[1]
     for source in sorted(kernels.rglob("*.py")):
         digest.update(str(source.relative_to(kernels)).encode() + b"\0" + source.read_bytes())
-    folder = cache_folder() / "machine-code" / digest.hexdigest()[:16]
+    version = Path("machine-code") / digest.hexdigest()[:16]
+    return _made(cache_folder() / version) or _made(_own_temporary_folder() / version)
+
+
+def _made(folder: Path) -> Path | None:
+    """Make a folder; None when it cannot be made or written, or may hold what others have put there."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        owner = folder.parents[1].stat()
     except OSError:
         return None
-    return folder if os.access(folder, os.W_OK) else None
+    # Machine code is run as it is found: in a folder for everybody it must be our own.
+    theirs = hasattr(os, "getuid") and owner.st_uid != os.getuid()
+    return None if theirs and folder.is_relative_to(tempfile.gettempdir()) else folder
+
+
+def _own_temporary_folder() -> Path:
+    """Give a folder for this user among the temporary files of the computer."""
+    return Path(tempfile.gettempdir()) / f"beed-{getattr(os, 'getuid', lambda: 0)()}"
+
+
+def cache_note() -> str:
+    """Say where compiled kernels are kept when the usual folder cannot be written; else nothing."""
+    wanted, folder = cache_folder(), machine_code_folder()
+    if _SETTINGS.CACHE_DIR or (folder is not None and folder.is_relative_to(wanted)):
+        return ""
+    kept = (
+        f"in {folder.parents[1]}"
+        if folder is not None
+        else "nowhere, so every process compiles again (minutes)"
+    )
+    return (
+        f"The folder {wanted} cannot be written: compiled code is kept {kept}. Set BEED_CACHE_DIR to a folder "
+        "that can be written and stays."
+    )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.arguments import parse_bounds, parse_margins, parse_prices, parse_target
-from pipeline.cli.options import Format, Plot, StorePath, SweepName
+from pipeline.cli.options import Format, Plot, SpreadsheetSafe, StorePath, SweepName
 from pipeline.cli.output import print_formatted
 
 Settings = Annotated[
@@ -50,6 +50,7 @@ def forecast(
     overrides: Overrides = None,
     plot: Plot = None,
     style: Format = "table",
+    spreadsheet_safe: SpreadsheetSafe = False,
     sweep: SweepName = None,
 ) -> None:
     """Forecast shares and sales under a scenario; the bands are stored beside the fits."""
@@ -72,7 +73,7 @@ def forecast(
     if style == "table":
         show_forecast(make_console(), made, store, name)
     else:
-        print_formatted(forecast_table(made), style)
+        print_formatted(forecast_table(made), style, spreadsheet_safe=spreadsheet_safe)
 
 
 def plan(
@@ -97,6 +98,7 @@ def plan(
     overrides: Overrides = None,
     plot: Plot = None,
     style: Format = "table",
+    spreadsheet_safe: SpreadsheetSafe = False,
     sweep: SweepName = None,
 ) -> None:
     """Plan a way to a share: the investment and efforts it takes, and what holding the present one costs."""
@@ -121,7 +123,7 @@ def plan(
     if style == "table":
         show_plan_of_firm(make_console(), flight)
     else:
-        print_formatted(plan_table(flight), style)
+        print_formatted(plan_table(flight), style, spreadsheet_safe=spreadsheet_safe)
 
 
 def game(
@@ -139,6 +141,7 @@ def game(
     settings: Settings = None,
     overrides: Overrides = None,
     style: Format = "table",
+    spreadsheet_safe: SpreadsheetSafe = False,
     sweep: SweepName = None,
 ) -> None:
     """Play the market: what each firm gains by its best response, and steady equilibria of all firms."""
@@ -159,7 +162,7 @@ def game(
     if style == "table":
         show_game(make_console(), played)
     else:
-        print_formatted(game_table(played), style)
+        print_formatted(game_table(played), style, spreadsheet_safe=spreadsheet_safe)
 
 
 def _present(given: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,11 @@ from typing import NoReturn
 import typer
 
 from pipeline.cli import ahead, stores, studies, time
+from pipeline.cli.leaving import run_and_leave
+from pipeline.cli.output import output_is_lost
 from pipeline.errors import BeedError, ExitCode
+from pipeline.names import without_user_info
+from pipeline.signals import Stopped
 
 _EXIT_CODES = {
     ExitCode.OK: "done",
@@ -17,7 +21,9 @@ _EXIT_CODES = {
     ExitCode.STORE: "the store is missing, damaged, of another format, or cannot be written",
     ExitCode.CLUSTER: "the cluster cannot be reached, or lost its workers",
     ExitCode.BUSY: "someone else is doing this work at the moment",
-    ExitCode.INTERRUPTED: "stopped by Ctrl-C; everything finished has been kept",
+    ExitCode.HANGUP: "stopped by SIGHUP; everything finished has been kept",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C, likewise",
+    ExitCode.TERMINATED: "stopped by SIGTERM, likewise",
 }
 
 app = typer.Typer(
@@ -34,6 +40,7 @@ COMMANDS = (
     studies.check,
     studies.schema,
     stores.runs,
+    stores.verify,
     stores.query,
     stores.show,
     stores.report,
@@ -55,14 +62,31 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Parameters
     ----------
     arguments
-        By default those of the process.
+        By default those of the process, which then ends here and now (see `pipeline.cli.leaving`). With
+        arguments of its own `SystemExit` is raised as usual.
     """
+    if arguments is None:
+        run_and_leave(lambda: _run(None))
+    _run(list(arguments))
+
+
+def _run(arguments: list[str] | None) -> NoReturn:
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="beed")
+        app(args=arguments, prog_name="beed")
     except BeedError as error:
-        print(f"beed: {error}", file=sys.stderr)
+        # What refuses a URL does not repeat its password; this is for the messages of libraries.
+        print(f"beed: {without_user_info(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("beed: stopped.", file=sys.stderr)
-        sys.exit(ExitCode.INTERRUPTED)
+    except Stopped as stopped:
+        print(f"beed: {stopped}", file=sys.stderr)
+        sys.exit(stopped.exit_code)
+    except OSError:
+        if (reason := output_is_lost()) is None:
+            raise
+        print(f"beed: the output could not be written: {reason}.", file=sys.stderr)
+        sys.exit(ExitCode.FAILURE)
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):
+            sys.exit(ExitCode.OK)  # whoever read it has seen enough (`| head`)
+        raise
     sys.exit(ExitCode.OK)

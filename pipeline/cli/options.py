@@ -42,6 +42,13 @@ Date = Annotated[
 Markets = Annotated[list[str] | None, typer.Option("--market", help="Only this market. May be repeated.")]
 Model = Annotated[str | None, typer.Option(help="Only models of this name; * stands for anything.")]
 Format = Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")]
+SpreadsheetSafe = Annotated[
+    bool,
+    typer.Option(
+        "--spreadsheet-safe",
+        help="With --format csv: an apostrophe before texts that a spreadsheet would take for a formula.",
+    ),
+]
 Plot = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Draw it as well: a .png or .svg file.")
 ]

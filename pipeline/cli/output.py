@@ -1,5 +1,6 @@
 """Tables on the standard output, for people and for programs."""
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -7,8 +8,13 @@ if TYPE_CHECKING:
     from pipeline.results.frames.table import Table
 
 
-def print_formatted(table: "Table", style: str) -> None:
+def print_formatted(table: "Table", style: str, *, spreadsheet_safe: bool = False) -> None:
     """Write a table to the standard output: aligned text, CSV, JSON, or the bytes of Parquet.
+
+    Parameters
+    ----------
+    table, style, spreadsheet_safe
+        As in `pipeline.results.frames.formats.format_table`.
 
     Raises
     ------
@@ -17,8 +23,21 @@ def print_formatted(table: "Table", style: str) -> None:
     """
     from pipeline.results.frames.formats import format_table
 
-    text = format_table(table, style)
-    if isinstance(text, bytes):
-        sys.stdout.buffer.write(text)
-    else:
-        print(text.removesuffix("\n"))
+    text = format_table(table, style, spreadsheet_safe=spreadsheet_safe)
+    if style == "table":
+        print(str(text).removesuffix("\n"))
+        return
+    # For programs, so in UTF-8 whatever the terminal can show: a question mark in place of γ would be data lost.
+    data = text if isinstance(text, bytes) else f"{text.removesuffix('\n')}\n".encode()
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
+def output_is_lost() -> str | None:
+    """Say why the standard output cannot be written, if so; what was on its way there is then given up."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error.strerror
+    return None

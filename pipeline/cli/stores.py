@@ -1,13 +1,13 @@
-"""Commands about stores: runs, query, show, report, export. Heavy imports wait for their command."""
+"""Commands about stores: runs, verify, query, show, report, export. Heavy imports wait for their command."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.options import Date, Format, Markets, Model, StorePath, SweepName
+from pipeline.cli.options import Date, Format, Markets, Model, SpreadsheetSafe, StorePath, SweepName
 from pipeline.cli.output import print_formatted
-from pipeline.errors import QueryError
+from pipeline.errors import ExitCode, QueryError
 from pipeline.results.tables.registry import TABLES
 
 
@@ -18,6 +18,24 @@ def runs(store: StorePath) -> None:
     from pipeline.store.store import Store
 
     show_sweeps(make_console(), Store.open(store))
+
+
+def verify(store: StorePath) -> None:
+    """Read everything in a store, and name what is damaged: array, chunk, model and markets."""
+    from pipeline.store.integrity.verify import verify_store
+    from pipeline.store.store import Store
+
+    found = verify_store(Store.open(store))
+    for damage in found.damage:
+        print(damage)
+    print(f"{found.chunks} chunks of {found.arrays} arrays were read; {len(found.damage) or 'none'} damaged.")
+    if found.unprotected:
+        print(
+            f"{found.unprotected} arrays are of an earlier version, without checksums: what can be read of "
+            "them is taken as right."
+        )
+    if found.damage:
+        raise typer.Exit(ExitCode.STORE)
 
 
 def query(
@@ -34,6 +52,10 @@ def query(
     sort: Annotated[str | None, typer.Option(help="Sort by this column; -column for descending.")] = None,
     limit: Annotated[int | None, typer.Option(min=0, help="Rows at most.")] = None,
     style: Format = "table",
+    spreadsheet_safe: SpreadsheetSafe = False,
+    timeout: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Give --sql up after this time, e.g. 60s or 5m.")
+    ] = None,
     sweep: SweepName = None,
     date: Date = None,
 ) -> None:
@@ -47,9 +69,21 @@ def query(
         raise QueryError(
             f"--sql stands alone; got {', '.join(given)} as well. Say it in SQL: where, order by, limit."
         )
+    if timeout is not None and sql is None:
+        raise QueryError("--timeout goes with --sql; other questions are answered at once.")
+    seconds = None if timeout is None else _seconds(timeout)
     results = open_store(store, sweep=sweep, date=date)
-    table = results.sql(sql) if sql is not None else results.select(**conditions)
-    print_formatted(table, style)
+    table = results.sql(sql, timeout=seconds) if sql is not None else results.select(**conditions)
+    print_formatted(table, style, spreadsheet_safe=spreadsheet_safe)
+
+
+def _seconds(text: str) -> float:
+    from pipeline.config.sections.duration import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise QueryError(f"--timeout: {error}") from None
 
 
 def show(

@@ -1,5 +1,6 @@
 """Commands about studies: run, check, schema. Everything heavy is imported when its command runs."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import typer
 from pipeline.cli.options import Cluster, Overrides, StudyFile, Workers
 from pipeline.config.engines import ENGINES, engines_with
 from pipeline.errors import ExitCode, PlanError
+from pipeline.signals import Stopped, last_signal
 
 if TYPE_CHECKING:
     from pipeline.config.sections.cluster import ClusterSection
@@ -34,21 +36,26 @@ def run(
     if report.unfinished:
         raise typer.Exit(ExitCode.FAILURE)
     if report.state != SweepState.DONE:
-        raise typer.Exit(ExitCode.INTERRUPTED)
+        raise Stopped(last_signal() or signal.SIGINT)
 
 
 def check(
     study: StudyFile, overrides: Overrides = None, cluster: Cluster = None, workers: Workers = None
 ) -> None:
-    """Check a study and its data, and show what running it would do. Nothing is written."""
+    """Check a study and its data, make a few fits, and show what running it would do. Nothing is written."""
+    from kernels.numeric.jit import cache_note
     from pipeline.panel.open import open_study_panel
     from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.tables import show_plan
-    from pipeline.sweep.coordinator import plan_study
+    from pipeline.sweep.coordinator import estimate_study, plan_study
 
     loaded = load(study, overrides, cluster, workers)
     panel = open_study_panel(loaded)
-    show_plan(make_console(), loaded, panel, plan_study(loaded, panel))
+    plan = plan_study(loaded, panel)
+    console = make_console()
+    if note := cache_note():
+        console.print(f"Note: {note}", markup=False, highlight=False)
+    show_plan(console, loaded, panel, plan, estimate_study(loaded, panel, plan))
 
 
 def schema() -> None:

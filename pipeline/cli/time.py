@@ -1,6 +1,7 @@
 """Commands about time: recalibrate, history, schedule. Heavy imports wait for their command."""
 
 import shutil
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from pipeline.cli.options import (
     Model,
     Overrides,
     Plot,
+    SpreadsheetSafe,
     StorePath,
     StudyFile,
     Workers,
@@ -21,6 +23,7 @@ from pipeline.cli.options import (
 from pipeline.cli.output import print_formatted
 from pipeline.cli.studies import load, study_text
 from pipeline.errors import ExitCode
+from pipeline.signals import Stopped, last_signal
 
 
 def recalibrate(
@@ -60,7 +63,7 @@ def recalibrate(
     if report.run is not None and report.run.unfinished:
         raise typer.Exit(ExitCode.FAILURE)
     if report.outcome == "interrupted":
-        raise typer.Exit(ExitCode.INTERRUPTED)
+        raise Stopped(last_signal() or signal.SIGINT)
     if report.drift is not None and report.drift.alarm and report.outcome == "published":
         raise typer.Exit(ExitCode.DRIFT)
 
@@ -75,13 +78,14 @@ def history(
     study: Annotated[str | None, typer.Option(help="Name of the study, when the store has several.")] = None,
     plot: Plot = None,
     style: Format = "table",
+    spreadsheet_safe: SpreadsheetSafe = False,
 ) -> None:
     """Follow parameters through the vintages of a store: of some markets, or the median over all."""
     from pipeline.results.history import history as follow
     from pipeline.store.store import Store
 
     table = follow(Store.open(store), study=study, market=market, model=model, param=param)
-    print_formatted(table, style)
+    print_formatted(table, style, spreadsheet_safe=spreadsheet_safe)
     if plot is not None:
         from pipeline.reporting.plots.history import plot_history
 

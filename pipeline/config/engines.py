@@ -38,13 +38,18 @@ ENGINES: Mapping[str, Engine] = {
     engine.name: engine
     for engine in (
         Engine("serial", "this process", "this process"),
-        Engine("local", "processes on this computer", "this computer", ("workers", "threads", "memory")),
+        Engine(
+            "local",
+            "processes on this computer",
+            "this computer",
+            ("workers", "threads", "memory", "dashboard"),
+        ),
         Engine("address", "workers of a dask scheduler that runs already", "elsewhere", ("address", "tls")),
         Engine(
             "slurm",
             "jobs of a SLURM queue",
             "elsewhere",
-            ("workers", "threads", "memory", "queue", "account", "walltime", "options"),
+            ("workers", "threads", "memory", "dashboard", "queue", "account", "walltime", "options"),
         ),
     )
 }

@@ -115,7 +115,10 @@ def _mend(content: Any, path: KeyPath, wrong: Collection[KeyPath]) -> None:
         return
     parent = content
     for part in path[:-1]:
-        parent = parent[part]
+        try:
+            parent = parent[part]
+        except (KeyError, IndexError, TypeError):
+            return  # what it stands in was wrong too, and has been mended
     last = path[-1]
     if isinstance(parent, list) and isinstance(last, int):
         # Items keep their positions, so that later problems keep their lines.

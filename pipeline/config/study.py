@@ -11,6 +11,7 @@ from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import DataSection
 from pipeline.config.sections.fit import FitSection, ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
+from pipeline.config.sections.location import Location
 from pipeline.config.sections.models import CurveSection, ModelsSection
 from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.config.sections.simulate import SimulateSection
@@ -68,7 +69,7 @@ class Study(LocatedSection):
     cluster: OrNothing[ClusterSection] = Field(
         default=ClusterSection(), description="Where the computation runs; changes no number."
     )
-    store: str = Field(
+    store: Location = Field(
         description="Where the results go: a folder, relative to the study file, or a URL such as "
         "s3://bucket/runs."
     )

@@ -8,6 +8,7 @@ from distributed import Client, Security
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors.dask_client import WorkerSetup, drive, prepare_workers
+from pipeline.executors.dask_logs import logs_in_file
 from pipeline.executors.jobs import Hooks
 
 #: Seconds to wait for the scheduler, and for a first worker or for one to come back.
@@ -30,15 +31,7 @@ def run[Job, Result](
     jobs: Iterable[Job], work: Callable[[Job], Result], settings: ClusterSection, hooks: Hooks[Job, Result]
 ) -> bool:
     """Do the jobs on the workers of the scheduler at `settings.address`."""
-    try:
-        client = Client(settings.address, security=security(settings), timeout=TIMEOUT)
-    except (OSError, TimeoutError, TypeError, ValueError) as error:
-        raise ClusterError(
-            f"No dask scheduler answers at {settings.address}: {type(error).__name__}: {error}. Check the "
-            "address, the firewall and, for tls://, the certificate files of cluster.tls; start one with "
-            "'dask scheduler'."
-        ) from error
-    with client:
+    with logs_in_file(hooks.on_note), _connected(settings) as client:
         prepare_workers(client, hooks, ignore_interrupts=False)
         try:
             return drive(client, jobs, work, hooks, timeout=TIMEOUT)
@@ -47,3 +40,14 @@ def run[Job, Result](
             if client.status == "running":
                 with suppress(OSError):
                     client.unregister_worker_plugin(WorkerSetup.name)
+
+
+def _connected(settings: ClusterSection) -> Client:
+    try:
+        return Client(settings.address, security=security(settings), timeout=TIMEOUT)
+    except (OSError, TimeoutError, TypeError, ValueError) as error:
+        raise ClusterError(
+            f"No dask scheduler answers at {settings.address}: {type(error).__name__}: {error}. Check the "
+            "address, the firewall and, for tls://, the certificate files of cluster.tls; start one with "
+            "'dask scheduler'."
+        ) from error

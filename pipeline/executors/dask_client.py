@@ -6,11 +6,13 @@ import queue
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import distributed
 from distributed import Client, Future, KilledWorker, WorkerPlugin
 
+from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors.jobs import Hooks, JobOutcome
 from pipeline.executors.worker import call_by_name, one_blas_thread
@@ -22,9 +24,27 @@ TICK = 0.1
 #: For schedulers that this program starts: a job is blamed after this many deaths of workers, first in
 #: company, then alone.
 ALLOWED_FAILURES = 1
-#: For the same, where they answer HTTP: any free port, seen from this computer only. Left alone, dask insists
+#: How often workers are prepared when one dies meanwhile.
+ATTEMPTS = 3
+#: For the same, where they show a dashboard: any free port, seen from this computer only. Left alone, dask insists
 #: on port 8787 and warns when another sweep has it.
 ANY_PORT = "127.0.0.1:0"
+
+
+class WorkersLostError(ClusterError):
+    """All workers died and none came back; whoever started them may start others, and go on with `jobs`.
+
+    Parameters
+    ----------
+    seconds
+        Waited for one to come back.
+    jobs
+        Drawn and not done.
+    """
+
+    def __init__(self, seconds: float, jobs: Sequence[object]) -> None:
+        self.jobs = tuple(jobs)
+        super().__init__(f"All dask workers were lost and none came back in {seconds:g} s.")
 
 
 class WorkerSetup(WorkerPlugin):
@@ -56,6 +76,17 @@ class WorkerSetup(WorkerPlugin):
             call_by_name(self.precompile)
 
 
+def dashboard_address(settings: ClusterSection) -> str | None:
+    """Say where a scheduler that this program starts shows its dashboard; None: nowhere."""
+    return ANY_PORT if settings.dashboard else None
+
+
+def show_dashboard[Job, Result](cluster: Any, settings: ClusterSection, hooks: Hooks[Job, Result]) -> None:
+    """Tell where the dashboard is, when one was asked for."""
+    if settings.dashboard:
+        hooks.on_note(f"Dask's dashboard: {cluster.dashboard_link}")
+
+
 def prepare_workers[Job, Result](
     client: Client, hooks: Hooks[Job, Result], *, ignore_interrupts: bool
 ) -> None:
@@ -64,15 +95,33 @@ def prepare_workers[Job, Result](
     Raises
     ------
     ClusterError
-        A worker cannot load this package.
+        A worker cannot load this package, or workers die while they are prepared.
     """
-    try:
-        client.register_plugin(WorkerSetup(hooks.precompile, ignore_interrupts))
-    except Exception as error:
+    setup = WorkerSetup(hooks.precompile, ignore_interrupts)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            client.register_plugin(setup)
+            return
+        except OSError as error:  # the connection to a worker that died; another one comes in its place
+            _check_attempts(attempt, error)
+            time.sleep(1.0)
+        except Exception as error:
+            raise _unprepared(error) from error
+
+
+def _check_attempts(attempt: int, error: OSError) -> None:
+    if attempt == ATTEMPTS:
         raise ClusterError(
-            f"The dask workers cannot be prepared: {type(error).__name__}: {error}. Every worker needs "
-            "the same version of beed and of Python as this computer; install it in the workers' environment."
+            f"Dask workers die while they are prepared, {attempt} times in a row "
+            f"({type(error).__name__}: {error}). Often it is memory: give them more, or run with fewer --workers."
         ) from error
+
+
+def _unprepared(error: Exception) -> ClusterError:
+    return ClusterError(
+        f"The dask workers cannot be prepared: {type(error).__name__}: {error}. Every worker needs "
+        "the same version of beed and of Python as this computer; install it in the workers' environment."
+    )
 
 
 def wait_for_workers[Job, Result](client: Client, hooks: Hooks[Job, Result], seconds: float | None) -> bool:
@@ -161,8 +210,8 @@ class _Flight[Job, Result]:
                 now = time.monotonic()
                 last_worker = now if threads else last_worker
                 if self.timeout is not None and now - last_worker > self.timeout:
-                    raise ClusterError(
-                        f"All dask workers were lost and none came back in {self.timeout:g} s."
+                    raise WorkersLostError(
+                        self.timeout, [job for job, _ in self.in_flight.values()] + [*self.blamed]
                     )
                 self._refill(threads)
                 if self.complete:

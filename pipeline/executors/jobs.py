@@ -46,6 +46,8 @@ class Hooks[Job, Result]:
     on_tick
         Called with the number of worker threads, a few times a second (serial: after every job), so that
         the caller can commit and draw.
+    on_note
+        Called with a sentence worth a line: where a dashboard is, where dask's log is.
     stop
         Once set, no further job is started; those in flight get `grace` seconds to finish.
     precompile
@@ -57,6 +59,7 @@ class Hooks[Job, Result]:
 
     on_outcome: Callable[[JobOutcome[Job, Result]], object]
     on_tick: Callable[[int], object] = _ignore
+    on_note: Callable[[str], object] = _ignore
     stop: threading.Event = field(default_factory=threading.Event)
     precompile: str | None = None
     grace: float = 5.0

@@ -7,7 +7,14 @@ from distributed import Client
 
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
-from pipeline.executors.dask_client import ALLOWED_FAILURES, ANY_PORT, drive, prepare_workers
+from pipeline.executors.dask_client import (
+    ALLOWED_FAILURES,
+    dashboard_address,
+    drive,
+    prepare_workers,
+    show_dashboard,
+)
+from pipeline.executors.dask_logs import logs_in_file
 from pipeline.executors.jobs import Hooks
 
 #: Memory of a job when the study says nothing: workers hold one block of markets.
@@ -45,9 +52,14 @@ def run[Job, Result](
             "The cluster kind 'slurm' needs dask-jobqueue, which is not installed; install it with "
             "'pip install beed[slurm]'."
         ) from error
-    with dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}):
+    with (
+        logs_in_file(hooks.on_note),
+        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}),
+    ):
         try:
-            cluster = SLURMCluster(scheduler_options={"dashboard_address": ANY_PORT}, **job_options(settings))
+            cluster = SLURMCluster(
+                scheduler_options={"dashboard_address": dashboard_address(settings)}, **job_options(settings)
+            )
         except (OSError, RuntimeError, ValueError) as error:
             raise ClusterError(f"SLURM jobs cannot be described: {type(error).__name__}: {error}.") from error
         with cluster, Client(cluster) as client:
@@ -55,5 +67,6 @@ def run[Job, Result](
                 cluster.scale(jobs=settings.workers or 1)
             except (OSError, RuntimeError) as error:
                 raise ClusterError(f"SLURM refused the jobs: {type(error).__name__}: {error}.") from error
+            show_dashboard(cluster, settings, hooks)
             prepare_workers(client, hooks, ignore_interrupts=False)
             return drive(client, jobs, work, hooks, timeout=None)

@@ -80,7 +80,7 @@ def choose_market(results: "Results", wanted: Label | None) -> Label:
     if wanted is None and len(labels) > 1:
         shown = ", ".join(map(str, labels[:_SHOWN].tolist())) + (", ..." if len(labels) > _SHOWN else "")
         raise QueryError(f"This sweep has {len(labels)} markets; say which one with --market: {shown}.")
-    chosen: Label = labels[select_markets(results.tables, None if wanted is None else [wanted])][0].item()
+    chosen: Label = labels[select_markets(results.tables, None if wanted is None else [wanted])].tolist()[0]
     return chosen
 
 

@@ -1,5 +1,6 @@
 """Markets of a panel as a labelled dataset."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -65,3 +66,49 @@ def panel_dataset(
             },
         },
     )
+
+
+def hash_market(
+    market: object, efforts: Sequence[str], firms: np.ndarray, times: np.ndarray, run: np.ndarray
+) -> str:
+    """Compute the SHA-256 of a market's labels and values; other markets, order and format do not matter.
+
+    Parameters
+    ----------
+    market
+        Its label.
+    efforts
+        Names of the K efforts.
+    firms : (N,) array
+        Labels of the firms of the panel.
+    times : (R,) array of int64 or datetime64[s]
+        Labels of the periods of the rows.
+    run : (R,) record array
+        The rows, by firm and then by period: ``firm``, position among `firms`; ``values`` (1 + K), sales and
+        efforts.
+    """
+    present, firm = np.unique(run["firm"], return_inverse=True)
+    names = [str(market), *efforts, "", *(str(label) for label in firms[present])]
+    digest = hashlib.sha256("\x1f".join(names).encode())
+    digest.update(times.dtype.str.encode())
+    for part in (firm.astype("<i8"), times.astype("<i8"), run["values"].astype("<f8") + 0.0):  # -0.0 is 0.0
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def hash_markets(dataset: xr.Dataset) -> list[str]:
+    """Compute the hash of every market of a loaded panel, as `hash_market` does of its rows."""
+    sales = dataset["sales"].transpose("market", "firm", "time").values
+    efforts = dataset["efforts"].transpose("market", "firm", "time", "effort").values
+    names = [str(name) for name in dataset["effort"].values]
+    firms, times = dataset["firm"].values, dataset["time"].values
+    times = times.astype("datetime64[s]") if times.dtype.kind == "M" else times.astype(np.int64)
+    hashes = []
+    for number, market in enumerate(dataset["market"].values.tolist()):
+        firm, time = np.nonzero(~np.isnan(sales[number]))
+        run = np.empty(firm.size, dtype=[("firm", np.int32), ("values", np.float64, (1 + len(names),))])
+        run["firm"] = firm
+        run["values"][:, 0] = sales[number, firm, time]
+        run["values"][:, 1:] = efforts[number, firm, time]
+        hashes.append(hash_market(market, names, firms, times[time], run))
+    return hashes

@@ -84,6 +84,30 @@ class Groups:
         return values[np.maximum(np.arange(self.series.size) - back, start)]
 
 
+def uses_present(name: str, section: EffortSection, column: str) -> bool:
+    """Tell whether an effort of a period uses a column's value of the same period; a lag alone does not.
+
+    Found by trying: the effort of made-up rows, once more with another value in the last period.
+    """
+    if section.formula is None:
+        return (section.column or name) == column
+    try:
+        expression = parse(section.formula, functions=EFFORT_FUNCTIONS)
+        if column not in expression.names:
+            return False
+        effort = Effort(name, section.kind, section.unit, "", expression.names, expression)
+        rows = np.arange(4)
+        groups = Groups(period=rows, series=np.zeros(4, dtype=np.int64))
+        random = np.random.default_rng(0)
+        columns = {used: random.uniform(0.5, 1.5, 4) for used in expression.names}
+        changed = columns | {column: columns[column] * np.where(rows == 3, 1.1, 1.0)}
+        with np.errstate(all="ignore"):
+            before, after = effort.compute(columns, groups)[3], effort.compute(changed, groups)[3]
+    except ExpressionError:
+        return False  # reported by the checks of the data
+    return bool(before != after)
+
+
 def _whole_periods(periods: ArrayLike) -> int:
     number = np.unique(np.asarray(periods, dtype=np.float64))
     if number.size != 1 or number[0] != np.floor(number[0]) or not 1 <= number[0] <= 10_000:

@@ -90,10 +90,12 @@ class Problems(ProblemGatherer[tuple[str, str]]):
         """
         self.gather((kind, column), Problem(self.file, row, where, got, expected, hint))
 
-    def add_once(self, kind: str, where: str, got: str, expected: str, *, column: str = "") -> None:
+    def add_once(
+        self, kind: str, where: str, got: str, expected: str, hint: str = "", *, column: str = ""
+    ) -> None:
         """Add a problem unless there is one of this kind and column."""
         if not self.counts[kind, column]:
-            self.add(kind, where, got, expected, column=column)
+            self.add(kind, where, got, expected, hint, column=column)
 
     def add_each(
         self,

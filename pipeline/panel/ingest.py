@@ -4,7 +4,6 @@ Memory is bounded by a chunk of the source or a bucket of markets: 20,000 market
 270 MB (Parquet) or 370 MB (CSV) at the peak, and 19 or 24 s of processor time.
 """
 
-import hashlib
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from pipeline.config.sections.data import DataSection
 from pipeline.names import did_you_mean
 from pipeline.panel.checks import Checker
+from pipeline.panel.dataset import hash_market
 from pipeline.panel.dates import Span
 from pipeline.panel.efforts import Effort
 from pipeline.panel.findings import Notes, PanelNote, Problems
@@ -160,6 +160,7 @@ def _check_markets(
         notes,
     )
     runs = Runs(run_dtype(len(efforts)))
+    names = tuple(effort.name for effort in efforts)
     hashes = [""] * markets.size
     count = 0
     for rows in buckets:
@@ -177,7 +178,7 @@ def _check_markets(
         for start, run in zip([0, *edges.tolist()], np.split(records, edges), strict=True):
             market = int(rows["market"][start])
             runs.append(market, run)
-            hashes[market] = _hash(markets[market], run, firms, axis, efforts)
+            hashes[market] = hash_market(markets[market], names, firms, axis.times[run["time"]], run)
     runs.finish()
     _note_shape(encoder, axis, count, notes)
     return Ingested(markets, firms, axis, efforts, runs, tuple(hashes), notes.records())
@@ -198,20 +199,6 @@ def _period_texts(encoder: Encoder, axis: TimeAxis) -> list[str]:
         if position >= 0:
             texts[position] = texts[position] or encoder.times.texts[code]
     return texts
-
-
-def _hash(
-    market: object, run: np.ndarray, firms: np.ndarray, axis: TimeAxis, efforts: tuple[Effort, ...]
-) -> str:
-    """Compute the SHA-256 of a market's labels and values; other markets, order and format do not matter."""
-    present, firm = np.unique(run["firm"], return_inverse=True)
-    names = [str(market), *(effort.name for effort in efforts), "", *(str(label) for label in firms[present])]
-    digest = hashlib.sha256("\x1f".join(names).encode())
-    times = axis.times[run["time"]]
-    digest.update(times.dtype.str.encode())
-    for part in (firm.astype("<i8"), times.astype("<i8"), run["values"].astype("<f8") + 0.0):  # -0.0 is 0.0
-        digest.update(np.ascontiguousarray(part).tobytes())
-    return digest.hexdigest()
 
 
 def _note_shape(encoder: Encoder, axis: TimeAxis, count: int, notes: Notes) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.panel.findings import Problems
-from pipeline.panel.reading.numbers import Numbers, number_hint
+from pipeline.panel.reading.numbers import DECIMAL_HINT, Numbers, has_decimal_comma, number_hint
 
 NO_ROW = -1
 """Row number where the source is no table."""
@@ -65,7 +65,13 @@ class RowReport:
     def add_texts(self, numbers: Numbers, rows: np.ndarray, keep: np.ndarray, column: str) -> None:
         """Report the texts in a column of numbers, in the rows for which ``keep`` is true."""
         for position, text in zip(numbers.text.tolist(), numbers.texts, strict=False):
-            if keep[position]:
+            if keep[position] and has_decimal_comma(text):
+                # One for the whole table: it was saved like this, and is put right at once.
+                got = f"{text!r}: decimal commas"
+                self.problems.add_once(
+                    "decimal commas", f"column {column}", got, "decimal points", DECIMAL_HINT
+                )
+            elif keep[position]:
                 where, row = self.where(rows[position], column), _number(rows[position])
                 got, hint = repr(text), number_hint(text)
                 self.problems.add("text in numbers", where, got, "a number", hint, column=column, row=row)

@@ -72,17 +72,24 @@ def open_store(
 class ResultStore(Results):
     """One snapshot of a store, and one sweep in it, with everything that can be asked of it."""
 
-    def sql(self, query: str) -> "Table":
+    def sql(self, query: str, *, timeout: float | None = None) -> "Table":
         """Answer one SELECT over the tables of `pipeline.results.tables.registry.TABLES`: fits, params, ...
+
+        Parameters
+        ----------
+        query
+            The statement.
+        timeout
+            Seconds after which it is given up; None: never.
 
         Raises
         ------
         QueryError
-            Not one SELECT, or one that cannot be answered.
+            Not one SELECT, or one that cannot be answered, with this memory or in this time.
         """
         from pipeline.results.sql import query_sql
 
-        return query_sql(self.tables, query)
+        return query_sql(self.tables, query, timeout=timeout)
 
     def select(
         self,

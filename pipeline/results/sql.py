@@ -1,10 +1,15 @@
 """SQL over the tables of a sweep, in a DuckDB that sees nothing else: no file, no network, no setting."""
 
+import os
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 import numpy as np
+import psutil
 from numpy.typing import ArrayLike
 
 from pipeline.errors import QueryError
@@ -22,15 +27,23 @@ _SETTINGS: dict[str, Any] = {
     "enable_external_access": "false",
     "lock_configuration": "true",
 }
+# A query may take this part of the memory that is free when it begins, and this many cores: others compute here.
+_PART_OF_MEMORY = 0.5
+_LEAST_MEMORY = 256 * 2**20
+_MOST_THREADS = 4
 _ALLOWED = frozenset({"SELECT", "EXPLAIN"})
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """Open an empty database in memory that reaches nothing outside itself."""
-    return duckdb.connect(":memory:", config=_SETTINGS)
+    """Open an empty database in memory that reaches nothing outside itself, and does not take all memory."""
+    affinity = getattr(os, "sched_getaffinity", None)  # containers and batch systems restrict it
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    memory = max(int(_PART_OF_MEMORY * psutil.virtual_memory().available), _LEAST_MEMORY)
+    limits = {"memory_limit": f"{memory // 2**20}MiB", "threads": str(min(cores, _MOST_THREADS))}
+    return duckdb.connect(":memory:", config=_SETTINGS | limits)
 
 
-def query_sql(tables: SweepTables, sql: str) -> Table:
+def query_sql(tables: SweepTables, sql: str, *, timeout: float | None = None) -> Table:
     """Answer one SELECT.
 
     Parameters
@@ -40,11 +53,14 @@ def query_sql(tables: SweepTables, sql: str) -> Table:
     sql
         One statement. It may name any of `pipeline.results.tables.registry.TABLES`; only those named are
         built.
+    timeout
+        Seconds after which it is given up; None: never.
 
     Raises
     ------
     QueryError
-        Not one SELECT, or one that DuckDB refuses: the sentence says why.
+        Not one SELECT, one that DuckDB refuses (the sentence says why), or one that needs more memory or time
+        than it may have.
     """
     connection = connect()
     try:
@@ -53,13 +69,37 @@ def query_sql(tables: SweepTables, sql: str) -> Table:
         for name in [name for name in TABLES if name in words]:
             columns = TABLES[name].build(tables).columns
             connection.register(name, {key: _column(values) for key, values in columns.items()})
-        return _fetch(connection.execute(sql))
+        with _interrupted_after(timeout, connection):
+            return _fetch(connection.execute(sql))
+    except duckdb.InterruptException as error:
+        raise QueryError(
+            f"The query was given up after {timeout:g} s. Ask for less, or allow it more time."
+        ) from error
+    except duckdb.OutOfMemoryException as error:
+        raise QueryError(
+            f"The query needs more memory than it may have ({_PART_OF_MEMORY:.0%} of what is free): "
+            f"{str(error).splitlines()[0]}. Ask for fewer rows or columns at once."
+        ) from error
     except duckdb.Error as error:
         raise QueryError(
             f"The query cannot be answered: {error}. The tables are {', '.join(TABLES)}."
         ) from error
     finally:
         connection.close()
+
+
+@contextmanager
+def _interrupted_after(timeout: float | None, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    if timeout is None:
+        yield
+        return
+    alarm = threading.Timer(timeout, connection.interrupt)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        yield
+    finally:
+        alarm.cancel()
 
 
 def _check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

@@ -7,10 +7,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.store.encoding import decode
 from pipeline.store.fork import Fork, SnapshotKey
 from pipeline.store.format.layout import VARIABLES, Arrays, Variable, group_path, sweep_path
-from pipeline.store.read import open_arrays, read_sweep
+from pipeline.store.read import open_arrays, read_labels, read_sweep
 from pipeline.store.writing.chunks import model_arrays
 
 
@@ -106,4 +105,4 @@ def _rows(key: SnapshotKey, sweep: str) -> dict[str, int]:
 
 @lru_cache(maxsize=256)
 def _labels(key: SnapshotKey, path: str) -> np.ndarray:
-    return decode(zarr.open_array(key.fork.session.store, path=path, mode="r"))
+    return read_labels(key.fork.session, path)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import icechunk
 import numpy as np
 import zarr
+from zarr.core.sync import sync
 
 from pipeline.errors import StoreFormatError, StoreNotFoundError
 from pipeline.store.encoding import decode
@@ -15,10 +16,13 @@ from pipeline.store.format.layout import (
     FORMAT,
     FORMAT_VERSION,
     READABLE_VERSIONS,
+    RESULT_GROUPS,
     SweepState,
     panel_path,
     sweep_path,
 )
+from pipeline.store.integrity.checked import CheckedGroup, checked_array, checked_group
+from pipeline.store.integrity.explain import explained
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,12 +78,31 @@ class SweepInfo:
         return len(self.models) * self.n_markets * self.n_windows
 
 
-def open_group(session: icechunk.Session, path: str) -> zarr.Group | None:
-    """Open a group for reading; None where there is none."""
-    try:
-        return zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
-    except FileNotFoundError:
-        return None
+def open_group(session: icechunk.Session, path: str) -> CheckedGroup | None:
+    """Open a group for reading; None where there is none.
+
+    Raises
+    ------
+    StoreError
+        It cannot be read; later also when arrays in it cannot.
+    """
+    with explained(f"The group /{path} of the store cannot be read"):
+        try:
+            group = zarr.open_group(session.store, path=path, mode="r", zarr_format=3)
+        except FileNotFoundError:
+            return None
+        return checked_group(group, _complete(session, path))
+
+
+def _complete(session: icechunk.Session, path: str) -> bool:
+    """Tell whether everything below a path has been written: results of a sweep are when it is done."""
+    parts = path.split("/")
+    if parts[0] != "sweeps" or (len(parts) > 2 and parts[2] not in RESULT_GROUPS):
+        return True
+    if len(parts) < 3:
+        return False
+    sweep = zarr.open_group(session.store, path="/".join(parts[:2]), mode="r", zarr_format=3)
+    return sweep.attrs.get("state") == SweepState.DONE
 
 
 def open_root(session: icechunk.Session, url: str) -> zarr.Group:
@@ -150,13 +173,48 @@ def _info(name: str, attributes: dict[str, Any]) -> SweepInfo:
 
 def read_labels(session: icechunk.Session, path: str) -> np.ndarray:
     """Labels of an axis, dates as datetime64."""
-    return decode(zarr.open_array(session.store, path=path, mode="r"))
+    return decode(open_array(session, path))
+
+
+def open_array(session: icechunk.Session, path: str, *, complete: bool = True) -> zarr.Array:
+    """Open one array; with ``complete`` (as labels are), it is an error when a chunk is missing.
+
+    Raises
+    ------
+    StoreError
+        It cannot be read.
+    """
+    with explained(f"The array {path} of the store cannot be read"):
+        return checked_array(zarr.open_array(session.store, path=path, mode="r", zarr_format=3), complete)
 
 
 def open_arrays(session: icechunk.Session, path: str) -> dict[str, zarr.Array]:
     """Open the arrays of one group, reading none of them; empty when there is no such group."""
     group = open_group(session, path)
     return {} if group is None else dict(group.arrays())
+
+
+def written_rows(session: icechunk.Session, path: str, model: int | None = None) -> set[int]:
+    """Numbers along the market axis of the chunks of an array that exist.
+
+    Parameters
+    ----------
+    session
+        Of the snapshot.
+    path
+        Of the array.
+    model
+        Only chunks at this place of the third axis; all when None.
+    """
+
+    async def gather() -> set[int]:
+        coordinates = session.chunk_coordinates(f"/{path}", batch_size=10_000)
+        return {chunk[0] async for chunk in coordinates if model is None or chunk[2] == model}
+
+    with explained(f"The chunks of {path} cannot be listed"):
+        # Not asyncio.run: in a notebook a loop runs in this thread already.
+        rows: set[int] = sync(gather())
+        return rows
 
 
 def open_attributes(session: icechunk.Session, path: str) -> dict[str, Any]:
@@ -174,19 +232,14 @@ def open_dataset(session: icechunk.Session, path: str) -> "xr.Dataset":
         There is no such group.
     """
     import xarray as xr
+    from xarray.backends import ZarrStore
 
-    try:
-        # chunks=None: xarray's own lazy indexing, no task graph. Units such as days are no durations here.
-        return xr.open_dataset(
-            session.store,  # type: ignore[arg-type]
-            engine="zarr",
-            group=path,
-            consolidated=False,
-            chunks=None,
-            decode_timedelta=False,
-        )
-    except FileNotFoundError as error:
-        raise StoreNotFoundError(f"The store has no group {path}.") from error
+    group = open_group(session, path)
+    if group is None:
+        raise StoreNotFoundError(f"The store has no group {path}.")
+    # chunks=None: xarray's own lazy indexing, no task graph. Units such as days are no durations here.
+    with explained(f"The group /{path} of the store cannot be read"):
+        return xr.open_dataset(ZarrStore(group, mode="r"), chunks=None, decode_timedelta=False)
 
 
 def open_panel(fork: Fork) -> "xr.Dataset":

@@ -1,6 +1,7 @@
 """The store of record: an Icechunk repository that is created once, written by chunks, and never rewritten.
 
-Local stores are safe against killed processes; nothing calls fsync, so not against power loss.
+Local stores are safe against killed processes and find what is damaged (`pipeline.store.integrity`); nothing
+calls fsync, so they are not safe against power loss.
 """
 
 import platform
@@ -25,7 +26,9 @@ from pipeline.store.format.layout import (
     sweep_name,
     sweep_path,
 )
-from pipeline.store.location import BRANCH, Location
+from pipeline.store.integrity.checksums import check_references, record
+from pipeline.store.integrity.explain import explain, explained
+from pipeline.store.location import BRANCH, INITIAL_SNAPSHOT, Location
 from pipeline.store.locks import refs_locked
 from pipeline.store.read import SweepInfo, open_dataset, open_group, open_root, read_sweep, read_sweeps
 from pipeline.store.sweep import Sweep
@@ -63,7 +66,10 @@ class Store:
         """
         location = Location.parse(path)
         store = cls(location, location.open())
-        open_root(store.session(), location.url)
+        session = store.session()
+        if open_group(session, "") is None and session.snapshot_id == INITIAL_SNAPSHOT:
+            raise location.missing()  # whoever was making it died; the next run goes on
+        open_root(session, location.url)
         return store
 
     @classmethod
@@ -91,18 +97,26 @@ class Store:
         StoreNotFoundError
             No such snapshot or tag.
         """
-        try:
-            if snapshot is not None:
-                return self._repository.readonly_session(snapshot_id=snapshot)
-            if tag is not None:
-                return self._repository.readonly_session(tag=tag)
-            return self._repository.readonly_session(BRANCH)
-        except (icechunk.NotFoundError, icechunk.InvalidInputError) as error:
-            wanted = f"snapshot {snapshot}" if snapshot is not None else f"tag {tag}"
-            tags = ", ".join(self.tags()) or "none"
-            raise StoreNotFoundError(
-                f"The store at {self.location.url} has no {wanted}; its tags are: {tags}."
-            ) from error
+        what = f"The store at {self.location.url} cannot be read"
+        with explained(what):
+            try:
+                session = self._session(snapshot, tag)
+            except (icechunk.NotFoundError, icechunk.InvalidInputError) as error:
+                if snapshot is None and tag is None:
+                    raise StoreError(explain(what, error)) from error
+                wanted = f"snapshot {snapshot}" if snapshot is not None else f"tag {tag}"
+                tags = ", ".join(self.tags()) or "none"
+                raise StoreNotFoundError(
+                    f"The store at {self.location.url} has no {wanted}; its tags are: {tags}."
+                ) from error
+            return self.location.checked(session)
+
+    def _session(self, snapshot: str | None, tag: str | None) -> icechunk.Session:
+        if snapshot is not None:
+            return self._repository.readonly_session(snapshot_id=snapshot)
+        if tag is not None:
+            return self._repository.readonly_session(tag=tag)
+        return self._repository.readonly_session(BRANCH)
 
     def sweeps(self) -> tuple[SweepInfo, ...]:
         """All sweeps, oldest first."""
@@ -197,8 +211,9 @@ class Store:
         """
         path = panel_path(data_hash)
         if open_group(self.session(), path) is None:
-            with refs_locked(self.location.root):
-                base = self._repository.writable_session(BRANCH)
+            what = f"The data could not be written to the store at {self.location.url}"
+            with explained(what), refs_locked(self.location.root):
+                base = self.location.checked(self._repository.writable_session(BRANCH))
             fork = base.fork()
             write_blocks(fork.store, path, blocks, markets, chunk)
 
@@ -247,19 +262,24 @@ class Store:
         StoreConflictError
             The name is taken. Names of deleted tags cannot be used again either.
         """
-        with refs_locked(self.location.root):
+        what = f"The tag {name} could not be written to the store at {self.location.url}"
+        with explained(what), refs_locked(self.location.root):
             target = snapshot or self._repository.lookup_branch(BRANCH)
+            check_references(self.location.root, self.location.url)
             try:
                 self._repository.create_tag(name, target)
             except icechunk.AlreadyExistsError as error:
                 raise StoreConflictError(
                     f"The tag {name} exists in the store at {self.location.url}, and tags never move."
                 ) from error
+            record(self.location.root)
         return target
 
     def tags(self) -> tuple[str, ...]:
         """Names of all tags, sorted."""
-        return tuple(sorted(self._repository.list_tags()))
+        with explained(f"The tags of the store at {self.location.url} cannot be read"):
+            check_references(self.location.root, self.location.url)
+            return tuple(sorted(self._repository.list_tags()))
 
 
 def _mark_root(session: icechunk.Session) -> None:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import icechunk
 import numpy as np
 import zarr
-from zarr.core.sync import sync
 
 from pipeline.errors import StoreConflictError, StoreError
 from pipeline.store.drift import write_drift
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
+from pipeline.store.integrity.explain import explained
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked, sweep_held
 from pipeline.store.population import Populations, has_population, write_population
-from pipeline.store.read import SweepInfo, open_dataset, read_sweep
+from pipeline.store.read import SweepInfo, open_array, open_dataset, read_sweep, written_rows
 from pipeline.store.writing.commit import commit_merged, transact
 from pipeline.store.writing.compact import compact_sweep
 
@@ -40,7 +40,7 @@ class Sweep:
     @property
     def info(self) -> SweepInfo:
         """Names, state, hashes and sizes, as of now."""
-        return read_sweep(self._repository.readonly_session(BRANCH), self.name)
+        return read_sweep(self._reading(), self.name)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -53,6 +53,10 @@ class Sweep:
         """
         with sweep_held(self._location.root, self.name):
             yield
+
+    def _reading(self) -> icechunk.Session:
+        with explained(f"The store at {self._location.url} cannot be read"):
+            return self._location.checked(self._repository.readonly_session(BRANCH))
 
     def pending(self, model: str) -> tuple[slice, ...]:
         """Chunks of markets that have no committed result yet.
@@ -69,14 +73,13 @@ class Sweep:
         tuple of slice
             ``start:stop`` along the market axis, one chunk each, ascending.
         """
-        session = self._repository.readonly_session(BRANCH)
+        session = self._reading()
         info = read_sweep(session, self.name)
         path, row = _progress_array(info, model)
-        array = zarr.open_array(session.store, path=path, mode="r")
+        array = open_array(session, path)
         if row is not None:
             row //= array.chunks[2]
-        # Not asyncio.run: in a notebook a loop runs in this thread already.
-        done = sync(_chunks(session, f"/{path}", row))
+        done = written_rows(session, path, row)
         length, chunk = array.shape[0], array.chunks[0]
         starts = (start for start in range(0, length, chunk) if start // chunk not in done)
         return tuple(slice(start, min(start + chunk, length)) for start in starts)
@@ -84,7 +87,8 @@ class Sweep:
     def fork(self) -> Fork:
         """Make a fresh fork for one task; it pickles to some hundred bytes."""
         if self._template is None:
-            session = self._repository.writable_session(BRANCH)
+            with explained(f"The store at {self._location.url} cannot be read"):
+                session = self._location.checked(self._repository.writable_session(BRANCH))
             info = read_sweep(session, self.name)
             nodes = {path: session.get_node_id(f"/{path}") for path in _progress_arrays(info)}
             self._template = Fork(session.fork(), self.name, info.data_hash, nodes, info.rows)
@@ -92,11 +96,11 @@ class Sweep:
 
     def fits(self, model: str) -> "xr.Dataset":
         """Open the committed fits of a model as a lazy dataset."""
-        return open_dataset(self._repository.readonly_session(BRANCH), group_path(self.name, "fits", model))
+        return open_dataset(self._reading(), group_path(self.name, "fits", model))
 
     def has_population(self, model: str) -> bool:
         """Whether the priors of a pooled model have been written."""
-        return has_population(self._repository.readonly_session(BRANCH), self.name, model)
+        return has_population(self._reading(), self.name, model)
 
     def write_population(self, model: str, populations: Populations) -> str:
         """Write the priors of a pooled model, by window and parameter; returns the snapshot."""
@@ -154,18 +158,13 @@ class Sweep:
         if not kept:
             return None
         count = sum(len(fork.written) for fork in kept)
-        try:
-            with refs_locked(self._location.root):
-                session = self._repository.writable_session(BRANCH)
-                for fork in kept:
-                    self._check_current(session, fork)
-                    session.merge(fork.session)
-                return commit_merged(session, f"{self.name}: {count} tasks")
-        except icechunk.IcechunkError as error:
-            raise StoreError(
-                f"Results of the sweep {self.name} could not be committed to {self._location.url}: {error}. "
-                "What was committed before is safe; run again to resume."
-            ) from error
+        what = f"Results of the sweep {self.name} could not be committed to {self._location.url}"
+        with explained(what), refs_locked(self._location.root):
+            session = self._location.checked(self._repository.writable_session(BRANCH))
+            for fork in kept:
+                self._check_current(session, fork)
+                session.merge(fork.session)
+            return commit_merged(self._location, session, f"{self.name}: {count} tasks")
 
     def set_state(self, state: SweepState | str, **attributes: Any) -> str:
         """Record where the sweep stands, and further plain facts about it; returns the snapshot."""
@@ -243,9 +242,3 @@ def _progress_array(info: SweepInfo, model: str) -> tuple[str, int | None]:
 
 def _progress_arrays(info: SweepInfo) -> list[str]:
     return sorted({_progress_array(info, name)[0] for name in info.rows})
-
-
-async def _chunks(session: icechunk.Session, path: str, row: int | None) -> set[int]:
-    """Numbers along the market axis of the chunks that exist, of all models or of those in one row."""
-    coordinates = session.chunk_coordinates(path, batch_size=10_000)
-    return {chunk[0] async for chunk in coordinates if row is None or chunk[2] == row}

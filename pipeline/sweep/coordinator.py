@@ -20,6 +20,7 @@ from pipeline.sweep.cost import WORKER_BYTES, refuse_disk, refuse_memory
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
 from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
+from pipeline.sweep.trial import Estimate, estimate
 
 
 def plan_study(
@@ -40,6 +41,13 @@ def plan_study(
         chunk=chunk,
         check=check,
     )
+
+
+def estimate_study(
+    study: Study, panel: Panel, plan: Plan, *, calibrator: Calibrator | None = None
+) -> Estimate:
+    """Make a few fits of a planned study; see :func:`pipeline.sweep.trial.estimate`."""
+    return estimate(study, panel, plan, calibrator or default_calibrator())
 
 
 def run_study(

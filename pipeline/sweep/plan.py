@@ -12,6 +12,7 @@ from pipeline.fitting.identifiability import StructuralWarning, StructureCheck
 from pipeline.panel.panel import Panel
 from pipeline.store.format.layout import ModelLayout, SweepLayout, layout_bytes, sweep_name
 from pipeline.sweep.cost import MarketSize, seconds_per_fit
+from pipeline.sweep.effort_check import EffortCheck, EffortWarning
 from pipeline.sweep.layout import study_layout
 from pipeline.validation.windows import windows_of
 
@@ -80,7 +81,7 @@ class Plan:
     size
         Of a market, the largest.
     warnings
-        What some models cannot learn from the data.
+        What some models cannot learn from the data, and what looks like a mistake in efforts.
     """
 
     sweep: str
@@ -88,7 +89,7 @@ class Plan:
     models: tuple[ModelPlan, ...]
     seed: int
     size: MarketSize
-    warnings: tuple[StructuralWarning, ...] = ()
+    warnings: tuple[StructuralWarning | EffortWarning, ...] = ()
 
     @property
     def n_markets(self) -> int:
@@ -196,6 +197,11 @@ def plan(
     Returns
     -------
     Plan
+
+    Raises
+    ------
+    DataError
+        Efforts outside the domain of their curves, in all markets.
     """
     variants = study.variants()
     size = MarketSize(len(panel.firms), len(panel.times), len(panel.efforts))
@@ -220,7 +226,7 @@ def plan(
         )
         for variant in variants
     )
-    warnings = check_structure(study, panel, variants, columns, size) if check else ()
+    warnings = check_data(study, panel, variants, columns, size) if check else ()
     name = sweep_name(study.study, study.content_hash, panel.content_hash)
     return Plan(name, layout, models, study.seed, size, warnings)
 
@@ -241,17 +247,26 @@ def _chunks_per_task(seconds_per_market: float, chunk: int) -> int:
     return max(min(int(TASK_SECONDS / (seconds_per_market * chunk)), LARGEST_CHUNK // chunk), 1)
 
 
-def check_structure(
+def check_data(
     study: Study,
     panel: Panel,
     variants: tuple[Variant, ...],
     columns: Callable[[Variant, int], int],
     size: MarketSize,
-) -> tuple[StructuralWarning, ...]:
-    """Look for structural identifiability problems, a bounded block of markets at a time."""
+) -> tuple[StructuralWarning | EffortWarning, ...]:
+    """Look for what the data cannot tell and for efforts that do not suit, a bounded block of markets at a time.
+
+    Raises
+    ------
+    DataError
+        Efforts outside the domain of their curves, in all markets.
+    """
     first = 1 if study.fit.initial == "observed" else 0
     check = StructureCheck(variants, columns, first, windows_of(study.validation))
+    efforts = EffortCheck(study, variants)
     step = max(BLOCK_BYTES // max(size.bytes, 1), 1)
     for block in panel.blocks(step):
         check.add(block)
-    return check.warnings()
+        efforts.add(block)
+    efforts.refuse()
+    return (*efforts.warnings(), *check.warnings())

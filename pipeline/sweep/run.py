@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kernels.numeric.jit import cache_note
 from pipeline.config.engines import ENGINES
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.study import Study
@@ -14,13 +15,13 @@ from pipeline.errors import BeedError, ClusterError
 from pipeline.executors.execute import execute
 from pipeline.executors.jobs import Hooks, JobOutcome
 from pipeline.executors.worker import call_by_name
+from pipeline.signals import held, stop_on_signals
 from pipeline.status import Status
 from pipeline.store.format.layout import SweepState
 from pipeline.store.sweep import Sweep
 from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.commit import Committer
-from pipeline.sweep.interrupt import stop_on_signals
 from pipeline.sweep.plan import Plan, Task
 from pipeline.sweep.pooling import population_of_fits
 from pipeline.sweep.progress import Watcher
@@ -136,10 +137,11 @@ class SweepRun:
             finished = self._execute_stages(tasks)
         finally:
             # Also after an error: what came back from the workers is not thrown away.
-            self.watcher.ended()
-            self.committer.flush()
-            if not finished or self.unfinished:
-                self.sweep.set_state(SweepState.INTERRUPTED)
+            with held():
+                self.watcher.ended()
+                self.committer.flush()
+                if not finished or self.unfinished:
+                    self.sweep.set_state(SweepState.INTERRUPTED)
         if finished and not self.unfinished:
             return self._report(self._finish())
         return self._report(SweepState.INTERRUPTED)
@@ -183,13 +185,20 @@ class SweepRun:
 
     def _execute_on(self, cluster: ClusterSection, tasks: tuple[Task, ...]) -> bool:
         precompile = self.calibrator.precompile
-        if precompile is not None and ENGINES[cluster.kind].where == "this computer":
-            # Before the workers start: on a fresh computer every one of them would compile the same code.
+        if precompile is not None and ENGINES[cluster.kind].where != "elsewhere":
+            # Before the workers start, or every one of them would compile the same code; and before signals are a
+            # wish to come to an end: there is nothing to bring to one yet.
+            if note := cache_note():
+                self.watcher.note(note)
             self.watcher.stage("Loading compiled code (compiling it, the first time)")
             call_by_name(precompile)
         runner = TaskRunner(self.study, self.calibrator, self.options.parent)
         hooks = Hooks(
-            on_outcome=self._on_outcome, on_tick=self._on_tick, stop=self.stop, precompile=precompile
+            on_outcome=self._on_outcome,
+            on_tick=self._on_tick,
+            on_note=self.watcher.note,
+            stop=self.stop,
+            precompile=precompile,
         )
         with stop_on_signals(self.stop):
             return execute(self._messages(tasks), runner, cluster, hooks)
@@ -198,6 +207,7 @@ class SweepRun:
         for task in tasks:
             yield TaskMessage(task, self.sweep.fork())
 
+    @held()
     def _on_outcome(self, outcome: JobOutcome[TaskMessage, TaskResult]) -> None:
         task = outcome.job.task
         if outcome.crashed:
@@ -232,6 +242,7 @@ class SweepRun:
                 f"{type(error).__name__}: {error}. What was committed before is kept; run again to resume."
             ) from error
 
+    @held()
     def _on_tick(self, workers: int) -> None:
         self.committer.tick()
         self.watcher.progress(self.counts.total(), sum(self._failures().values()), workers)

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
+from pipeline.errors import StoreError
 from pipeline.fitting.warm_start import WarmStarts
+from pipeline.panel.dataset import hash_markets
 from pipeline.status import Status
 from pipeline.store.carry_over import read_carried
 from pipeline.store.fork import Fork
-from pipeline.store.format.layout import Arrays, SweepLayout, empty_results
+from pipeline.store.format.layout import CONTENT_HASH, Arrays, SweepLayout, empty_results
 from pipeline.store.population import read_population
 from pipeline.store.read import open_panel
 from pipeline.store.writing.chunks import write_chunk
@@ -96,7 +98,7 @@ class TaskRunner:
         # Opened once per process and snapshot; only these markets are read.
         panel = open_panel(message.fork).isel(market=slice(task.start, task.stop))
         if self.parent is None:
-            arrays = self._computed(message, panel.load())
+            arrays = self._computed(message, loaded(panel))
         else:
             arrays = self._carried_over(message, panel, self.parent)
         fork = write_chunk(message.fork, task.model, slice(task.start, task.stop), arrays)
@@ -109,11 +111,11 @@ class TaskRunner:
         to_fit = parent.to_fit(task, variant is not None and variant.pooled_from is not None)
         carried = read_carried(message.fork, parent.name, task.model, slice(task.start, task.stop))
         if carried is None:
-            return self._computed(message, panel.load())
+            return self._computed(message, loaded(panel))
         if not to_fit.any():
             return carried
         warm = WarmStarts(carried["value"][to_fit], parent.starts) if "value" in carried else None
-        computed = self._computed(message, panel.isel(market=to_fit).load(), warm)
+        computed = self._computed(message, loaded(panel.isel(market=to_fit)), warm)
         for name, values in computed.items():
             carried[name][to_fit] = values
         return carried
@@ -128,6 +130,32 @@ class TaskRunner:
         pooled = () if variant.pooled_from is None else (read_population(message.fork, model),)
         further = {} if warm is None else {"warm": warm}
         return self.calibrator.calibrate(panel, variant, self.study, *pooled, **further)
+
+
+def loaded(panel: "xr.Dataset") -> "xr.Dataset":
+    """Load some markets of a stored panel, and hold them against the hashes that they were stored under.
+
+    Raises
+    ------
+    StoreError
+        The data of a market are not what was stored.
+    """
+    panel = panel.load()
+    if CONTENT_HASH in panel.coords:
+        stored = panel[CONTENT_HASH].values.tolist()
+        markets = panel["market"].values.tolist()
+        wrong = [
+            str(market)
+            for market, was, now in zip(markets, stored, hash_markets(panel), strict=True)
+            if was != now
+        ]
+        if wrong:
+            raise StoreError(
+                f"The data of market {', '.join(wrong)} in the store are damaged: they do not have the hash "
+                "that they were stored under. Nothing was fitted to them. Run the study into a new store, "
+                "or put the store back from a backup."
+            )
+    return panel
 
 
 def count_status(status: NDArray[np.int16] | None) -> dict[int, int]:

@@ -21,11 +21,11 @@ from pipeline.config.study import Study
 from pipeline.errors import BeedError, BusyError, PlanError, StoreNotFoundError
 from pipeline.panel.dates import LogicalDate
 from pipeline.results.vintages import is_vintage, vintages_of
+from pipeline.signals import Stopped, stop_on_signals
 from pipeline.status import Status
 from pipeline.store.format.layout import LOGICAL_DATE
 from pipeline.store.store import Store
 from pipeline.sweep.calibrator import Calibrator
-from pipeline.sweep.interrupt import stop_on_signals
 from pipeline.vintages.log import JsonLog, LogWatcher
 from pipeline.vintages.recalibrate import RecalibrationReport, recalibrate_study
 from pipeline.vintages.units import schedule_of
@@ -129,6 +129,8 @@ class Scheduler:
                     except queue.Empty:
                         continue
                     self._catch_up(entry)
+        except Stopped:
+            pass  # what is finished has been kept, and that is all that a scheduler is asked for
         finally:
             clock.shutdown(wait=False)
             self._log.write("stopped")

@@ -83,6 +83,9 @@ def main():
     import pipeline.sweep.coordinator
     import pipeline.sweep.plan
     from pipeline.cli.app import main as beed
+    from pipeline.signals import listen
+
+    listen()
 
     # The real command line with another calibrator: tests of kills do not wait for compilers.
     pipeline.sweep.coordinator.default_calibrator = lambda: CALIBRATOR

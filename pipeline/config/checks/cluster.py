@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.config.engines import ENGINES
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.yaml.findings import Findings
-from pipeline.names import one_of
+from pipeline.names import has_user_info, one_of
 
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx|inproc)://")
 
@@ -25,6 +25,10 @@ def _check_address(cluster: ClusterSection, findings: Findings) -> None:
     location = ("cluster", "address")
     if cluster.address is None:
         findings.add(location, "nothing", "the scheduler's address, e.g. tcp://host:8786")
+    elif has_user_info(cluster.address):
+        findings.add(
+            location, "an address with a name or password in it", "tcp://host:port or tls://host:port"
+        )
     elif _ADDRESS.match(cluster.address) is None:
         findings.add(location, repr(cluster.address), "tcp://host:port or tls://host:port")
     elif cluster.address.startswith("tls://") and cluster.tls is None:

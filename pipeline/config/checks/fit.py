@@ -22,7 +22,7 @@ def check_fit(study: Study, findings: Findings) -> None:
     if fit.shrinkage is not None and not fit.priors:
         expected = "fit.priors beside shrinkage: the standard deviations that its factors multiply"
         findings.add(("fit", "shrinkage"), "no priors", expected)
-    if findings.clean("models", "curves"):
+    if study.efforts and findings.clean("models", "curves"):
         # The models decide which parameters there are, so they must be right first.
         known = known_parameters(study)
         _check_names(fit, known, findings)

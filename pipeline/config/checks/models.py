@@ -26,7 +26,7 @@ def check_models(study: Study, findings: Findings) -> None:
     for axis in ("form", "firm_effects", "numeraire"):
         _check_unique(("models", axis), getattr(models, axis), str, findings)
     _check_unique(("models", "carry_over"), models.carry_over, carry_over_name, findings)
-    if findings.clean("models", "curves"):
+    if study.efforts and findings.clean("models", "curves"):
         # Combinations and exclusions are made of names: they are checked only when the names are right.
         _check_combinations(study, findings)
 

@@ -12,6 +12,8 @@ from pipeline.config.variants import Variant, response_choices, true_variant
 from pipeline.config.yaml.findings import Findings
 
 _TRUTH = ("simulate", "truth")
+_MOST_NUMBERS = 20_000_000
+"""In one simulated market: 160 MB, several times over while it is made."""
 
 
 def check_simulate(study: Study, simulate: SimulateSection, findings: Findings) -> None:
@@ -30,6 +32,10 @@ def check_simulate(study: Study, simulate: SimulateSection, findings: Findings) 
 
 
 def _check_markets(simulate: SimulateSection, findings: Findings) -> None:
+    numbers = len(simulate.firms) * simulate.periods * (1 + len(simulate.efforts))
+    if numbers > _MOST_NUMBERS:
+        got = f"{len(simulate.firms):,} firms over {simulate.periods:,} periods: {numbers:,} numbers in a market"
+        findings.add(("simulate", "periods"), got, f"at most {_MOST_NUMBERS:,}: fewer firms or periods")
     total = sum(budget.part for budget in simulate.efforts.values())
     if abs(total - 1) > 1e-6:
         findings.add(("simulate", "efforts"), f"parts that sum to {total:.6g}", "parts that sum to 1")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from pipeline.config.engines import ENGINES
-from pipeline.config.sections.location import resolve_location
-from pipeline.config.sections.types import Count, Section, Table, optional_table
+from pipeline.config.sections.location import Location, resolve_location
+from pipeline.config.sections.types import Count, Flag, Section, Table, optional_table
 
 # A type checker takes no names from a table; pydantic and its messages do.
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def _beside_the_study(value: str, info: ValidationInfo) -> str:
     return resolve_location(value, (info.context or {}).get("folder", ""))
 
 
-PemFile = Annotated[str, AfterValidator(_beside_the_study)]
+PemFile = Annotated[Location, AfterValidator(_beside_the_study)]
 
 
 class TlsSection(Section):
@@ -42,6 +42,9 @@ class ClusterSection(Section):
     )
     threads: Count = Field(default=1, description="Threads per worker.")
     memory: str | None = Field(default=None, description="Memory limit per worker, e.g. `2 GiB`.")
+    dashboard: Flag = Field(
+        default=False, description="Show dask's dashboard, to this computer, without a password."
+    )
     address: str | None = Field(
         default=None, description="Scheduler to connect to: `tcp://...` or `tls://...`."
     )

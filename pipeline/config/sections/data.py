@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.sections.file_format import Format
+from pipeline.config.sections.location import Location
 from pipeline.config.sections.types import (
     CalendarFrequency,
     Integer,
@@ -104,7 +105,7 @@ class PanelSection(LocatedSection):
 class DataSection(PanelSection):
     """A tidy table (a row per market, firm and period) or labelled dataset, and what its columns mean."""
 
-    file: str = Field(
+    file: Location = Field(
         description="Path, relative to the study file, or URL (s3://, https://, ...) of a CSV, Parquet or "
         "Excel table or of a netCDF or zarr dataset."
     )

@@ -1,6 +1,6 @@
 """Settings of a game: who plays, what is earned, for how long, and with which strategies."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ class GameSettings(OneMarketSettings):
         description="What a firm chooses once: the money (a ratio E/X falls when sales rise), or the efforts "
         "themselves.",
     )
-    horizon: Integer | Literal["steady"] = Field(
+    horizon: Annotated[Integer, Field(le=10_000)] | Literal["steady"] = Field(
         default="steady", description="Periods that count, from now; or steady: the long run, per period."
     )
     bounds: Table[Bounds] = optional_table(

@@ -57,7 +57,7 @@ class RecalibrationSection(Section):
         "null: any number.",
     )
     lookback: Integer = Field(
-        default=8, ge=2, description="Periods before a new one that it is compared with."
+        default=8, ge=2, le=10_000, description="Periods before a new one that it is compared with."
     )
     complete: Fraction = Field(
         default=0.6,

@@ -95,7 +95,7 @@ class TotalSection(Section):
         default=None, description="Fit it to the last so many periods; by default to all."
     )
     season: Integer | None = Field(
-        default=None, ge=2, description="Periods of a season; by default those of a year."
+        default=None, ge=2, le=10_000, description="Periods of a season; by default those of a year."
     )
     harmonics: Integer = Field(default=2, ge=1, le=26, description="Waves of the season.")
     values: PerPeriod | None = Field(

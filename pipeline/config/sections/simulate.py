@@ -14,7 +14,11 @@ from pipeline.config.sections.types import (
     Positive,
     Section,
     Table,
+    refusal,
 )
+
+MOST_FIRMS = 10_000
+MOST_PERIODS = 100_000
 
 
 class BudgetSection(Section):
@@ -46,6 +50,8 @@ def _spell_out_firms(value: Any) -> Any:
     """Name the firms when only their number is given."""
     if type(value) is not int or value < 1:
         return value
+    if value > MOST_FIRMS:
+        raise refusal(f"{value:,} firms", f"at most {MOST_FIRMS:,}")
     width = len(str(value))
     return [f"firm {number:0{width}d}" for number in range(1, value + 1)]
 
@@ -63,8 +69,10 @@ class SimulateSection(Section):
     """
 
     markets: Count = Field(default=1, description="How many markets, alike except for their random numbers.")
-    firms: FirmNames = Field(min_length=2, description="How many firms, or their names.")
-    periods: Integer = Field(ge=3, description="How many periods are observed.")
+    firms: FirmNames = Field(
+        min_length=2, max_length=MOST_FIRMS, description="How many firms, or their names."
+    )
+    periods: Integer = Field(ge=3, le=MOST_PERIODS, description="How many periods are observed.")
     start: str | None = Field(
         default=None,
         pattern=r"^\d{4}-\d{2}-\d{2}$",

@@ -91,10 +91,13 @@ def refusal(got: str, expected: str) -> PydanticCustomError:
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 # "5" is not 5 and true is not 1: a study says what it means, so nothing is converted silently.
-Integer = Annotated[int, Strict()]
+# Whole numbers have 64 bits wherever they are stored; counts end where memory does.
+LARGEST_INTEGER = 2**63 - 1
+MOST = 1_000_000
+Integer = Annotated[int, Strict(), Field(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
 Number = Annotated[float, Strict()]
 Flag = Annotated[bool, Strict()]
-Count = Annotated[Integer, Field(ge=1)]
+Count = Annotated[Integer, Field(ge=1, le=MOST)]
 Positive = Annotated[Number, Field(gt=0)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]

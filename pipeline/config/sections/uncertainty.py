@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.config.sections.types import Integer, Number, OneOrMany, OrNothing, Section
+from pipeline.config.sections.types import MOST, Integer, Number, OneOrMany, OrNothing, Section
 
 IntervalMethod = Literal["covariance", "hac", "autoregressive", "profile", "bootstrap", "mcmc"]
 Level = Annotated[Number, Field(gt=0.0, lt=1.0)]
@@ -13,10 +13,10 @@ Level = Annotated[Number, Field(gt=0.0, lt=1.0)]
 class McmcSection(Section):
     """How the posterior is sampled, for the interval method mcmc."""
 
-    steps: Integer = Field(default=1000, ge=10, description="Steps of each walker.")
-    burn: Integer = Field(default=300, ge=0, description="First steps that are discarded.")
+    steps: Integer = Field(default=1000, ge=10, le=MOST, description="Steps of each walker.")
+    burn: Integer = Field(default=300, ge=0, le=MOST, description="First steps that are discarded.")
     walkers: Integer | None = Field(
-        default=None, ge=4, description="Walkers; null: four for each parameter, at least 16."
+        default=None, ge=4, le=10_000, description="Walkers; null: four for each parameter, at least 16."
     )
 
 
@@ -32,7 +32,9 @@ class UncertaintySection(Section):
     levels: OneOrMany[Level] = Field(
         default=(0.95,), min_length=1, description="Coverage probabilities of the intervals: `[0.5, 0.95]`."
     )
-    bootstrap: Integer = Field(default=0, ge=0, description="Bootstrap replicates per fit; 0: none.")
+    bootstrap: Integer = Field(
+        default=0, ge=0, le=100_000, description="Bootstrap replicates per fit; 0: none."
+    )
     scheme: Literal["autoregressive", "blocks", "residual"] = Field(
         default="autoregressive",
         description="How errors of replicates are drawn: as an AR(1), in blocks of periods, or one by one.",

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config.yaml.annotations import section_at
 from pipeline.config.yaml.document import Document, KeyPath
 from pipeline.errors import Problem
-from pipeline.names import did_you_mean, one_of
+from pipeline.names import did_you_mean, one_of, without_user_info
 
 _LONGEST_TEXT = 60
 _MOST_KEYS = 4
@@ -30,6 +30,7 @@ def describe(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
+            value = without_user_info(value)
             return f"the text {value[:_LONGEST_TEXT] + '...' if len(value) > _LONGEST_TEXT else value!r}"
         case Mapping():
             keys = ", ".join(map(str, list(value)[:_MOST_KEYS]))

@@ -34,6 +34,8 @@ POSTING = np.dtype(
 """A posting: codes of labels, day from 1970-01-01, position among the summed groups, debit less credit, and
 whether something is wrong with it, so that sums with it are meaningless."""
 _NO_DAY = np.iinfo(np.int64).min
+# Sums of amounts beyond this are no money, and overflow.
+_LARGEST = 1e100
 
 
 @dataclass
@@ -89,7 +91,11 @@ class PostingEncoder:
         debit, credit = (
             read_numbers(chunk.columns[name], name, self.problems) for name in (columns.debit, columns.credit)
         )
-        rows["net"] = np.nan_to_num(debit.values) - np.nan_to_num(credit.values)
+        # What is missing or impossible counts as nothing here; it is reported below.
+        debits, credited = (
+            np.where(np.abs(numbers.values) <= _LARGEST, numbers.values, 0.0) for numbers in (debit, credit)
+        )
+        rows["net"] = debits - credited
         rows["gross"] = np.abs(rows["net"])
         no_amount = np.isnan(debit.values) & np.isnan(credit.values)
         blank = (rows["company"] == MISSING) & (dates == MISSING) & (rows["account"] == MISSING) & no_amount
@@ -138,12 +144,20 @@ class PostingEncoder:
             readable[numbers.text] = False
             rows["bad"][numbers.text] = True
             self._report.add_texts(numbers, rows, keep, column)
-            infinite = readable & np.isinf(numbers.values)
+            infinite = readable & (np.abs(numbers.values) > _LARGEST)
             negative = readable & (numbers.values < 0) & ~infinite
             readable &= ~infinite
             rows["bad"] |= infinite | negative
             add, hint = self._report.add_values, "Book a reversal on the other side."
-            add("infinite amounts", infinite, rows, numbers.values, "a finite number", "", column)
+            add(
+                "infinite amounts",
+                infinite,
+                rows,
+                numbers.values,
+                f"a finite number, at most {_LARGEST:g}",
+                "",
+                column,
+            )
             add("wrong signs", negative, rows, numbers.values, "an amount >= 0", hint, column)
         both = readable & (np.nan_to_num(debit.values) != 0) & (np.nan_to_num(credit.values) != 0)
         neither = readable & np.isnan(debit.values) & np.isnan(credit.values)

@@ -1,5 +1,6 @@
 """Columns of any type to float64, with the values that are no numbers."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.panel.findings import Problems
+
+DECIMAL_HINT = (
+    "Save the table with decimal points (in a spreadsheet: language English; in pandas: read_csv(decimal=',') "
+    "and to_csv)."
+)
 
 
 class Numbers(NamedTuple):
@@ -74,5 +80,9 @@ def _floats(column: pa.Array) -> np.ndarray:
 
 def number_hint(text: str) -> str:
     """Say how to write a number so that it can be read."""
-    decimal = text.count(",") == 1 and text.replace(",", "", 1).lstrip("+-").isdigit()
-    return "Write the decimal point as a point." if decimal else "Write numbers without units or separators."
+    return DECIMAL_HINT if has_decimal_comma(text) else "Write numbers without units or separators."
+
+
+def has_decimal_comma(text: str) -> bool:
+    """Tell whether a text is a number with a decimal comma: ``1,5`` or ``1.234,5``."""
+    return re.fullmatch(r"[+-]?\d[\d.  ]*,\d+", text.strip()) is not None

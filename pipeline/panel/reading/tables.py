@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -16,11 +17,15 @@ import pyarrow.dataset
 from pipeline.errors import DataError, Problem
 from pipeline.panel.findings import Problems
 from pipeline.panel.reading.files import locate, open_binary
+from pipeline.panel.reading.numbers import DECIMAL_HINT
 
 CHUNK_ROWS = 65_536
 CHUNK_BYTES = 4 << 20
 MISSING_TEXTS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
 """Texts that mean "no value" in CSV files and sheets."""
+
+
+_DECIMAL = re.compile(r"(^|,)[+-]?\d+,\d+,?")
 
 
 class Chunk(NamedTuple):
@@ -74,6 +79,14 @@ class CsvReader:
             skipped.append(row.number)
             got = f"{row.actual_columns} values"
             expected = f"{row.expected_columns}, as in the header"
+            if (
+                self.delimiter == ","
+                and row.actual_columns > row.expected_columns
+                and _DECIMAL.search(row.text)
+            ):
+                got = f"{got} in line {row.number}, with decimal commas between commas"
+                problems.add_once("decimal commas", "", got, "decimal points", DECIMAL_HINT)
+                return "skip"
             problems.add(
                 "rows of the wrong length", "", got, expected, "Quote values with separators.", row=row.number
             )

@@ -1,5 +1,7 @@
 """Printing to a terminal, or to a file where there is none: lines, named facts, tables."""
 
+import os
+import sys
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -15,10 +17,20 @@ _WIDTH = 132
 MOST_ROWS = 12
 
 
+class _Console(Console):
+    """A console that falls silent when nobody reads it any more (`| head`), and lets the work go on."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+
+
 def make_console() -> Console:
     """Make a console that writes wide lines where it is not a terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
+    console = _Console()
+    return console if console.is_terminal else _Console(width=_WIDTH)
 
 
 def print_line(console: Console, text: str) -> None:

@@ -17,12 +17,16 @@ from pipeline.store.store import Store
 from pipeline.sweep.cost import readable_bytes, readable_seconds
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.run import RunReport
+from pipeline.sweep.trial import Estimate
 
 
-def show_plan(console: Console, study: Study, panel: Panel, plan: Plan) -> None:
+def show_plan(console: Console, study: Study, panel: Panel, plan: Plan, estimate: Estimate) -> None:
     """Print what running a study would do, and what it cannot learn from its data."""
     workers = count_workers(study.cluster)
-    seconds = readable_seconds(plan.seconds / max(workers, 1))
+    seconds = readable_seconds(estimate.seconds / max(workers, 1))
+    tried = f"from {estimate.fits} fit{'s' * (estimate.fits != 1)} made now"
+    if estimate.compiled:
+        tried += f"; compiling took {readable_seconds(estimate.compiled)} and is done, for this computer"
     engine = ENGINES[study.cluster.kind]
     where = f"{workers} worker processes" if engine.where == "this computer" else engine.help
     facts = {
@@ -37,13 +41,14 @@ def show_plan(console: Console, study: Study, panel: Panel, plan: Plan) -> None:
         "fits": f"{plan.fits}, {plan.layout.n_starts} starts each",
         "chunks": f"{plan.chunks} of {plan.layout.chunk} markets, {len(plan.tasks)} tasks",
         "bytes": f"{readable_bytes(plan.bytes)} before compression",
-        "time": f"about {seconds} ({where})" if workers else f"about {seconds} of one core ({where})",
+        "time": f"about {seconds} {'' if workers else 'of one core '}({where}), {tried}",
     }
     if "recalibration" in study.model_fields_set:
         facts["recalibration"] = _recalibration(study)
     print_facts(console, f"Study {study.study}: ready to run", facts)
     models = [
-        (model.variant.name, model.columns, readable_seconds(model.seconds_per_fit)) for model in plan.models
+        (model.variant.name, model.columns, readable_seconds(model.seconds_per_fit * estimate.factor))
+        for model in plan.models
     ]
     print_table(console, "Models", Table.from_rows(("model", "free parameters", "time per fit"), models))
     for note in panel.notes:

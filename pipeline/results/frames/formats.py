@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def format_table(table: Table, style: str = "table") -> str | bytes:
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a text begins with that spreadsheets compute when they open a CSV file."""
+
+
+def format_table(table: Table, style: str = "table", *, spreadsheet_safe: bool = False) -> str | bytes:
     """Write a table.
 
     Parameters
@@ -26,12 +30,22 @@ def format_table(table: Table, style: str = "table") -> str | bytes:
     style
         A key of `FORMATS`: ``table`` (aligned text, six digits), ``csv`` and ``json`` (all digits),
         ``parquet`` (bytes).
+    spreadsheet_safe
+        With the style csv: put an apostrophe before texts that a spreadsheet would take for a formula (those
+        that begin with ``= + - @``, a tab or a return), as OWASP advises. Numbers stay as they are. Not for
+        programs: they would read the apostrophe.
 
     Raises
     ------
     QueryError
-        An unknown style.
+        An unknown style, or the option with another style.
     """
+    if spreadsheet_safe:
+        if style != "csv":
+            raise QueryError(
+                f"Got --spreadsheet-safe with the format {style!r}; it goes with --format csv only."
+            )
+        table = Table({_harmless(name): _harmless_column(column) for name, column in table.columns.items()})
     if style not in FORMATS:
         raise QueryError(f"Got the format {style!r}; expected one of {', '.join(FORMATS)}.")
     return FORMATS[style](table)
@@ -74,6 +88,20 @@ def _csv(table: Table) -> str:
     writer.writerow(table.columns)
     writer.writerows(["" if value is None else value for value in row] for row in table.rows())
     return out.getvalue()
+
+
+def _harmless_column(column: np.ndarray) -> np.ndarray:
+    if column.dtype.kind not in "OU":
+        return column
+    harmless = np.empty(column.shape, dtype=object)
+    for row, value in enumerate(column.tolist()):
+        harmless[row] = _harmless(value)
+    return harmless
+
+
+def _harmless(value: Any) -> Any:
+    """Put an apostrophe before a text that would be a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _json(table: Table) -> str:

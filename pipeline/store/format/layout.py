@@ -24,6 +24,10 @@ number of markets and everything else whole (``model`` of ``validation`` excepte
 two tasks never touch the same chunk. When a sweep has ended the small tables are rewritten in larger chunks;
 the values stay. Groups are written once and never recreated under the same name.
 
+Every array is compressed by zstd with its checksum, and all of its chunks are written, also those that equal
+the fill value, so that a missing one is damage (`pipeline.store.integrity`). Arrays without the checksum are
+of earlier versions: they are read as they are. Beside the repository a local store has ``beed-checksums``.
+
 Format 1: the first.
 """
 

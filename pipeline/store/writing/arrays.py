@@ -19,6 +19,7 @@ from pipeline.store.format.layout import (
     Variable,
     chunk_shape,
 )
+from pipeline.store.integrity.checked import COMPRESSORS, WRITE_ALL
 
 #: Bytes of a chunk of a table that is complete: a whole table is then a few reads.
 TABLE_CHUNK_BYTES = 4_000_000
@@ -80,6 +81,8 @@ def create_array(
         chunks=chunks,
         dtype=variable.dtype,
         fill_value=variable.fill,
+        compressors=COMPRESSORS,
+        config=WRITE_ALL,
         dimension_names=variable.dims,
         attributes=variable_attributes(variable),
         overwrite=overwrite,
@@ -122,6 +125,8 @@ def write_coordinate(
         shape=values.shape,
         chunks=tuple(max(size, 1) for size in values.shape),
         dtype=values.dtype,
+        compressors=COMPRESSORS,
+        config=WRITE_ALL,
         dimension_names=dims,
         attributes={**COORDINATE_ATTRIBUTES.get(name, {}), **(attributes or {}), **encoding},
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import icechunk
 import numpy as np
 import zarr
 
@@ -10,6 +9,8 @@ from pipeline.errors import StoreError
 from pipeline.status import Status
 from pipeline.store.fork import Fork, Written
 from pipeline.store.format.layout import RESULT_GROUPS, VARIABLES, group_path
+from pipeline.store.integrity.checked import WRITE_ALL
+from pipeline.store.integrity.explain import explained
 
 
 def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.ndarray]) -> Fork:
@@ -46,14 +47,12 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
         _check_array(name, target, markets, np.asarray(arrays[name]))
     for name in sorted(targets, key=lambda name: (name == "status", name)):
         # A chunk that equals the fill value must still be there: it says that the work was done.
-        target = targets[name].with_config({"write_empty_chunks": True})
+        target = targets[name].with_config(WRITE_ALL)
         values = np.ascontiguousarray(arrays[name], dtype=target.dtype)
         in_rows = "model" in VARIABLES[name].dims
         region = (markets, slice(None), fork.rows[model]) if in_rows else (markets,)
-        try:
+        with explained(f"Results of {model} ({target.path}) could not be written"):
             target[region] = values
-        except icechunk.IcechunkError as error:
-            raise StoreError(f"Results of {model} could not be written: {error}") from error
     fork.written.append(Written(model, markets.start, markets.stop))
     return fork
 
@@ -66,11 +65,13 @@ def model_arrays(fork: Fork, model: str) -> dict[str, zarr.Array]:
     store = fork.session.store
     targets: dict[str, zarr.Array] = {}
     for kind in RESULT_GROUPS:
-        try:
-            group = zarr.open_group(store, path=group_path(fork.sweep, kind, model), mode="r+", zarr_format=3)
-        except FileNotFoundError:
-            continue
-        targets |= {name: array for name, array in group.arrays() if name in VARIABLES}
+        path = group_path(fork.sweep, kind, model)
+        with explained(f"The group /{path} of the store cannot be read"):
+            try:
+                group = zarr.open_group(store, path=path, mode="r+", zarr_format=3)
+            except FileNotFoundError:
+                continue
+            targets |= {name: array for name, array in group.arrays() if name in VARIABLES}
     return targets
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import icechunk
 
-from pipeline.errors import StoreConflictError, StoreError
+from pipeline.errors import StoreConflictError
+from pipeline.store.integrity.checksums import record
+from pipeline.store.integrity.explain import explained
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked
 
@@ -23,24 +25,24 @@ def transact(
         Called with a writable session; must be safe to call again with another one.
     """
     for _ in range(100):
-        with refs_locked(location.root):
-            session = repository.writable_session(BRANCH)
+        with explained(f"The store at {location.url} cannot be written"), refs_locked(location.root):
+            session = location.checked(repository.writable_session(BRANCH))
             change(session)
             if not session.has_uncommitted_changes:
                 return session.snapshot_id
             try:
-                return session.commit(message)
+                snapshot = session.commit(message)
             except icechunk.ConflictError:
                 continue
-            except icechunk.IcechunkError as error:
-                raise StoreError(f"The store at {location.url} cannot be written: {error}") from error
+            record(location.root, snapshot)
+            return snapshot
     raise StoreConflictError(
         f"Others commit to {location.url} faster than this process can; try again later."
     )
 
 
-def commit_merged(session: icechunk.Session, message: str) -> str:
-    """Commit a session that forks were merged into; returns the snapshot.
+def commit_merged(location: Location, session: icechunk.Session, message: str) -> str:
+    """Commit a session that forks were merged into, under the lock; returns the snapshot.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def commit_merged(session: icechunk.Session, message: str) -> str:
         Others changed more than the same chunks.
     """
     try:
-        return session.commit(message, rebase_with=icechunk.ConflictDetector())
+        snapshot = session.commit(message, rebase_with=icechunk.ConflictDetector())
     except icechunk.RebaseFailedError as error:
         harmless = icechunk.ConflictType.ChunkDoubleUpdate
         if any(conflict.conflict_type != harmless for conflict in error.conflicts):
@@ -58,4 +60,6 @@ def commit_merged(session: icechunk.Session, message: str) -> str:
         # Two coordinators ran the same task, on an object store. Its result depends on its id alone, so
         # either will do.
         solver = icechunk.BasicConflictSolver(on_chunk_conflict=icechunk.VersionSelection.UseOurs)
-        return session.commit(message, rebase_with=solver)
+        snapshot = session.commit(message, rebase_with=solver)
+    record(location.root, snapshot)
+    return snapshot

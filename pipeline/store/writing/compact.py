@@ -5,6 +5,7 @@ import numpy as np
 import zarr
 
 from pipeline.store.format.layout import VARIABLES, chunk_shape, sweep_path
+from pipeline.store.integrity.checked import WRITE_ALL, checked_group
 from pipeline.store.writing.arrays import TABLE_CHUNK_BYTES, create_array
 
 # A point query reads a whole chunk of every table it needs, and trajectories are read market by market.
@@ -27,7 +28,9 @@ def compact_sweep(session: icechunk.Session, source: icechunk.Session, sweep: st
     group = zarr.open_group(session.store, path=sweep_path(sweep), mode="r+", zarr_format=3)
     if group.attrs.get("compacted"):
         return
-    old = zarr.open_group(source.store, path=sweep_path(sweep), mode="r", zarr_format=3)
+    old = checked_group(
+        zarr.open_group(source.store, path=sweep_path(sweep), mode="r", zarr_format=3), complete=True
+    )
     groups, old_groups = dict(group.groups()), dict(old.groups())
     for kind in _TABLES:
         if kind in groups:
@@ -54,7 +57,7 @@ def _compact_array(group: zarr.Group, old: zarr.Array) -> None:
     if "model" in variable.dims:
         chunks = (*chunks[:2], sizes["model"], *chunks[3:])
     fresh = create_array(group, variable, old.shape, chunks, overwrite=True)
-    fresh = fresh.with_config({"write_empty_chunks": True})
+    fresh = fresh.with_config(WRITE_ALL)
     for start in range(0, old.shape[0], chunks[0]):
         markets = slice(start, min(start + chunks[0], old.shape[0]))
         fresh[markets] = old[markets]

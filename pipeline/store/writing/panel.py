@@ -12,6 +12,8 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.store.encoding import encode
+from pipeline.store.integrity.checked import COMPRESSORS, WRITE_ALL
+from pipeline.store.integrity.explain import explained
 from pipeline.store.writing.arrays import write_coordinate
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ def _create(
                 shape=sizes,
                 chunks=(min(chunk, len(markets)), *(max(size, 1) for size in sizes[1:])),
                 dtype=dtype,
+                compressors=COMPRESSORS,
                 fill_value=np.nan if np.dtype(dtype).kind == "f" else None,
                 dimension_names=[str(dim) for dim in variable.dims],
                 attributes={**variable.attrs, **encode(variable.values[:1])[1]},
@@ -92,7 +95,9 @@ def _write(group: zarr.Group, block: "xr.Dataset", start: int, stop: int) -> Non
         if name != "market" and variable.dims[:1] == ("market",):
             array = group[str(name)]
             assert isinstance(array, zarr.Array)
-            array[start:stop] = encode(variable.values)[0]
+            values = encode(variable.values)[0]
+            with explained(f"The data ({name} of markets {start} to {stop - 1}) could not be written"):
+                array.with_config(WRITE_ALL)[start:stop] = values
 
 
 def _check_block(

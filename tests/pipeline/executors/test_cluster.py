@@ -129,13 +129,36 @@ def test_ctrl_c_leaves_within_seconds_and_keeps_what_is_finished(study, cluster)
     assert f"{kept} of {MARKETS} fits kept" in out
 
 
-def test_termination_by_a_batch_system_is_orderly(study):
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, ExitCode.TERMINATED), (signal.SIGHUP, ExitCode.HANGUP)]
+)
+def test_batch_systems_and_closed_terminals_end_it_in_order_and_soon(study, number, code):
     process = start(study)
     wait_for(lambda: traced(study) > 40)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
+    began = time.monotonic()
+    ended, out = finish(process)
+    assert ended == code, out
+    assert time.monotonic() - began < 5
+    assert "everything finished has been kept" in out
+    assert "Traceback" not in out
+    assert committed(study) >= 40
+
+
+@pytest.mark.parametrize("cluster", ["serial", "local"])
+def test_ctrl_c_twice_keeps_what_is_finished_and_shows_no_traceback(study, cluster):
+    """The second one does not wait for the fits under way, which take half a minute here."""
+    process = start(study, "--cluster", cluster, seconds="4")
+    wait_for(lambda: traced(study) > 1)
+    for _ in range(2):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.5)
+    began = time.monotonic()
     code, out = finish(process)
     assert code == ExitCode.INTERRUPTED, out
-    assert committed(study) >= 40
+    assert time.monotonic() - began < 10
+    assert "Traceback" not in out
+    assert "stopped by Ctrl-C" in out
 
 
 @pytest.mark.parametrize("cluster", ["serial", "local"])

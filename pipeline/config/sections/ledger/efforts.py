@@ -7,7 +7,7 @@ from pipeline.config.sections.data import effort_table
 from pipeline.config.sections.ledger.accounts import AccountsSection
 from pipeline.config.sections.ledger.chart import Chart, chart_of
 from pipeline.config.sections.ledger.coefficients import COEFFICIENTS
-from pipeline.config.sections.location import resolve_location
+from pipeline.config.sections.location import impossible, resolve_location
 from pipeline.config.yaml.document import Document
 from pipeline.config.yaml.files import read_document
 from pipeline.config.yaml.findings import Findings
@@ -53,6 +53,8 @@ def complete_ledger(document: Document, folder: str) -> list[Problem]:
     data = document.content.get("data") if isinstance(document.content, dict) else None
     if not isinstance(data, dict) or "ledger" not in data or not isinstance(data.get("accounts"), str):
         return []
+    if impossible(data["accounts"]):
+        return []  # refused with the rest of the study
     location = resolve_location(data["accounts"], folder)
     if not Path(location).exists():
         return []  # reported by the checks of the study, with its line
@@ -104,12 +106,13 @@ def _spell_out_effort(name: Any, effort: Any, chart: Chart, data: dict[str, Any]
     section = dict(effort) if isinstance(effort, dict) else column_given
     if "formula" in section:
         return effort
-    column = section.get("column", name)
+    column, kind = section.get("column", name), section.get("kind", "ratio")
+    if not isinstance(column, str) or not isinstance(kind, str):
+        return effort  # refused with the rest of the study
     if column in COEFFICIENTS:
         coefficient = COEFFICIENTS[column]
         described = {"unit": coefficient.unit, "description": coefficient.description}
         return {"column": column, **described, **section}
-    kind = section.get("kind", "ratio")
     scale = {"ratio": "sales", "amount": data.get("reference_sales")}.get(kind)
     if column not in chart.expenses or scale is None:
         return effort

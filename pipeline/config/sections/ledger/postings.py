@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pipeline.config.sections.data import DataSection, Efforts, PanelSection
 from pipeline.config.sections.file_format import LedgerFormat
+from pipeline.config.sections.location import Location
 from pipeline.config.sections.types import Section, optional_table
 
 LedgerFrequency = Literal["week", "month", "quarter", "year"]
@@ -41,13 +42,13 @@ class PostingColumns(Section):
 class LedgerSection(PanelSection):
     """Accounting postings of the companies of a market, and the accounts they are booked on."""
 
-    ledger: str = Field(
+    ledger: Location = Field(
         description="Path, relative to the study file, or URL of the postings: CSV, Parquet or Excel."
     )
     format: LedgerFormat | None = Field(
         default=None, description="Format of the postings; by default from the ending of the file's name."
     )
-    accounts: str = Field(
+    accounts: Location = Field(
         description="Path of a YAML file that says which accounts are sales, expenses, stocks and so on."
     )
     columns: PostingColumns = Field(default=PostingColumns(), description="Columns of the postings.")
