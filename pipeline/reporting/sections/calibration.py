@@ -6,10 +6,11 @@ from numpy.typing import NDArray
 from pipeline.reporting.blocks import Block, Bullets, Picture, Text
 from pipeline.reporting.plots.svg import inline_svg
 from pipeline.reporting.plots.validation import draw_pit
-from pipeline.reporting.subject import ReportSubject
 from pipeline.reporting.words import future_title
 from pipeline.results.tables.calibration import pit_groups
 from pipeline.results.tables.comparison import LEVEL
+from pipeline.results.tables.sweep_tables import SweepTables
+from pipeline.results.verdict import Verdict
 from pipeline.validation.calibration import coverage, uniformity
 from pipeline.validation.windows import FUTURES, HOLDOUT, ROLLING
 
@@ -17,9 +18,8 @@ from pipeline.validation.windows import FUTURES, HOLDOUT, ROLLING
 _OFF = 0.01
 
 
-def calibration(subject: ReportSubject) -> list[Block]:
+def calibration(tables: SweepTables, verdict: Verdict) -> list[Block]:
     """Show where shares came in the forecasts of the verdict's model and the best baseline."""
-    tables, verdict = subject.results.tables, subject.summary.verdict
     contenders = [name for name in (verdict.model, verdict.baseline) if name is not None]
     kind = ROLLING if verdict.by == ROLLING else HOLDOUT
     cells = [

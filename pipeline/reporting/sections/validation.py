@@ -36,7 +36,7 @@ def validation(subject: ReportSubject) -> Section:
     blocks.append(Text(_how_tested(str(comparisons[0]["test"][0])), "note"))
     if summary.horizons:
         blocks += _horizons(summary, baselines)
-    blocks += calibration(subject)
+    blocks += calibration(subject.results.tables, summary.verdict)
     title = "All measures of error (means over markets; smaller is better)"
     blocks += grid(title, summary.validation, rows=100, folded=True)
     names = [name for name in METRICS if name in summary.validation.columns]
