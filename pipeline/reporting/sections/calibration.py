@@ -1,41 +1,43 @@
 """Whether the bands of forecasts are as wide as they should be, in pictures and words."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.reporting.blocks import Block, Bullets, Picture, Text
 from pipeline.reporting.plots.svg import inline_svg
 from pipeline.reporting.plots.validation import draw_pit
-from pipeline.reporting.words import future_title
 from pipeline.results.tables.calibration import pit_groups
 from pipeline.results.tables.comparison import LEVEL
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.verdict import Verdict
 from pipeline.validation.calibration import coverage, uniformity
-from pipeline.validation.windows import FUTURES, HOLDOUT, ROLLING
+from pipeline.validation.windows import HOLDOUT, ROLLING
 
 # A band that holds more or less than it says by this much is too wide or too narrow.
 _OFF = 0.01
 
 
-def calibration(tables: SweepTables, verdict: Verdict) -> list[Block]:
-    """Show where shares came in the forecasts of the verdict's model and the best baseline."""
+def calibration(tables: SweepTables, verdict: Verdict, titles: Mapping[str, str]) -> list[Block]:
+    """Show where shares came in the forecasts of the verdict's model and the best baseline.
+
+    ``titles`` say in words what forecasts of each future know.
+    """
     contenders = [name for name in (verdict.model, verdict.baseline) if name is not None]
     kind = ROLLING if verdict.by == ROLLING else HOLDOUT
     cells = [
         (name, future, counts)
         for name in contenders
-        for future in FUTURES
+        for future in titles
         if (counts := pit_groups(tables, name, kind, future)).size and counts.sum()
     ]
     if not cells:
         return []
-    panels = [(f"{name}: {future_title(future)}", counts.sum(axis=0)) for name, future, counts in cells]
+    panels = [(f"{name}: {titles[future]}", counts.sum(axis=0)) for name, future, counts in cells]
     figure = draw_pit(panels, [name == verdict.baseline for name, _, _ in cells])
     label = "Histograms of where shares came in their forecast distributions, even bars being right"
-    words = tuple(
-        f"`{name}`, {future_title(future)}: {describe_bands(counts)}" for name, future, counts in cells
-    )
+    words = tuple(f"`{name}`, {titles[future]}: {describe_bands(counts)}" for name, future, counts in cells)
     return [
         Picture(
             inline_svg(figure, label, "pit"),

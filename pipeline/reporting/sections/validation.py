@@ -12,6 +12,7 @@ from pipeline.results.frames.table import Table
 from pipeline.results.summary import Summary
 from pipeline.results.verdict import describe_difference
 from pipeline.validation.metrics import METRICS
+from pipeline.validation.windows import FUTURES
 
 
 def validation(subject: ReportSubject) -> Section:
@@ -36,7 +37,8 @@ def validation(subject: ReportSubject) -> Section:
     blocks.append(Text(_how_tested(str(comparisons[0]["test"][0])), "note"))
     if summary.horizons:
         blocks += _horizons(summary, baselines)
-    blocks += calibration(subject.results.tables, summary.verdict)
+    titles = {future: future_title(future) for future in FUTURES}
+    blocks += calibration(subject.results.tables, summary.verdict, titles)
     title = "All measures of error (means over markets; smaller is better)"
     blocks += grid(title, summary.validation, rows=100, folded=True)
     names = [name for name in METRICS if name in summary.validation.columns]
