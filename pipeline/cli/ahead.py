@@ -21,7 +21,10 @@ Overrides = Annotated[
 ]
 Market = Annotated[str | None, typer.Option(help="The market; needed when there are several.")]
 Model = Annotated[
-    str | None, typer.Option(help="The model, * stands for anything; by default the best by AICc.")
+    str | None,
+    typer.Option(
+        help="The model, * stands for anything; best: by AICc; by default the model of the verdict."
+    ),
 ]
 Bound = Annotated[
     list[str] | None,

@@ -1,6 +1,6 @@
-"""Quantile bands of the forecast of one market: parameters and total sales drawn, errors carried on."""
+"""Quantile bands of the forecast of one market: parameters, efforts, total sales drawn, errors carried on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from kernels.motion.shares import simulate_shares
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
-from pipeline.forecasting.draws import Member, draw_parameters, share_out, stored_replicates
-from pipeline.forecasting.efforts import plan_efforts
+from pipeline.forecasting.draws import draw_parameters, stored_replicates
+from pipeline.forecasting.efforts import EffortPlan, plan_efforts, varied_plans
 from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
@@ -72,24 +73,29 @@ class Draws:
         for market, trajectory, count in zip(self.markets, self.trajectories, counts, strict=True):
             rows = slice(first, first + count)
             drawn = DrawnCourses(market, trajectory, count)
-            if settings.parameters:
-                rejected += self._under_parameters(drawn, totals[rows], rng)
+            if settings.parameters or settings.efforts:
+                rejected += self._under_draws(drawn, totals[rows], rng)
             shares[rows] = drawn.with_errors(totals[rows], rng) if settings.noise else drawn.share
             first += count
         sales = shares * totals[:, :, np.newaxis]
         levels = np.array(scenario.quantiles)
         return np.quantile(shares, levels, axis=0), np.quantile(sales, levels, axis=0), rejected
 
-    def _under_parameters(self, drawn: "DrawnCourses", totals: Floats, rng: np.random.Generator) -> int:
-        """Draw parameters and follow the shares under them and total sales (D, H); return how many failed."""
+    def _under_draws(self, drawn: "DrawnCourses", totals: Floats, rng: np.random.Generator) -> int:
+        """Draw parameters and efforts, follow the shares under them and total sales (D, H).
+
+        Returns how many draws failed.
+        """
         market, expected = drawn.market, drawn.share[0].copy()
-        plan, replicates = plan_efforts(self.scenario, market), stored_replicates(self.results, market)
+        plans, replicates = self._plans(market, len(totals), rng), stored_replicates(self.results, market)
         made = rejected = 0
         while made < len(totals):
-            theta = draw_parameters(market, 1, rng, replicates)[0]
+            theta = market.theta
+            if self.scenario.uncertainty.parameters:
+                theta = draw_parameters(market, 1, rng, replicates)[0]
             try:
                 response = ForecastResponse(market, theta)
-                trajectory = simulate_trajectory(response, plan, totals[made], expected)
+                trajectory = simulate_trajectory(response, next(plans), totals[made], expected)
                 drawn.put(made, theta, trajectory)
                 made += 1
             except (ValueError, ArithmeticError) as error:
@@ -97,10 +103,20 @@ class Draws:
                 if rejected > _TRIES * len(totals):
                     raise ForecastError(
                         f"Shares could be computed under only {made} of {rejected + made} draws of the "
-                        f"parameters of {market.model} in market {market.market}; the last one failed: "
-                        f"{error} Set uncertainty.parameters to false, or choose another model."
+                        f"parameters and efforts of {market.model} in market {market.market}; the last one "
+                        f"failed: {error} Set uncertainty.parameters or uncertainty.efforts to false, or "
+                        "choose another model."
                     ) from error
         return rejected
+
+    def _plans(self, market: ForecastMarket, count: int, rng: np.random.Generator) -> Iterator[EffortPlan]:
+        """Draw plans without end: those of the scenario, with what they leave open as it may vary."""
+        plan = plan_efforts(self.scenario, market)
+        while True:
+            if self.scenario.uncertainty.efforts:
+                yield from varied_plans(plan, market, self.scenario.rivals, count, rng)
+            else:
+                yield plan
 
 
 class DrawnCourses:

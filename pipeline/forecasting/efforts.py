@@ -11,6 +11,7 @@ from pipeline.config.sections.scenario import EffortChoice, RivalsSection, Scena
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import one_per_period
 from pipeline.forecasting.reactions import Reaction, fit_rule
+from pipeline.models.effort_paths import effort_process
 
 if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket
@@ -117,6 +118,54 @@ def held_efforts(market: "ForecastMarket", rivals: RivalsSection, planners: list
         floor=np.array([domain.minimum for domain in market.domains]),
     )
     return EffortPlan(base.copy(), budget, is_ratio, market.reference_sales, reaction)
+
+
+def varied_plans(
+    plan: EffortPlan, market: "ForecastMarket", rivals: RivalsSection, count: int, rng: np.random.Generator
+) -> list[EffortPlan]:
+    """Draw plans in which efforts that are planned stay, and all others vary.
+
+    Parameters
+    ----------
+    plan : EffortPlan
+    market : ForecastMarket
+    rivals : RivalsSection
+        How firms react. Efforts that hold their last value go to their usual level at the pace that the past
+        shows; those that repeat several periods vary around them. Money that is held varies as the ratio that
+        it buys. Under a rule rivals deviate from it as they did.
+    count : int
+        Plans drawn.
+    rng : Generator
+
+    Returns
+    -------
+    list of EffortPlan
+        As given when there is nothing that could vary.
+    """
+    reaction = plan.reaction
+    open_efforts = ~reaction.planned
+    if len(market.active) < 2 or not open_efforts.any():
+        return [plan] * count
+    process = effort_process(market.history, market.active)
+    around = None if rivals.last == 1 else reaction.base
+    courses = process.draw(market.horizon, count, rng, around)
+    noise = reaction.rule.draw(market.horizon, count, rng) if reaction.rule is not None else None
+    free = open_efforts[:, np.newaxis]
+    money = courses * (market.share * market.past_sales[-1])
+    has_budget = np.isfinite(plan.budget)
+    return [
+        replace(
+            plan,
+            value=np.where(free, courses[number], plan.value),
+            budget=np.where(free & has_budget, money[number], plan.budget),
+            reaction=replace(
+                reaction,
+                base=np.where(free, courses[number], reaction.base),
+                noise=None if noise is None else noise[number],
+            ),
+        )
+        for number in range(count)
+    ]
 
 
 def _repeated(market: "ForecastMarket", count: int) -> Floats:

@@ -11,6 +11,7 @@ from kernels.response.catalogue import Domain
 from kernels.response.workspace import ResponseSpec
 from pipeline.config.terms import Term
 from pipeline.errors import QueryError
+from pipeline.forecasting.members import ModelChoice
 from pipeline.models.share_equation import ShareEquation
 from pipeline.names import Label
 
@@ -65,6 +66,8 @@ class ForecastMarket:
     terms : tuple of Term
         Further inputs of f: past efforts, coefficients of single firms, what rivals do. Their inputs follow
         those of the efforts in `spec`.
+    choice : ModelChoice or None
+        Why it is this model.
     """
 
     market: Label
@@ -96,6 +99,7 @@ class ForecastMarket:
     gain: float
     error_covariance: Floats
     terms: tuple[Term, ...] = ()
+    choice: ModelChoice | None = None
 
     @property
     def acts_beyond_period(self) -> bool:

@@ -1,6 +1,7 @@
 """Opening a calibrated market of a store: which one, by which model, and what is known of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,8 @@ from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.terms import response_terms
 from pipeline.errors import QueryError
-from pipeline.forecasting.draws import model_weights
 from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.model_choice import BEST, best_by_aicc, by_verdict
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.models.market_model import MarketModel
@@ -25,6 +26,7 @@ from pipeline.panel.market import MarketArrays
 from pipeline.results.intervals import most_trusted
 from pipeline.results.select import select_markets
 from pipeline.results.stored_fit import read_fit
+from pipeline.results.verdict import judge
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +41,7 @@ _SHOWN = 8
 def open_market(
     results: "Results", settings: PlanSettings | GameSettings, models: Sequence[str], horizon: int
 ) -> tuple[ForecastMarket, TotalForecast]:
-    """Open the market that a plan or a game is about, under the model of smallest AICc.
+    """Open the market that a plan or a game is about, under the model of the verdict or the one asked for.
 
     Parameters
     ----------
@@ -58,8 +60,11 @@ def open_market(
         No such market, or none named although there are several; no usable fit; fewer than two firms left.
     """
     label = choose_market(results, settings.market)
-    model = model_weights(results, label, models, "best")[0].model
-    market = read_market(results, label, model, horizon, settings.start)
+    if settings.model == BEST:
+        choice = best_by_aicc(results, label, models)
+    else:
+        choice = by_verdict(results, judge(results.tables), label, models)
+    market = replace(read_market(results, label, choice.model, horizon, settings.start), choice=choice)
     return market, market_total(settings.total_sales, market)
 
 
@@ -75,7 +80,7 @@ def choose_market(results: "Results", wanted: Label | None) -> Label:
     if wanted is None and len(labels) > 1:
         shown = ", ".join(map(str, labels[:_SHOWN].tolist())) + (", ..." if len(labels) > _SHOWN else "")
         raise QueryError(f"This sweep has {len(labels)} markets; say which one with --market: {shown}.")
-    chosen: Label = labels[select_markets(results.tables, None if wanted is None else [wanted])][0].item()
+    chosen: Label = labels[select_markets(results.tables, None if wanted is None else [wanted])].tolist()[0]
     return chosen
 
 

@@ -25,12 +25,20 @@ class ReactionRule:
     explained : (K, N) array
         Part of the variance explained; nan where an effort never varied or too few periods were seen: such
         an effort stays as it was.
+    residual : (K, T - 1, N) array
+        What the rule leaves unexplained; 0 where there is none.
     """
 
     coefficient: Floats
     low: Floats
     high: Floats
     explained: Floats
+    residual: Floats
+
+    def draw(self, horizon: int, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw what is unexplained in H periods, (count, K, H, N): of past periods, all firms' together."""
+        dates = rng.integers(self.residual.shape[1], size=(count, horizon))
+        return self.residual[:, dates].transpose(1, 0, 2, 3)
 
 
 def fit_rule(history: Floats, active: NDArray[np.bool_]) -> ReactionRule:
@@ -42,10 +50,11 @@ def fit_rule(history: Floats, active: NDArray[np.bool_]) -> ReactionRule:
         Efforts of the known periods.
     active : (T, N) array of bool
     """
-    n_efforts, _, n_firms = history.shape
+    n_efforts, n_times, n_firms = history.shape
     coefficient = np.zeros((3, n_efforts, n_firms))
     explained = np.full((n_efforts, n_firms), np.nan)
     low, high = np.empty((n_efforts, n_firms)), np.empty((n_efforts, n_firms))
+    residual = np.zeros((n_efforts, max(n_times - 1, 1), n_firms))
     others = _mean_of_others(history, active)
     for firm in range(n_firms):
         usable = active[1:, firm] & active[:-1, firm] & (active[:-1].sum(axis=1) > 1)
@@ -59,8 +68,11 @@ def fit_rule(history: Floats, active: NDArray[np.bool_]) -> ReactionRule:
             design = np.column_stack([np.ones(after.size), before, others[effort, :-1, firm][usable]])
             fitted = np.linalg.lstsq(design, after, rcond=None)[0]
             coefficient[:, effort, firm] = fitted
-            explained[effort, firm] = 1.0 - np.var(after - design @ fitted) / np.var(after)
-    return ReactionRule(coefficient, low, high, explained)
+            error = after - design @ fitted
+            explained[effort, firm] = 1.0 - np.var(error) / np.var(after)
+            # As widely spread as errors, of which the fit has taken three.
+            residual[effort, usable, firm] = error * np.sqrt(after.size / (after.size - 3.0))
+    return ReactionRule(coefficient, low, high, explained, residual)
 
 
 def _mean_of_others(efforts: Floats, active: NDArray[np.bool_]) -> Floats:
@@ -87,6 +99,8 @@ class Reaction:
     rule : ReactionRule or None
     floor : (K,) array
         Smallest effort that each curve takes.
+    noise : (K, H, N) array or None
+        Added to what the rule says.
     """
 
     kind: RivalKind
@@ -95,6 +109,7 @@ class Reaction:
     before: Floats
     rule: ReactionRule | None
     floor: Floats
+    noise: Floats | None = None
 
     def apply(self, efforts: Floats) -> Floats:
         """Fill in the unplanned efforts of ``efforts`` (K, H, N), given the planned ones."""
@@ -121,6 +136,8 @@ class Reaction:
         for t in range(efforts.shape[1]):
             others = (before.sum(axis=1, keepdims=True) - before) / (n - 1)
             following = rule.coefficient[0] + rule.coefficient[1] * before + rule.coefficient[2] * others
+            if self.noise is not None:
+                following = following + self.noise[:, t]
             result[:, t] = np.where(planner, efforts[:, t], np.clip(following, rule.low, rule.high))
             before = result[:, t]
         return result

@@ -35,6 +35,7 @@ def store_forecast(results: "Results", forecast: "Forecast") -> str:
         "scenario": json.loads(text),
         "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "snapshot": results.snapshot,
+        "model_choice": list(forecast.choices),
         "sales_units": str(results.panel()["sales"].attrs.get("units", "")),
     }
     results.store.write_forecast(results.sweep.name, name, coordinates, arrays, attributes)

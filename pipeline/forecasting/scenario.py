@@ -1,7 +1,7 @@
 """Forecast the shares and sales of calibrated markets under planned efforts, with quantile bands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +11,17 @@ from pipeline.config.sections.scenario import Scenario
 from pipeline.config.yaml.findings import Findings
 from pipeline.errors import ConfigError, ForecastError, QueryError
 from pipeline.forecasting.bands import Draws
-from pipeline.forecasting.draws import Member, model_weights
 from pipeline.forecasting.efforts import plan_efforts
 from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.members import Member, ModelChoice, model_weights
+from pipeline.forecasting.model_choice import BEST, VERDICT, best_by_aicc, by_verdict
 from pipeline.forecasting.open_market import read_market
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import market_total
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.names import Label, did_you_mean, one_of
 from pipeline.results.select import select_markets, select_models
+from pipeline.results.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -45,6 +47,8 @@ class MarketForecast:
         Empty without draws.
     rejected : int
         Draws of parameters under which shares could not be computed.
+    choice : ModelChoice or None
+        Why it is this model; None where several are weighed.
     """
 
     market: Label
@@ -58,6 +62,7 @@ class MarketForecast:
     share_quantile: Floats
     sales_quantile: Floats
     rejected: int
+    choice: ModelChoice | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +85,12 @@ class Forecast:
     efforts: tuple[str, ...]
     markets: tuple[MarketForecast, ...]
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Sentences on the models and why they were chosen, each once."""
+        said = [sentence for one in self.markets if one.choice for sentence in one.choice.sentences]
+        return tuple(dict.fromkeys(said))
 
     def market(self, label: object) -> MarketForecast:
         """Give one market by its label or the text of it.
@@ -121,17 +132,19 @@ def forecast(results: "Results", scenario: Scenario) -> Forecast:
     models = tuple(
         dict.fromkeys(m for pattern in scenario.models for m in select_models(results.sweep, pattern))
     )
+    verdict = judge(results.tables) if scenario.uncertainty.models == VERDICT else None
     done: list[MarketForecast] = []
     notes: list[str] = []
     times: np.ndarray = np.empty(0)
     efforts: tuple[str, ...] = ()
     for label in labels:
         try:
-            members = model_weights(results, label, models, scenario.uncertainty.models)
+            members, choice = _members(results, scenario, verdict, label, models)
             markets = [
                 read_market(results, label, member.model, scenario.horizon, scenario.start)
                 for member in members
             ]
+            markets[0] = replace(markets[0], choice=choice)
             done.append(_forecast_market(results, scenario, members, markets))
             times, efforts = markets[0].times, markets[0].efforts
         except (QueryError, ForecastError) as error:
@@ -141,6 +154,20 @@ def forecast(results: "Results", scenario: Scenario) -> Forecast:
     if not done:
         raise QueryError(f"None of the {len(labels)} markets can be forecast; the first: {notes[0]}")
     return Forecast(scenario, times, efforts, tuple(done), tuple(notes))
+
+
+def _members(
+    results: "Results", scenario: Scenario, verdict: Verdict | None, market: Label, models: tuple[str, ...]
+) -> tuple[tuple[Member, ...], ModelChoice | None]:
+    """Give the models of a market with their weights, and why it is the one if it is one."""
+    criterion = scenario.uncertainty.models
+    if verdict is None and criterion != BEST:
+        return model_weights(results, market, models, criterion), None
+    if verdict is None:
+        choice = best_by_aicc(results, market, models)
+    else:
+        choice = by_verdict(results, verdict, market, models)
+    return (Member(choice.model, 1.0),), choice
 
 
 def check_names(results: "Results", scenario: Scenario) -> None:
@@ -200,4 +227,5 @@ def _forecast_market(
         share_quantile=share_quantile,
         sales_quantile=sales_quantile,
         rejected=rejected,
+        choice=market.choice,
     )

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
 from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.members import ModelChoice
+from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
 from pipeline.games.best_response import best_response
 from pipeline.games.equilibrium import Equilibrium, find_equilibria
@@ -46,6 +48,8 @@ class Game:
         Distinct ones, those that most starts ended in first; not converged ones last.
     starts : int
         How many starts were tried.
+    choice : ModelChoice or None
+        Why it is this model.
     """
 
     market: Label
@@ -59,6 +63,7 @@ class Game:
     answers: Floats
     equilibria: tuple[Equilibrium, ...]
     starts: int
+    choice: ModelChoice | None = None
 
 
 def play(results: "Results", settings: GameSettings) -> Game:
@@ -73,7 +78,7 @@ def play(results: "Results", settings: GameSettings) -> Game:
     ForecastError
         Shares cannot be computed for the present strategies, or for any of a firm.
     """
-    models = select_models(results.sweep, settings.model)
+    models = select_models(results.sweep, pattern_of(settings.model))
     horizon = 1 if settings.horizon == "steady" else settings.horizon
     market, total = open_market(results, settings, models, horizon)
     return play_market(market, settings, total.median)
@@ -102,6 +107,7 @@ def play_market(market: ForecastMarket, settings: GameSettings, total: Floats) -
         answers=answers,
         equilibria=find_equilibria(model, starts, players, settings.rounds),
         starts=settings.starts,
+        choice=market.choice,
     )
 
 

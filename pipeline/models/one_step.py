@@ -128,17 +128,18 @@ class OneStep:
         values = dict(zip(model.names, theta.tolist(), strict=True))
         self.equation = ShareEquation(values[JUMP_PRICE], scale, values[RETURNS_TO_SCALE])
 
-    def __call__(self, before: Matrix, at: NDArray[np.int64]) -> Matrix:
-        """Take shares (B, N) through the periods ``at`` (B,)."""
+    def __call__(self, before: Matrix, at: NDArray[np.int64], response: Matrix | None = None) -> Matrix:
+        """Take shares (B, N) through the periods ``at`` (B,), under other f (B, N) where they are given."""
         active, seen = self.active[at], self.share[at]
         moving = active & ~np.isnan(before)
         # Where nobody stayed, the market is shared out among those who enter.
         moving = np.where(moving.any(axis=1, keepdims=True), moving, active)
         start = np.where(moving, np.where(np.isnan(before), seen, before), 0.0)
         period = at[:, np.newaxis]
+        f = self.response[period] if response is None else response[:, np.newaxis]
         shares = self.equation.shares(
             start / start.sum(axis=1, keepdims=True),
-            np.where(moving[:, np.newaxis], self.response[period], np.nan),
+            np.where(moving[:, np.newaxis], f, np.nan),
             self.total_sales[period],
             self.duration[period],
         )[:, 0]

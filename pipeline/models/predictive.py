@@ -1,11 +1,12 @@
 """Predictive distributions of shares: logistic-normal, so log-ratios are Gaussian; their scores.
 
 Every forecast here, of a model or of a baseline, says where log shares are expected and with which
-covariance, both up to a term common to all firms of a period. The density of the log-ratios is exact; the
-distribution of the shares themselves is simulated with fixed random numbers.
+covariance, both up to a term common to all firms of a period. Where the efforts ahead are not known it is a
+mixture of such distributions, one for each course that they may take. The density of the log-ratios is exact;
+the distribution of the shares themselves is simulated with fixed random numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -28,16 +29,33 @@ class PredictiveDistribution:
     Attributes
     ----------
     share : (H, N) array
-        Medians of the shares, closed to sum to 1; nan for absent firms.
+        Medians of the shares, closed to sum to 1, or their mean over courses; nan for absent firms.
     covariance : (H, N, N) array
         Of the log shares, up to a term common to all firms; not read for absent firms.
     total_sales : (H,) array
         Sales of the market that go with it, currency per period.
+    courses : (D, H, N) array or None
+        Medians under each of D equally likely courses of the efforts; None where the efforts are known, or do
+        not matter.
     """
 
     share: Matrix
     covariance: Cube
     total_sales: Vector
+    courses: Cube | None = None
+
+    def over(self, courses: Cube) -> "PredictiveDistribution":
+        """Mix over courses (D, H, N): their mean is what is expected."""
+        return replace(self, share=courses.mean(axis=0), courses=courses)
+
+
+def log_errors(observed: Matrix, modelled: Matrix, moving: NDArray[np.bool_]) -> Matrix:
+    """Errors of log shares, centred over the firms that move: (T, N), nan for others or without sales."""
+    known = moving & (np.nan_to_num(observed) > 0.0) & (np.nan_to_num(modelled) > 0.0)
+    ratio = np.where(known, observed, 1.0) / np.where(known, modelled, 1.0)
+    error = np.log(ratio)
+    error -= error.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+    return np.where(known, error, np.nan)
 
 
 def log_errors(observed: Matrix, modelled: Matrix, moving: NDArray[np.bool_]) -> Matrix:
@@ -124,12 +142,15 @@ def log_score(predicted: PredictiveDistribution, observed: Matrix, active: NDArr
         if share.size < 2 or not ((share > 0.0).all() and (expected > 0.0).all()):
             continue
         basis = helmert_basis(share.size)
-        distance = basis @ np.log(share / expected)
+        centres = expected[None] if predicted.courses is None else predicted.courses[:, step, present]
+        distance = basis @ np.log(share / centres).T
         covariance = basis @ predicted.covariance[step][np.ix_(present, present)] @ basis.T
         sign, log_determinant = np.linalg.slogdet(covariance)
         if sign > 0.0:
-            quadratic = distance @ np.linalg.solve(covariance, distance)
-            scores[step] = 0.5 * (quadratic + log_determinant + distance.size * np.log(2.0 * np.pi))
+            quadratic = (distance * np.linalg.solve(covariance, distance)).sum(axis=0)
+            constant = 0.5 * (log_determinant + len(distance) * np.log(2.0 * np.pi))
+            # Minus the logarithm of the mean density over the courses.
+            scores[step] = constant + np.log(quadratic.size) - np.logaddexp.reduce(-0.5 * quadratic)
     return scores
 
 
@@ -144,15 +165,28 @@ def crps(predicted: PredictiveDistribution, observed: Matrix, active: NDArray[np
     return distance - spread
 
 
-def draw_shares(predicted: PredictiveDistribution, active: NDArray[np.bool_], count: int = _DRAWS) -> Cube:
-    """Draw shares from an predicted, always with the same random numbers: (count, H, N), nan where absent."""
-    n_firms = predicted.share.shape[1]
-    normal = _normal_draws(count, n_firms)
+def draw_shares(
+    predicted: PredictiveDistribution,
+    active: NDArray[np.bool_],
+    count: int = _DRAWS,
+    normal: Cube | None = None,
+) -> Cube:
+    """Draw shares from a forecast: (count, H, N), nan where absent.
+
+    Always with the same random numbers, which makes forecasts comparable; or with given standard normals
+    (count, H, N).
+    """
+    if normal is None:
+        normal = _normal_draws(count, predicted.share.shape[1])[:, np.newaxis]
     both = active[:, :, None] & active[:, None, :]
     variance, axes = np.linalg.eigh(np.where(both, np.nan_to_num(predicted.covariance), 0.0))
     factor = axes * np.sqrt(np.maximum(variance, 0.0))[:, None, :]
-    noise = np.einsum("hik,dk->dhi", factor, normal)
-    return shift_shares(predicted.share, noise)
+    noise = np.matmul(factor, normal[..., np.newaxis])[..., 0]
+    if predicted.courses is None:
+        return shift_shares(predicted.share, noise)
+    count = len(noise)
+    # As each noise has its opposite half of the draws later, both shift the same course.
+    return shift_shares(predicted.courses[np.arange(count) % (count // 2) % len(predicted.courses)], noise)
 
 
 @lru_cache(maxsize=8)

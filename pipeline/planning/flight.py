@@ -9,6 +9,8 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
 from pipeline.forecasting.draws import stored_replicates
 from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.members import ModelChoice
+from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
 from pipeline.forecasting.periods import periods_until
 from pipeline.forecasting.total_sales import TotalForecast
@@ -52,6 +54,8 @@ class FlightPlan:
         Share that the budget of the settings can hold.
     probability : float
         Of coming to the target or beyond under uncertain parameters and total sales; nan without draws.
+    choice : ModelChoice or None
+        Why it is this model.
     """
 
     market: Label
@@ -69,6 +73,7 @@ class FlightPlan:
     cost: float
     budget_share: float | None
     probability: float
+    choice: ModelChoice | None = None
 
     @property
     def feasible(self) -> bool:
@@ -90,7 +95,7 @@ def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     """
     time = results.panel()["time"]
     horizon = periods_until(time.values, str(time.attrs.get("frequency", "1")), settings.by)
-    models = plannable_models(results, settings.model)
+    models = plannable_models(results, pattern_of(settings.model))
     market, total = open_market(results, settings, models, horizon)
     return plan_market(market, settings, total, stored_replicates(results, market))
 
@@ -128,4 +133,5 @@ def plan_market(
         cost=float(planner.discount @ plan.expenses),
         budget_share=None if settings.budget is None else planner.share_of_budget(settings.budget),
         probability=probability_of_target(planner, plan, target, total, replicates),
+        choice=market.choice,
     )

@@ -1,5 +1,6 @@
 """The verdict on a sweep: which model to use, on what grounds, whether inertia matters, what not to trust."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -60,6 +61,8 @@ class Verdict:
         The verdict in words, without the cautions.
     cautions
         What not to trust, in words.
+    ranking
+        All models, the one to use first; those that failed too often, or have no forecasts, come last.
     """
 
     model: str | None
@@ -75,6 +78,7 @@ class Verdict:
     inertia: Inertia = "unknown"
     sentences: tuple[str, ...] = ()
     cautions: tuple[str, ...] = field(default=())
+    ranking: tuple[str, ...] = field(default=())
 
 
 def judge(tables: SweepTables, comparison: Table | None = None) -> Verdict:
@@ -155,6 +159,7 @@ def _by_forecasts(tables: SweepTables, comparison: Table, case: Table, ranked: T
         inertia=inertia,
         sentences=tuple(filter(None, [*sentences, sentence])),
         cautions=tuple(filter(None, [*cautions, *_cautions(tables, model)])),
+        ranking=_all_after(tables, [*ranked["model"], *case.sorted("difference")["model"]]),
     )
 
 
@@ -164,16 +169,18 @@ def _by_fits(tables: SweepTables) -> Verdict:
     pooled = table.take((table["market"] == POOLED) & ~np.isnan(table["delta_aicc"].astype(float)))
     by: Grounds = "aicc"
     if len(pooled):
-        model = str(pooled.sorted("delta_aicc")["model"][0])
+        order = pooled.sorted("delta_aicc")["model"].tolist()
         why = "by AICc alone"
     else:
         counts = [int(is_usable(tables.arrays(name)["status"][:, 0]).sum()) for name in tables.info.models]
         if not any(counts):
             return Verdict(None, "fits", sentences=("No model has a usable fit, so there is none to use.",))
-        model, by = tables.info.models[int(np.argmax(counts))], "fits"
+        order = [tables.info.models[place] for place in np.argsort(-np.array(counts), kind="stable")]
+        by = "fits"
         why = (
             "because it has the most usable fits (no market has a fit of every model to compare them by AICc)"
         )
+    model = str(order[0])
     first = (
         f"Use `{model}`, {why}: no forecasts were held out that could tell whether it forecasts well, or "
         "better than no change. The key `validation` asks for them."
@@ -186,7 +193,15 @@ def _by_fits(tables: SweepTables) -> Verdict:
         inertia=inertia,
         sentences=tuple(filter(None, (first, sentence))),
         cautions=tuple(_cautions(tables, model)),
+        ranking=_all_after(tables, order),
     )
+
+
+def _all_after(tables: SweepTables, order: Sequence[object]) -> tuple[str, ...]:
+    """Order all models: those of ``order`` first (baselines left out), the others as the study lists them."""
+    models = tables.info.models
+    first = [str(name) for name in order if name in models]
+    return tuple(dict.fromkeys([*first, *models]))
 
 
 def _choice_sentence(ranked: Table, baseline: str | None, outcome: Outcome) -> str:

@@ -21,10 +21,11 @@ from pipeline.store.population import Populations
 from pipeline.sweep.layout import study_layout
 from pipeline.sweep.model_layout import describe_model
 from pipeline.validation.forecasters import (
+    ForecastScores,
     baseline_forecaster,
     carry_forward,
-    forecast_errors,
     model_forecaster,
+    score_forecasts,
     why_no_forecast,
 )
 from pipeline.validation.metrics import METRICS, pool
@@ -90,9 +91,9 @@ def calibrate_block(
                 forecaster = model_forecaster(
                     record.model, record.theta, study.fit.initial, study.validation.state
                 )
-                errors = forecast_errors(forecaster, market, count, ahead)
-                _store_errors(arrays, cell, errors)
-                arrays["no_forecast"][cell] = _missing(record, market, count, ahead, errors)
+                scores = score_forecasts(forecaster, market, count, ahead)
+                _store_scores(arrays, cell, scores)
+                arrays["no_forecast"][cell] = _missing(record, market, count, ahead, scores.errors)
     return arrays
 
 
@@ -102,8 +103,8 @@ def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
     Returns
     -------
     dict of str to array
-        ``error`` of shape (market, window, future, metric) and ``step_error`` of shape (market, window,
-        future, step, metric).
+        ``error`` of shape (market, window, future, metric), ``step_error`` and ``pit_count`` of shape
+        (market, window, future, step, metric or pit).
     """
     arrays = _empty(panel, study, baseline, [])
     forecaster = baseline_forecaster(baseline)
@@ -112,7 +113,8 @@ def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
             ahead = window.n_ahead(market.times.size)
             if ahead:
                 count = window.n_training(market.times.size)
-                _store_errors(arrays, (row, column), forecast_errors(forecaster, market, count, ahead))
+                scores = score_forecasts(forecaster, market, count, ahead)
+                _store_scores(arrays, (row, column), scores)
     return arrays
 
 
@@ -179,7 +181,9 @@ def _missing(
     return NoForecast.NONE
 
 
-def _store_errors(arrays: Arrays, cell: tuple[int, int], errors: NDArray[np.float64]) -> None:
-    """Put the errors (future, period ahead, metric) into one cell, and what they come to."""
-    arrays["step_error"][cell][:, : errors.shape[1]] = errors
-    arrays["error"][cell] = pool(errors, tuple(METRICS))
+def _store_scores(arrays: Arrays, cell: tuple[int, int], scores: ForecastScores) -> None:
+    """Put errors and counts (future, period ahead, ...) into one cell, and what the errors come to."""
+    ahead = scores.errors.shape[1]
+    arrays["step_error"][cell][:, :ahead] = scores.errors
+    arrays["pit_count"][cell][:, :ahead] = scores.pit_counts
+    arrays["error"][cell] = pool(scores.errors, tuple(METRICS))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipeline.config.study import Study
 from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS
 from pipeline.store.format.layout import ModelLayout, SweepLayout
+from pipeline.validation.calibration import PIT_BINS
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES, n_steps, windows_of
 
@@ -50,5 +51,6 @@ def study_layout(
         metrics=tuple(METRICS) if validated else (),
         futures=FUTURES if validated else (),
         n_steps=n_steps(windows, len(times)),
+        n_pit_bins=PIT_BINS if validated else 0,
         chunk=chunk,
     )

@@ -4,12 +4,12 @@ A firm that was not there in the periods fitted is taken at the share it enters 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.numeric.arrays import Matrix, Vector
+from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.models.predictive import PredictiveDistribution, error_covariance
 from pipeline.panel.market import MarketArrays
 from pipeline.validation.smoothing import smooth
@@ -29,12 +29,15 @@ class Estimate:
         By how much that covariance is larger in each of the periods ahead.
     total_sales : (H,) array or None
         Sales of the market that it forecasts itself, currency per period.
+    respond : callable or None
+        Gives ``level`` under other efforts (K, T, N) of all periods; None where efforts do not enter.
     """
 
     level: Matrix
     covariance: Matrix
     growth: Vector
     total_sales: Vector | None = None
+    respond: Callable[[Cube], Matrix] | None = None
 
 
 def predict_shares(name: str, market: MarketArrays, n_train: int) -> Matrix:
@@ -58,8 +61,15 @@ def predict_shares(name: str, market: MarketArrays, n_train: int) -> Matrix:
     return _closed(BASELINES[name](market, n_train).level, market)
 
 
-def predict(name: str, market: MarketArrays, n_train: int) -> PredictiveDistribution:
+def predict(
+    name: str, market: MarketArrays, n_train: int, courses: NDArray[np.float64] | None = None
+) -> PredictiveDistribution:
     """Predict the distribution of shares in the periods after ``n_train``; takes what `predict_shares` does.
+
+    Parameters
+    ----------
+    courses : (D, K, H, N) array, optional
+        Courses that the efforts of these periods may take, in place of those of the market.
 
     Returns
     -------
@@ -69,7 +79,19 @@ def predict(name: str, market: MarketArrays, n_train: int) -> PredictiveDistribu
     estimate = BASELINES[name](market, n_train)
     total = market.total_sales[n_train:] if estimate.total_sales is None else estimate.total_sales
     covariance = estimate.growth[:, None, None] * estimate.covariance
-    return PredictiveDistribution(_closed(estimate.level, market)[n_train:], covariance, total)
+    predicted = PredictiveDistribution(_closed(estimate.level, market)[n_train:], covariance, total)
+    if courses is None or estimate.respond is None:
+        return predicted
+    under = [with_efforts(market, n_train, course) for course in courses]
+    levels = [estimate.respond(one.efforts) for one in under]
+    return predicted.over(np.array([_closed(level, market)[n_train:] for level in levels]))
+
+
+def with_efforts(market: MarketArrays, n_train: int, ahead: Cube) -> MarketArrays:
+    """Give a market other efforts (K, H, N) after its first ``n_train`` periods; nan for absent firms."""
+    efforts = market.efforts.copy()
+    efforts[:, n_train:] = np.where(market.active[n_train:], ahead, np.nan)
+    return replace(market, efforts=efforts)
 
 
 def last_share(market: MarketArrays, n_train: int) -> Estimate:
@@ -101,14 +123,18 @@ def static_attraction(market: MarketArrays, n_train: int) -> Estimate:
 
     Source: Nakanishi & Cooper (1974), Journal of Marketing Research 11, 303-311.
     """
-    return _attraction(market, n_train, market.efforts)
+    return _attraction(market, n_train, lambda efforts: efforts)
 
 
 def multiplicative_interaction(market: MarketArrays, n_train: int) -> Estimate:
     """Attraction (MCI) model: as MNL, on the logarithms of the efforts that are positive throughout."""
     efforts = np.where(market.active, market.efforts, 1.0)
     positive = (efforts > 0.0).all(axis=(1, 2), keepdims=True)
-    return _attraction(market, n_train, np.where(positive, np.log(np.where(positive, efforts, 1.0)), efforts))
+
+    def logarithms(efforts: Cube) -> Cube:
+        return np.where(positive, np.log(np.where(positive & market.active, efforts, 1.0)), efforts)
+
+    return _attraction(market, n_train, logarithms)
 
 
 def geometric_brownian(market: MarketArrays, n_train: int) -> Estimate:
@@ -167,20 +193,29 @@ BASELINES: Mapping[str, Callable[[MarketArrays, int], Estimate]] = {
 """All yardsticks by the names that studies use."""
 
 
-def _attraction(market: MarketArrays, n_train: int, efforts: Matrix) -> Estimate:
-    efforts = _centred(np.where(market.active, efforts, 0.0), market.active)
+def _attraction(market: MarketArrays, n_train: int, transform: Callable[[Cube], Cube]) -> Estimate:
     constants = np.eye(market.share.shape[1])[:, np.newaxis, :] * np.ones((market.share.shape[0], 1))
-    design = np.concatenate([_centred(constants, market.active), efforts])
+    constants = _centred(constants, market.active)
+
+    def design_of(efforts: Cube) -> Cube:
+        inputs = np.where(market.active, transform(efforts), 0.0)
+        return np.concatenate([constants, _centred(inputs, market.active)])
+
+    design = design_of(market.efforts)
     fitted = market.active[:n_train] & (market.share[:n_train] > 0.0)
     log = np.log(np.where(fitted, market.share[:n_train], 1.0))
     target = _centred(log[np.newaxis], fitted)[0]
     rows = design[:, :n_train][:, fitted].T
     coefficients = np.linalg.lstsq(rows, target[fitted], rcond=None)[0]
-    level = np.tensordot(coefficients, design, axes=1)
-    errors = _centre(np.where(fitted, target - level[:n_train], np.nan))
     unseen = ~fitted.any(axis=0)
-    level[:, unseen] = np.nan
-    return Estimate(level, error_covariance(errors), np.ones(market.share.shape[0] - n_train))
+
+    def respond(efforts: Cube) -> Matrix:
+        return np.where(unseen, np.nan, np.tensordot(coefficients, design_of(efforts), axes=1))
+
+    level = respond(market.efforts)
+    errors = _centre(np.where(fitted, target - level[:n_train], np.nan))
+    growth = np.ones(market.share.shape[0] - n_train)
+    return Estimate(level, error_covariance(errors), growth, respond=respond)
 
 
 def _closed(level: Matrix, market: MarketArrays) -> Matrix:

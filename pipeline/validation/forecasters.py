@@ -1,8 +1,7 @@
 """Forecasts of a calibrated model or a baseline after an origin, measured against what came."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import PROPORTIONAL
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.models.effort_paths import draw_efforts
 from pipeline.models.market_model import MarketModel, first_periods
 from pipeline.models.noise import Noise, estimate_noise
 from pipeline.models.one_step import OneStep, correct, later_periods, modelled_shares
@@ -19,40 +19,70 @@ from pipeline.models.predictive import (
     log_errors,
     shift_shares,
 )
+from pipeline.models.under_courses import shares_under
 from pipeline.panel.market import MarketArrays
 from pipeline.status import NoForecast
 from pipeline.validation.baselines import predict, predict_shares
+from pipeline.validation.calibration import PIT_BINS, pit_counts
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.scores import Yardstick, changes_scale, period_errors
 from pipeline.validation.windows import CARRIED, FUTURES
 
 State = Literal["fitted", "observed"]
-Forecaster = Callable[[MarketArrays, int], PredictiveDistribution | None]
 
 # Paths of the simulation that tells how errors grow from period to period.
 _PATHS = 256
 _SEED = 20230517
 
 
+class Forecaster(Protocol):
+    """Forecasts the periods of a market after its first ``n_train``.
+
+    The efforts and totals after ``n_train`` are those that it may know; ``courses`` (D, K, H, N) are others
+    that the efforts may take instead. None where the forecast cannot be made.
+    """
+
+    def __call__(
+        self, market: MarketArrays, n_train: int, courses: NDArray[np.float64] | None = None, /
+    ) -> PredictiveDistribution | None:
+        """Forecast."""
+
+
+@dataclass(frozen=True)
+class ForecastScores:
+    """How forecasts after one origin compare with what came.
+
+    Attributes
+    ----------
+    errors : (future, H, metric) array
+        Along `FUTURES`, periods ahead and `METRICS`; nan where there is no forecast.
+    pit_counts : (future, H, bin) array
+        See `pipeline.validation.calibration.pit_counts`.
+    """
+
+    errors: NDArray[np.float64]
+    pit_counts: NDArray[np.int32]
+
+
 def forecast_errors(
     forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: int
 ) -> NDArray[np.float64]:
+    """Give the errors of `score_forecasts`, which takes the same."""
+    return score_forecasts(forecast, market, n_train, n_ahead).errors
+
+
+def score_forecasts(forecast: Forecaster, market: MarketArrays, n_train: int, n_ahead: int) -> ForecastScores:
     """Measure the forecasts of the ``n_ahead`` periods after the first ``n_train``, under every future.
+
+    Carried forward, efforts are not known: the forecast mixes over courses that they may take, drawn from how
+    they moved before, the same for all models and baselines.
 
     Parameters
     ----------
-    forecast : callable
-        ``(market, n_train) -> PredictiveDistribution``: the data of all periods up to the last forecast, the
-        efforts and
-        totals after ``n_train`` as the forecast may know them; None where it cannot be made.
+    forecast : Forecaster
     market : MarketArrays
     n_train, n_ahead : int
         At least 1.
-
-    Returns
-    -------
-    (future, n_ahead, metric) array
-        Along `FUTURES` and `METRICS`; nan where there is no forecast.
     """
     market = first_periods(market, n_train + n_ahead)
     yardstick = Yardstick(
@@ -60,19 +90,32 @@ def forecast_errors(
         predict_shares("last", market, n_train)[n_train:],
     )
     errors = np.full((len(FUTURES), n_ahead, len(METRICS)), np.nan)
+    counts = np.zeros((len(FUTURES), n_ahead, PIT_BINS), dtype=np.int32)
+    ahead = slice(n_train, None)
+    # The share that a firm enters with is given to all, so nobody forecasts it.
+    moving = moving_firms(market.active)[ahead]
     for row, future in enumerate(FUTURES):
-        predicted = forecast(carry_forward(market, n_train) if future == CARRIED else market, n_train)
+        if future == CARRIED:
+            predicted = forecast(carry_forward(market, n_train), n_train, carried_courses(market, n_train))
+        else:
+            predicted = forecast(market, n_train)
         if predicted is not None:
-            ahead = slice(n_train, None)
-            errors[row] = period_errors(
-                _given_total(predicted, market, n_train, future),
-                market.share[ahead],
-                # The share that a firm enters with is given to all, so nobody forecasts it.
-                moving_firms(market.active)[ahead],
-                market.total_sales[ahead],
-                yardstick,
-            )
-    return errors
+            predicted = _given_total(predicted, market, n_train, future)
+            total = market.total_sales[ahead]
+            errors[row] = period_errors(predicted, market.share[ahead], moving, total, yardstick)
+            counts[row] = pit_counts(predicted, market.share[ahead], moving)
+    return ForecastScores(errors, counts)
+
+
+def carried_courses(market: MarketArrays, n_train: int) -> NDArray[np.float64]:
+    """Draw courses (D, K, H, N) that efforts may take after the first ``n_train`` periods, from those alone.
+
+    A firm that enters later keeps the efforts it enters with.
+    """
+    held = carry_forward(market, n_train).efforts[:, n_train:]
+    seen = market.active[:n_train]
+    drawn = draw_efforts(market.efforts[:, :n_train], seen, held.shape[1])
+    return np.where(seen.any(axis=0), drawn, held)
 
 
 def _given_total(
@@ -100,7 +143,7 @@ def carry_forward(market: MarketArrays, n_train: int) -> MarketArrays:
 
 def baseline_forecaster(name: str) -> Forecaster:
     """Give the forecaster of a baseline."""
-    return lambda market, n_train: predict(name, market, n_train)
+    return lambda market, n_train, courses=None: predict(name, market, n_train, courses)
 
 
 def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: State) -> Forecaster:
@@ -121,11 +164,13 @@ def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: Sta
         ahead, and all of them are carried on.
     """
 
-    def forecast(market: MarketArrays, n_train: int) -> PredictiveDistribution | None:
+    def forecast(
+        market: MarketArrays, n_train: int, courses: NDArray[np.float64] | None = None
+    ) -> PredictiveDistribution | None:
         try:
             if state == "fitted":
-                return _from_fitted(model, theta, initial, market, n_train)
-            return _from_observed(model, theta, market, n_train)
+                return _from_fitted(model, theta, initial, market, n_train, courses)
+            return _from_observed(model, theta, market, n_train, courses)
         except (ValueError, ArithmeticError):
             # An effort outside the domain of its curve, f negative, or shares beyond what can be resolved.
             return None
@@ -159,27 +204,36 @@ def why_no_forecast(model: MarketModel, theta: Vector, market: MarketArrays) -> 
 
 
 def _from_fitted(
-    model: MarketModel, theta: Vector, initial: str, market: MarketArrays, n_train: int
+    model: MarketModel,
+    theta: Vector,
+    initial: str,
+    market: MarketArrays,
+    n_train: int,
+    courses: NDArray[np.float64] | None,
 ) -> PredictiveDistribution | None:
     share = modelled_shares(model, theta, market, initial)
     if share is None:
         return None
     ahead, moving = slice(n_train, None), moving_firms(market.active)
     one_step = _noise(model).covariance
-    gain = model.gain(theta)
+    gain, last = model.gain(theta), n_train - 1
+    state = correct(share[last], market.share[last], moving[last], gain, model.data.kind)
     if gain == 0.0:
         covariance = np.tile(one_step, (len(share) - n_train, 1, 1))
     else:
-        last = n_train - 1
-        state = correct(share[last], market.share[last], moving[last], gain, model.data.kind)
         step = OneStep(model, theta, market)
         covariance = _carried_on(step, state, share[ahead], one_step, gain, model.data.kind)
-    return PredictiveDistribution(share[ahead], covariance, market.total_sales[ahead])
+    predicted = PredictiveDistribution(share[ahead], covariance, market.total_sales[ahead])
+    return _mixed(predicted, model, theta, market, state, courses)
 
 
 def _from_observed(
-    model: MarketModel, theta: Vector, market: MarketArrays, n_train: int
-) -> PredictiveDistribution:
+    model: MarketModel,
+    theta: Vector,
+    market: MarketArrays,
+    n_train: int,
+    courses: NDArray[np.float64] | None,
+) -> PredictiveDistribution | None:
     step = OneStep(model, theta, market)
     fitted = np.arange(1, n_train)
     modelled = step(step.share[fitted - 1], fitted)
@@ -192,7 +246,24 @@ def _from_observed(
     state = step.share[n_train - 1]
     share = step.walk(state, n_train)
     covariance = _carried_on(step, state, share, one_step, 1.0, model.data.kind)
-    return PredictiveDistribution(share, covariance, market.total_sales[n_train:])
+    predicted = PredictiveDistribution(share, covariance, market.total_sales[n_train:])
+    return _mixed(predicted, model, theta, market, state, courses)
+
+
+def _mixed(
+    predicted: PredictiveDistribution,
+    model: MarketModel,
+    theta: Vector,
+    market: MarketArrays,
+    state: Vector,
+    courses: NDArray[np.float64] | None,
+) -> PredictiveDistribution | None:
+    """Mix a forecast that goes on from a state (N,) over courses of efforts (D, K, H, N), if any."""
+    if courses is None:
+        return predicted
+    under = shares_under(model, theta, market, state, courses)
+    # Courses that the model cannot follow say that it does not know what may come.
+    return predicted.over(under) if 2 * len(under) >= len(courses) else None
 
 
 def _noise(model: MarketModel) -> Noise:

@@ -34,7 +34,11 @@ class OneMarketSettings(Section):
     market: Integer | str | None = Field(
         default=None, description="The market; needed when there are several."
     )
-    model: str | None = Field(default=None, description="The model; by default the best by AICc.")
+    model: str | None = Field(
+        default=None,
+        description="The model, * stands for anything; best: the best by AICc; by default that of the "
+        "verdict, the one that forecast best where forecasts were held out.",
+    )
     prices: Table[Number] = optional_table(
         "Currency per period for one unit of an effort of kind index; without a price such an effort stays "
         "as it is."

@@ -123,9 +123,15 @@ class DrawsSection(Section):
     parameters: Flag = Field(
         default=True, description="Draw parameters: from bootstrap replicates where the store has them."
     )
-    models: Literal["aicc", "aic", "bic", "equal", "best"] = Field(
-        default="aicc",
-        description="Weights of models: by an information criterion, all equal, or only the best by AICc.",
+    models: Literal["verdict", "aicc", "aic", "bic", "equal", "best"] = Field(
+        default="verdict",
+        description="verdict: only the model of the verdict, the one that forecast best where forecasts were "
+        "held out; best: only the best by AICc; or all, with weights by an information criterion or equal.",
+    )
+    efforts: Flag = Field(
+        default=True,
+        description="Draw the efforts that no plan fixes around what they are held at, as they varied in the "
+        "past; with rivals that follow a rule, what the rule leaves unexplained.",
     )
     total_sales: Flag = Field(default=True, description="Draw the coefficients of total sales.")
     noise: Flag = Field(

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.scenario import Forecast, MarketForecast
 from pipeline.games.equilibrium import Equilibrium
 from pipeline.games.game import Game
@@ -26,23 +27,31 @@ def forecast_table(made: Forecast) -> Table:
     names = ["market", "time", "firm", "share", "sales", "expense"]
     levels = made.scenario.quantiles if made.scenario.uncertainty.draws else ()
     names += [f"{kind}_{level:g}" for kind in ("share", "sales") for level in levels]
+    names += ["model", "chosen_by"]
     rows = []
     for one in made.markets:
+        chosen = [_weights(one), one.choice.by if one.choice else made.scenario.uncertainty.models]
         for t, time in enumerate(made.times):
             for i, firm in enumerate(one.firms.tolist()):
                 row: list[Any] = [one.market, _label(time), firm]
                 row += [float(one.share[t, i]), float(one.sales[t, i]), float(one.expense[t, i])]
                 row += [float(band[t, i]) for band in one.share_quantile]
                 row += [float(band[t, i]) for band in one.sales_quantile]
-                rows.append(row)
+                rows.append(row + chosen)
     return Table.from_rows(names, rows)
+
+
+def _weights(one: MarketForecast) -> str:
+    """Name the models of a forecast, with their weights when there are several."""
+    if len(one.members) == 1:
+        return one.members[0].model
+    return ", ".join(f"{member.model} {member.weight:.0%}" for member in one.members)
 
 
 def show_forecast(console: Console, made: Forecast, store: str, name: str) -> None:
     """Print where shares and sales stand at the end, and where the arrays are."""
     for one in made.markets[:_MARKETS]:
-        weights = ", ".join(f"{member.model} {member.weight:.0%}" for member in one.members)
-        title = f"Market {one.market} in {_label(made.times[-1])} ({weights})"
+        title = f"Market {one.market} in {_label(made.times[-1])} ({_weights(one)})"
         print_table(console, title, _end_table(made, one))
         if one.rejected:
             print_line(
@@ -50,6 +59,8 @@ def show_forecast(console: Console, made: Forecast, store: str, name: str) -> No
             )
     if len(made.markets) > _MARKETS:
         print_line(console, f"... and {len(made.markets) - _MARKETS} more markets.")
+    for sentence in made.choices:
+        print_line(console, f"Model:  {sentence}")
     for note in made.notes:
         print_line(console, f"Note: {note}")
     print_line(console, f"Stored: {store}, forecast {name}.")
@@ -73,7 +84,19 @@ def _end_table(made: Forecast, one: MarketForecast) -> Table:
 
 def plan_table(flight: FlightPlan) -> Table:
     """One row for every period: share, investment, expenses, and all efforts of the firm."""
-    return _dated(_course(flight, flight.plan))
+    table = _dated(_course(flight, flight.plan))
+    return Table(dict(table.columns) | _chosen(flight.model, flight.choice, len(table)))
+
+
+def _chosen(model: str, choice: ModelChoice | None, rows: int) -> dict[str, np.ndarray]:
+    """Columns for programs: the model, and what it was chosen by."""
+    by = choice.by if choice else "asked"
+    return {"model": np.full(rows, model, dtype=object), "chosen_by": np.full(rows, by, dtype=object)}
+
+
+def _print_choice(console: Console, choice: ModelChoice | None) -> None:
+    for sentence in choice.sentences if choice else ():
+        print_line(console, f"Model: {sentence}")
 
 
 def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
@@ -91,6 +114,7 @@ def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
     if np.isfinite(flight.probability):
         facts["chance"] = f"{flight.probability:.0%} to come to the target or beyond with these efforts"
     print_facts(console, f"Flight plan of {flight.firm}, market {flight.market}, model {flight.model}", facts)
+    _print_choice(console, flight.choice)
     print_table(console, f"The way ({flight.path})", _dated(_course(flight, flight.plan)), rows=60)
 
 
@@ -152,7 +176,8 @@ def game_table(game: Game) -> Table:
             row += [float(outcome.payoff[i]), float(gain[i]), *map(float, strategies[:, i])]
             rows.append(row)
     names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *game.levers)
-    return Table.from_rows(names, rows)
+    table = Table.from_rows(names, rows)
+    return Table(dict(table.columns) | _chosen(game.model, game.choice, len(table)))
 
 
 def show_game(console: Console, game: Game) -> None:
@@ -165,6 +190,7 @@ def show_game(console: Console, game: Game) -> None:
         "gain_alone": game.gain,
     }
     print_table(console, f"Market {game.market}, model {game.model}: at present", Table(columns))
+    _print_choice(console, game.choice)
     moves: dict[str, np.ndarray] = {"firm": columns["firm"]}
     for row, lever in enumerate(game.levers):
         pairs = zip(game.present[row], game.answers[row], strict=True)

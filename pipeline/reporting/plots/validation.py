@@ -1,4 +1,4 @@
-"""Figures of the report on a sweep: errors of forecasts, errors by horizon, estimates over markets."""
+"""Figures of the report on a sweep: errors of forecasts, by horizon, their spread, estimates over markets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,6 +83,37 @@ def draw_horizons(panels: Sequence[tuple[str, Table]], baselines: Sequence[str],
         _draw_lines(axes, table, baselines, models)
         axes.set_title(title, fontsize=9, loc="left")
     grid[0].set_ylabel("rmse of share", fontsize=8)
+    return figure
+
+
+def draw_pit(panels: Sequence[tuple[str, np.ndarray]], baselines: Sequence[bool]) -> Figure:
+    """Draw histograms of probability integral transforms; even bars are right.
+
+    Parameters
+    ----------
+    panels
+        Title, and counts (bin,).
+    baselines
+        Whether each is of a baseline, which is drawn in grey.
+    """
+    columns = min(len(panels), 4)
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(12.0, 2.3 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes, (title, counts), grey in zip(grid.ravel(), panels, baselines, strict=False):
+        density = counts * counts.size / max(counts.sum(), 1)
+        colour = _BASELINE if grey else _MODEL
+        left = np.arange(counts.size) / counts.size
+        axes.bar(left, density, 1.0 / counts.size, align="edge", color=colour, alpha=0.85)
+        axes.axhline(1.0, color=_INK, linewidth=1.0, linestyle="--")
+        axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
+        axes.set_xlabel("place in the forecast distribution", fontsize=8)
+        axes.set_title(title, fontsize=9, loc="left")
+        axes.tick_params(labelsize=7)
+        axes.spines[["top", "right"]].set_visible(False)
+    for unused in grid.ravel()[len(panels) :]:
+        unused.set_visible(False)
+    grid[0][0].set_ylabel("against even", fontsize=8)
     return figure
 
 

@@ -26,6 +26,10 @@ def overview(subject: ReportSubject) -> Section:
     verdict = summary.verdict
     blocks: list[Block] = [Text(sentence, "lead") for sentence in verdict.sentences[:1]]
     blocks += [Text(" ".join(verdict.sentences[1:]))] if verdict.sentences[1:] else []
+    if verdict.model is not None:
+        blocks.append(
+            Text("Forecasts, flight plans and games go by this model unless told otherwise.", "note")
+        )
     if verdict.cautions:
         blocks += [Text("What not to trust:"), Bullets(verdict.cautions)]
     blocks += [Text("What was found besides:"), Bullets(findings(summary, subject.shown.model)), Facts(facts)]

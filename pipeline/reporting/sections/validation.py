@@ -5,12 +5,14 @@ import numpy as np
 from pipeline.reporting.blocks import Block, Picture, Section, Text, grid
 from pipeline.reporting.plots.svg import inline_svg
 from pipeline.reporting.plots.validation import draw_errors, draw_horizons
+from pipeline.reporting.sections.calibration import calibration
 from pipeline.reporting.subject import ReportSubject
 from pipeline.reporting.words import case_title, cases, describe_case, future_title
 from pipeline.results.frames.table import Table
 from pipeline.results.summary import Summary
 from pipeline.results.verdict import describe_difference
 from pipeline.validation.metrics import METRICS
+from pipeline.validation.windows import FUTURES
 
 
 def validation(subject: ReportSubject) -> Section:
@@ -35,6 +37,8 @@ def validation(subject: ReportSubject) -> Section:
     blocks.append(Text(_how_tested(str(comparisons[0]["test"][0])), "note"))
     if summary.horizons:
         blocks += _horizons(summary, baselines)
+    titles = {future: future_title(future) for future in FUTURES}
+    blocks += calibration(subject.results.tables, summary.verdict, titles)
     title = "All measures of error (means over markets; smaller is better)"
     blocks += grid(title, summary.validation, rows=100, folded=True)
     names = [name for name in METRICS if name in summary.validation.columns]

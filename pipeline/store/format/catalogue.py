@@ -41,7 +41,7 @@ class Variable:
     fill
         Value of cells not written yet, or that do not exist for this market.
     optional
-        A forecast may be without it.
+        A forecast, or a sweep of an earlier version, may be without it.
     """
 
     name: str
@@ -152,6 +152,16 @@ VARIABLES: Mapping[str, Variable] = {
             "see metric",
             "error of the forecast shares of one period ahead",
         ),
+        Variable(
+            "pit_count",
+            "validation",
+            (*_FIT, "model", "future", "step", "pit"),
+            "count",
+            "shares that came in this part of their forecast distribution",
+            dtype="int32",
+            fill=0,
+            optional=True,
+        ),
     )
 }
 
@@ -233,6 +243,7 @@ COORDINATE_ATTRIBUTES: Mapping[str, Mapping[str, str]] = {
     "metric": {"long_name": "measure of error"},
     "future": {"long_name": "efforts and market total ahead: given, or carried forward"},
     "step": {"long_name": "periods ahead of the last one fitted", "units": "1"},
+    "pit": {"long_name": "lower end of the part of the forecast distribution", "units": "1"},
 }
 
 

@@ -2,8 +2,9 @@
 
 Axes market and firm are those of the sweep; cells that were not forecast are nan. Own coordinates: ``future``
 (labels of the periods after the data), ``quantile``, ``effort``, ``member`` (models that take part).
-Attributes: scenario (JSON), created, snapshot of the fits, currency of sales. A forecast is written once: the
-hash is that of the scenario and of its numbers.
+Attributes: scenario (JSON), created, snapshot of the fits, currency of sales, model_choice (sentences on
+which models were chosen and why; older forecasts lack it). A forecast is written once: the hash is that of
+the scenario and of its numbers.
 """
 
 import hashlib

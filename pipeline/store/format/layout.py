@@ -156,6 +156,8 @@ class SweepLayout:
         What forecasts know of the periods ahead.
     n_steps
         Periods forecast at most; with 0 there is no array of errors by period.
+    n_pit_bins
+        Parts of equal probability that forecast distributions are divided into, to count what came in each.
     chunk
         Markets in one chunk, the grain of the work: a task is one or more whole chunks.
     """
@@ -174,6 +176,7 @@ class SweepLayout:
     metrics: tuple[str, ...] = ()
     futures: tuple[str, ...] = ("given",)
     n_steps: int = 0
+    n_pit_bins: int = 0
     chunk: int = 8
 
     def labels(self) -> dict[str, np.ndarray]:
@@ -194,6 +197,7 @@ class SweepLayout:
             "metric": np.array(self.metrics),
             "future": np.array(self.futures),
             "step": np.arange(1, self.n_steps + 1),
+            "pit": np.arange(self.n_pit_bins) / max(self.n_pit_bins, 1),
         }
 
     def sizes(self, model: ModelLayout | None = None) -> dict[str, int]:

@@ -23,11 +23,13 @@ def test_forecast(store, tmp_path, capsys):
     code, out, _ = beed(capsys, "forecast", store, "--scenario", path, "--set", "uncertainty.draws=5")
     assert code == 0
     assert "Stored:" in out
+    assert "`investment-mixed` is used: the model of the verdict, by AICc alone" in " ".join(out.split())
     assert "forecast more-" in out
     options = ("--set", "uncertainty.draws=5", "--format", "json")
     code, out, _ = beed(capsys, "forecast", store, "--scenario", path, *options)
     assert len(rows := json.loads(out)) == 2 * 3 * 4
     assert {"market", "time", "firm", "share", "share_0.5", "sales_0.95"} <= set(rows[0])
+    assert (rows[0]["model"], rows[0]["chosen_by"]) == ("investment-mixed", "aicc")
 
 
 def test_plan(store, capsys):
@@ -49,6 +51,7 @@ def test_plan(store, capsys):
     code, out, _ = beed(capsys, *arguments, "--path", "linear", "--format", "json")
     rows = json.loads(out)
     assert rows[-1]["share"] == pytest.approx(0.2, abs=1e-8)
+    assert (rows[-1]["model"], rows[-1]["chosen_by"]) == ("investment-mixed", "aicc")
     code, out, _ = beed(capsys, *arguments[:-4], "--target", "share=0.99 by=+2", "--set", "draws=0")
     assert code == 0
     assert "not reachable: the nearest share is" in out

@@ -15,8 +15,9 @@ from pipeline.config.sections.scenario import RivalsSection, Scenario, TotalSect
 from pipeline.config.settings import load_settings
 from pipeline.errors import ConfigError, ForecastError, QueryError
 from pipeline.forecasting.bands import DrawnCourses
-from pipeline.forecasting.draws import Member, draw_parameters, share_out
+from pipeline.forecasting.draws import draw_parameters
 from pipeline.forecasting.efforts import held_efforts, plan_efforts
+from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.open_market import read_market
 from pipeline.forecasting.periods import future_labels, periods_until, season_length
 from pipeline.forecasting.reactions import fit_rule

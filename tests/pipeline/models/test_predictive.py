@@ -85,3 +85,22 @@ def test_absent_firms_have_no_forecast_and_disturb_no_other():
     np.testing.assert_allclose(draws[..., :2].sum(axis=-1), 1.0)
     observed = np.array([[0.6, 0.4, np.nan]])
     assert np.isfinite(log_score(predicted(share, np.eye(3) * 0.01), observed, active)[0])
+
+
+def test_a_mixture_over_courses_has_the_mean_of_their_densities():
+    rng = np.random.default_rng(11)
+    courses = rng.dirichlet(np.full(3, 30.0), size=(5, 2))
+    covariance = np.tile(0.02 * np.eye(3), (2, 1, 1))
+    plain = PredictiveDistribution(courses[0], covariance, np.ones(2))
+    observed, active = rng.dirichlet(np.full(3, 30.0), size=2), np.ones((2, 3), bool)
+    each = np.array(
+        [log_score(PredictiveDistribution(c, covariance, np.ones(2)), observed, active) for c in courses]
+    )
+    mixed = plain.over(courses)
+    np.testing.assert_allclose(
+        log_score(mixed, observed, active), -np.log(np.exp(-each).mean(axis=0)), rtol=1e-12
+    )
+    np.testing.assert_allclose(mixed.share.sum(axis=1), 1.0)
+    same = plain.over(np.tile(courses[0], (4, 1, 1)))
+    np.testing.assert_allclose(crps(same, observed, active), crps(plain, observed, active), rtol=1e-12)
+    assert draw_shares(mixed, active).std(axis=0).min() > draw_shares(plain, active).std(axis=0).min()

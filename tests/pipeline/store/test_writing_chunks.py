@@ -92,6 +92,11 @@ def test_arrays_that_do_not_fit_are_refused(tiny, name, change, says):
     assert not fork.written
 
 
+def test_a_sweep_that_an_earlier_version_began_takes_what_it_has_room_for(tiny):
+    arrays = tiny.arrays(MODEL, slice(0, 3)) | {"pit_count": np.zeros((3, 2, 1, 1, 20), dtype=np.int32)}
+    assert write_chunk(tiny.sweep.fork(), MODEL, slice(0, 3), arrays).written
+
+
 def test_an_unknown_model_is_refused(tiny):
     with pytest.raises(StoreError, match=r"no baseline investment-hill; it has investment-mnl"):
         write_chunk(tiny.sweep.fork(), "investment-hill", slice(0, 3), {})

@@ -11,12 +11,15 @@ from pipeline.config.sections.models import ModelsSection
 from pipeline.config.variants import expand_variants
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.panel.market import MarketArrays
-from pipeline.validation.baselines import predict
+from pipeline.validation.baselines import predict, with_efforts
+from pipeline.validation.calibration import coverage
 from pipeline.validation.forecasters import (
     baseline_forecaster,
+    carried_courses,
     carry_forward,
     forecast_errors,
     model_forecaster,
+    score_forecasts,
 )
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES
@@ -53,9 +56,9 @@ def market_of(noise=0.0, times=40, seed=0, jump=JUMP):
     )
 
 
-def calibrated(market, n_train):
+def calibrated(market, n_train, carry_over="none"):
     models = ModelsSection.model_validate(
-        {"form": "investment", "response": "linear", "firm_effects": "none"}
+        {"form": "investment", "response": "linear", "firm_effects": "none", "carry_over": carry_over}
     )
     variant = expand_variants(models, ("a", "b"))[0]
     fit = FitSection(starts=4, gain=0.0, initial="observed")
@@ -176,3 +179,60 @@ def test_a_model_that_cannot_be_simulated_ahead_has_no_forecast(state, monkeypat
     monkeypatch.setattr("pipeline.models.market_model.simulate_market", lambda *_: 1)
     forecaster = model_forecaster(record.model, record.theta, "observed", state)
     assert np.isnan(forecast_errors(forecaster, market, 30, 10)).all()
+
+
+@pytest.mark.parametrize("state", ["fitted", "observed"])
+@pytest.mark.parametrize("carry", ["none", "geometric"])
+def test_courses_followed_at_once_are_those_followed_one_by_one(state, carry):
+    market = market_of(noise=0.02)
+    record = calibrated(market, 30, carry)
+    courses = np.random.default_rng(1).uniform(0.1, 1.0, (6, 2, 10, 3))
+    forecaster = model_forecaster(record.model, record.theta, "observed", state)
+    mixed = forecaster(market, 30, courses)
+    for course, followed in zip(courses, mixed.courses, strict=True):
+        alone = forecaster(with_efforts(market, 30, course), 30)
+        np.testing.assert_allclose(followed, alone.share, rtol=1e-10)
+    np.testing.assert_allclose(mixed.share, mixed.courses.mean(axis=0))
+
+
+@pytest.mark.parametrize("baseline", ["attraction", "mci"])
+def test_baselines_that_use_efforts_follow_the_same_courses(baseline):
+    market = market_of(noise=0.02)
+    courses = carried_courses(market, 30)
+    mixed = predict(baseline, market, 30, courses)
+    np.testing.assert_allclose(
+        mixed.courses[3], predict(baseline, with_efforts(market, 30, courses[3]), 30).share, rtol=1e-10
+    )
+    assert predict("smoothing", market, 30, courses).courses is None
+
+
+def test_carried_densities_hold_what_efforts_may_do():
+    """Efforts jump from period to period: who holds them is sure of what it cannot know."""
+    market = market_of(noise=0.01, times=80, seed=5)
+    record = calibrated(market, 60)
+    forecaster = model_forecaster(record.model, record.theta, "observed", "fitted")
+    with_courses = score_forecasts(forecaster, market, 60, 20)
+    held = forecast_errors(lambda market, count, _=None: forecaster(market, count), market, 60, 20)
+    np.testing.assert_array_equal(with_courses.errors[0], held[0])
+    for name in ("rmse", "log_score", "crps"):
+        place = list(METRICS).index(name)
+        assert with_courses.errors[1, :, place].mean() < held[1, :, place].mean()
+    assert with_courses.pit_counts[1].sum() == 20 * 3
+    assert 0.75 < coverage(with_courses.pit_counts[1], 0.9) <= 1.0
+
+
+def test_courses_know_nothing_of_what_comes():
+    market, other = market_of(), market_of()
+    other.efforts[:, 30:] = 7.0
+    np.testing.assert_array_equal(carried_courses(market, 30), carried_courses(other, 30))
+
+
+def test_a_model_that_cannot_follow_most_courses_has_no_carried_forecast():
+    market = market_of(noise=0.02)
+    record = calibrated(market, 30)
+    forecaster = model_forecaster(record.model, record.theta, "observed", "fitted")
+    courses = carried_courses(market, 30)
+    courses[: len(courses) // 4] = -5.0  # f is negative there
+    assert len(forecaster(market, 30, courses).courses) == len(courses) - len(courses) // 4
+    courses[: 3 * len(courses) // 4] = -5.0
+    assert forecaster(market, 30, courses) is None
