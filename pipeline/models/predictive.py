@@ -58,15 +58,6 @@ def log_errors(observed: Matrix, modelled: Matrix, moving: NDArray[np.bool_]) ->
     return np.where(known, error, np.nan)
 
 
-def log_errors(observed: Matrix, modelled: Matrix, moving: NDArray[np.bool_]) -> Matrix:
-    """Errors of log shares, centred over the firms that move: (T, N), nan for others or without sales."""
-    known = moving & (np.nan_to_num(observed) > 0.0) & (np.nan_to_num(modelled) > 0.0)
-    ratio = np.where(known, observed, 1.0) / np.where(known, modelled, 1.0)
-    error = np.log(ratio)
-    error -= error.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
-    return np.where(known, error, np.nan)
-
-
 def error_covariance(errors: Matrix) -> Matrix:
     """Estimate the covariance of errors of log shares by `shrunk_covariance`, (N, N)."""
     return shrunk_covariance(errors)[0]
