@@ -14,6 +14,7 @@ from pipeline.models.one_step import OneStep, correct, modelled_shares
 from pipeline.models.predictive import PredictiveDistribution, error_covariance, shift_shares
 from pipeline.panel.market import MarketArrays
 from pipeline.validation.baselines import predict, predict_shares
+from pipeline.validation.boosting import Booster
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.scores import Yardstick, changes_scale, period_errors
 from pipeline.validation.windows import CARRIED, FUTURES
@@ -90,9 +91,9 @@ def carry_forward(market: MarketArrays, n_train: int) -> MarketArrays:
     return replace(market, efforts=efforts, total_sales=total)
 
 
-def baseline_forecaster(name: str) -> Forecaster:
-    """Give the forecaster of a baseline."""
-    return lambda market, n_train: predict(name, market, n_train)
+def baseline_forecaster(name: str, booster: Booster | None = None) -> Forecaster:
+    """Give the forecaster of a baseline, with what it learned from all markets if it is one of `POOLED`."""
+    return lambda market, n_train: predict(name, market, n_train, booster)
 
 
 def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: State) -> Forecaster:

@@ -1,5 +1,6 @@
 """Checks of a whole study: combinations of sections that make no sense, names that refer to nothing."""
 
+import importlib.util
 from collections.abc import Collection
 
 from pipeline.config.checks.cluster import check_cluster
@@ -64,6 +65,10 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
 
 
 def _check_validation(validation: ValidationSection, findings: Findings) -> None:
+    if "boosting" in validation.baselines and importlib.util.find_spec("sklearn") is None:
+        got = "the baseline boosting, and scikit-learn is not installed"
+        expected = "scikit-learn (pip install 'beed[boosting]'), or other baselines"
+        findings.add(("validation", "baselines"), got, expected)
     if validation.baselines and not (validation.holdout or validation.origins):
         expected = "a holdout > 0 (or origins) beside baselines: the part of the periods that they forecast"
         findings.add(("validation", "holdout"), f"{validation.holdout:g}", expected)

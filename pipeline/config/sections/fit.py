@@ -23,7 +23,9 @@ Method = Literal[
     "trust-constr", "differential_evolution", "dual_annealing", "basinhopping", "ampgo", "shgo",
 ]  # fmt: skip
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
-Baseline = Literal["last", "mean", "smoothing", "attraction", "mci", "wiener"]
+Baseline = Literal[
+    "last", "mean", "smoothing", "attraction", "mci", "wiener", "attraction_lagged", "boosting"
+]
 State = Literal["fitted", "observed"]
 """Whether shares are the modelled or the observed ones."""
 Bounds = Annotated[
@@ -150,5 +152,6 @@ class ValidationSection(Section):
     )
     baselines: OneOrMany[Baseline] = Field(
         default=(),
-        description="Baselines fitted on the same periods: last, mean, smoothing, attraction, mci, wiener.",
+        description="Baselines fitted on the same periods: last, mean, smoothing, attraction, mci, wiener, "
+        "attraction_lagged, boosting.",
     )
