@@ -17,6 +17,7 @@ from pipeline.store.format.layout import CONTENT_HASH, sweep_name
 from pipeline.store.store import Store
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
 from pipeline.sweep.cost import WORKER_BYTES, refuse_disk, refuse_memory
+from pipeline.sweep.ladder import climb
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
 from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
@@ -32,6 +33,7 @@ def plan_study(
 ) -> Plan:
     """Plan a study on its panel; see :func:`pipeline.sweep.plan.plan`."""
     calibrator = calibrator or default_calibrator()
+    study = climb(study, panel)
     return plan(
         study,
         panel,
@@ -115,6 +117,7 @@ def run_panel(
     name = options.name or sweep_name(study.study, study.content_hash, panel.content_hash)
     location = study.store_location
     chunk = _existing_chunk(location, name)
+    study_hash, study = study.content_hash, climb(study, panel)
     planned = plan_study(study, panel, calibrator=calibrator, chunk=chunk, check=chunk is None)
     planned = replace(planned, sweep=name)
     if chunk is None:
@@ -128,7 +131,7 @@ def run_panel(
         study=study.study,
         study_text=study_text or study.model_dump_json(indent=2),
         study_json=study.model_dump_json(),
-        study_hash=study.content_hash,
+        study_hash=study_hash,
         data_hash=panel.content_hash,
         layout=layout,
         name=name,

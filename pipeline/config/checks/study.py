@@ -60,6 +60,9 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
     if study.simulate is not None:
         check_simulate(study, study.simulate, findings)
     _check_validation(study.validation, findings)
+    if study.models.auto and not (study.validation.holdout or study.validation.origins):
+        expected = "validation.origins > 0 (or a holdout) beside it: forecasts that tell what it is worth"
+        findings.add(("models", "auto"), "models: auto without forecasts", expected)
     check_cluster(study.cluster, findings)
     return findings.problems
 

@@ -142,6 +142,14 @@ class ValidationSection(Section):
     horizon: Count = Field(
         default=1, description="Periods that are forecast from every rolling origin, at most."
     )
+    inner: Integer = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Further origins before all these, spread over the second half of the periods there: the "
+        "contender `auto` is at every origin the model with the best forecasts up to it. 4 with `models: "
+        "auto`.",
+    )
     step: Count = Field(
         default=1, description="Periods from one origin to the next, and from the last one to the end."
     )
