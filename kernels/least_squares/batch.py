@@ -21,7 +21,15 @@ from kernels.least_squares.batch_inputs import (
     check_vary,
     one_market,
 )
-from kernels.least_squares.levenberg_marquardt import RUNNING, Progress, Settings, begin, judge, propose
+from kernels.least_squares.levenberg_marquardt import (
+    FIRST_RADIUS,
+    RUNNING,
+    Progress,
+    Settings,
+    begin,
+    judge,
+    propose,
+)
 from kernels.least_squares.residual import (
     MarketData,
     make_market_workspace,
@@ -179,7 +187,7 @@ def fit_batch(
         float(step_tolerance),
         float(gradient_tolerance),
         int(max_evaluations),
-        100.0,
+        FIRST_RADIUS,
         0.3,
     )
     fit = BatchFit(

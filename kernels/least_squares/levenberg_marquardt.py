@@ -41,6 +41,7 @@ PRECISION_REACHED = 4
 EVALUATIONS_EXHAUSTED = 0
 START_FAILED = -1
 STEPS_FAILED = -2
+PLATEAU = -3
 RUNNING = -9
 
 STATUS: dict[int, str] = {
@@ -51,10 +52,19 @@ STATUS: dict[int, str] = {
     EVALUATIONS_EXHAUSTED: "Not converged: the limit of evaluations was reached; raise max_evaluations.",
     START_FAILED: "Failed: the model has no finite value at the starting point; choose another start.",
     STEPS_FAILED: "Failed: the model has no finite value anywhere around the last point; tighten the bounds.",
+    PLATEAU: "Not converged: on a plateau, where a parameter has lost its effect; choose another start.",
 }
 
 _EPSILON = 2.220446049250313e-16
 _ACCEPTED_RATIO = 1e-4
+# A column of the Jacobian this small beside its largest norm so far has vanished on the way ...
+_VANISHED = 1e-8
+# ... and with a residual that is this far from orthogonal to it the cost could still fall.
+_DESCENT = 1e-3
+
+FIRST_RADIUS = 1.0
+"""The first step is at most as long as the start, as in scipy's trust-region reflective method: MINPACK's 100
+can leap onto a plateau (NIST BoxBOD)."""
 
 
 class Settings(NamedTuple):
@@ -154,6 +164,25 @@ def _gradient_angle(
 
 
 @jit
+def _or_plateau(status: int, scratch: Scratch, cost: float) -> int:
+    """Replace a status of convergence where a free parameter has lost its effect on the residual on the way.
+
+    The local model then predicts no lower cost, though there may be one. With a coefficient on a bound its
+    companions have no effect either: that is an optimum, not a plateau.
+    """
+    if status <= 0 or cost == 0.0:
+        return status
+    vanished = False
+    for c in range(scratch.position.size):
+        if scratch.held[c]:
+            return status
+        norm = math.sqrt(scratch.normal[c, c])
+        if scratch.felt[c] and norm <= _VANISHED * scratch.scale[c]:
+            vanished = vanished or abs(scratch.gradient[c]) >= _DESCENT * norm * math.sqrt(2.0 * cost)
+    return PLATEAU if vanished else status
+
+
+@jit
 def _accept_equations(scratch: Scratch) -> None:
     """Make the trial's normal equations current, and let the scales grow with its column norms."""
     for c in range(scratch.position.size):
@@ -161,6 +190,7 @@ def _accept_equations(scratch: Scratch) -> None:
         for j in range(c + 1):
             scratch.normal[c, j] = scratch.trial_normal[c, j]
         norm = math.sqrt(scratch.normal[c, c])
+        scratch.felt[c] = scratch.felt[c] or norm > 0.0
         # A column that is zero at the start has no scale of its own yet.
         if scratch.scale[c] == 0.0 or norm > scratch.scale[c]:
             scratch.scale[c] = norm if norm > 0.0 else 1.0
@@ -257,6 +287,7 @@ def begin(
     if cost == math.inf:
         return Progress(START_FAILED, cost, 1, 0.0, 0.0, False, 0.0, 0.0, 0.0)
     scratch.scale[:] = 0.0
+    scratch.felt[:] = False
     _accept_equations(scratch)
     size = _scaled_length(scratch, theta)
     radius = settings.first_radius * (size if size > 0.0 else 1.0)
@@ -297,6 +328,7 @@ def propose(
                 damping *= 10.0
                 if radius <= _EPSILON * size:
                     status = PRECISION_REACHED
+    status = _or_plateau(status, scratch, cost)
     return Progress(
         status, cost, evaluations, radius, damping, progress.beside_failure, length, slope, predicted
     )
@@ -336,6 +368,7 @@ def judge(
     status = COST_CONVERGED
     if cost > 0.0:
         status = _stop(actual, predicted, ratio, radius, _scaled_length(scratch, theta), settings)
+    status = _or_plateau(status, scratch, cost)
     if status != RUNNING and beside_failure:
         status = STEPS_FAILED
     return Progress(status, cost, progress.evaluations + 1, radius, damping, beside_failure, length, 0.0, 0.0)

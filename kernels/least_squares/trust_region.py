@@ -36,6 +36,8 @@ class Scratch(NamedTuple):
     trial_gradient: np.ndarray
     scale: np.ndarray
     """(C,) largest column norm of the Jacobian seen so far: the unit in which steps are measured."""
+    felt: np.ndarray
+    """(C,) whether a parameter had an effect on the residual at any point so far."""
     step: np.ndarray
     held: np.ndarray
     """(C,) whether the step of a parameter is settled already by a bound."""
@@ -61,6 +63,7 @@ def make_scratch(n_parameters: int, n_columns: int) -> Scratch:
         np.zeros((size, size)),
         np.zeros(size),
         np.zeros(size),
+        np.zeros(size, np.bool_),
         np.zeros(size),
         np.zeros(size, np.bool_),
         np.zeros(size, np.int64),
