@@ -8,6 +8,7 @@ is chosen for all markets.
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ def has_auto(tables: SweepTables) -> bool:
     return inner and len(tables.info.models) > 1 and "step_error" in tables.validation_arrays()
 
 
+# A snapshot does not change, and every comparison asks.
+@lru_cache(maxsize=4)
 def choose_recipes(tables: SweepTables) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Choose a model for every window of a sweep for which `has_auto`.
 
