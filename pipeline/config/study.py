@@ -2,16 +2,16 @@
 
 import hashlib
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Discriminator, Field, PrivateAttr, Tag
+from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import DataSection
 from pipeline.config.sections.fit import FitSection, ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
-from pipeline.config.sections.models import CurveSection, ModelsSection
+from pipeline.config.sections.models import CurveSection, Models
 from pipeline.config.sections.recalibration import RecalibrationSection
 from pipeline.config.sections.simulate import SimulateSection
 from pipeline.config.sections.store import Store
@@ -19,6 +19,8 @@ from pipeline.config.sections.types import Label, LocatedSection, OrNothing, See
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant, expand_variants, under_noise
 
+INNER_ORIGINS = 4
+"""Origins that a ladder of models is chosen by before those of the study."""
 # Where the computation runs, where the results go and what things are called changes no number. The data
 # themselves are identified by the hash of the panel, not by the name of their file.
 _NO_NUMBERS: dict[str, Any] = {
@@ -55,7 +57,9 @@ class Study(LocatedSection):
         default=None, description="A simulated panel with a known truth, in place of data."
     )
     curves: Table[CurveSection] = optional_table("Curves g(u) of your own.")
-    models: ModelsSection = Field(description="The models: every list is an axis of the sweep.")
+    models: Models = Field(
+        description="The models: every list is an axis of the sweep; `auto` for a ladder to choose from."
+    )
     fit: OrNothing[FitSection] = Field(default=FitSection(), description="How a model is calibrated.")
     validation: OrNothing[ValidationSection] = Field(
         default=ValidationSection(), description="What the models are tested against."
@@ -74,6 +78,14 @@ class Study(LocatedSection):
         "s3://bucket/runs; or a mapping with `path` and `durable`."
     )
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _choose_inside(self) -> Self:
+        """Give a ladder origins to choose by."""
+        if self.models.auto and "inner" not in self.validation.model_fields_set:
+            inner = self.validation.model_copy(update={"inner": INNER_ORIGINS})
+            object.__setattr__(self, "validation", inner)
+        return self
 
     _notes: tuple[str, ...] = PrivateAttr(())
 

@@ -167,12 +167,29 @@ def matches_anything(
 def _combinations(
     models: ModelsSection, efforts: tuple[str, ...], gains: tuple[Gain, ...]
 ) -> Iterator[tuple["_Labels", ResponseChoice, CarryOverSection]]:
-    responses = [choice for entry in models.response for choice in response_choices(entry, efforts)]
+    responses = model_responses(models, efforts)
     for form, response, effects, carry_over, numeraire, gain in product(
         models.form, responses, models.firm_effects, models.carry_over, models.numeraire, gains or (None,)
     ):
         labels = _Labels(form, response.name, effects, carry_over_name(carry_over), numeraire, gain)
         yield labels, response, carry_over
+
+
+def model_responses(models: ModelsSection, efforts: tuple[str, ...]) -> list[ResponseChoice]:
+    """Make the market functions of all entries of `models.response`, with the rungs of their ladders."""
+    choices = [choice for entry in models.response for choice in response_choices(entry, efforts)]
+    if not models.auto:
+        return choices
+    return [rung for choice in choices for rung in _rungs(choice, efforts)]
+
+
+def _rungs(choice: ResponseChoice, efforts: tuple[str, ...]) -> tuple[ResponseChoice, ...]:
+    """Give a response, the same with slopes by firm, and that with efforts of the period before."""
+    if choice.link == "ces" or choice.order or choice.lag or choice.own or choice.cross:
+        return (choice,)
+    own = replace(choice, name=f"{choice.name}-own", own=efforts)
+    lagged = replace(own, name=f"{choice.name}-lagged", lag=FrozenMapping(dict.fromkeys(efforts, 1)))
+    return (choice, own, lagged)
 
 
 def response_choices(entry: ResponseSection, efforts: tuple[str, ...]) -> tuple[ResponseChoice, ...]:

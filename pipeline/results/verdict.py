@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.choice import POOLED, akaike
 from pipeline.results.tables.comparison import LEVEL, compare_pair, comparisons, read_losses
+from pipeline.results.tables.recipes import AUTO, recipe_now
 from pipeline.results.tables.regimes import regimes
 from pipeline.results.tables.residual_checks import describe_checks, summarise_checks
 from pipeline.results.tables.sweep_tables import SweepTables
@@ -96,15 +97,18 @@ def judge(tables: SweepTables, comparison: Table | None = None) -> Verdict:
     Models are chosen by the root mean square error of share of forecasts with their efforts given: after
     rolling origins where the study has them, else of the holdout. One that failed in more than 5 % of the
     cases is not chosen. Beside rolling origins a holdout lies later, so it tests a choice that it had no
-    part in.
+    part in. Where the contender `auto` is among them, the verdict is on it: each of its forecasts is of the
+    model that had been best until then, and the model to use is the one it comes to with all periods.
     """
     comparison = comparisons(tables, (_METRIC,)) if comparison is None else comparison
     for kind in (ROLLING, HOLDOUT):
         case = _case(comparison, kind, GIVEN)
-        ranked = case.take(_qualified(case) & np.isin(case["model"], tables.info.models))
+        recipe = recipe_now(tables)
+        ours = [AUTO] if recipe is not None else tables.info.models
+        ranked = case.take(_qualified(case) & np.isin(case["model"], ours))
         if len(ranked):
             ranked = ranked.sorted("difference")
-            return _by_forecasts(tables, comparison, case, ranked)
+            return _by_forecasts(tables, comparison, case, ranked, recipe)
     return _by_fits(tables)
 
 
@@ -130,23 +134,30 @@ def _qualified(case: Table) -> NDArray[np.bool_]:
     return case["cases"].astype(float) >= (1.0 - _MISSING) * case["of"].astype(float)
 
 
-def _by_forecasts(tables: SweepTables, comparison: Table, case: Table, ranked: Table) -> Verdict:
-    """Judge by the forecasts of one case; ``ranked`` are the models that qualify, the best first."""
+def _by_forecasts(
+    tables: SweepTables, comparison: Table, case: Table, ranked: Table, recipe: str | None
+) -> Verdict:
+    """Judge by the forecasts of one case; ``ranked`` are the models that qualify, the best first.
+
+    With a ``recipe``, the model that `auto` comes to, it is `auto` alone.
+    """
     kind, model, against = (str(ranked[name][0]) for name in ("window", "model", "against"))
     baseline = against if against in tables.info.baselines else None
     error, difference, p = (float(ranked[name][0]) for name in ("error", "difference", "p"))
     outcome: Outcome = "unknown"
     if baseline is not None and not np.isnan(p):
         outcome = "chance" if p >= LEVEL else "better" if difference < 0.0 else "worse"
+    used = model if recipe is None else recipe
     sentences = [
         _choice_sentence(ranked, baseline, outcome),
+        "" if recipe is None else _recipe_sentence(tables, recipe),
         _runner_up(tables, ranked),
         _confirmation(comparison, model, kind, len(ranked)),
     ]
     cautions = [*_missing_forecasts(case, tables), _carried(comparison, kind, model, tables)]
-    half_life, inertia, sentence = _inertia(tables, model)
+    half_life, inertia, sentence = _inertia(tables, used)
     return Verdict(
-        model=model,
+        model=used,
         by="rolling" if kind == ROLLING else "holdout",
         baseline=baseline,
         outcome=outcome,
@@ -158,8 +169,15 @@ def _by_forecasts(tables: SweepTables, comparison: Table, case: Table, ranked: T
         half_life=half_life,
         inertia=inertia,
         sentences=tuple(filter(None, [*sentences, sentence])),
-        cautions=tuple(filter(None, [*cautions, *_cautions(tables, model)])),
-        ranking=_all_after(tables, [*ranked["model"], *case.sorted("difference")["model"]]),
+        cautions=tuple(filter(None, [*cautions, *_cautions(tables, used)])),
+        ranking=_all_after(tables, [used, *ranked["model"], *case.sorted("difference")["model"]]),
+    )
+
+
+def _recipe_sentence(tables: SweepTables, recipe: str) -> str:
+    return (
+        f"`{AUTO}` is at every origin the one of {len(tables.info.models)} models with the best forecasts "
+        f"before it, so its errors had no part in the choice; with all periods it is `{recipe}`."
     )
 
 

@@ -2,16 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.store.format.layout import Arrays, ModelLayout
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,8 @@ class Calibrator:
         and parameter, see `pipeline.store.population`. When a calibration goes on from an earlier one,
         ``warm``: a `pipeline.fitting.warm_start.WarmStarts`.
     assess
-        ``(panel of some markets, baseline, study) -> Arrays``, likewise.
+        ``(panel of some markets, baseline, study) -> Arrays``, likewise. For a baseline that learns from all
+        markets (`pipeline.validation.baselines.POOLED`) a fourth argument: the lazy panel of all of them.
     precompile
         ``"module:function"`` that loads the compiled code that workers need, or compiles it; or None.
     """
@@ -39,7 +37,7 @@ class Calibrator:
     describe: Callable[[Variant, Study, NDArray[Any]], ModelLayout]
     columns: Callable[[Variant, Study, int], int]
     calibrate: Callable[..., Arrays]
-    assess: Callable[["xr.Dataset", str, Study], Arrays]
+    assess: Callable[..., Arrays]
     precompile: str | None = None
 
 

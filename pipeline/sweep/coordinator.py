@@ -19,6 +19,7 @@ from pipeline.sweep.attempts.deadline import stop_at
 from pipeline.sweep.attempts.retry import RetryRun
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
 from pipeline.sweep.cost import WORKER_BYTES, refuse_disk, refuse_memory
+from pipeline.sweep.ladder import climb
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
 from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
@@ -35,6 +36,7 @@ def plan_study(
 ) -> Plan:
     """Plan a study on its panel; see :func:`pipeline.sweep.plan.plan`."""
     calibrator = calibrator or default_calibrator()
+    study = climb(study, panel)
     return plan(
         study,
         panel,
@@ -136,6 +138,7 @@ def run_panel(
     name = options.name or sweep_name(study.study, study.content_hash, panel.content_hash)
     location = study.store_location
     chunk = _existing_chunk(location, name)
+    study_hash, study = study.content_hash, climb(study, panel)
     planned = plan_study(study, panel, calibrator=calibrator, chunk=chunk, check=chunk is None)
     planned = replace(planned, sweep=name)
     if chunk is None:
@@ -151,7 +154,7 @@ def run_panel(
         study=study.study,
         study_text=study_text or study.model_dump_json(indent=2),
         study_json=study.model_dump_json(),
-        study_hash=study.content_hash,
+        study_hash=study_hash,
         data_hash=panel.content_hash,
         layout=layout,
         name=name,

@@ -20,7 +20,10 @@ from pipeline.store.format.layout import VARIABLES, Arrays, ModelLayout, empty_r
 from pipeline.store.population import Populations
 from pipeline.sweep.layout import study_layout
 from pipeline.sweep.model_layout import describe_model
+from pipeline.validation.baselines import POOLED
+from pipeline.validation.boosting import MOST_MARKETS
 from pipeline.validation.forecasters import (
+    Forecaster,
     ForecastScores,
     baseline_forecaster,
     carry_forward,
@@ -97,8 +100,19 @@ def calibrate_block(
     return arrays
 
 
-def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
+def assess_baseline(
+    panel: xr.Dataset, baseline: str, study: Study, everything: xr.Dataset | None = None
+) -> Arrays:
     """Measure one baseline on some markets.
+
+    Parameters
+    ----------
+    panel : Dataset
+        The markets, loaded.
+    baseline : str
+    study : Study
+    everything : Dataset, optional
+        All markets, lazy, for a baseline that learns from all of them; by default it learns from ``panel``.
 
     Returns
     -------
@@ -107,15 +121,32 @@ def assess_baseline(panel: xr.Dataset, baseline: str, study: Study) -> Arrays:
         (market, window, future, step, metric or pit).
     """
     arrays = _empty(panel, study, baseline, [])
-    forecaster = baseline_forecaster(baseline)
+    forecasters: Mapping[str, Forecaster] = {}
+    if baseline in POOLED:
+        forecasters = _pooled_forecasters(panel if everything is None else everything, baseline, study)
     for row, market in enumerate(iterate_markets(panel)):
         for column, window in enumerate(windows_of(study.validation)):
             ahead = window.n_ahead(market.times.size)
             if ahead:
                 count = window.n_training(market.times.size)
+                forecaster = forecasters.get(window.name) or baseline_forecaster(baseline)
                 scores = score_forecasts(forecaster, market, count, ahead)
                 _store_scores(arrays, (row, column), scores)
     return arrays
+
+
+def _pooled_forecasters(everything: xr.Dataset, baseline: str, study: Study) -> dict[str, Forecaster]:
+    """Let a baseline learn from all markets, once for each window; as many markets as it takes at most."""
+    count = everything.sizes["market"]
+    chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_MARKETS)).round().astype(int))
+    markets = list(iterate_markets(everything.isel(market=chosen).load()))
+    forecasters = {}
+    for window in windows_of(study.validation):
+        pairs = [(market, window.n_training(market.times.size)) for market in markets]
+        fitted = [(market, n_train) for market, n_train in pairs if n_train]
+        if fitted and any(window.n_ahead(market.times.size) for market in markets):
+            forecasters[window.name] = baseline_forecaster(baseline, POOLED[baseline](fitted))
+    return forecasters
 
 
 def _empty(panel: xr.Dataset, study: Study, name: str, models: list[ModelLayout]) -> Arrays:

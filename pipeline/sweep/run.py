@@ -28,6 +28,7 @@ from pipeline.sweep.plan import Plan, Task
 from pipeline.sweep.pooling import population_of_fits
 from pipeline.sweep.progress import Watcher
 from pipeline.sweep.task_runner import ParentSweep, TaskMessage, TaskResult, TaskRunner, crashed_results
+from pipeline.validation.baselines import POOLED
 
 #: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
 FAILURES_IN_A_ROW = 5
@@ -228,7 +229,8 @@ class SweepRun:
         copies = tuple(
             task
             for task in tasks
-            if parent is not None and not parent.to_fit(task, task.model in self.pooled).any()
+            if parent is not None
+            and not parent.to_fit(task, task.model in self.pooled or task.model in POOLED).any()
         )
         fits = tuple(task for task in tasks if task not in copies)
         if copies and not self._execute_on(_THIS_PROCESS, copies):

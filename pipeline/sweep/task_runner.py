@@ -21,6 +21,7 @@ from pipeline.store.read import open_panel
 from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.plan import Task
+from pipeline.validation.baselines import POOLED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -108,7 +109,8 @@ class TaskRunner:
         """Copy what has not changed, and fit the rest from where it was."""
         task = message.task
         variant = self.variants.get(task.model)
-        to_fit = parent.to_fit(task, variant is not None and variant.pooled_from is not None)
+        pooled = task.model in POOLED if variant is None else variant.pooled_from is not None
+        to_fit = parent.to_fit(task, pooled)
         carried = read_carried(message.fork, parent.name, task.model, slice(task.start, task.stop))
         if carried is None:
             return self.compute(message, loaded(panel))
@@ -124,7 +126,8 @@ class TaskRunner:
         """Calibrate the model, or assess the baseline, in the markets of a panel."""
         model = message.task.model
         if model not in self.variants:
-            return self.calibrator.assess(panel, model, self.study)
+            everything = (open_panel(message.fork),) if model in POOLED else ()
+            return self.calibrator.assess(panel, model, self.study, *everything)
         variant = self.variants[model]
         # A pooled model takes its priors from the store; others are called without.
         pooled = () if variant.pooled_from is None else (read_population(message.fork, model),)

@@ -23,6 +23,7 @@ from pipeline.models.under_courses import shares_under
 from pipeline.panel.market import MarketArrays
 from pipeline.status import NoForecast
 from pipeline.validation.baselines import predict, predict_shares
+from pipeline.validation.boosting import Booster
 from pipeline.validation.calibration import PIT_BINS, pit_counts
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.scores import Yardstick, changes_scale, period_errors
@@ -141,9 +142,9 @@ def carry_forward(market: MarketArrays, n_train: int) -> MarketArrays:
     return replace(market, efforts=efforts, total_sales=total)
 
 
-def baseline_forecaster(name: str) -> Forecaster:
-    """Give the forecaster of a baseline."""
-    return lambda market, n_train, courses=None: predict(name, market, n_train, courses)
+def baseline_forecaster(name: str, booster: Booster | None = None) -> Forecaster:
+    """Give the forecaster of a baseline, with what it learned from all markets if it is one of `POOLED`."""
+    return lambda market, n_train, courses=None: predict(name, market, n_train, courses, booster)
 
 
 def model_forecaster(model: MarketModel, theta: Vector, initial: str, state: State) -> Forecaster:

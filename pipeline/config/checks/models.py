@@ -6,7 +6,13 @@ from pipeline.config.catalogue import has_main_coefficient
 from pipeline.config.checks.responses import check_effort, check_response
 from pipeline.config.sections.models import CARRY_OVER_KEYS, ExcludeSection
 from pipeline.config.study import Study
-from pipeline.config.variants import Variant, carry_over_name, matches_anything, response_choices
+from pipeline.config.variants import (
+    Variant,
+    carry_over_name,
+    matches_anything,
+    model_responses,
+    response_choices,
+)
 from pipeline.config.yaml.document import KeyPath
 from pipeline.config.yaml.findings import Findings
 
@@ -69,7 +75,7 @@ def _check_response_names(study: Study, findings: Findings) -> list[str]:
                 got = f"the response {choice.name!r} a second time"
                 findings.add(("models", "response", index), got, expected)
             names.append(choice.name)
-    return names
+    return [choice.name for choice in model_responses(study.models, study.efforts)]
 
 
 def _check_numeraire(study: Study, variant: Variant, findings: Findings) -> None:

@@ -1,5 +1,6 @@
 """Checks of a whole study: combinations of sections that make no sense, names that refer to nothing."""
 
+import importlib.util
 from collections.abc import Collection
 
 from pipeline.config.checks.cluster import check_cluster
@@ -59,11 +60,18 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
     if study.simulate is not None:
         check_simulate(study, study.simulate, findings)
     _check_validation(study.validation, findings)
+    if study.models.auto and not (study.validation.holdout or study.validation.origins):
+        expected = "validation.origins > 0 (or a holdout) beside it: forecasts that tell what it is worth"
+        findings.add(("models", "auto"), "models: auto without forecasts", expected)
     check_cluster(study.cluster, findings)
     return findings.problems
 
 
 def _check_validation(validation: ValidationSection, findings: Findings) -> None:
+    if "boosting" in validation.baselines and importlib.util.find_spec("sklearn") is None:
+        got = "the baseline boosting, and scikit-learn is not installed"
+        expected = "scikit-learn (pip install 'beed[boosting]'), or other baselines"
+        findings.add(("validation", "baselines"), got, expected)
     if validation.baselines and not (validation.holdout or validation.origins):
         expected = "a holdout > 0 (or origins) beside baselines: the part of the periods that they forecast"
         findings.add(("validation", "holdout"), f"{validation.holdout:g}", expected)

@@ -24,7 +24,9 @@ Method = Literal[
     "trust-constr", "differential_evolution", "dual_annealing", "basinhopping", "ampgo", "shgo",
 ]  # fmt: skip
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
-Baseline = Literal["last", "mean", "smoothing", "attraction", "mci", "wiener"]
+Baseline = Literal[
+    "last", "mean", "smoothing", "attraction", "mci", "wiener", "attraction_lagged", "boosting"
+]
 NoiseKind = Literal["homogeneous", "by_firm", "full"]
 """What the errors of the firms have of their own: see `pipeline.models.noise`."""
 State = Literal["fitted", "observed"]
@@ -164,6 +166,14 @@ class ValidationSection(Section):
     horizon: Count = Field(
         default=1, description="Periods that are forecast from every rolling origin, at most."
     )
+    inner: Integer = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Further origins before all these, spread over the second half of the periods there: the "
+        "contender `auto` is at every origin the model with the best forecasts up to it. 4 with `models: "
+        "auto`.",
+    )
     step: Count = Field(
         default=1, description="Periods from one origin to the next, and from the last one to the end."
     )
@@ -174,5 +184,6 @@ class ValidationSection(Section):
     )
     baselines: OneOrMany[Baseline] = Field(
         default=(),
-        description="Baselines fitted on the same periods: last, mean, smoothing, attraction, mci, wiener.",
+        description="Baselines fitted on the same periods: last, mean, smoothing, attraction, mci, wiener, "
+        "attraction_lagged, boosting.",
     )

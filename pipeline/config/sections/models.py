@@ -211,6 +211,13 @@ class ModelsSection(Section):
         description="Effort whose coefficient is 1, so that M is estimated in currency; by default M is "
         "fixed at X_ref and f is a rate per period.",
     )
+    auto: Flag = Field(
+        default=False,
+        description="true: a ladder of models, every response again with coefficients that differ by firm "
+        "(`<response>-own`) and with the efforts of the period before (`<response>-lagged`), pooled where "
+        "there are three markets or more; forecasts inside the periods fitted choose among them all. "
+        "`models: auto` is `{response: mnl, auto: true}`.",
+    )
     pooling: Flag = Field(
         default=False,
         description="true: besides every model the same one again, named `<model>-pooled`, with its "
@@ -221,3 +228,13 @@ class ModelsSection(Section):
         default=(),
         description="Combinations to leave out, e.g. `{form: proportional, response: [hill, tanh]}`.",
     )
+
+
+def _spell_out_auto(value: Any) -> Any:
+    return {"response": "mnl", "auto": True} if value == "auto" else value
+
+
+Models = Annotated[
+    ModelsSection,
+    BeforeValidator(_spell_out_auto, json_schema_input_type=ModelsSection | Literal["auto"]),
+]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.comparison import kinds, read_losses
+from pipeline.results.tables.recipes import AUTO
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.validation.metrics import average
 from pipeline.validation.model_weights import akaike_weights, stacking_weights
@@ -81,14 +82,17 @@ def stacking(tables: SweepTables, future: str = GIVEN) -> Table:
         return Table.from_rows(names, [])
     kind = ROLLING if ROLLING in windows else windows[0]
     losses = read_losses(tables, kind, future, "log_score")
-    density = -np.moveaxis(losses.error, 2, 0)  # (contender, market, window, step)
+    # `auto` is one of the models everywhere: beside them it adds nothing to a mixture.
+    others = [place for place, name in enumerate(losses.contenders) if name != AUTO]
+    contenders = [losses.contenders[place] for place in others]
+    density = -np.moveaxis(losses.error[:, :, others], 2, 0)  # (contender, market, window, step)
     markets = tables.labels("market")
     rows: list[tuple[Any, ...]] = []
     if len(markets) > 1:
-        rows += [(POOLED, kind, *row) for row in stack(density, losses.contenders)]
+        rows += [(POOLED, kind, *row) for row in stack(density, contenders)]
     fewest = MARKET_PERIODS if len(markets) > 1 else 1
     for row, market in enumerate(markets):
-        rows += [(str(market), kind, *part) for part in stack(density[:, row], losses.contenders, fewest)]
+        rows += [(str(market), kind, *part) for part in stack(density[:, row], contenders, fewest)]
     return Table.from_rows(names, rows)
 
 

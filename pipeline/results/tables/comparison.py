@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from pipeline.errors import QueryError
 from pipeline.results.frames.table import Table
+from pipeline.results.tables.recipes import AUTO, auto_errors, has_auto
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.validation.metrics import METRICS, additive, average, pool
 from pipeline.validation.significance import PairedBootstrap, diebold_mariano, paired_bootstrap
-from pipeline.validation.windows import ALL, kind_of
+from pipeline.validation.windows import ALL, INNER, kind_of
 
 LEVEL = 0.05
 """A difference is more than chance when its p-value is below this."""
@@ -98,7 +99,7 @@ class Losses:
 def kinds(tables: SweepTables) -> tuple[str, ...]:
     """Kinds of windows with forecasts that a sweep has: holdout, rolling."""
     known = dict.fromkeys(kind_of(str(name)) for name in tables.labels("window"))
-    return tuple(kind for kind in known if kind != ALL) if tables.validation_arrays() else ()
+    return tuple(kind for kind in known if kind not in (ALL, INNER)) if tables.validation_arrays() else ()
 
 
 def read_losses(tables: SweepTables, kind: str, future: str, metric: str) -> Losses:
@@ -126,13 +127,18 @@ def read_losses(tables: SweepTables, kind: str, future: str, metric: str) -> Los
         error = np.asarray(arrays["step_error"].oindex[:, windows, :, row, :, column])
     else:
         error = np.asarray(arrays["error"].oindex[:, windows, :, row, column])[..., None]
+    contenders, models = labels["model"], len(tables.info.models)
+    if has_auto(tables):
+        contenders = [*contenders[:models], AUTO, *contenders[models:]]
+        chosen = auto_errors(tables, error, windows)
+        error = np.concatenate([error[:, :, :models], chosen, error[:, :, models:]], axis=2)
     steps = ~np.isnan(error).all(axis=(0, 1, 2))
     last = int(np.flatnonzero(steps)[-1]) + 1 if steps.any() else 0
     study = json.loads(tables.info.attributes.get("study_json") or "{}")
     spacing = int(study.get("validation", {}).get("step", 1))
     return Losses(
         error[..., :last],
-        tuple(labels["model"]),
+        tuple(contenders),
         tuple(tables.info.baselines),
         kind,
         future,

@@ -95,6 +95,10 @@ TABLES: Mapping[str, TableEntry] = {
         "a model or baseline and market: weight by the density of its forecasts",
         "pipeline.results.tables.choice:stacking",
     ),
+    "recipes": TableEntry(
+        "an origin: the model that the contender auto chose there, by forecasts before it",
+        "pipeline.results.tables.recipes:recipes",
+    ),
     "regimes": TableEntry(
         "a model and market: γ, the regime it means, half-life of adjustments",
         "pipeline.results.tables.regimes:regimes",

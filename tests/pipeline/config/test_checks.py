@@ -212,3 +212,11 @@ def test_what_is_allowed_is_not_refused(folder):
         )
         == {}
     )
+
+
+def test_boosting_needs_scikit_learn(monkeypatch):
+    overrides = ("validation.baselines=[boosting]", "validation.holdout=0.2")
+    assert load_study(STUDIES / "small.yaml", overrides).validation.baselines == ("boosting",)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"scikit-learn \(pip install 'beed\[boosting\]'\)"):
+        load_study(STUDIES / "small.yaml", overrides)

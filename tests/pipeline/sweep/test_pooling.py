@@ -7,10 +7,12 @@ import zarr
 
 from kernels.motion.shares import simulate_shares
 from pipeline.config.load import load_study
+from pipeline.panel.open import open_study_panel
 from pipeline.status import Status
 from pipeline.store.format.layout import STATISTIC_NAMES, SweepState
 from pipeline.store.store import Store
 from pipeline.sweep.coordinator import run_study
+from pipeline.sweep.fit_block import assess_baseline
 from pipeline.sweep.pooling import population_of_fits
 
 MARKETS, WEEKS, BRANDS = 10, 20, ("A", "B", "C")
@@ -194,3 +196,23 @@ def test_the_chosen_factor_is_taken_off_with_its_prior():
     mean, spread = found["all"]["price"]
     assert mean == pytest.approx(0.2)
     assert spread == pytest.approx(1.0, rel=0.05), "still what was believed before"
+
+
+def test_boosting_learns_from_all_markets_however_they_are_grouped(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    study = load_study(
+        folder / "study.yaml",
+        ("models.pooling=false", "validation.baselines=[boosting, attraction_lagged]", "store=boosted"),
+    )
+    report = run_study(study)
+    session = Store.open(report.store).session()
+    group = zarr.open_group(session.store, path=f"sweeps/{report.sweep}/validation", mode="r")
+    stored = group["error"][:, 1, 1:, 0, 0]
+    assert np.isfinite(stored).all()
+    panel = open_study_panel(study)
+    everything = panel.load(list(panel.markets))
+    part = everything.isel(market=slice(2, 4))
+    grouped = assess_baseline(part, "boosting", study, everything)["error"][:, 1, 0, 0]
+    np.testing.assert_allclose(grouped, stored[2:4, 0], rtol=1e-12)
+    alone = assess_baseline(part, "boosting", study)["error"][:, 1, 0, 0]
+    assert not np.allclose(alone, grouped)

@@ -1,31 +1,10 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from market_of import market_of, softmax
 from sklearn.linear_model import LinearRegression
 
-from pipeline.panel.market import MarketArrays
 from pipeline.validation.baselines import BASELINES, brownian_motion, predict, predict_shares
-
-
-def market_of(share, efforts=None, total=None, active=None, duration=None):
-    share = np.asarray(share, float)
-    active = np.isfinite(share) if active is None else active
-    times = share.shape[0]
-    return MarketArrays(
-        market="m",
-        firms=np.arange(share.shape[1]),
-        times=np.arange(times),
-        share=share,
-        total_sales=np.ones(times) if total is None else np.asarray(total, float),
-        duration=np.ones(times) if duration is None else np.asarray(duration, float),
-        efforts=np.zeros((0, *share.shape)) if efforts is None else np.asarray(efforts, float),
-        active=active,
-    )
-
-
-def softmax(level):
-    weight = np.exp(level - level.max(axis=1, keepdims=True))
-    return weight / weight.sum(axis=1, keepdims=True)
 
 
 def test_last_and_mean_share():
