@@ -17,13 +17,13 @@ from pipeline.store.format.layout import CONTENT_HASH, sweep_name
 from pipeline.store.store import Store
 from pipeline.sweep.attempts.deadline import stop_at
 from pipeline.sweep.attempts.retry import RetryRun
+from pipeline.sweep.before.cost import WORKER_BYTES, refuse_disk, refuse_memory
+from pipeline.sweep.before.trial import Estimate, estimate
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
-from pipeline.sweep.cost import WORKER_BYTES, refuse_disk, refuse_memory
 from pipeline.sweep.ladder import climb
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
 from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
-from pipeline.sweep.trial import Estimate, estimate
 
 
 def plan_study(
@@ -50,7 +50,7 @@ def plan_study(
 def estimate_study(
     study: Study, panel: Panel, plan: Plan, *, calibrator: Calibrator | None = None
 ) -> Estimate:
-    """Make a few fits of a planned study; see :func:`pipeline.sweep.trial.estimate`."""
+    """Make a few fits of a planned study; see :func:`pipeline.sweep.before.trial.estimate`."""
     return estimate(study, panel, plan, calibrator or default_calibrator())
 
 

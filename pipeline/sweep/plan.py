@@ -11,8 +11,8 @@ from pipeline.config.variants import Variant
 from pipeline.fitting.identifiability import StructuralWarning, StructureCheck
 from pipeline.panel.panel import Panel
 from pipeline.store.format.layout import ModelLayout, SweepLayout, layout_bytes, sweep_name
-from pipeline.sweep.cost import MarketSize, seconds_per_fit
-from pipeline.sweep.effort_check import EffortCheck, EffortWarning
+from pipeline.sweep.before.cost import MarketSize, seconds_per_fit
+from pipeline.sweep.before.effort_check import EffortCheck, EffortWarning
 from pipeline.sweep.layout import study_layout
 from pipeline.validation.windows import windows_of
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pipeline.reporting.console.printing import print_line
-from pipeline.sweep.cost import readable_seconds
+from pipeline.sweep.before.cost import readable_seconds
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.progress import Watcher
 

@@ -6,7 +6,7 @@ from pipeline.reporting.console.printing import print_line, print_table
 from pipeline.results.frames.table import Table
 from pipeline.store.prune import Pruned
 from pipeline.store.store import Store
-from pipeline.sweep.cost import readable_bytes
+from pipeline.sweep.before.cost import readable_bytes
 from pipeline.vintages.retention import Retention
 
 

@@ -15,10 +15,10 @@ from pipeline.results.tables.residual_checks import describe_orders
 from pipeline.results.verdict import Verdict
 from pipeline.store.format.layout import LOGICAL_DATE, SweepState
 from pipeline.store.store import Store
-from pipeline.sweep.cost import readable_bytes, readable_seconds
+from pipeline.sweep.before.cost import readable_bytes, readable_seconds
+from pipeline.sweep.before.trial import Estimate
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.run import RunReport
-from pipeline.sweep.trial import Estimate
 
 
 def show_plan(console: Console, study: Study, panel: Panel, plan: Plan, estimate: Estimate) -> None:

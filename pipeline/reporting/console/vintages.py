@@ -8,7 +8,7 @@ from pipeline.reporting.console.tables import failure_lines
 from pipeline.results.frames.table import Table
 from pipeline.results.result_store import open_store
 from pipeline.results.tables.drift import drift as drift_table
-from pipeline.sweep.cost import readable_seconds
+from pipeline.sweep.before.cost import readable_seconds
 from pipeline.vintages.drift import Drift
 from pipeline.vintages.recalibrate import RecalibrationReport
 

@@ -6,8 +6,8 @@ import pytest
 from pipeline.config.load import load_study
 from pipeline.errors import DataError
 from pipeline.panel.open import open_study_panel
+from pipeline.sweep.before.trial import TRIALS
 from pipeline.sweep.coordinator import estimate_study, plan_study
-from pipeline.sweep.trial import TRIALS
 
 STUDY = """
 study: efforts
@@ -114,7 +114,7 @@ def test_time_is_counted_up_from_fits_that_are_made(tmp_path):
             calls.append((variant.name, block["market"].values.tolist()))
             now[0] += 30.0
 
-    from pipeline.sweep.trial import estimate
+    from pipeline.sweep.before.trial import estimate
 
     made = estimate(study, panel, plan, Calibrator(), clock=lambda: now[0])
     assert made.fits == len(calls) == 1, "no further one after so long"

@@ -10,7 +10,7 @@ from pipeline.config.study import Study
 from pipeline.errors import PlanError
 from pipeline.seeds import fit_seed
 from pipeline.store.format.layout import ModelLayout, ParameterLabel
-from pipeline.sweep.cost import readable_bytes, readable_seconds, refuse_disk, refuse_memory
+from pipeline.sweep.before.cost import readable_bytes, readable_seconds, refuse_disk, refuse_memory
 from pipeline.sweep.plan import plan
 
 
