@@ -117,7 +117,7 @@ def query(
 
 
 def _seconds(text: str) -> float:
-    from pipeline.config.sections.duration import parse_duration
+    from pipeline.config.duration import parse_duration
 
     try:
         return parse_duration(text)

@@ -124,7 +124,7 @@ def duration(text: str, option: str) -> float:
     PlanError
         It is none.
     """
-    from pipeline.config.sections.duration import parse_duration
+    from pipeline.config.duration import parse_duration
 
     try:
         return parse_duration(text)

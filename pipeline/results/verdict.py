@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.results.frames.table import Table
+from pipeline.results.recipes import AUTO, recipe_now
 from pipeline.results.tables.choice import POOLED, akaike
 from pipeline.results.tables.comparison import LEVEL, compare_pair, comparisons, read_losses
-from pipeline.results.tables.recipes import AUTO, recipe_now
 from pipeline.results.tables.regimes import regimes
 from pipeline.results.tables.residual_checks import describe_checks, summarise_checks
 from pipeline.results.tables.sweep_tables import SweepTables

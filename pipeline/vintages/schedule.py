@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from pipeline.config.sections.cron import Cron
+from pipeline.config.cron import Cron
 from pipeline.config.study import Study
 from pipeline.errors import BeedError, BusyError, PlanError, StoreNotFoundError, TimeLimitError
 from pipeline.panel.dates import LogicalDate

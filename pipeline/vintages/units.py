@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.sections.cron import Cron, parse_cron
+from pipeline.config.cron import Cron, parse_cron
 from pipeline.config.sections.location import is_url
 from pipeline.config.study import Study
 from pipeline.errors import ExitCode, PlanError

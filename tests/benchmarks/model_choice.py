@@ -23,8 +23,8 @@ from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.panel.market import MarketArrays
+from pipeline.results.recipes import choose
 from pipeline.results.tables.choice import stack
-from pipeline.results.tables.recipes import choose
 from pipeline.validation.forecasters import forecast_errors, model_forecaster
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES, GIVEN

@@ -1,7 +1,7 @@
 """Checks of the section `recalibration`: the schedule, the window, the number of starts."""
 
-from pipeline.config.sections.cron import CronError, parse_cron
-from pipeline.config.sections.duration import parse_duration
+from pipeline.config.cron import CronError, parse_cron
+from pipeline.config.duration import parse_duration
 from pipeline.config.study import Study
 from pipeline.config.yaml.findings import Findings
 

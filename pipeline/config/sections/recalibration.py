@@ -4,7 +4,7 @@ import re
 
 from pydantic import Field
 
-from pipeline.config.sections.duration import parse_duration
+from pipeline.config.duration import parse_duration
 from pipeline.config.sections.types import Count, Flag, Fraction, Integer, OrNothing, Positive, Section
 
 EXPANDING = "expanding"

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.results.frames.table import Table
+from pipeline.results.recipes import AUTO
 from pipeline.results.tables.comparison import kinds, read_losses
-from pipeline.results.tables.recipes import AUTO
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.validation.metrics import average
 from pipeline.validation.model_weights import akaike_weights, stacking_weights

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import QueryError
 from pipeline.results.frames.table import Table
-from pipeline.results.tables.recipes import AUTO, auto_errors, has_auto
+from pipeline.results.recipes import AUTO, auto_errors, has_auto
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.validation.metrics import METRICS, additive, average, pool
 from pipeline.validation.significance import PairedBootstrap, diebold_mariano, paired_bootstrap

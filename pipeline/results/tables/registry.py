@@ -97,7 +97,7 @@ TABLES: Mapping[str, TableEntry] = {
     ),
     "recipes": TableEntry(
         "an origin: the model that the contender auto chose there, by forecasts before it",
-        "pipeline.results.tables.recipes:recipes",
+        "pipeline.results.recipes:recipes",
     ),
     "regimes": TableEntry(
         "a model and market: γ, the regime it means, half-life of adjustments",

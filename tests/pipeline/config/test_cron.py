@@ -6,7 +6,7 @@ import itertools
 import pytest
 from apscheduler.triggers.cron import CronTrigger
 
-from pipeline.config.sections.cron import CronError, parse_cron
+from pipeline.config.cron import CronError, parse_cron
 from pipeline.vintages.schedule import make_trigger
 
 

@@ -6,9 +6,9 @@ import pytest
 from kernels.motion.shares import simulate_shares
 from pipeline.config.load import load_study
 from pipeline.errors import ConfigError
+from pipeline.results.recipes import AUTO, choose, recipe_now, recipes
 from pipeline.results.result_store import open_store
 from pipeline.results.tables.comparison import compare, read_losses
-from pipeline.results.tables.recipes import AUTO, choose, recipe_now, recipes
 from pipeline.results.verdict import judge
 from pipeline.sweep.coordinator import run_study
 from pipeline.validation.windows import Window, windows_of

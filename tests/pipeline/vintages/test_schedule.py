@@ -20,8 +20,8 @@ import pytest
 import zarr
 from places import ROOT, SUPPORT
 
+from pipeline.config.cron import parse_cron
 from pipeline.config.load import load_study
-from pipeline.config.sections.cron import parse_cron
 from pipeline.errors import ConfigError, DataError, PlanError
 from pipeline.panel.dates import LogicalDate
 from pipeline.results.vintages import vintages_of

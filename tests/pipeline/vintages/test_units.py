@@ -8,8 +8,8 @@ import growing
 import pytest
 import yaml
 
+from pipeline.config.cron import parse_cron
 from pipeline.config.load import load_study
-from pipeline.config.sections.cron import parse_cron
 from pipeline.errors import PlanError
 from pipeline.vintages.units import Job, calendar_of, print_units
 
