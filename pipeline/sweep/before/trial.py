@@ -51,9 +51,8 @@ def estimate(
 ) -> Estimate:
     """Make a few fits of a study and count up to all of them.
 
-    The rule of thumb of `pipeline.sweep.before.cost` says how models compare with each other; what is measured
-    says
-    how long they take: here, on this computer, with these data.
+    The rule of thumb of `pipeline.sweep.before.cost` says how models compare with each other; what is
+    measured says how long they take: here, on this computer, with these data.
 
     Parameters
     ----------
