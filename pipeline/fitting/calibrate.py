@@ -12,14 +12,13 @@ from kernels.least_squares.market import moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import ResponseError
-from pipeline.config.parameters import GAIN, JUMP_PRICE, RETURNS_TO_SCALE
+from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
 from pipeline.fitting.polish import Polished, PolishSettings, polish
 from pipeline.fitting.response_edge import edge_parameters, follow_edge
-from pipeline.fitting.restricted import restrict_gain
-from pipeline.fitting.screen import n_effective, residual_deviation, screen, settle
+from pipeline.fitting.screen import n_effective, screen, settle
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import AT_EDGE, Uncertainty, assess_uncertainty
@@ -156,8 +155,6 @@ def calibrate_market(
         fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
     )
     first = settle(model, screened.value[chosen[0]], prior)
-    if GAIN not in fit.priors and GAIN not in fit.expr:
-        first = restrict_gain(model, first, *residual_deviation(model, first))
     again = functools.partial(polish, model, settings=settings)
     polished = _best(model, [again(theta) for theta in (first, *screened.value[chosen[1:]])])
     polished = fit_weighted(model, training, variant.noise_under(fit), polished, again, len(dependent))

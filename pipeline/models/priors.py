@@ -19,8 +19,14 @@ Belief = tuple[float, float]
 
 # Of log-ratios from one period to the next: further than a market moves that remembers where it began.
 _START_SPREAD = 2.0
-# Of a gain, before its restricted likelihood gives the mean: as wide as gains can differ.
-_GAIN_BELIEF = (0.5, 1.0)
+# Of a gain, mean and standard deviation. In short series its likelihood is flat and piles up at 0: in
+# simulated series of 24 periods in which a third of an error lasts (50 to 60 markets a cell) it gives 0 in
+# 75 to 98 %, with this belief in 43 to 98 %, with a spread of 0.2 in 5 to 80 %; 95 % intervals hold 91 to
+# 94, 91 to 94 and 91 to 97 %, and forecasts one period ahead where all errors last are 1 to 2 and 2 to 4 %
+# worse. Restricted likelihood (median gains of 0.23 to 0.34, 93 to 96 %) was dropped: under errors of
+# measurement alone, 60 periods, its 80 % intervals held 96 % (covariance) and 57 % (profile) of 150
+# markets. With a hundred periods the belief weighs little.
+_GAIN_BELIEF = (0.5, 0.3)
 
 
 @dataclass(frozen=True, slots=True)

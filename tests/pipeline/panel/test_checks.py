@@ -102,7 +102,7 @@ def test_infinite_effort(table, check):
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("about 12", "without units"), ("12,5", "decimal point as a point"), ("1_000", "without units")],
+    [("about 12", "without units"), ("12,5", "decimal points"), ("1_000", "without units")],
 )
 def test_text_in_numbers(table, check, text, hint):
     table.loc[7, "price"] = text
