@@ -121,9 +121,10 @@ def test_nothing_free_is_an_evaluation():
 
 def test_a_start_without_a_finite_residual_is_a_status_not_a_nan():
     markets = make("investment", 2)
-    starts, lower = markets.starts.copy(), np.where(markets.vary, -1.0, markets.lower)
+    starts, lower = markets.starts.copy(), np.tile(markets.lower, (2, 1))
     starts[0, markets.vary] = -0.5
-    lower[1] = 1e-2
+    lower[0, markets.vary] = -1.0
+    lower[0, 1] = 1e-2
     starts[0, 1] = 1.0
     result = fit(replace(markets, starts=starts, lower=lower))
     assert (result.status[0], result.cost[0]) == (START_FAILED, np.inf)
