@@ -18,6 +18,7 @@ from pipeline.store.copy import copy_groups
 from pipeline.store.format.layout import panel_path, sweep_path
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import xarray as xr
 
 # Cells of a table that are in memory at once.
@@ -116,10 +117,33 @@ def _parquet(results: Results, target: Path) -> None:
     for name, entry in TABLES.items():
         with ExitStack() as stack:
             writer: pq.ParquetWriter | None = None
-            for piece in map(to_arrow, _pieces(results, entry)):
+            for piece in _like_the_first(map(to_arrow, _pieces(results, entry))):
                 if writer is None:
                     writer = stack.enter_context(pq.ParquetWriter(target / f"{name}.parquet", piece.schema))
                 writer.write_table(piece)
+
+
+def _like_the_first(pieces: Iterator["pa.Table"]) -> Iterator["pa.Table"]:
+    """Leave out pieces without rows, and give all the types of the first that has some.
+
+    A column without any value is text: nothing tells its type.
+    """
+    import pyarrow as pa
+
+    schema: pa.Schema | None = None
+    empty: pa.Table | None = None
+    for piece in pieces:
+        typed = [
+            field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in piece.schema
+        ]
+        if schema is None and len(piece):
+            schema = pa.schema(typed)
+        if len(piece):
+            yield piece.cast(schema)
+        else:
+            empty = piece.cast(pa.schema(typed))
+    if schema is None and empty is not None:
+        yield empty
 
 
 def _pieces(results: Results, entry: TableEntry) -> Iterator[Table]:

@@ -44,7 +44,8 @@ store: runs
 cluster: {kind: serial}
 """
 #: Attributes that differ from run to run.
-VARYING = {"created", "seconds", "versions", "study_text", "study_json"}
+#: The index of sweeps repeats when they were made.
+VARYING = {"created", "seconds", "versions", "study_text", "study_json", "index"}
 #: What each signal should end the command with.
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 TMPFS_BYTES, MOST_BYTES = 4_000_000, 500_000

@@ -119,7 +119,9 @@ def test_what_the_data_say_is_escaped(text):
 
 def test_every_picture_says_what_it_shows(text):
     pictures = [attrs for tag, attrs in Page(text).tags if tag == "svg"]
-    assert len(pictures) == 3 + 3 + 2 + 1  # functions, shares, errors and horizons, estimates
+    assert (
+        len(pictures) == 3 + 3 + 2 + 1 + 1
+    )  # functions, shares, errors and horizons, where shares came, estimates
     for attrs in pictures:
         assert attrs["role"] == "img"
         assert len(attrs["aria-label"]) > 20

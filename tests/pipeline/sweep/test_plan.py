@@ -182,7 +182,7 @@ def test_flat_effort_collides_with_the_constant():
 
 def test_more_parameters_than_residuals():
     panel = FakePanel(markets=2, firms=4, periods=6)
-    panel.sales[1, :, 2:] = np.nan  # one fitted period of three residuals is left
+    panel.sales[1, :, 1:] = np.nan  # one period of three residuals is left
     warnings = [warning for warning in make_plan(panel=panel).warnings if warning.kind == "few"]
     assert {(warning.markets, warning.example, warning.detail) for warning in warnings} == {
         (1, 101, "3 residuals, 6 parameters"),
