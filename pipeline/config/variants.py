@@ -134,6 +134,9 @@ def expand_variants(
                 gain=labels.gain,
             )
         )
+    if models.auto:
+        # Errors that last are forecast from the last shares: in short series the best that can be done.
+        variants += [replace(variant, name=f"{variant.name}-step", gain=1.0) for variant in variants]
     if models.pooling:
         variants += [
             replace(variant, name=f"{variant.name}-pooled", pooled_from=variant.name) for variant in variants

@@ -11,6 +11,7 @@ import xarray as xr
 from pipeline.config.study import Study
 from pipeline.errors import PlanError, StoreNotFoundError
 from pipeline.executors.worker import count_workers
+from pipeline.models.ladder import climb
 from pipeline.panel.open import open_study_panel
 from pipeline.panel.panel import Panel
 from pipeline.store.format.layout import CONTENT_HASH, sweep_name
@@ -20,7 +21,6 @@ from pipeline.sweep.attempts.retry import RetryRun
 from pipeline.sweep.before.cost import WORKER_BYTES, refuse_disk, refuse_memory
 from pipeline.sweep.before.trial import Estimate, estimate
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
-from pipeline.sweep.ladder import climb
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
 from pipeline.sweep.run import RunReport, SweepOptions, SweepRun

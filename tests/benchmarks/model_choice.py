@@ -127,7 +127,8 @@ def picks(criteria, errors, trained):
     found += [np.argmin(np.where(np.isnan(loss).any(axis=0), np.inf, loss.mean(axis=0))) for loss in losses]
     weights = stack(np.moveaxis(density, 2, 0), [str(model) for model in range(len(TRUTHS))])
     found.append(int(max((row for row in weights if not np.isnan(row[2])), key=lambda row: row[2])[0]))
-    found.append(choose(rmse, trained, 0, everything=True)[0])
+    nothing = np.full_like(rmse[:, :1], np.nan)
+    found.append(choose(np.concatenate([nothing, rmse], axis=1), trained, 0, everything=True)[0])
     return [int(one) for one in found]
 
 
@@ -143,7 +144,7 @@ def main():
     origins = tuple(
         np.linspace(given.periods // 2, given.periods - 2, given.origins).round().astype(int).tolist()
     )
-    trained = np.array([origins])
+    trained = np.array([(given.periods, *origins)])
     print(f"{'truth':20}{'decided':12}" + "".join(f"{name:>11}" for name in CRITERIA), flush=True)
     seeds = range(given.panels * given.markets)
     with ProcessPoolExecutor(given.workers) as pool:

@@ -87,7 +87,8 @@ def folder(tmp_path_factory):
 
 def test_a_ladder_is_every_response_with_slopes_by_firm_and_lags(folder):
     names = [variant.name for variant in load_study(folder / "study.yaml").variants()]
-    assert names == ["investment-mnl", "investment-mnl-own", "investment-mnl-lagged"]
+    rungs = ["investment-mnl", "investment-mnl-own", "investment-mnl-lagged"]
+    assert names == [*rungs, *(f"{rung}-step" for rung in rungs)]
     with pytest.raises(ConfigError, match="models: auto without forecasts"):
         load_study(folder / "study.yaml", ("validation.origins=0", "validation.holdout=0"))
 
@@ -97,7 +98,11 @@ def test_a_sweep_with_a_ladder_ends_with_an_honest_contender(folder, monkeypatch
     report = run_study(load_study(folder / "study.yaml"))
     tables = open_store(report.store).tables
     models = list(tables.info.models)
-    assert len(models) == 6  # three rungs, alone and pooled: there are four stores
+    assert len(models) == 12  # three rungs and two gains, alone and pooled: there are four stores
+    gains = tables.arrays("investment-mnl-step")["value"][
+        :, 0, list(tables.params_of("investment-mnl")).index("gain")
+    ]
+    np.testing.assert_array_equal(gains, 1.0)
     losses = read_losses(tables, "rolling", "given", "rmse")
     assert AUTO in losses.contenders
     assert AUTO not in tables.info.models
