@@ -301,7 +301,6 @@ def build_model(
     ValueError
         A share is zero under log-ratios.
     """
-    fit = fit if variant.gain is None else fit.model_copy(update={"gain": variant.gain})
     given = market.reference_sales
     reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)

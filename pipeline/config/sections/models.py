@@ -215,7 +215,8 @@ class ModelsSection(Section):
         default=False,
         description="true: a ladder of models, every response again with coefficients that differ by firm "
         "(`<response>-own`) and with the efforts of the period before (`<response>-lagged`), all again with "
-        "gain 1 (`-step`), and pooled where there are three markets or more; forecasts inside the periods fitted choose among them all. "
+        "gain 1 (`-step`), and pooled where there are three markets or more; forecasts inside the periods "
+        "fitted choose among them all. "
         "`models: auto` is `{response: mnl, auto: true}`.",
     )
     pooling: Flag = Field(
