@@ -216,8 +216,7 @@ class ModelsSection(Section):
         description="true: a ladder of models, every response again with coefficients that differ by firm "
         "(`<response>-own`) and with the efforts of the period before (`<response>-lagged`), all again with "
         "gain 1 (`-step`), and pooled where there are three markets or more; forecasts inside the periods "
-        "fitted choose among them all. "
-        "`models: auto` is `{response: mnl, auto: true}`.",
+        "fitted choose among them all. `models: auto` is `{response: mnl, auto: true}`.",
     )
     pooling: Flag = Field(
         default=False,
