@@ -110,8 +110,8 @@ def test_boosting_learns_from_other_markets():
     def rmse(share):
         return np.sqrt(np.mean((share - markets[0].share[20:]) ** 2))
 
-    pooled = predict("boosting", markets[0], 20, booster).share
-    again = predict("boosting", markets[0], 20, train_booster([(one, 20) for one in markets])).share
+    pooled = predict("boosting", markets[0], 20, booster=booster).share
+    again = predict("boosting", markets[0], 20, booster=train_booster([(one, 20) for one in markets])).share
     np.testing.assert_array_equal(pooled, again)
     alone = predict("boosting", markets[0], 20).share
     assert rmse(pooled) < 0.8 * rmse(alone)
@@ -160,3 +160,15 @@ def test_very_short_markets_have_a_forecast(name, n_train):
 def test_origins_cut_the_second_half():
     assert origins_inside(20) == ((10, 12), (12, 15), (15, 18), (18, 20))
     assert origins_inside(3) == ()
+
+
+@pytest.mark.parametrize("name", ["attraction_lagged", "boosting"])
+def test_courses_of_efforts_are_followed_without_learning_again(name):
+    rng = np.random.default_rng(4)
+    efforts = rng.normal(size=(1, 40, 3))
+    market = market_of(softmax(efforts[0] + rng.normal(0.0, 0.1, (40, 3))), efforts)
+    known = predict(name, market, 30)
+    same = predict(name, market, 30, np.tile(efforts[:, 30:], (3, 1, 1, 1)))
+    np.testing.assert_allclose(same.courses, np.tile(known.share, (3, 1, 1)), rtol=1e-12)
+    other = predict(name, market, 30, np.stack([efforts[:, 30:], efforts[:, 30:] + [[[1.0, 0.0, 0.0]]]]))
+    assert np.all(other.courses[1, :, 0] > other.courses[0, :, 0] + 0.01)
