@@ -110,19 +110,10 @@ def query(
         )
     if timeout is not None and sql is None:
         raise QueryError("--timeout goes with --sql; other questions are answered at once.")
-    seconds = None if timeout is None else _seconds(timeout)
+    seconds = None if timeout is None else duration(timeout, "--timeout")
     results = open_store(store, sweep=sweep, date=date)
     table = results.sql(sql, timeout=seconds) if sql is not None else results.select(**conditions)
     print_formatted(table, style, spreadsheet_safe=spreadsheet_safe)
-
-
-def _seconds(text: str) -> float:
-    from pipeline.config.duration import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise QueryError(f"--timeout: {error}") from None
 
 
 def show(

@@ -17,9 +17,13 @@ def count_workers(settings: ClusterSection) -> int:
     where = ENGINES[settings.kind].where
     if where != "this computer":
         return int(where == "this process")
+    return settings.workers or max(usable_cores() // settings.threads, 1)
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # containers and batch systems restrict it
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return settings.workers or max(cores // settings.threads, 1)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def one_blas_thread() -> threadpool_limits:

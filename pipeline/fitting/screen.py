@@ -52,7 +52,7 @@ def settle(model: MarketModel, theta: Vector, prior: Prior) -> Vector:
     if beliefs.empty:
         return theta
     for _ in range(_ROUNDS):
-        deviation, _ = residual_deviation(model, theta)
+        deviation = residual_deviation(model, theta)
         if not deviation > 0.0 or abs(deviation - before) <= _SETTLED * before:
             break
         model.set_prior(beliefs.mean, beliefs.weight(deviation))
@@ -86,20 +86,20 @@ def _screen_under_prior(model: MarketModel, starts: Matrix, prior: Prior, belief
         if not np.isfinite(fit.cost[0]):
             break
         starts[0] = fit.value[0]
-        before, (deviation, _) = deviation, residual_deviation(model, starts[0])
+        before, deviation = deviation, residual_deviation(model, starts[0])
         if not deviation > 0.0 or abs(deviation - before) <= _NEARLY_SETTLED * before:
             break
     return fit if len(starts) == 1 else model.screen(starts, _EVALUATIONS)
 
 
-def residual_deviation(model: MarketModel, theta: Vector) -> tuple[float, float]:
-    """Estimate the standard deviation of the residuals that compare data, and count how many are free."""
+def residual_deviation(model: MarketModel, theta: Vector) -> float:
+    """Estimate the standard deviation of the residuals that compare data, with honest degrees of freedom."""
     residual = model.residual(theta)
     if residual is None:
-        return np.nan, 0.0
+        return np.nan
     data = residual[: model.n_residuals]
     left = model.n_residuals - n_effective(model, theta)
-    return (float(np.sqrt(data @ data / left)), left) if left > 0 else (0.0, left)
+    return float(np.sqrt(data @ data / left)) if left > 0 else 0.0
 
 
 def n_effective(model: MarketModel, theta: Vector) -> float:

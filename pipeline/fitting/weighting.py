@@ -58,9 +58,9 @@ def fit_weighted(
     moving, first = moving_firms(model.data.active), model.data.first
     for _ in range(0 if kind == "homogeneous" else _ROUNDS):
         noise = _noise_at(model, market, kind, polished.theta, tied)
-        before, _ = residual_deviation(model, polished.theta)
+        before = residual_deviation(model, polished.theta)
         model.weigh(scaled_covariance(noise.covariance, moving, first))
-        deviation, _ = residual_deviation(model, polished.theta)
+        deviation = residual_deviation(model, polished.theta)
         if before > 0.0 and deviation > 0.0:
             # Rows of priors are measured in the deviation of the rows that compare data.
             model.set_prior(model.prior_mean, model.prior_weight * (deviation / before))

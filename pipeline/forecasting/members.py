@@ -84,7 +84,7 @@ def model_weights(
         values.append(value if np.isfinite(value) else float(fit["aic"]))
         residuals.append(int(fit["n_residual"]))
     if not names:
-        raise QueryError(f"Market {market} has no usable fit of {', '.join(models)}; `beed show` says why.")
+        raise no_usable_fit(market, models)
     if len(set(residuals)) > 1 and criterion != "equal":
         raise QueryError(
             f"The models of market {market} were fitted to different numbers of residuals "
@@ -94,6 +94,11 @@ def model_weights(
     weight = _weights(np.array(values), criterion)
     heaviest_first = np.argsort(-weight, kind="stable").tolist()
     return tuple(Member(names[number], float(weight[number])) for number in heaviest_first if weight[number])
+
+
+def no_usable_fit(market: Label, models: Sequence[str]) -> QueryError:
+    """Make the error that says that none of these models can be used in a market."""
+    return QueryError(f"Market {market} has no usable fit of {', '.join(models)}; `beed show` says why.")
 
 
 def _weights(values: Floats, criterion: str) -> Floats:

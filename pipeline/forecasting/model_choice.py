@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.errors import QueryError
-from pipeline.forecasting.members import ModelChoice, model_weights
+from pipeline.forecasting.members import ModelChoice, model_weights, no_usable_fit
 from pipeline.names import Label
 from pipeline.results.verdict import Verdict
 from pipeline.status import is_usable
@@ -66,7 +65,7 @@ def by_verdict(results: "Results", verdict: Verdict, market: Label, models: Sequ
     row = results.tables.labels("market").tolist().index(market)
     usable = [m for m in order if is_usable(results.tables.arrays(m)["status"][row : row + 1, 0])[0]]
     if not usable:
-        raise QueryError(f"Market {market} has no usable fit of {', '.join(models)}; `beed show` says why.")
+        raise no_usable_fit(market, models)
     model = usable[0]
     if len(models) == 1 and len(results.sweep.models) > 1:
         return ModelChoice(model, "asked", (f"`{model}` is used, as asked.", *_against_baseline(verdict)))

@@ -5,12 +5,13 @@ moved it in a stretch of past periods. One stretch is drawn for all firms and ef
 same time they do at the same time again. Nothing is taken as normal: a flag stays a flag.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Cube, Matrix
+from pipeline.panel.market import MarketArrays
 
 PATHS = 64
 """Courses drawn for a forecast of which the efforts are not known."""
@@ -135,6 +136,13 @@ def draw_efforts(efforts: Cube, active: NDArray[np.bool_], horizon: int) -> NDAr
         held = np.repeat(process.last[:, np.newaxis], horizon, axis=1)
         return np.repeat(held[np.newaxis], PATHS, axis=0)
     return process.draw(horizon, PATHS, np.random.default_rng(_SEED))
+
+
+def with_efforts(market: MarketArrays, n_train: int, ahead: Cube) -> MarketArrays:
+    """Give a market other efforts (K, H, N) after its first ``n_train`` periods; nan for absent firms."""
+    efforts = market.efforts.copy()
+    efforts[:, n_train:] = np.where(market.active[n_train:], ahead, np.nan)
+    return replace(market, efforts=efforts)
 
 
 def _nearest(values: Matrix, wanted: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Cube, Vector
 from pipeline.config.parameters import RETURNS_TO_SCALE
+from pipeline.models.effort_paths import with_efforts
 from pipeline.models.market_model import MarketModel
 from pipeline.models.one_step import OneStep
 from pipeline.panel.market import MarketArrays
@@ -81,10 +82,8 @@ def _responses(model: MarketModel, theta: Vector, market: MarketArrays, courses:
 def _with_past(model: MarketModel, theta: Vector, market: MarketArrays, course: Cube) -> Cube | None:
     """F (H, N) under one course, with what the past adds; None where an effort is outside its domain."""
     origin = len(market.times) - course.shape[1]
-    efforts = market.efforts.copy()
-    efforts[:, origin:] = np.where(market.active[origin:], course, np.nan)
     try:
-        return _response(model, theta, replace(market, efforts=efforts))[origin:]
+        return _response(model, theta, with_efforts(market, origin, course))[origin:]
     except ValueError:
         return None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kernels.numeric.spread import evenly_spread
 from pipeline.errors import QueryError
 from pipeline.names import Label
 from pipeline.results.results import Results
@@ -73,7 +74,7 @@ def choose(
         return Shown(chosen, asked, int(usable.sum()))
     error = np.where(usable, tables.statistics(chosen)["rmse"], np.inf)
     order = np.argsort(error, kind="stable")[: int(usable.sum())]
-    ranks = np.unique(np.linspace(0, order.size - 1, max(min(limit, order.size), 0)).round().astype(int))
+    ranks = evenly_spread(order.size, max(limit, 0))
     reasons = tuple((labels[order[rank]], _reason(rank, order.size)) for rank in ranks.tolist())
     return Shown(chosen, reasons, int(usable.sum()))
 

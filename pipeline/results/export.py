@@ -133,15 +133,15 @@ def _like_the_first(pieces: Iterator["pa.Table"]) -> Iterator["pa.Table"]:
     schema: pa.Schema | None = None
     empty: pa.Table | None = None
     for piece in pieces:
-        typed = [
-            field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in piece.schema
-        ]
-        if schema is None and len(piece):
-            schema = pa.schema(typed)
+        if schema is None:
+            fields = [one.with_type(pa.string()) if one.type == pa.null() else one for one in piece.schema]
+            typed = pa.schema(fields)
+            if not len(piece):
+                empty = piece.cast(typed)
+                continue
+            schema = typed
         if len(piece):
             yield piece.cast(schema)
-        else:
-            empty = piece.cast(pa.schema(typed))
     if schema is None and empty is not None:
         yield empty
 

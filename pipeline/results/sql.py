@@ -1,6 +1,5 @@
 """SQL over the tables of a sweep, in a DuckDB that sees nothing else: no file, no network, no setting."""
 
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import psutil
 from numpy.typing import ArrayLike
 
 from pipeline.errors import QueryError
+from pipeline.executors.worker import usable_cores
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.registry import TABLES
 from pipeline.results.tables.sweep_tables import SweepTables
@@ -36,10 +36,8 @@ _ALLOWED = frozenset({"SELECT", "EXPLAIN"})
 
 def connect() -> duckdb.DuckDBPyConnection:
     """Open an empty database in memory that reaches nothing outside itself, and does not take all memory."""
-    affinity = getattr(os, "sched_getaffinity", None)  # containers and batch systems restrict it
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     memory = max(int(_PART_OF_MEMORY * psutil.virtual_memory().available), _LEAST_MEMORY)
-    limits = {"memory_limit": f"{memory // 2**20}MiB", "threads": str(min(cores, _MOST_THREADS))}
+    limits = {"memory_limit": f"{memory // 2**20}MiB", "threads": str(min(usable_cores(), _MOST_THREADS))}
     return duckdb.connect(":memory:", config=_SETTINGS | limits)
 
 

@@ -102,10 +102,10 @@ def judge(tables: SweepTables, comparison: Table | None = None) -> Verdict:
     model that had been best until then, and the model to use is the one it comes to with all periods.
     """
     comparison = comparisons(tables, (_METRIC,)) if comparison is None else comparison
+    recipe = recipe_now(tables)
+    ours = [AUTO] if recipe is not None else tables.info.models
     for kind in (ROLLING, HOLDOUT):
         case = _case(comparison, kind, GIVEN)
-        recipe = recipe_now(tables)
-        ours = [AUTO] if recipe is not None else tables.info.models
         ranked = case.take(_qualified(case) & np.isin(case["model"], ours))
         if len(ranked):
             ranked = ranked.sorted("difference")

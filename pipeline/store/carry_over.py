@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.store.fork import Fork, SnapshotKey
 from pipeline.store.format.layout import VARIABLES, Arrays, Variable, group_path, sweep_path
 from pipeline.store.read import open_arrays, read_labels, read_sweep
-from pipeline.store.writing.chunks import model_arrays
+from pipeline.store.writing.chunks import fork_arrays
 
 
 def read_carried(fork: Fork, earlier: str, model: str, markets: slice) -> Arrays | None:
@@ -38,7 +38,7 @@ def read_carried(fork: Fork, earlier: str, model: str, markets: slice) -> Arrays
         return None
     later = _Source(fork, fork.sweep, model)
     carried: Arrays = {}
-    for name, target in model_arrays(fork, model).items():
+    for name, target in fork_arrays(fork, model).items():
         variable = VARIABLES[name]
         dims = [dim for dim in variable.dims if dim != "model"]
         labels = {dim: later.labels(dim) for dim in dims}

@@ -35,8 +35,13 @@ def plan_study(
     check: bool = True,
 ) -> Plan:
     """Plan a study on its panel; see :func:`pipeline.sweep.plan.plan`."""
-    calibrator = calibrator or default_calibrator()
-    study = climb(study, panel)
+    return _plan_completed(climb(study, panel), panel, calibrator or default_calibrator(), chunk, check)
+
+
+def _plan_completed(
+    study: Study, panel: Panel, calibrator: Calibrator, chunk: int | None, check: bool
+) -> Plan:
+    """Plan a study whose ladder, if it has one, is complete."""
     return plan(
         study,
         panel,
@@ -51,7 +56,7 @@ def estimate_study(
     study: Study, panel: Panel, plan: Plan, *, calibrator: Calibrator | None = None
 ) -> Estimate:
     """Make a few fits of a planned study; see :func:`pipeline.sweep.before.trial.estimate`."""
-    return estimate(study, panel, plan, calibrator or default_calibrator())
+    return estimate(climb(study, panel), panel, plan, calibrator or default_calibrator())
 
 
 def run_study(
@@ -139,7 +144,7 @@ def run_panel(
     location = study.store_location
     chunk = _existing_chunk(location, name)
     study_hash, study = study.content_hash, climb(study, panel)
-    planned = plan_study(study, panel, calibrator=calibrator, chunk=chunk, check=chunk is None)
+    planned = _plan_completed(study, panel, calibrator, chunk, check=chunk is None)
     planned = replace(planned, sweep=name)
     if chunk is None:
         if options.retry is not None:

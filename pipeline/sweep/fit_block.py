@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from kernels.numeric.spread import evenly_spread
 from pipeline.config.catalogue import own_curves
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
@@ -137,8 +138,7 @@ def assess_baseline(
 
 def _pooled_forecasters(everything: xr.Dataset, baseline: str, study: Study) -> dict[str, Forecaster]:
     """Let a baseline learn from all markets, once for each window; as many markets as it takes at most."""
-    count = everything.sizes["market"]
-    chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_MARKETS)).round().astype(int))
+    chosen = evenly_spread(everything.sizes["market"], MOST_MARKETS)
     markets = list(iterate_markets(everything.isel(market=chosen).load()))
     forecasters = {}
     for window in windows_of(study.validation):

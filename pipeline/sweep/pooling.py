@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.numeric.spread import evenly_spread
 from pipeline.config.parameters import GAIN, INITIAL, JUMP_PRICE
 from pipeline.models.population import Evidence, estimate_population, evidence_of
 from pipeline.models.priors import Belief, prior_of
@@ -43,8 +44,7 @@ def population_of_fits(
     """
     names = [str(name) for name in fits["param"].values]
     count = fits.sizes["market"]
-    chosen = np.unique(np.linspace(0, count - 1, min(count, _LARGEST_SAMPLE)).round().astype(int))
-    part = fits.isel(market=chosen)
+    part = fits.isel(market=evenly_spread(count, _LARGEST_SAMPLE))
     return {
         window: _window_population(part.isel(window=position).load(), names, priors)
         for position, window in enumerate(windows)

@@ -4,12 +4,12 @@ A firm that was not there in the periods fitted is taken at the share it enters 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Cube, Matrix, Vector
+from pipeline.models.effort_paths import with_efforts
 from pipeline.models.predictive import PredictiveDistribution, error_covariance
 from pipeline.panel.market import MarketArrays
 from pipeline.validation.boosting import Booster, boost_one_market, train_booster
@@ -77,16 +77,8 @@ def predict(
     predicted = PredictiveDistribution(close_levels(estimate.level, market)[n_train:], covariance, total)
     if courses is None or estimate.respond is None:
         return predicted
-    under = [with_efforts(market, n_train, course) for course in courses]
-    levels = [estimate.respond(one.efforts) for one in under]
+    levels = [estimate.respond(with_efforts(market, n_train, course).efforts) for course in courses]
     return predicted.over(np.array([close_levels(level, market)[n_train:] for level in levels]))
-
-
-def with_efforts(market: MarketArrays, n_train: int, ahead: Cube) -> MarketArrays:
-    """Give a market other efforts (K, H, N) after its first ``n_train`` periods; nan for absent firms."""
-    efforts = market.efforts.copy()
-    efforts[:, n_train:] = np.where(market.active[n_train:], ahead, np.nan)
-    return replace(market, efforts=efforts)
 
 
 def last_share(market: MarketArrays, n_train: int) -> Estimate:
@@ -209,13 +201,15 @@ def _attraction(market: MarketArrays, n_train: int, transform: Callable[[Cube], 
     coefficients = np.linalg.lstsq(rows, target[fitted], rcond=None)[0]
     learned = fitted.any(axis=0)
 
-    def respond(efforts: Cube) -> Matrix:
-        level = np.tensordot(coefficients, design_of(efforts), axes=1)
+    def closed(level: Matrix) -> Matrix:
         # A firm that enters later is given by its share, so levels have to be on the scale of shares.
         total = np.where(market.active & learned, np.exp(level), 0.0).sum(axis=1, keepdims=True)
         return np.where(learned, level - np.log(total), np.nan)
 
-    level = np.tensordot(coefficients, design[:, :n_train], axes=1)
-    errors = centre(np.where(fitted, target - level, np.nan))
+    def respond(efforts: Cube) -> Matrix:
+        return closed(np.tensordot(coefficients, design_of(efforts), axes=1))
+
+    level = np.tensordot(coefficients, design, axes=1)
+    errors = centre(np.where(fitted, target - level[:n_train], np.nan))
     growth = np.ones(market.share.shape[0] - n_train)
-    return Estimate(respond(market.efforts), error_covariance(errors), growth, respond=respond)
+    return Estimate(closed(level), error_covariance(errors), growth, respond=respond)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from kernels.numeric.arrays import Cube, Matrix
+from kernels.numeric.spread import evenly_spread
 from pipeline.models.predictive import error_covariance
 from pipeline.panel.market import MarketArrays
 from pipeline.validation.log_shares import Estimate, centre, centre_over, column_mean, log_share
@@ -106,8 +107,7 @@ def train_booster(markets: Sequence[tuple[MarketArrays, int]]) -> Booster:
     Source: histogram gradient boosting of scikit-learn, after Ke et al. (2017), LightGBM; always with the
     same random numbers.
     """
-    chosen = np.unique(np.linspace(0, len(markets) - 1, min(len(markets), MOST_MARKETS)).round().astype(int))
-    used = [markets[index] for index in chosen]
+    used = [markets[index] for index in evenly_spread(len(markets), MOST_MARKETS)]
     firms = sorted({firm for market, _ in used for firm in market.firms.tolist()}, key=str)
     codes = {firm: code for code, firm in enumerate(firms)}
     tried = [_errors_inside(used, codes, target) for target in _TARGETS]

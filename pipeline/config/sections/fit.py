@@ -102,11 +102,6 @@ class FitSection(Section):
         "fitted. A list is an axis of the sweep: `[0, 0.5, estimated]`.",
     )
 
-    @field_serializer("gain")
-    def _write_gain(self, gain: tuple[Gain, ...]) -> Gain | list[Gain]:
-        """Write one gain as earlier versions did: their sweeps keep their hash."""
-        return gain[0] if len(gain) == 1 else list(gain)
-
     @model_validator(mode="before")
     @classmethod
     def _read_state(cls, given: Any) -> Any:
@@ -125,10 +120,10 @@ class FitSection(Section):
         "the sweep.",
     )
 
-    @field_serializer("noise")
-    def _write_noise(self, noise: tuple[NoiseKind, ...]) -> NoiseKind | list[NoiseKind]:
-        """Write one kind as it is written by hand."""
-        return noise[0] if len(noise) == 1 else list(noise)
+    @field_serializer("gain", "noise")
+    def _write_one(self, given: tuple[Any, ...]) -> Any:
+        """Write a single one as studies and earlier versions do: their sweeps keep their hash."""
+        return given[0] if len(given) == 1 else list(given)
 
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
     max_evaluations: Count = Field(

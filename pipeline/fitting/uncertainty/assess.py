@@ -1,5 +1,6 @@
 """How far the estimates of one fit can be trusted: weak directions, intervals, bootstrap replicates."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -24,11 +25,11 @@ from pipeline.store.format.catalogue import RECOMMENDED
 
 AT_EDGE = 2
 """Mark of parameters that the bound f >= 0 holds, beside -1 and 1 for bounds of their own."""
-# Keeps the random numbers of replicates apart from those of starting points.
+# Keeps the random numbers of replicates apart from those of starting points ...
 _STREAM = 0x0B00
-_OF_FIRMS = (f"{CONSTANT}.", f"{INITIAL}.")
 # ... and those of the tests of residuals apart from both.
 _CHECKS = 0x0C00
+_OF_FIRMS = (f"{CONSTANT}.", f"{INITIAL}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,11 @@ class _Fit:
         ).generate_state(2)
         self.replicates = self._bootstrap()
 
+    @functools.cached_property
+    def serial_covariance(self) -> RobustCovariance:
+        """Covariance under errors that hang together over time as measured."""
+        return autoregressive(self.covariance, self.space, self.jacobian, self.serial)
+
     def _bootstrap(self) -> Matrix:
         asked = self.asked
         if not asked.bootstrap:
@@ -234,13 +240,8 @@ def _hac(fit: _Fit) -> NDArray[np.float64]:
     return fit.around(robust.matrix, robust.degrees)
 
 
-def _serial_covariance(fit: _Fit) -> RobustCovariance:
-    return autoregressive(fit.covariance, fit.space, fit.jacobian, fit.serial)
-
-
 def _autoregressive(fit: _Fit) -> NDArray[np.float64]:
-    robust = _serial_covariance(fit)
-    return fit.around(robust.matrix, robust.degrees)
+    return fit.around(fit.serial_covariance.matrix, fit.serial_covariance.degrees)
 
 
 def _own(fit: _Fit, ends: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -322,9 +323,7 @@ def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.fl
     for row in range(fit.theta.size, len(names)):
         parts = set(own[fit.matrix[row] != 0.0].tolist())
         names[row] = next((word for word in ("undetermined", "at bound") if word in parts), names[row])
-    known = names == "autoregressive"
-    known |= names == "profile"
-    ends[~known] = np.nan
+    ends[~np.isin(names, ("autoregressive", "profile"))] = np.nan
     return np.array([RECOMMENDED.index(name) for name in names], dtype=np.int8), ends
 
 
@@ -353,7 +352,7 @@ def _settle(
 def _profile_of(fit: _Fit, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Profile intervals of some parameters, widened for correlated errors."""
     plain = _stderr(fit)
-    robust = np.sqrt(np.diag(fit.reported(_serial_covariance(fit).matrix)))[: plain.size]
+    robust = np.sqrt(np.diag(fit.reported(fit.serial_covariance.matrix)))[: plain.size]
     with np.errstate(invalid="ignore", divide="ignore"):
         widening = np.where(robust > 0.0, robust / plain, 1.0)
     covariance = np.full((fit.theta.size, fit.theta.size), np.nan)

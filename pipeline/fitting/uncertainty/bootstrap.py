@@ -202,8 +202,7 @@ def draw_errors(
         begin = rng.integers(0, available - block + 1, (count, n_blocks))
         period = (begin[:, :, None] + np.arange(block)).reshape(count, -1)[:, :periods]
         return pool[period]
-    near, far = serial.coefficients
-    rho = 0.0 if np.isnan(serial.coefficient) else serial.coefficient
+    (near, far), rho = serial.coefficients, serial.correlation
     innovation = pool[1:] - near * pool[:-1]
     innovation[1:] -= far * pool[:-2]
     innovation -= innovation.mean(axis=0)

@@ -72,7 +72,7 @@ class ResidualMoments:
     def _expect(self, taken: NDArray[np.float64] | None) -> Matrix:
         expected = np.zeros((self._lags + 1, self._length))
         for lag in range(min(self._lags + 1, self._length)):
-            expected[lag, lag] = self._overlap(lag)
+            expected[lag, lag] = self._space.overlap(lag, self._place).sum()
         if taken is None:
             return expected
         active = self._laid_out(self._space.active.astype(np.float64))
@@ -88,22 +88,6 @@ class ResidualMoments:
             expected[lag, 0] += products[0]
             expected[lag, 1:] += products[1 : self._length] + products[: self._length : -1]
         return expected
-
-    def _overlap(self, lag: int) -> float:
-        """Sum of squared cosines between the rows of periods that far apart."""
-        if lag == 0:
-            return float(self._space.n_rows)
-        row = np.full(self._length, -1)
-        row[self._place] = np.arange(self._place.size)
-        first, second = row[: self._length - lag], row[lag:]
-        both = (first >= 0) & (second >= 0)
-        if not both.any():
-            return 0.0
-        basis = self._space.basis
-        if self._space.whole:
-            return float(both.sum() * basis.shape[-1])
-        product = np.einsum("snk,snl->skl", basis[first[both]], basis[second[both]])
-        return float(np.sum(product**2))
 
 
 def _calendar(elapsed: Vector) -> NDArray[np.int64]:

@@ -56,9 +56,16 @@ class ResidualSpace:
         rows = np.einsum("...sn,snk->...sk", firms, self.basis)
         return rows[..., self.row >= 0]
 
-    def overlap(self, step: int) -> Vector:
-        """Sum of squared cosines between the rows of periods ``step`` apart, shape (S - step,)."""
-        product = np.einsum("snk,snl->skl", self.basis[: len(self.basis) - step], self.basis[step:])
+    def overlap(self, step: int, place: NDArray[np.int64] | None = None) -> Vector:
+        """Sum squared cosines between the rows of periods ``step`` apart, one number for every such pair.
+
+        ``place`` (S,) puts the periods on a calendar; by default each comes right after the one before.
+        """
+        place = np.arange(len(self.basis)) if place is None else place
+        _, first, second = np.intersect1d(place + step, place, assume_unique=True, return_indices=True)
+        if self.whole:
+            return np.full(first.size, float(self.basis.shape[-1]))
+        product = np.einsum("snk,snl->skl", self.basis[first], self.basis[second])
         return np.sum(product**2, axis=(1, 2))
 
 

@@ -82,9 +82,8 @@ def autoregressive(
     serial : SerialCorrelation
         As measured.
     """
-    coefficient = 0.0 if np.isnan(serial.coefficient) else serial.coefficient
     firms = space.to_firms(jacobian)
-    omega = correlation_matrix(space.elapsed, coefficient, serial.partial)
+    omega = correlation_matrix(space.elapsed, serial.correlation, serial.partial)
     spread = np.tensordot(firms, omega, axes=(1, 0)).swapaxes(1, 2)
     middle = firms.reshape(len(firms), -1) @ spread.reshape(len(firms), -1).T
     return RobustCovariance(covariance.sandwich(serial.variance * middle), serial.degrees)

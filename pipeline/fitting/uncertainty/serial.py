@@ -23,12 +23,10 @@ from scipy import special
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.residual_moments import ResidualMoments
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
+from pipeline.store.format.catalogue import CAP
 
 HIGHEST_ORDER = 2
 """Of the autoregression that is used; one more is looked at."""
-CAP = 0.95
-"""Largest correlation of neighbours that is used: beyond it, errors are hardly to be told from a trend, and
-the variance that the fit took out of them is a guess."""
 
 # Correlations at which the expected one is computed; between them it is nearly straight.
 _GRID = np.array([-0.9, -0.6, -0.3, 0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.88, CAP])
@@ -71,10 +69,14 @@ class SerialCorrelation:
     p_value: float = np.nan
 
     @property
+    def correlation(self) -> float:
+        """Correlation of errors one period apart; 0 where it is not known."""
+        return 0.0 if np.isnan(self.coefficient) else self.coefficient
+
+    @property
     def coefficients(self) -> tuple[float, float]:
         """Weights of the errors one and two periods before."""
-        rho = 0.0 if np.isnan(self.coefficient) else self.coefficient
-        return rho * (1.0 - self.partial), self.partial
+        return self.correlation * (1.0 - self.partial), self.partial
 
 
 def measure_serial_correlation(
@@ -156,8 +158,7 @@ def without_correlation(firms: NDArray[np.float64], serial: SerialCorrelation) -
 
     The first two are scaled so that all have one variance.
     """
-    near, far = serial.coefficients
-    rho = 0.0 if np.isnan(serial.coefficient) else serial.coefficient
+    (near, far), rho = serial.coefficients, serial.correlation
     innovation = firms.copy()
     innovation[..., 1:, :] -= near * firms[..., :-1, :]
     innovation[..., 2:, :] -= far * firms[..., :-2, :]

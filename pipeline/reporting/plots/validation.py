@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from kernels.numeric.spread import evenly_spread
 from pipeline.reporting.cells import with_unit
 from pipeline.results.frames.table import Table
 
@@ -184,8 +185,7 @@ def _draw_lines(axes: "Axes", table: Table, baselines: Sequence[str], models: in
 
 def _draw_sorted(axes: "Axes", estimates: ParameterEstimates, most: int) -> None:
     order = np.argsort(estimates.value, kind="stable")
-    if order.size > most:
-        order = order[np.unique(np.linspace(0, order.size - 1, most).round().astype(int))]
+    order = order[evenly_spread(order.size, most)]
     value, low, high = estimates.value[order], estimates.low[order], estimates.high[order]
     rank = np.arange(value.size)
     axes.hlines(rank, low, high, color="C0", alpha=0.45, linewidth=1.5 if value.size > 25 else 2.5)

@@ -20,7 +20,7 @@ from pipeline.store.format.layout import STATISTIC_NAMES
 
 UNDETERMINED = "undetermined"
 """What ``recommended`` says where the data do not determine a parameter."""
-_STATUS_NAMES = {int(status): status.name.lower() for status in Status}
+_STATUS_NAMES = {int(status): status.reason for status in Status}
 
 
 def status_names(codes: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from pipeline.results.frames.table import Table
+from pipeline.store.format.catalogue import CAP
 
 LEVEL = 0.05
 """A fit is flagged when its p-value is below this."""
@@ -16,8 +17,6 @@ CHECKS: Mapping[str, str] = {
     "p_break": "a parameter changes on the way",
 }
 """What a small p-value says, by the name of its statistic."""
-CAP = 0.95
-"""Largest correlation of errors that is used for intervals."""
 
 _WHAT_TO_DO = {
     "p_size_firms": "a covariance of errors by firm weighs them as they deserve",

@@ -218,6 +218,9 @@ RECOMMENDED: tuple[str, ...] = (
     "fixed",
 )
 """What the codes of ``recommended`` say, by their number; codes are never renumbered. 0: not known."""
+CAP = 0.95
+"""Largest ``autocorrelation`` that is used: beyond it, errors are hardly to be told from a trend, and the
+variance that the fit took out of them is a guess."""
 SIDES: tuple[str, ...] = ("lower", "upper")
 """Labels of the two ends of an interval."""
 STATISTIC_NAMES: tuple[str, ...] = tuple(statistic.name for statistic in STATISTICS)

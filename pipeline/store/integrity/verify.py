@@ -11,7 +11,7 @@ import zarr
 
 from pipeline.errors import StoreError
 from pipeline.store.encoding import decode
-from pipeline.store.format.layout import RESULT_GROUPS
+from pipeline.store.format.layout import RESULT_GROUPS, group_path
 from pipeline.store.integrity.checked import CheckedArray
 from pipeline.store.read import open_group, written_rows
 from pipeline.store.store import Store
@@ -130,7 +130,7 @@ class _Walk:
         parts = PurePosixPath(path).parts
         if len(parts) < 5:
             return
-        status = f"{parts[0]}/{parts[1]}/fits/{parts[3]}/status"
+        status = f"{group_path(parts[1], 'fits', parts[3])}/status"
         try:
             gone = written_rows(session, status) - written_rows(session, path)
         except StoreError as error:

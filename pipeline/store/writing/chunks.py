@@ -1,7 +1,8 @@
 """The worker's side of a store: whole chunks written through a fork."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import icechunk
 import numpy as np
 import zarr
 
@@ -40,12 +41,12 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
         The region is not whole chunks, or the arrays do not fit the sweep: nothing is written then. Or the
         disk is full.
     """
-    targets = model_arrays(fork, model)
+    targets = fork_arrays(fork, model)
     _check_names(model, set(targets), set(arrays))
     for name, target in targets.items():
         _check_region(name, target, markets)
         _check_array(name, target, markets, np.asarray(arrays[name]))
-    for name in sorted(targets, key=lambda name: (name == "status", name)):
+    for name in status_last(targets):
         # A chunk that equals the fill value must still be there: it says that the work was done.
         target = targets[name].with_config(WRITE_ALL)
         values = np.ascontiguousarray(arrays[name], dtype=target.dtype)
@@ -57,15 +58,25 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
     return fork
 
 
-def model_arrays(fork: Fork, model: str) -> dict[str, zarr.Array]:
-    """Find the arrays of the sweep that hold results of this model."""
+def fork_arrays(fork: Fork, model: str) -> dict[str, zarr.Array]:
+    """Find the arrays of the sweep of a fork that hold results of this model."""
     if model not in fork.rows:
         known = ", ".join(fork.rows)
         raise StoreError(f"The sweep {fork.sweep} has no model and no baseline {model}; it has {known}.")
-    store = fork.session.store
+    return model_arrays(fork.session.store, fork.sweep, model)
+
+
+def model_arrays(store: icechunk.IcechunkStore, sweep: str, model: str) -> dict[str, zarr.Array]:
+    """Find the arrays of a sweep that hold results of a model or baseline, for writing.
+
+    Raises
+    ------
+    StoreError
+        They cannot be read.
+    """
     targets: dict[str, zarr.Array] = {}
     for kind in RESULT_GROUPS:
-        path = group_path(fork.sweep, kind, model)
+        path = group_path(sweep, kind, model)
         with explained(f"The group /{path} of the store cannot be read"):
             try:
                 group = zarr.open_group(store, path=path, mode="r+", zarr_format=3)
@@ -73,6 +84,11 @@ def model_arrays(fork: Fork, model: str) -> dict[str, zarr.Array]:
                 continue
             targets |= {name: array for name, array in group.arrays() if name in VARIABLES}
     return targets
+
+
+def status_last(names: Iterable[str]) -> list[str]:
+    """Sort names of arrays so that the status is written last: where there is one, there is all."""
+    return sorted(names, key=lambda name: (name == "status", name))
 
 
 def _check_names(model: str, expected: set[str], given: set[str]) -> None:

@@ -9,8 +9,10 @@ import zarr
 from numpy.typing import NDArray
 
 from pipeline.errors import StoreError
-from pipeline.store.format.layout import RESULT_GROUPS, VARIABLES, group_path
+from pipeline.store.format.layout import VARIABLES
+from pipeline.store.integrity.checked import WRITE_ALL
 from pipeline.store.read import SweepInfo
+from pipeline.store.writing.chunks import model_arrays, status_last
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,18 +59,11 @@ def write_patches(session: icechunk.Session, info: SweepInfo, patches: Iterable[
     """
     for patch in patches:
         row = info.rows[patch.model]
-        targets: dict[str, zarr.Array] = {}
-        for kind in RESULT_GROUPS:
-            path = group_path(info.name, kind, patch.model)
-            try:
-                group = zarr.open_group(session.store, path=path, mode="r+", zarr_format=3)
-            except FileNotFoundError:
-                continue
-            targets |= {name: array for name, array in group.arrays() if name in VARIABLES}
+        targets = model_arrays(session.store, info.name, patch.model)
         if missing := sorted(set(targets) - set(patch.arrays)):
             raise StoreError(f"Results of {patch.model} lack {', '.join(missing)}.")
-        for name in sorted(targets, key=lambda name: (name == "status", name)):
-            _write_over(targets[name].with_config({"write_empty_chunks": True}), name, row, patch)
+        for name in status_last(targets):
+            _write_over(targets[name].with_config(WRITE_ALL), name, row, patch)
 
 
 def _write_over(target: zarr.Array, name: str, row: int, patch: Patch) -> None:

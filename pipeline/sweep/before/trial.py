@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kernels.numeric.spread import evenly_spread
 from pipeline.config.study import Study
 from pipeline.executors.worker import call_by_name, one_blas_thread
 from pipeline.panel.panel import Panel
@@ -69,8 +70,8 @@ def estimate(
     loading = clock() - began
     windows = len(plan.layout.windows)
     models = [model for model in plan.models if model.variant.pooled_from is None] or list(plan.models)
-    chosen = [models[index] for index in _spread(len(models), TRIALS)]
-    markets = [panel.markets[index] for index in _spread(plan.n_markets, len(chosen))]
+    chosen = [models[index] for index in evenly_spread(len(models), TRIALS)]
+    markets = [panel.markets[index] for index in evenly_spread(plan.n_markets, len(chosen))]
     measured = guessed = 0.0
     made = 0
     with one_blas_thread():
@@ -87,8 +88,3 @@ def estimate(
     # The mean over models of different size: a ratio of sums, not a mean of ratios.
     factor = measured / guessed if measured and guessed else 1.0
     return Estimate(plan.seconds * factor, made, loading if loading > _COMPILED else 0.0, factor)
-
-
-def _spread(count: int, wanted: int) -> list[int]:
-    """Choose positions spread over a list, the first and the last among them."""
-    return sorted({round(position) for position in np.linspace(0, count - 1, min(count, wanted)).tolist()})

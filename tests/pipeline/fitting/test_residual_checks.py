@@ -12,14 +12,6 @@ PERIODS, FIRMS, MARKETS = 60, 4, 200
 NAMES = ("p_size_firms", "p_size_time", "p_break")
 
 
-@pytest.fixture(scope="module")
-def space():
-    active = np.ones((PERIODS, FIRMS), dtype=np.bool_)
-    share = np.full(active.shape, 1.0 / FIRMS)
-    ones = np.ones(PERIODS)
-    return residual_space(MarketData(np.zeros((1, *active.shape)), active, share, ones, ones, 1.0, 0))
-
-
 def flagged(space, count, rho=0.0, disturb=None):
     """Part of markets flagged at 5 % by each test; ``disturb`` changes errors (T, N) and slopes (T,)."""
     rng = np.random.default_rng(11)

@@ -32,7 +32,7 @@ def test_where_the_weights_settle_does_not_depend_on_the_start(markets, form):
     np.testing.assert_allclose(weights[1:], [weights[0]] * 2, rtol=1e-6)
     np.testing.assert_allclose(ends[1:], [ends[0]] * 2, rtol=1e-4, atol=1e-6)
     # The weights are those of the residuals there: a belief of spread 2 about the start, 0.3 about the gain.
-    deviation, _ = residual_deviation(model, ends[-1])
+    deviation = residual_deviation(model, ends[-1])
     chosen = [model.names.index(name) for name in (GAIN, f"{INITIAL}.firm 0")]
     np.testing.assert_allclose(weights[-1][chosen], [deviation / 0.3, deviation / 2.0], rtol=1e-6)
 

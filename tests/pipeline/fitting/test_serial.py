@@ -17,14 +17,6 @@ from pipeline.fitting.uncertainty.serial import (
 PERIODS, FIRMS = 60, 4
 
 
-@pytest.fixture(scope="module")
-def space():
-    active = np.ones((PERIODS, FIRMS), dtype=np.bool_)
-    share = np.full(active.shape, 1.0 / FIRMS)
-    ones = np.ones(PERIODS)
-    return residual_space(MarketData(np.zeros((1, *active.shape)), active, share, ones, ones, 1.0, 0))
-
-
 def draw(space, rng, rho):
     errors = rng.standard_normal((PERIODS, FIRMS))
     for period in range(1, PERIODS):

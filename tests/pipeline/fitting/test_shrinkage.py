@@ -85,7 +85,7 @@ def test_the_weight_of_priors_follows_the_noise():
     model = build_model(VARIANT, data, ("price",), fit_of(), {})
     prior = prior_of(model.names, fit_of().priors)
     fitted = screen(model, model.start[None], prior)
-    deviation, _ = residual_deviation(model, fitted.value[0])
+    deviation = residual_deviation(model, fitted.value[0])
     assert deviation == pytest.approx(NOISE, rel=0.15)
     own = np.array([name.startswith("price.own.") for name in model.names])
     np.testing.assert_allclose(model.prior_weight[own], deviation / 0.5, rtol=2e-3)

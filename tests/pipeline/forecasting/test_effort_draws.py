@@ -1,32 +1,12 @@
 """Efforts that no plan fixes vary in the bands of a forecast as they did in the past."""
 
 import numpy as np
-import pytest
+from ahead import random_market, scenario
 from plain_market import plain_market
-from shops import run_shops
 
-from pipeline.config.sections.scenario import RivalsSection, Scenario
+from pipeline.config.sections.scenario import RivalsSection
 from pipeline.forecasting.efforts import plan_efforts, varied_plans
 from pipeline.forecasting.scenario import forecast
-
-
-@pytest.fixture(scope="module")
-def shops(tmp_path_factory):
-    return run_shops(tmp_path_factory.mktemp("shops"))
-
-
-def scenario(**given):
-    return Scenario.model_validate({"scenario": "test", "horizon": 5, "uncertainty": {"draws": 0}} | given)
-
-
-def random_market(**given):
-    rng = np.random.default_rng(1)
-    settings = {
-        "curves": ["linear", "michaelis_menten"],
-        "theta": np.array([2.0, 0.3, 0.05]),
-        "horizon": 5,
-    } | given
-    return plain_market([0.2, 0.3, 0.5], rng.uniform(0.02, 0.15, (2, 20, 3)), **settings)
 
 
 def test_bands_hold_how_open_efforts_vary_and_nothing_of_planned_ones(shops):

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ahead import random_market, scenario
 from places import CONFIGS
 from plain_market import plain_market
-from shops import run_shops
 
 from kernels.motion.shares import simulate_shares
 from kernels.response.response import compose
@@ -26,25 +26,6 @@ from pipeline.forecasting.save import store_forecast
 from pipeline.forecasting.scenario import forecast
 from pipeline.forecasting.total_sales import forecast_total
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
-
-
-@pytest.fixture(scope="module")
-def shops(tmp_path_factory):
-    return run_shops(tmp_path_factory.mktemp("shops"))
-
-
-def scenario(**given):
-    return Scenario.model_validate({"scenario": "test", "horizon": 5, "uncertainty": {"draws": 0}} | given)
-
-
-def random_market(**given):
-    rng = np.random.default_rng(1)
-    settings = {
-        "curves": ["linear", "michaelis_menten"],
-        "theta": np.array([2.0, 0.3, 0.05]),
-        "horizon": 5,
-    } | given
-    return plain_market([0.2, 0.3, 0.5], rng.uniform(0.02, 0.15, (2, 20, 3)), **settings)
 
 
 @pytest.mark.parametrize("carry", ["geometric", "delayed", "weibull"])

@@ -10,8 +10,9 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import ModelsSection
 from pipeline.config.variants import expand_variants
 from pipeline.fitting.calibrate import calibrate_market
+from pipeline.models.effort_paths import with_efforts
 from pipeline.panel.market import MarketArrays
-from pipeline.validation.baselines import predict, with_efforts
+from pipeline.validation.baselines import predict
 from pipeline.validation.calibration import coverage
 from pipeline.validation.forecasters import (
     baseline_forecaster,
