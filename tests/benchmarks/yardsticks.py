@@ -10,9 +10,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from pipeline.results.tables.recipes import recipes
-
 from pipeline.config.load import load_study
+from pipeline.results.recipes import recipes
 from pipeline.results.result_store import open_store
 from pipeline.results.tables.comparison import compare, kinds, read_losses
 from pipeline.sweep.coordinator import run_study
