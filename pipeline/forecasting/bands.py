@@ -9,6 +9,7 @@ import numpy as np
 from kernels.least_squares.market import ILR, PLAIN
 from kernels.motion.shares import simulate_shares
 from kernels.numeric.arrays import Floats
+from pipeline.config.parameters import GAIN
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
 from pipeline.forecasting.draws import draw_parameters, stored_replicates
@@ -146,7 +147,11 @@ class DrawnCourses:
             np.zeros(n_firms), market.error_covariance, (count, horizon), method="eigh"
         )
         kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones((count, n_firms), np.bool_)
-        state, shares = np.tile(market.share, (count, 1)), np.empty_like(self.share)
+        # The gain is drawn with the other parameters.
+        gain = np.full((count, 1), market.gain)
+        if market.gain and GAIN in market.names:
+            gain = self._theta[:, [market.names.index(GAIN)]]
+        state, shares = self._starts(rng), np.empty_like(self.share)
         for period in range(horizon):
             at = slice(period, period + 1)
             modelled = simulate_shares(
@@ -159,5 +164,17 @@ class DrawnCourses:
                 returns_to_scale=returns_to_scale,
             )[:, 0]
             shares[:, period] = shift_shares(modelled, errors[:, period])
-            state = correct(modelled, shares[:, period], everybody, market.gain, kind)
+            state = correct(modelled, shares[:, period], everybody, gain, kind)
         return shares
+
+    def _starts(self, rng: np.random.Generator) -> Floats:
+        """Draw the states (D, N) at the end of the data.
+
+        Shares observed there are off by the part of an error that does not last.
+        """
+        market, (count, _, n_firms) = self.market, self.share.shape
+        state = np.tile(market.share, (count, 1))
+        if market.start != "observed" or market.gain == 1.0:
+            return state
+        error = rng.multivariate_normal(np.zeros(n_firms), market.error_covariance, count, method="eigh")
+        return shift_shares(state, (market.gain - 1.0) * error)

@@ -9,6 +9,7 @@ from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
 from kernels.response.catalogue import Domain
 from kernels.response.workspace import ResponseSpec
+from pipeline.config.sections.scenario import StartShares
 from pipeline.config.terms import Term
 from pipeline.errors import QueryError
 from pipeline.forecasting.members import ModelChoice
@@ -63,6 +64,8 @@ class ForecastMarket:
         Which part of an error of the shares lasts into the next period.
     error_covariance : (N, N) array
         Of the errors of log shares in one period, up to a term common to all firms.
+    start : str
+        Which shares those at the end of the last period are: ``observed`` or ``calibrated``.
     terms : tuple of Term
         Further inputs of f: past efforts, coefficients of single firms, what rivals do. Their inputs follow
         those of the efforts in `spec`.
@@ -98,6 +101,7 @@ class ForecastMarket:
     residual: str
     gain: float
     error_covariance: Floats
+    start: StartShares = "calibrated"
     terms: tuple[Term, ...] = ()
     choice: ModelChoice | None = None
 

@@ -69,15 +69,19 @@ def later_periods(model: MarketModel, market: MarketArrays, initial: str) -> Mar
     return market_data(model.prepared(market), initial, fitted.reference_sales, fitted.kind, corrected)
 
 
-def correct(modelled: Matrix, observed: Matrix, moving: NDArray[np.bool_], gain: float, kind: int) -> Matrix:
+def correct(
+    modelled: Matrix, observed: Matrix, moving: NDArray[np.bool_], gain: float | Vector, kind: int
+) -> Matrix:
     """Correct modelled shares by the gain, all (..., N): the state that the next period begins at.
+
+    The gain may be another one for each, (..., 1).
 
     Firms that entered (``moving`` is False) keep their share; absent ones are nan.
     """
     room = np.where(moving, modelled, 0.0).sum(axis=-1, keepdims=True)
-    if gain == 0.0:
+    if np.all(gain == 0.0):
         return modelled
-    if gain == 1.0 or kind == PLAIN:
+    if np.all(gain == 1.0) or kind == PLAIN:
         seen = np.where(moving, observed, 0.0)
         seen = seen * (room / seen.sum(axis=-1, keepdims=True))
         return np.where(moving, (1.0 - gain) * modelled + gain * seen, modelled)

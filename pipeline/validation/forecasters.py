@@ -1,18 +1,22 @@
 """Forecasts of a calibrated model or a baseline after an origin, measured against what came."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import PROPORTIONAL
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.config.parameters import GAIN
 from pipeline.models.effort_paths import draw_efforts
 from pipeline.models.market_model import MarketModel, first_periods
 from pipeline.models.noise import Noise, estimate_noise
 from pipeline.models.one_step import OneStep, correct, later_periods, modelled_shares
+from pipeline.models.parameter_spread import parameter_spread
 from pipeline.models.predictive import (
     PredictiveDistribution,
     error_covariance,
@@ -223,7 +227,13 @@ def _from_fitted(
         covariance = np.tile(one_step, (len(share) - n_train, 1, 1))
     else:
         step = OneStep(model, theta, market)
-        covariance = _carried_on(step, state, share[ahead], one_step, gain, model.data.kind)
+        covariance = _carried_on(step, state, share[ahead], one_step, _gains(model, gain), model.data.kind)
+
+    def follow(other: Vector) -> Matrix | None:
+        shares = modelled_shares(model, other, market, initial)
+        return None if shares is None else shares[ahead]
+
+    covariance = covariance + _spread(model, theta, follow, moving[ahead])
     predicted = PredictiveDistribution(share[ahead], covariance, market.total_sales[ahead])
     return _mixed(predicted, model, theta, market, state, courses)
 
@@ -246,9 +256,21 @@ def _from_observed(
     one_step = noise.covariance
     state = step.share[n_train - 1]
     share = step.walk(state, n_train)
-    covariance = _carried_on(step, state, share, one_step, 1.0, model.data.kind)
+    covariance = _carried_on(step, state, share, one_step, np.ones((_PATHS, 1)), model.data.kind)
+    covariance = covariance + _spread(
+        model, theta, lambda other: OneStep(model, other, market).walk(state, n_train), step.moving[n_train:]
+    )
     predicted = PredictiveDistribution(share, covariance, market.total_sales[n_train:])
     return _mixed(predicted, model, theta, market, state, courses)
+
+
+def _spread(
+    model: MarketModel, theta: Vector, follow: Callable[[Vector], Matrix | None], moving: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Covariance (H, N, N) of log shares that the parameters, as far as they are known, leave open."""
+    if model.covariance is None:
+        return np.zeros((*moving.shape, moving.shape[1]))
+    return parameter_spread(follow, theta, model.covariance, (model.lower, model.upper), moving)
 
 
 def _mixed(
@@ -272,10 +294,22 @@ def _noise(model: MarketModel) -> Noise:
     return model.noise
 
 
+def _gains(model: MarketModel, gain: float) -> Matrix:
+    """Draw the gains (paths, 1) that the estimate leaves possible; evenly, not by chance."""
+    if model.covariance is None or GAIN not in model.names:
+        return np.full((_PATHS, 1), gain)
+    place = model.names.index(GAIN)
+    spread = np.sqrt(np.nan_to_num(model.covariance[place, place]))
+    # Of any stretch of paths the gains are as different as those of all.
+    order = np.random.default_rng(_SEED).permutation(_PATHS)
+    quantile = norm.ppf((order + 0.5) / _PATHS)
+    return np.clip(gain + spread * quantile, model.lower[place], model.upper[place])[:, np.newaxis]
+
+
 def _carried_on(
-    step: OneStep, state: Vector, share: Matrix, one_step: Matrix, gain: float, kind: int
+    step: OneStep, state: Vector, share: Matrix, one_step: Matrix, gain: Matrix, kind: int
 ) -> NDArray[np.float64]:
-    """Covariance (H, N, N) of log shares that errors of one period add up to as the gain carries them on."""
+    """Covariance (H, N, N) of log shares that errors of one period add up to as gains carry them on."""
     origin = len(step.share) - len(share)
     covariance = np.full((len(share), *one_step.shape), np.nan)
     paths = np.tile(state, (_PATHS, 1))

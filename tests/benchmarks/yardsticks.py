@@ -45,6 +45,9 @@ def main():
                     table = compare(read_losses(store.tables, kind, future, metric))
                     print(f"{kind}, {future}, {metric}; differences to {table['against'][0]}")
                     for name, error, difference, p, cases, of in table.select(COLUMNS).rows():
+                        if error is None:
+                            print(f"  {name:34}   no forecast")
+                            continue
                         chance = "" if p is None else f"p {p:.3f}"
                         print(f"  {name:34}{error:10.5f}{difference:+10.5f}  {chance:8} {cases} of {of}")
 
