@@ -25,15 +25,20 @@ def trusted_covariance(covariance: Matrix, ends: Matrix, level: float) -> Matrix
     covariance : (P, P) array
         nan for what is not determined.
     ends : (P, 2) array
-        Intervals of that method; where they are nan or infinite the covariance stays as it is.
+        Intervals of that method; those that are nan or infinite do not count.
     level : float
         Their probability.
+
+    Notes
+    -----
+    All are widened alike, by the median factor: parameters that trade off would no longer do so if one of
+    them were widened alone, and what they do together, which data see well, would be taken for unknown.
     """
     half = np.diff(ends, axis=1)[:, 0] / 2.0
     with np.errstate(invalid="ignore", divide="ignore"):
         factor = half / norm.ppf(0.5 + 0.5 * level) / np.sqrt(np.diag(covariance))
-    factor = np.where(np.isfinite(factor), factor, 1.0)
-    return covariance * np.outer(factor, factor)
+    known = np.isfinite(factor) & (factor > 0.0)
+    return covariance * np.median(factor[known]) ** 2 if known.any() else covariance
 
 
 def principal_steps(covariance: Matrix) -> Matrix:
