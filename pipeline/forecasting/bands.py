@@ -88,16 +88,18 @@ class Draws:
         Returns how many draws failed.
         """
         market, expected = drawn.market, drawn.share[0].copy()
+        settings = self.scenario.uncertainty
         plans, replicates = self._plans(market, len(totals), rng), stored_replicates(self.results, market)
         made = rejected = 0
         while made < len(totals):
             theta = market.theta
-            if self.scenario.uncertainty.parameters:
+            if settings.parameters:
                 theta = draw_parameters(market, 1, rng, replicates)[0]
             try:
-                response = ForecastResponse(market, theta)
+                under = market.under(theta) if settings.parameters else market
+                response = ForecastResponse(under, theta)
                 trajectory = simulate_trajectory(response, next(plans), totals[made], expected)
-                drawn.put(made, theta, trajectory)
+                drawn.put(made, theta, under.share, trajectory)
                 made += 1
             except (ValueError, ArithmeticError) as error:
                 rejected += 1
@@ -128,10 +130,11 @@ class DrawnCourses:
         self.share = np.tile(trajectory.share, (count, 1, 1))
         self._response = np.tile(trajectory.response, (count, 1, 1))
         self._theta = np.tile(market.theta, (count, 1))
+        self._state = np.tile(market.share, (count, 1))
 
-    def put(self, row: int, theta: Floats, trajectory: ShareTrajectory) -> None:
-        """Replace one course by another, under parameters (P,) of its own."""
-        self._theta[row] = theta
+    def put(self, row: int, theta: Floats, state: Floats, trajectory: ShareTrajectory) -> None:
+        """Replace one course by another, under parameters (P,) and from a state (N,) of its own."""
+        self._theta[row], self._state[row] = theta, state
         self.share[row], self._response[row] = trajectory.share, trajectory.response
 
     def with_errors(self, totals: Floats, rng: np.random.Generator) -> Floats:
@@ -173,7 +176,7 @@ class DrawnCourses:
         Shares observed there are off by the part of an error that does not last.
         """
         market, (count, _, n_firms) = self.market, self.share.shape
-        state = np.tile(market.share, (count, 1))
+        state = self._state
         if market.start != "observed" or market.gain == 1.0:
             return state
         error = rng.multivariate_normal(np.zeros(n_firms), market.error_covariance, count, method="eigh")

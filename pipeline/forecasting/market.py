@@ -1,5 +1,6 @@
 """A calibrated market at the end of its data: everything that its future depends on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,6 +72,9 @@ class ForecastMarket:
         those of the efforts in `spec`.
     choice : ModelChoice or None
         Why it is this model.
+    state : callable or None
+        Takes parameters (P,) to the shares (N,) at the end of the last period under them; None where these
+        are the observed ones.
     """
 
     market: Label
@@ -104,6 +108,7 @@ class ForecastMarket:
     start: StartShares = "calibrated"
     terms: tuple[Term, ...] = ()
     choice: ModelChoice | None = None
+    state: Callable[[Floats], Floats] | None = None
 
     @property
     def acts_beyond_period(self) -> bool:
@@ -114,6 +119,16 @@ class ForecastMarket:
     def horizon(self) -> int:
         """Number of periods to come."""
         return self.duration.size
+
+    def under(self, theta: Floats) -> "ForecastMarket":
+        """Give the market in the state that it is in under other parameters (P,).
+
+        Raises
+        ------
+        ForecastError
+            The shares of its past cannot be computed under them.
+        """
+        return self if self.state is None else replace(self, share=self.state(theta))
 
     def equation(self, theta: Floats) -> ShareEquation:
         """Give the equation of motion under a parameter vector (P,)."""

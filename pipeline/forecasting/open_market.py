@@ -13,7 +13,7 @@ from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import StartShares
 from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.config.terms import response_terms
-from pipeline.errors import QueryError
+from pipeline.errors import ForecastError, QueryError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import BEST, best_by_aicc, by_verdict
 from pipeline.forecasting.periods import durations_ahead, future_labels
@@ -118,6 +118,14 @@ def read_market(
     if modelled is None:
         raise QueryError(f"The shares of market {market} under {model} cannot be computed from its store.")
     share = _last_share(problem, fit.theta, arrays, modelled, start)[present]
+
+    def state(theta: Floats) -> Floats:
+        followed = modelled_shares(problem, theta, arrays, results.study.fit.initial)
+        if followed is None:
+            raise ForecastError("f would be negative in the past.")
+        last = _last_share(problem, theta, arrays, followed, start)[present]
+        return np.asarray(last / last.sum())
+
     kind, used = problem.variant.noise_under(results.study.fit), _used(results, arrays.market, model, problem)
     noise = noise_of_shares(kind, arrays, modelled, slice(problem.data.first, None), used)
     panel_times, panel_period = panel["time"].values, panel["period"].values
@@ -155,6 +163,7 @@ def read_market(
         gain=problem.gain(fit.theta),
         error_covariance=noise.covariance[np.ix_(present, present)],
         start=start,
+        state=state if start == "calibrated" else None,
     )
 
 
