@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from pipeline.config.parameters import GAIN
 from pipeline.results.frames.table import Table
-from pipeline.results.intervals import short_intervals
 from pipeline.results.recipes import AUTO, recipe_now
 from pipeline.results.tables.choice import POOLED, akaike
 from pipeline.results.tables.comparison import LEVEL, compare_pair, comparisons, read_losses
-from pipeline.results.tables.regimes import regimes
+from pipeline.results.tables.regimes import regimes, short_intervals
 from pipeline.results.tables.residual_checks import describe_checks, summarise_checks
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.tables.trust import EDGE, at_bounds, summarise_correlation, summarise_directions

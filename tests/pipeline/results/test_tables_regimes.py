@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline.results.intervals import short_intervals
+from pipeline.results.tables.regimes import short_intervals
 
 
 def tables(half_lives, gains, periods=104):
