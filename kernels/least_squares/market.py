@@ -51,6 +51,8 @@ class MarketData(NamedTuple):
     """Periods before this one begin at a state corrected by the gain, later ones at the modelled state."""
     whitening: Whitening = NO_WHITENING
     """What the rows of each period are multiplied by where errors differ by firm."""
+    serial: int = 0
+    """1 where the last parameter is the autocorrelation of the errors: rows are innovations of an AR(1)."""
 
 
 class MarketWorkspace(NamedTuple):

@@ -18,7 +18,7 @@ from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
-from pipeline.models.one_step import correct
+from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
 from pipeline.seeds import fit_seed
 
@@ -75,7 +75,8 @@ class Draws:
             drawn = DrawnCourses(market, trajectory, count)
             if settings.parameters or settings.efforts:
                 rejected += self._under_draws(drawn, totals[rows], rng)
-            shares[rows] = drawn.with_errors(totals[rows], rng) if settings.noise else drawn.share
+            noise = settings.noise
+            shares[rows] = drawn.with_errors(totals[rows], rng) if noise else drawn.expected(totals[rows])
             first += count
         sales = shares * totals[:, :, np.newaxis]
         levels = np.array(scenario.quantiles)
@@ -119,6 +120,11 @@ class Draws:
                 yield plan
 
 
+def expected_shares(market: ForecastMarket, trajectory: ShareTrajectory, total: Floats) -> Floats:
+    """Shares (H, N) of a trajectory as the last known error fades, under total sales (H,)."""
+    return DrawnCourses(market, trajectory, 1).expected(total[np.newaxis])[0]
+
+
 class DrawnCourses:
     """D courses of one market: shares (D, H, N), the f that moved them, the constants of their equation."""
 
@@ -134,17 +140,31 @@ class DrawnCourses:
         self.share[row], self._response[row] = trajectory.share, trajectory.response
 
     def with_errors(self, totals: Floats, rng: np.random.Generator) -> Floats:
-        """Draw the errors of every period, and carry on the part of each that lasts: shares (D, H, N).
+        """Draw the errors of every period, and carry them on: shares (D, H, N).
 
         Efforts are those without errors, also where money buys them by the sales it brings.
         """
         market = self.market
         count, horizon, n_firms = self.share.shape
-        equations = [market.equation(theta) for theta in self._theta]
-        jump_price, _, returns_to_scale = np.array(equations).T
-        errors = rng.multivariate_normal(
+        drawn = rng.multivariate_normal(
             np.zeros(n_firms), market.error_covariance, (count, horizon), method="eigh"
         )
+        return self._carry(drawn, totals)
+
+    def expected(self, totals: Floats) -> Floats:
+        """Shares (D, H, N) as the last known error fades, without new ones; total sales (D, H)."""
+        if self.market.autocorrelation == 0.0 or not self.market.last_error.any():
+            return self.share
+        return self._carry(np.zeros(self.share.shape), totals)
+
+    def _carry(self, drawn: Floats, totals: Floats) -> Floats:
+        """Follow the shares with drawn errors (D, H, N), as errors of periods far apart would be."""
+        market = self.market
+        count, horizon, n_firms = self.share.shape
+        equations = [market.equation(theta) for theta in self._theta]
+        jump_price, _, returns_to_scale = np.array(equations).T
+        kept = np.copysign(np.abs(market.autocorrelation) ** market.duration, market.autocorrelation)
+        error = np.tile(market.last_error, (count, 1))
         kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones((count, n_firms), np.bool_)
         state, shares = np.tile(market.share, (count, 1)), np.empty_like(self.share)
         for period in range(horizon):
@@ -158,6 +178,8 @@ class DrawnCourses:
                 reference_sales=market.reference_sales,
                 returns_to_scale=returns_to_scale,
             )[:, 0]
-            shares[:, period] = shift_shares(modelled, errors[:, period])
+            new = np.sqrt(1.0 - kept[period] ** 2) * drawn[:, period]
+            error = kept[period] * error + new
+            shares[:, period] = shift_shares(modelled, error)
             state = correct(modelled, shares[:, period], everybody, market.gain, kind)
         return shares

@@ -63,6 +63,10 @@ class ForecastMarket:
         Which part of an error of the shares lasts into the next period.
     error_covariance : (N, N) array
         Of the errors of log shares in one period, up to a term common to all firms.
+    autocorrelation : float
+        Which part of an error of the shares the next one repeats, beside what lasts.
+    last_error : (N,) array
+        Error of the last known log shares, where the forecast starts from the modelled ones; else 0.
     terms : tuple of Term
         Further inputs of f: past efforts, coefficients of single firms, what rivals do. Their inputs follow
         those of the efforts in `spec`.
@@ -98,6 +102,8 @@ class ForecastMarket:
     residual: str
     gain: float
     error_covariance: Floats
+    autocorrelation: float
+    last_error: Floats
     terms: tuple[Term, ...] = ()
     choice: ModelChoice | None = None
 
