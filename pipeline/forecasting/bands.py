@@ -9,6 +9,7 @@ import numpy as np
 from kernels.least_squares.market import ILR, PLAIN
 from kernels.motion.shares import simulate_shares
 from kernels.numeric.arrays import Floats
+from pipeline.config.parameters import GAIN
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
 from pipeline.forecasting.draws import draw_parameters, stored_replicates
@@ -149,16 +150,17 @@ class DrawnCourses:
         drawn = rng.multivariate_normal(
             np.zeros(n_firms), market.error_covariance, (count, horizon), method="eigh"
         )
-        return self._carry(drawn, totals)
+        return self._carry(drawn, totals, self._starts(rng))
 
     def expected(self, totals: Floats) -> Floats:
         """Shares (D, H, N) as the last known error fades, without new ones; total sales (D, H)."""
         if self.market.autocorrelation == 0.0 or not self.market.last_error.any():
             return self.share
-        return self._carry(np.zeros(self.share.shape), totals)
+        state = np.tile(self.market.share, (len(self.share), 1))
+        return self._carry(np.zeros(self.share.shape), totals, state)
 
-    def _carry(self, drawn: Floats, totals: Floats) -> Floats:
-        """Follow the shares with drawn errors (D, H, N), as errors of periods far apart would be."""
+    def _carry(self, drawn: Floats, totals: Floats, state: Floats) -> Floats:
+        """Follow shares from a state (D, N) with drawn errors (D, H, N), as those of periods far apart."""
         market = self.market
         count, horizon, n_firms = self.share.shape
         equations = [market.equation(theta) for theta in self._theta]
@@ -166,7 +168,11 @@ class DrawnCourses:
         kept = np.copysign(np.abs(market.autocorrelation) ** market.duration, market.autocorrelation)
         error = np.tile(market.last_error, (count, 1))
         kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones((count, n_firms), np.bool_)
-        state, shares = np.tile(market.share, (count, 1)), np.empty_like(self.share)
+        # The gain is drawn with the other parameters.
+        gain = np.full((count, 1), market.gain)
+        if market.gain and GAIN in market.names:
+            gain = self._theta[:, [market.names.index(GAIN)]]
+        shares = np.empty_like(self.share)
         for period in range(horizon):
             at = slice(period, period + 1)
             modelled = simulate_shares(
@@ -181,5 +187,17 @@ class DrawnCourses:
             new = np.sqrt(1.0 - kept[period] ** 2) * drawn[:, period]
             error = kept[period] * error + new
             shares[:, period] = shift_shares(modelled, error)
-            state = correct(modelled, shares[:, period], everybody, market.gain, kind)
+            state = correct(modelled, shares[:, period], everybody, gain, kind)
         return shares
+
+    def _starts(self, rng: np.random.Generator) -> Floats:
+        """Draw the states (D, N) at the end of the data.
+
+        Shares observed there are off by the part of an error that does not last.
+        """
+        market, (count, _, n_firms) = self.market, self.share.shape
+        state = np.tile(market.share, (count, 1))
+        if market.start != "observed" or market.gain == 1.0:
+            return state
+        error = rng.multivariate_normal(np.zeros(n_firms), market.error_covariance, count, method="eigh")
+        return shift_shares(state, (market.gain - 1.0) * error)

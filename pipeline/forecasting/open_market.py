@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm
 
 from kernels.least_squares.market import ILR, moving_firms
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
+from pipeline.config.sections.scenario import StartShares
+from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.config.terms import response_terms
 from pipeline.errors import QueryError
 from pipeline.forecasting.market import ForecastMarket
@@ -21,11 +22,11 @@ from pipeline.models.error_carry import correct
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import noise_of_shares
 from pipeline.models.one_step import modelled_shares
+from pipeline.models.parameter_spread import trusted_covariance
 from pipeline.models.predictive import log_errors
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
-from pipeline.results.intervals import most_trusted
 from pipeline.results.select import select_markets
 from pipeline.results.stored_fit import read_fit
 from pipeline.results.verdict import judge
@@ -87,7 +88,7 @@ def choose_market(results: "Results", wanted: Label | None) -> Label:
 
 
 def read_market(
-    results: "Results", market: Label, model: str, horizon: int, start: str = "observed"
+    results: "Results", market: Label, model: str, horizon: int, start: StartShares = "calibrated"
 ) -> ForecastMarket:
     """Read a calibrated market from a store and prepare it for the periods after its data.
 
@@ -157,6 +158,7 @@ def read_market(
         error_covariance=noise.covariance[np.ix_(present, present)],
         autocorrelation=problem.autocorrelation(fit.theta),
         last_error=_last_error(arrays, modelled, start)[present],
+        start=start,
     )
 
 
@@ -200,12 +202,7 @@ def _trusted_covariance(
     ends = np.asarray(arrays["interval"][row, 0])[method, :, widest]
     names = [str(name) for name in results.tables.params_of(model)]
     order = [names.index(name) if name in names else 0 for name in problem.names]
-    half = np.diff(ends[order], axis=1)[:, 0] / 2.0
-    stderr = np.sqrt(np.diag(covariance))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = half / norm.ppf(0.5 + 0.5 * levels[widest]) / stderr
-    factor = np.where(np.isfinite(factor), factor, 1.0)
-    return covariance * np.outer(factor, factor)
+    return trusted_covariance(covariance, ends[order], float(levels[widest]))
 
 
 def _effort_labels(panel: "xr.Dataset", name: str, default: str) -> tuple[str, ...]:

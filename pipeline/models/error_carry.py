@@ -18,14 +18,15 @@ class ErrorCarry:
     Attributes
     ----------
     gain
-        Part of an error that is in the state which the next period begins at.
+        Part of an error that is in the state which the next period begins at; may be another one for each of
+        several paths, (D, 1).
     kept
         (T,) part of an error that the error of each period repeats; 0 where other firms move than before.
     kind
         Errors of log-ratios or of plain shares: `ILR` or `PLAIN` of the kernels.
     """
 
-    gain: float
+    gain: float | Matrix
     kept: Vector
     kind: int
 
@@ -68,15 +69,19 @@ def with_error(share: Matrix, error: Matrix, moving: NDArray[np.bool_], kind: in
     return np.where(moving & (total > 0.0), moved * (room / np.where(total > 0.0, total, 1.0)), share)
 
 
-def correct(modelled: Matrix, observed: Matrix, moving: NDArray[np.bool_], gain: float, kind: int) -> Matrix:
+def correct(
+    modelled: Matrix, observed: Matrix, moving: NDArray[np.bool_], gain: float | Vector, kind: int
+) -> Matrix:
     """Correct modelled shares by the gain, all (..., N): the state that the next period begins at.
+
+    The gain may be another one for each, (..., 1).
 
     Firms that entered (``moving`` is False) keep their share; absent ones are nan.
     """
     room = np.where(moving, modelled, 0.0).sum(axis=-1, keepdims=True)
-    if gain == 0.0:
+    if np.all(gain == 0.0):
         return modelled
-    if gain == 1.0 or kind == PLAIN:
+    if np.all(gain == 1.0) or kind == PLAIN:
         seen = np.where(moving, observed, 0.0)
         seen = seen * (room / seen.sum(axis=-1, keepdims=True))
         return np.where(moving, (1.0 - gain) * modelled + gain * seen, modelled)

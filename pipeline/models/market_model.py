@@ -68,6 +68,8 @@ class MarketModel:
         See `set_prior`.
     noise : Noise or None
         What its errors are like, set by a fit; None before.
+    covariance : (P, P) array or None
+        Of its parameters by the most trusted intervals, set by a fit; nan for what is not determined.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class MarketModel:
         prepare_market(response.spec, data, self._work)
         self._status = OK
         self.noise: Noise | None = None
+        self.covariance: Matrix | None = None
         self.set_prior(np.zeros(len(quantities)), np.zeros(len(quantities)))
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:

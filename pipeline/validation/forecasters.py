@@ -1,14 +1,17 @@
 """Forecasts of a calibrated model or a baseline after an origin, measured against what came."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import PROPORTIONAL
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.config.parameters import GAIN
 from pipeline.models.effort_paths import draw_efforts
 from pipeline.models.error_carry import ErrorCarry
 from pipeline.models.market_model import MarketModel, first_periods
@@ -20,6 +23,7 @@ from pipeline.models.one_step import (
     later_periods,
     modelled_shares,
 )
+from pipeline.models.parameter_spread import parameter_spread
 from pipeline.models.predictive import (
     PredictiveDistribution,
     error_covariance,
@@ -235,7 +239,14 @@ def _from_fitted(
     else:
         step = OneStep(model, theta, market)
         logs = None if error is None else log_errors(market.share[last], share[last], moving[last])[0]
-        covariance = _carried_on(step, state, expected, one_step, carry, logs)
+        varied = replace(carry, gain=_gains(model, model.gain(theta)))
+        covariance = _carried_on(step, state, expected, one_step, varied, logs)
+
+    def follow(other: Vector) -> Matrix | None:
+        shares = modelled_shares(model, other, market, initial)
+        return None if shares is None else expected_ahead(model, other, market, shares, n_train)
+
+    covariance = covariance + _spread(model, theta, follow, moving[ahead])
     predicted = PredictiveDistribution(expected, covariance, market.total_sales[ahead])
     return _mixed(predicted, model, theta, market, state, courses, error)
 
@@ -260,8 +271,20 @@ def _from_observed(
     share = step.walk(state, n_train)
     carry = ErrorCarry.over(1.0, 0.0, model.data.kind, step.moving, market.duration)
     covariance = _carried_on(step, state, share, one_step, carry)
+    covariance = covariance + _spread(
+        model, theta, lambda other: OneStep(model, other, market).walk(state, n_train), step.moving[n_train:]
+    )
     predicted = PredictiveDistribution(share, covariance, market.total_sales[n_train:])
     return _mixed(predicted, model, theta, market, state, courses)
+
+
+def _spread(
+    model: MarketModel, theta: Vector, follow: Callable[[Vector], Matrix | None], moving: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Covariance (H, N, N) of log shares that the parameters, as far as they are known, leave open."""
+    if model.covariance is None:
+        return np.zeros((*moving.shape, moving.shape[1]))
+    return parameter_spread(follow, theta, model.covariance, (model.lower, model.upper), moving)
 
 
 def _mixed(
@@ -284,6 +307,18 @@ def _mixed(
 def _noise(model: MarketModel) -> Noise:
     assert model.noise is not None, "a forecaster is given a model that was fitted"
     return model.noise
+
+
+def _gains(model: MarketModel, gain: float) -> Matrix:
+    """Draw the gains (paths, 1) that the estimate leaves possible; evenly, not by chance."""
+    if model.covariance is None or GAIN not in model.names:
+        return np.full((_PATHS, 1), gain)
+    place = model.names.index(GAIN)
+    spread = np.sqrt(np.nan_to_num(model.covariance[place, place]))
+    # Of any stretch of paths the gains are as different as those of all.
+    order = np.random.default_rng(_SEED).permutation(_PATHS)
+    quantile = norm.ppf((order + 0.5) / _PATHS)
+    return np.clip(gain + spread * quantile, model.lower[place], model.upper[place])[:, np.newaxis]
 
 
 def _carried_on(
