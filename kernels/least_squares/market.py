@@ -134,7 +134,7 @@ def make_market_workspace(spec, data, n_columns):
         np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)), True, np.zeros((n_times, n)),
         np.zeros(n_times), np.zeros(n_times, dtype=np.bool_), data.first,
         Correction(data.corrected, data.kind == PLAIN, np.zeros((n_times, n)), np.zeros((n_times, n)),
-                   np.zeros((n_times, n))),
+                   np.zeros((n_times, n)), np.ones((n_times, n)), np.zeros((n_times, n))),
     )  # fmt: skip
     return MarketWorkspace(
         make_workspace(spec, n_times, n),

@@ -281,16 +281,17 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
     state, log_state, share, log_share = work.state[0], work.state[1], path[0], path[1]
     no_mean = share[:0]
     if gamma_form == INVESTMENT:
-        follow_investment(course, gain, state, log_state, share, no_mean, work.rates)
+        follow_investment(course, gain, state, log_state, share, log_share, no_mean, work.rates)
         if not want_share:
-            _take_logs(data.first, share, log_share)
+            # Those before are written where the state is corrected.
+            _take_logs(max(data.first, min(data.corrected, share.shape[0]) - 1), share, log_share)
         if x.shape[0] > 0:
             investment_coefficients(course, share, work.rates, work.pull)
-            investment_tangent(course, gain, share, log_share, work.rates, work.pull, x, tangent, slopes)
+            investment_tangent(course, share, work.rates, work.pull, x, tangent, slopes)
         return OK
     if gamma_form == PROPORTIONAL:
         follow_proportional(course, gain, state, log_state, share, log_share, no_mean, want_share)
-        proportional_tangent(course, gain, share, log_share, x, tangent, slopes)
+        proportional_tangent(course, share, x, tangent, slopes)
         return OK
     work.scaled.firm[SHARE, :] = state
     work.scaled.firm[LOG, :] = log_state
