@@ -76,8 +76,7 @@ class Draws:
             drawn = DrawnCourses(market, trajectory, count)
             if settings.parameters or settings.efforts:
                 rejected += self._under_draws(drawn, totals[rows], rng)
-            noise = settings.noise
-            shares[rows] = drawn.with_errors(totals[rows], rng) if noise else drawn.expected(totals[rows])
+            shares[rows] = drawn.with_errors(totals[rows], rng) if settings.noise else drawn.share
             first += count
         sales = shares * totals[:, :, np.newaxis]
         levels = np.array(scenario.quantiles)
@@ -121,11 +120,6 @@ class Draws:
                 yield plan
 
 
-def expected_shares(market: ForecastMarket, trajectory: ShareTrajectory, total: Floats) -> Floats:
-    """Shares (H, N) of a trajectory as the last known error fades, under total sales (H,)."""
-    return DrawnCourses(market, trajectory, 1).expected(total[np.newaxis])[0]
-
-
 class DrawnCourses:
     """D courses of one market: shares (D, H, N), the f that moved them, the constants of their equation."""
 
@@ -150,19 +144,6 @@ class DrawnCourses:
         drawn = rng.multivariate_normal(
             np.zeros(n_firms), market.error_covariance, (count, horizon), method="eigh"
         )
-        return self._carry(drawn, totals, self._starts(rng))
-
-    def expected(self, totals: Floats) -> Floats:
-        """Shares (D, H, N) as the last known error fades, without new ones; total sales (D, H)."""
-        if self.market.autocorrelation == 0.0 or not self.market.last_error.any():
-            return self.share
-        state = np.tile(self.market.share, (len(self.share), 1))
-        return self._carry(np.zeros(self.share.shape), totals, state)
-
-    def _carry(self, drawn: Floats, totals: Floats, state: Floats) -> Floats:
-        """Follow shares from a state (D, N) with drawn errors (D, H, N), as those of periods far apart."""
-        market = self.market
-        count, horizon, n_firms = self.share.shape
         equations = [market.equation(theta) for theta in self._theta]
         jump_price, _, returns_to_scale = np.array(equations).T
         kept = np.copysign(np.abs(market.autocorrelation) ** market.duration, market.autocorrelation)
@@ -172,7 +153,7 @@ class DrawnCourses:
         gain = np.full((count, 1), market.gain)
         if market.gain and GAIN in market.names:
             gain = self._theta[:, [market.names.index(GAIN)]]
-        shares = np.empty_like(self.share)
+        state, shares = self._starts(rng), np.empty_like(self.share)
         for period in range(horizon):
             at = slice(period, period + 1)
             modelled = simulate_shares(

@@ -67,7 +67,9 @@ def open_market(
         choice = best_by_aicc(results, label, models)
     else:
         choice = by_verdict(results, judge(results.tables), label, models)
-    market = replace(read_market(results, label, choice.model, horizon, settings.start), choice=choice)
+    market = read_market(results, label, choice.model, horizon, settings.start)
+    # What fades by itself is no firm's doing: plans and games are about what lasts.
+    market = replace(market, choice=choice, last_error=np.zeros(market.firms.size))
     return market, market_total(settings.total_sales, market)
 
 

@@ -10,7 +10,7 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import Scenario
 from pipeline.config.yaml.findings import Findings
 from pipeline.errors import ConfigError, ForecastError, QueryError
-from pipeline.forecasting.bands import Draws, expected_shares
+from pipeline.forecasting.bands import Draws
 from pipeline.forecasting.efforts import plan_efforts
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, ModelChoice, model_weights
@@ -207,11 +207,7 @@ def _forecast_market(
         for one in markets
     ]
     weights = np.array([member.weight for member in members])
-    courses = [
-        expected_shares(one, trajectory, total.median)
-        for one, trajectory in zip(markets, trajectories, strict=True)
-    ]
-    share = np.tensordot(weights, np.array(courses), axes=1)
+    share = np.tensordot(weights, np.array([one.share for one in trajectories]), axes=1)
     n_cells = (scenario.horizon, market.firms.size)
     share_quantile, sales_quantile, rejected = np.empty((0, *n_cells)), np.empty((0, *n_cells)), 0
     if scenario.uncertainty.draws:
