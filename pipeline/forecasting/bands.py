@@ -19,7 +19,7 @@ from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
-from pipeline.models.one_step import correct
+from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
 from pipeline.seeds import fit_seed
 
@@ -138,17 +138,19 @@ class DrawnCourses:
         self.share[row], self._response[row] = trajectory.share, trajectory.response
 
     def with_errors(self, totals: Floats, rng: np.random.Generator) -> Floats:
-        """Draw the errors of every period, and carry on the part of each that lasts: shares (D, H, N).
+        """Draw the errors of every period, and carry them on: shares (D, H, N).
 
         Efforts are those without errors, also where money buys them by the sales it brings.
         """
         market = self.market
         count, horizon, n_firms = self.share.shape
-        equations = [market.equation(theta) for theta in self._theta]
-        jump_price, _, returns_to_scale = np.array(equations).T
-        errors = rng.multivariate_normal(
+        drawn = rng.multivariate_normal(
             np.zeros(n_firms), market.error_covariance, (count, horizon), method="eigh"
         )
+        equations = [market.equation(theta) for theta in self._theta]
+        jump_price, _, returns_to_scale = np.array(equations).T
+        kept = np.copysign(np.abs(market.autocorrelation) ** market.duration, market.autocorrelation)
+        error = np.tile(market.last_error, (count, 1))
         kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones((count, n_firms), np.bool_)
         # The gain is drawn with the other parameters.
         gain = np.full((count, 1), market.gain)
@@ -166,7 +168,9 @@ class DrawnCourses:
                 reference_sales=market.reference_sales,
                 returns_to_scale=returns_to_scale,
             )[:, 0]
-            shares[:, period] = shift_shares(modelled, errors[:, period])
+            new = np.sqrt(1.0 - kept[period] ** 2) * drawn[:, period]
+            error = kept[period] * error + new
+            shares[:, period] = shift_shares(modelled, error)
             state = correct(modelled, shares[:, period], everybody, gain, kind)
         return shares
 

@@ -65,6 +65,10 @@ class ForecastMarket:
         Which part of an error of the shares lasts into the next period.
     error_covariance : (N, N) array
         Of the errors of log shares in one period, up to a term common to all firms.
+    autocorrelation : float
+        Which part of an error of the shares the next one repeats, beside what lasts.
+    last_error : (N,) array
+        Error of the last known log shares, where the forecast starts from the modelled ones; else 0.
     start : str
         Which shares those at the end of the last period are: ``observed`` or ``calibrated``.
     terms : tuple of Term
@@ -105,6 +109,8 @@ class ForecastMarket:
     residual: str
     gain: float
     error_covariance: Floats
+    autocorrelation: float
+    last_error: Floats
     start: StartShares = "calibrated"
     terms: tuple[Term, ...] = ()
     choice: ModelChoice | None = None

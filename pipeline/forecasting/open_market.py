@@ -18,10 +18,12 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import BEST, best_by_aicc, by_verdict
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import TotalForecast, market_total
+from pipeline.models.error_carry import correct
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import noise_of_shares
-from pipeline.models.one_step import correct, modelled_shares
+from pipeline.models.one_step import modelled_shares
 from pipeline.models.parameter_spread import trusted_covariance
+from pipeline.models.predictive import log_errors
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
@@ -65,7 +67,9 @@ def open_market(
         choice = best_by_aicc(results, label, models)
     else:
         choice = by_verdict(results, judge(results.tables), label, models)
-    market = replace(read_market(results, label, choice.model, horizon, settings.start), choice=choice)
+    market = read_market(results, label, choice.model, horizon, settings.start)
+    # What fades by itself is no firm's doing: plans and games are about what lasts.
+    market = replace(market, choice=choice, last_error=np.zeros(market.firms.size))
     return market, market_total(settings.total_sales, market)
 
 
@@ -162,6 +166,8 @@ def read_market(
         residual="ilr" if problem.data.kind == ILR else "share",
         gain=problem.gain(fit.theta),
         error_covariance=noise.covariance[np.ix_(present, present)],
+        autocorrelation=problem.autocorrelation(fit.theta),
+        last_error=_last_error(arrays, modelled, start)[present],
         start=start,
         state=state if start == "calibrated" else None,
     )
@@ -184,6 +190,14 @@ def _last_share(
         share = correct(modelled[-1], share, moving, gain, problem.data.kind)
     # A firm that sold nothing is still there; a share of 0 would stay 0 under gamma = 1.
     return np.maximum(np.nan_to_num(share), _SMALLEST_SHARE)
+
+
+def _last_error(arrays: MarketArrays, modelled: Floats, start: str) -> Floats:
+    """Error of the last log shares (N,) that the forecast does not start from; 0 from the observed ones."""
+    if start == "observed":
+        return np.zeros(arrays.firms.size)
+    last = slice(-1, None)
+    return np.nan_to_num(log_errors(arrays.share[last], modelled[last], moving_firms(arrays.active)[last])[0])
 
 
 def _trusted_covariance(

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.parameters import GAIN
+from pipeline.config.parameters import OF_ERRORS
 from pipeline.results.frames.table import Table
 from pipeline.results.recipes import AUTO, recipe_now
 from pipeline.results.tables.choice import POOLED, akaike
@@ -379,7 +379,7 @@ def _cautions(tables: SweepTables, model: str) -> list[str]:
         what, fits, of = (weak[name][0] for name in ("what", "fits", "of"))
         sentences.append(f"Determined only weakly: {what} ({fits} of {of} fits).")
     bounds = at_bounds(tables, [model])
-    bounds = bounds.take(bounds["param"] != GAIN)  # errors that are all gone, or all last, are no trouble
+    bounds = bounds.take(~np.isin(bounds["param"], list(OF_ERRORS)))  # how errors go on is no trouble
     if len(bounds):
         places = ", ".join(
             f"`{param}` at {bound if bound == EDGE else f'its {bound} one'} in {fits} of {of} fits"
