@@ -127,8 +127,7 @@ def read_market(
         followed = modelled_shares(problem, theta, arrays, results.study.fit.initial)
         if followed is None:
             raise ForecastError("f would be negative in the past.")
-        last = _last_share(problem, theta, arrays, followed, start)[present]
-        return np.asarray(last / last.sum())
+        return _closed(_last_share(problem, theta, arrays, followed, start)[present])
 
     kind, used = problem.variant.noise_under(results.study.fit), _used(results, arrays.market, model, problem)
     noise = noise_of_shares(kind, arrays, modelled, slice(problem.data.first, None), used)
@@ -220,3 +219,7 @@ def _effort_labels(panel: "xr.Dataset", name: str, default: str) -> tuple[str, .
     if name not in panel:
         return (default,) * panel.sizes["effort"]
     return tuple(map(str, panel[name].values))
+
+
+def _closed(share: Floats) -> Floats:
+    return np.asarray(share / share.sum())
