@@ -152,7 +152,7 @@ def covered(task):
     truth = dict(zip(("u1", "u2"), slopes, strict=True))
     truth |= {"returns_to_scale": GAMMA[form]} if form == "scaled" else {}
     rows = [record.names.index(name) for name in truth]
-    ends = record.uncertainty.interval[0][rows]
+    ends = record.uncertainty.interval[asked.methods.index("recommended")][rows]
     value = np.array(list(truth.values()))[:, None]
     held = np.where(np.isnan(ends).any(axis=-1), np.nan, (ends[..., 0] <= value) & (value <= ends[..., 1]))
     return held.T, record.value[record.names.index("gain")]

@@ -183,6 +183,8 @@ class _Fit:
         self.covariance: Covariance = covariance_of(jacobian, variance, extent)
         bounded = (np.abs(at_bound) == 1)[model.vary]
         self.doubts: Doubts = doubts(jacobian, whole[bounded], self.covariance.stderr, variance, extent)
+        believed = jacobian[:, model.n_residuals :]
+        self.beliefs: Matrix = variance * (believed @ believed.T)
         self.space: ResidualSpace = residual_space(model.data)
         self.residual, self.jacobian = residual[: self.space.n_rows], jacobian[:, : self.space.n_rows]
         spanned = self.covariance.basis.T @ jacobian
@@ -200,7 +202,7 @@ class _Fit:
     @functools.cached_property
     def serial_covariance(self) -> RobustCovariance:
         """Covariance under errors that hang together over time as measured."""
-        return autoregressive(self.covariance, self.space, self.jacobian, self.serial)
+        return autoregressive(self.covariance, self.space, self.jacobian, self.serial, self.beliefs)
 
     def _bootstrap(self) -> Matrix:
         asked = self.asked
@@ -252,7 +254,7 @@ def _covariance(fit: _Fit) -> NDArray[np.float64]:
 
 
 def _hac(fit: _Fit) -> NDArray[np.float64]:
-    robust = newey_west(fit.covariance, fit.space, fit.jacobian, fit.residual)
+    robust = newey_west(fit.covariance, fit.space, fit.jacobian, fit.residual, beliefs=fit.beliefs)
     return fit.around(robust.matrix, robust.degrees)
 
 

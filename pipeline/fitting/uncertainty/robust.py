@@ -7,6 +7,9 @@ Both are sandwiches (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ around the covariance S of the
   of freedom after Lazarus, Lewis, Stock & Watson (2018), J. Business & Economic Statistics 36, 541.
 - ``autoregressive``: errors of one variance that follow an autoregression as measured, of order 1, or 2 where
   order 1 is not enough, which needs far fewer periods.
+
+Beliefs about parameters are known with an error, too: that of their rows is added to S. Else an estimate that
+rests on its belief would seem to be known.
 """
 
 from dataclasses import dataclass
@@ -31,7 +34,12 @@ class RobustCovariance:
 
 
 def newey_west(
-    covariance: Covariance, space: ResidualSpace, jacobian: Matrix, residual: Vector, lag: int | None = None
+    covariance: Covariance,
+    space: ResidualSpace,
+    jacobian: Matrix,
+    residual: Vector,
+    lag: int | None = None,
+    beliefs: Matrix | float = 0.0,
 ) -> RobustCovariance:
     """Covariance that is consistent under heteroscedasticity and autocorrelation (HAC).
 
@@ -46,6 +54,8 @@ def newey_west(
     residual : (R,) array
     lag : int, optional
         Largest lag with a weight; by default 1.3 times the square root of the number of periods.
+    beliefs : (C, C) array, optional
+        Covariance of the scores of beliefs.
 
     Returns
     -------
@@ -63,11 +73,15 @@ def newey_west(
     scale = periods / max(periods - used, 1.0)
     # Bartlett weights of a truncated series: as many independent periods as 1.5 series lengths over the lag.
     degrees = max(1.5 * periods / (lag + 1.0), 1.0)
-    return RobustCovariance(covariance.sandwich(scale * middle), degrees)
+    return RobustCovariance(covariance.sandwich(scale * middle + beliefs), degrees)
 
 
 def autoregressive(
-    covariance: Covariance, space: ResidualSpace, jacobian: Matrix, serial: SerialCorrelation
+    covariance: Covariance,
+    space: ResidualSpace,
+    jacobian: Matrix,
+    serial: SerialCorrelation,
+    beliefs: Matrix | float = 0.0,
 ) -> RobustCovariance:
     """Covariance under errors that follow an autoregression over time, the same for all firms.
 
@@ -81,9 +95,11 @@ def autoregressive(
         Derivatives of the rows that compare shares.
     serial : SerialCorrelation
         As measured.
+    beliefs : (C, C) array, optional
+        Covariance of the scores of beliefs.
     """
     firms = space.to_firms(jacobian)
     omega = correlation_matrix(space.elapsed, serial.correlation, serial.partial)
     spread = np.tensordot(firms, omega, axes=(1, 0)).swapaxes(1, 2)
     middle = firms.reshape(len(firms), -1) @ spread.reshape(len(firms), -1).T
-    return RobustCovariance(covariance.sandwich(serial.variance * middle), serial.degrees)
+    return RobustCovariance(covariance.sandwich(serial.variance * middle + beliefs), serial.degrees)

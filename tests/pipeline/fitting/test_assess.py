@@ -162,3 +162,15 @@ def test_white_noise_intervals_fail_under_correlation(markets):
         low, high = record.uncertainty.interval[0, 0, 0]
         inside += low <= markets.truth[0] <= high
     assert stats.binom.cdf(inside, MARKETS, LEVEL) < 1e-3
+
+
+def test_a_parameter_that_rests_on_its_belief_is_as_uncertain_as_that_says(markets):
+    """Robust intervals hold the belief's own error: else what is only believed would seem to be known."""
+    market = markets.noisy("investment", 5)
+    belief = FitSection(starts=2, priors={"promo": (0.7, 1e-4)})
+    record = calibrate(markets, market, fit=belief, intervals=["covariance", "hac", "autoregressive"])
+    row = record.names.index("promo")
+    width = np.diff(record.uncertainty.interval[:, row, 0], axis=1)[:, 0]
+    assert record.stderr[row] == pytest.approx(1e-4, rel=0.05)
+    assert width[2] == pytest.approx(width[0], rel=0.1)
+    assert width[1] > 0.9 * width[0]
