@@ -58,6 +58,7 @@ def one_market(markets, index):
         markets.kind,
         markets.corrected,
         markets.whitening,
+        markets.serial,
     )
 
 
@@ -105,6 +106,7 @@ def check_markets(markets: MarketData) -> MarketData:
         kind=int(markets.kind),
         corrected=int(markets.corrected),
         whitening=_check_whitening(markets.whitening, stacked["active"].shape),
+        serial=int(markets.serial),
     )
 
 
@@ -135,11 +137,12 @@ def check_vary(vary: ArrayLike, value: NDArray[np.float64], markets: MarketData,
             f"vary has shape {free.shape}, expected ({n_parameters},): one flag for each parameter of starts."
         )
     n_initial = markets.active.shape[2] - 1 if markets.first == 0 else 0
-    returns_to_scale = n_parameters - 2 - n_initial
+    returns_to_scale = n_parameters - 2 - n_initial - markets.serial
     if returns_to_scale < 1:
         raise ValueError(
             f"starts has {n_parameters} parameters, expected those of the response, then jump_price, "
-            f"returns_to_scale, gain{f' and {n_initial} initial log-ratios' if n_initial else ''}."
+            f"returns_to_scale, gain{f', {n_initial} initial log-ratios' if n_initial else ''}"
+            f"{', autocorrelation' if markets.serial else ''}."
         )
     if free[returns_to_scale] and gamma_form != SCALED:
         form = "investment (0)" if gamma_form == INVESTMENT else "proportional (1)"

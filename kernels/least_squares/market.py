@@ -51,6 +51,8 @@ class MarketData(NamedTuple):
     """Periods before this one begin at a state corrected by the gain, later ones at the modelled state."""
     whitening: Whitening = NO_WHITENING
     """What the rows of each period are multiplied by where errors differ by firm."""
+    serial: int = 0
+    """1 where the last parameter is the autocorrelation of the errors: rows are innovations of an AR(1)."""
 
 
 class MarketWorkspace(NamedTuple):
@@ -132,7 +134,7 @@ def make_market_workspace(spec, data, n_columns):
         np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)), True, np.zeros((n_times, n)),
         np.zeros(n_times), np.zeros(n_times, dtype=np.bool_), data.first,
         Correction(data.corrected, data.kind == PLAIN, np.zeros((n_times, n)), np.zeros((n_times, n)),
-                   np.zeros((n_times, n))),
+                   np.zeros((n_times, n)), np.ones((n_times, n)), np.zeros((n_times, n))),
     )  # fmt: skip
     return MarketWorkspace(
         make_workspace(spec, n_times, n),

@@ -3,12 +3,13 @@
 Row order: for each period from ``first`` on, one row per firm that moves but one (in the order of firms);
 then one row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model -
 target, the innovation with its sign turned. Where the errors differ by firm, the rows of each period are
-whitened: see `kernels.least_squares.whitening`.
+whitened: see `kernels.least_squares.whitening`. Where they hang together over time, rows are innovations:
+see `kernels.least_squares.serial_errors`.
 
 Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, gain, and, when the
 initial state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of
 period 0 (entries of firms absent in period 0 are not used; if firm N is absent, fix one entry of a firm
-that is there).
+that is there); last, with ``data.serial``, the autocorrelation of the errors.
 """
 
 import numpy as np
@@ -24,6 +25,7 @@ from kernels.least_squares.market import (
     observed_target,
     prepare_market,
 )
+from kernels.least_squares.serial_errors import take_out_correlation
 from kernels.least_squares.whitening import whiten
 from kernels.motion.bernoulli_work import LOG, SHARE
 from kernels.motion.course import INVESTMENT, PROPORTIONAL, SCALED
@@ -69,7 +71,8 @@ STATUS = {
     OK: "The residuals were computed.",
     NON_FINITE_RESPONSE: "The response or its gradient is not finite for a firm that is present.",
     NEGATIVE_RESPONSE: "The response is negative, which only returns_to_scale = 1 allows.",
-    BAD_PARAMETER: "jump_price must be positive, returns_to_scale at least 0, gain from 0 to 1, all finite.",
+    BAD_PARAMETER: "jump_price must be positive, returns_to_scale at least 0, gain from 0 to 1, "
+    "autocorrelation between -1 and 1, all finite.",
     NO_CONVERGENCE: "The general form was not resolved: the point needs too many steps a period.",
     NON_FINITE_RESIDUAL: "A residual is not finite: a modelled share vanished or a target is missing.",
 }
@@ -100,7 +103,7 @@ def residual_jacobian(
         `INVESTMENT`, `PROPORTIONAL` (``theta[R + 1]`` is then not read) or `SCALED`.
     theta : (P,) array
         Natural parameter values, P = R + 3, or R + 2 + N with an estimated initial state (``data.first ==
-        0``). The gain is between 0 and 1.
+        0``), and one more with ``data.serial``. The gain is between 0 and 1.
     column : (P,) int64 array
         Jacobian column of each parameter, -1 when it is fixed.
     work : MarketWorkspace
@@ -137,6 +140,11 @@ def residual_jacobian(
         whiten(factor, membership, data.first, work.course.active, residual, work.state[0])
         for c in range(jacobian.shape[0]):
             whiten(factor, membership, data.first, work.course.active, jacobian[c], work.state[0])
+    if data.serial:
+        rho, free = theta[theta.size - 1], column[theta.size - 1]
+        if not -1.0 < rho < 1.0:
+            return BAD_PARAMETER
+        take_out_correlation(rho, free, data.first, work.course.active, data.duration, residual, jacobian)
     _write_prior(prior_mean, prior_weight, theta, column, end, residual, jacobian)
     total = 0.0
     for r in range(residual.size):
@@ -273,16 +281,17 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
     state, log_state, share, log_share = work.state[0], work.state[1], path[0], path[1]
     no_mean = share[:0]
     if gamma_form == INVESTMENT:
-        follow_investment(course, gain, state, log_state, share, no_mean, work.rates)
+        follow_investment(course, gain, state, log_state, share, log_share, no_mean, work.rates)
         if not want_share:
-            _take_logs(data.first, share, log_share)
+            # Those before are written where the state is corrected.
+            _take_logs(max(data.first, min(data.corrected, share.shape[0]) - 1), share, log_share)
         if x.shape[0] > 0:
             investment_coefficients(course, share, work.rates, work.pull)
-            investment_tangent(course, gain, share, log_share, work.rates, work.pull, x, tangent, slopes)
+            investment_tangent(course, share, work.rates, work.pull, x, tangent, slopes)
         return OK
     if gamma_form == PROPORTIONAL:
         follow_proportional(course, gain, state, log_state, share, log_share, no_mean, want_share)
-        proportional_tangent(course, gain, share, log_share, x, tangent, slopes)
+        proportional_tangent(course, share, x, tangent, slopes)
         return OK
     work.scaled.firm[SHARE, :] = state
     work.scaled.firm[LOG, :] = log_state

@@ -29,7 +29,12 @@ class Correction(NamedTuple):
     log_share: NDArray[np.float64]
     """(time, firm) their logarithms."""
     state: NDArray[np.float64]
-    """(time, firm) corrected state at the end of each period before ``until``; written with the shares."""
+    """(time, firm) corrected state at the end of each period before ``until``; written with the shares, for
+    the form of gamma = 1 where membership changes or errors are those of shares."""
+    keep: NDArray[np.float64]
+    """(time, firm) factor of a derivative of the log of the modelled share; 1 where nothing is corrected."""
+    gap: NDArray[np.float64]
+    """(time, firm) derivative of the log of the corrected state in the gain; 0 where nothing is corrected."""
 
 
 class Course(NamedTuple):

@@ -265,8 +265,8 @@ def _make_course(active, response, entry_share, total_sales, duration, jump_pric
     time_scale(duration, np.log(total_sales / reference_sales), reference_sales / jump_price, gamma, tau)
     changed = np.empty(n_times, dtype=np.bool_)
     mark_changes(active, 0, changed)
-    none = np.empty((0, 0))
-    correction = Correction(0, False, none, none, none)
+    nothing = np.zeros(active.shape)
+    correction = Correction(0, False, nothing, nothing, nothing, np.ones(active.shape), nothing)
     return Course(active, entry_share, False, response, tau, changed, 0, correction)
 
 
@@ -295,7 +295,7 @@ def _simulate_markets(
         )  # fmt: skip
         _start(initial_share[b], active[b], state, log_state)
         if gamma[b] == 0.0:
-            follow_investment(course, 0.0, state, log_state, share, mean, rates)
+            follow_investment(course, 0.0, state, log_state, share, log_share, mean, rates)
         elif gamma[b] == 1.0:
             follow_proportional(course, 0.0, state, log_state, share, log_share, mean, True)
         else:
@@ -331,13 +331,13 @@ def _differentiate_market(
     if gamma == 0.0 and not general:
         rates = np.empty((4, n_times))
         pull = np.empty((n_times, n))
-        follow_investment(course, 0.0, state, log_state, share, mean, rates)
+        follow_investment(course, 0.0, state, log_state, share, log_share, mean, rates)
         investment_coefficients(course, share, rates, pull)
-        investment_tangent(course, 0.0, share, log_share, rates, pull, x, tangent, slopes)
+        investment_tangent(course, share, rates, pull, x, tangent, slopes)
         return True
     if gamma == 1.0 and not general:
         follow_proportional(course, 0.0, state, log_state, share, log_share, mean, True)
-        proportional_tangent(course, 0.0, share, log_share, x, tangent, slopes)
+        proportional_tangent(course, share, x, tangent, slopes)
         return True
     log_ratio = np.log(total_sales / reference_sales)
     work = make_bernoulli_work(n)

@@ -28,7 +28,7 @@ from kernels.motion.bernoulli_tangent import (
     time_change_coefficients,
 )
 from kernels.motion.bernoulli_work import EXCESS, FITNESS, LOG, SHARE
-from kernels.motion.correction import correct_state, correct_tangent, is_corrected
+from kernels.motion.correction import close_logs, correct_logs, correct_plain, correct_tangent
 from kernels.motion.membership import admit, admit_tangent
 from kernels.motion.period_mean import add_rest_mean, add_step_mean
 from kernels.numeric.elementary import exp, log
@@ -46,21 +46,32 @@ def time_scale(duration, log_ratio, rate, gamma, tau):
 
 
 @jit
-def follow_investment(course, gain, state, log_state, share, mean, rates):
+def follow_investment(course, gain, state, log_state, share, log_share, mean, rates):
     """Write shares (and mean shares unless ``mean`` is empty) of the form gamma = 0.
 
-    ``rates (4, time)`` keeps r, exp(-r), tau phi(r) and 1 + phi'/phi of each period for `investment_tangent`.
+    ``log_share (time, firm)`` is written for the periods that a corrected one follows. ``rates (4, time)``
+    keeps r, exp(-r), tau phi(r) and 1 + phi'/phi of each period for `investment_tangent`.
     """
-    f, tau, changed = course.f, course.tau, course.changed
+    f, tau, changed, active = course.f, course.tau, course.changed, course.active
+    first, until, plain = course.first, course.correction.until, course.correction.plain
+    observed, log_observed = course.correction.share, course.correction.log_share
+    corrected, keep, gap = course.correction.state, course.correction.keep, course.correction.gap
     n_times, n = f.shape
-    for t in range(course.first, n_times):
-        if is_corrected(course, t):
-            if gain > 0.0:
+    for t in range(first, n_times):
+        if first < t < until:
+            if plain:
+                correct_plain(active[t - 1], observed[t - 1], gain, state, log_state, keep[t - 1], gap[t - 1])
+            else:
                 for i in range(n):
                     log_state[i] = log(state[i])
-            correct_state(course, t, gain, state, log_state)
+                    log_share[t - 1, i] = log_state[i]
+                correct_logs(log_observed[t - 1], gain, log_state, keep[t - 1], gap[t - 1])
+                if gain > 0.0:
+                    close_logs(active[t - 1], log_state, state)
+            for i in range(n):
+                corrected[t - 1, i] = state[i]
         if changed[t]:
-            admit(course.active[t - 1], course.active[t], course.entry[t], course.joined, state, log_state)
+            admit(active[t - 1], active[t], course.entry[t], course.joined, state, log_state)
         total = 0.0
         for i in range(n):
             total += f[t, i]
@@ -89,39 +100,40 @@ def investment_coefficients(course, share, rates, pull):
 
 
 @jit
-def investment_tangent(course, gain, share, log_share, rates, pull, x, tangent, slopes):
+def investment_tangent(course, share, rates, pull, x, tangent, slopes):
     """Turn df into d ln share for gamma = 0; ``x (column, firm)`` starts as that of the state.
 
     With b_i = tau phi / share_i' and dr = tau sum df + r d ln tau,
-    ``x' = (1 - b f)(x - slope dr - d ln tau) + b df - common``, centred under the shares.
+    ``x' = (1 - b f)(x - slope dr - d ln tau) + b df - common``, centred under the shares. The loop over firms
+    also corrects x for the next period, and sums what that needs.
     """
+    f, tau, changed, active = course.f, course.tau, course.changed, course.active
+    first, until = course.first, course.correction.until
+    state, keep, gap = course.correction.state, course.correction.keep, course.correction.gap
     n_columns, n_times, n = tangent.shape
     for c in range(n_columns):
-        for t in range(course.first, n_times):
-            corrected = is_corrected(course, t)
-            if corrected:
-                correct_tangent(course, t, gain, slopes.gain[c], share, log_share, x[c])
-            if course.changed[t]:
-                before = course.correction.state[t - 1] if corrected else share[t - 1]
-                admit_tangent(
-                    course.active[t - 1],
-                    course.active[t],
-                    course.entry[t],
-                    course.joined,
-                    before,
-                    x[c : c + 1],
-                )
-            total = 0.0
-            for i in range(n):
-                total += tangent[c, t, i]
-            log_tau = slopes.log_jump[c]
-            push = rates[3, t] * (course.tau[t] * total + rates[0, t] * log_tau) + log_tau
+        log_tau, gain_slope = slopes.log_jump[c], slopes.gain[c]
+        mean, total = 0.0, 0.0
+        for i in range(n):
+            total += tangent[c, first, i]
+        for t in range(first, n_times):
+            if changed[t]:
+                before = state[t - 1] if first < t < until else share[t - 1]
+                admit_tangent(active[t - 1], active[t], course.entry[t], course.joined, before, x[c : c + 1])
+                mean = 0.0
+            push = rates[3, t] * (tau[t] * total + rates[0, t] * log_tau) + log_tau
             common = rates[2, t] * total - rates[1, t] * push
+            push += mean
+            after = min(t + 1, n_times - 1)
+            mean, total = 0.0, 0.0
             for i in range(n):
                 b = pull[t, i]
-                moved = (1.0 - b * course.f[t, i]) * (x[c, i] - push) + (b * tangent[c, t, i] - common)
-                x[c, i] = moved
+                moved = (1.0 - b * f[t, i]) * (x[c, i] - push) + (b * tangent[c, t, i] - common)
                 tangent[c, t, i] = moved
+                corrected = keep[t, i] * moved + gain_slope * gap[t, i]
+                x[c, i] = corrected
+                mean += state[t, i] * corrected
+                total += tangent[c, after, i]
 
 
 @jit
@@ -131,60 +143,66 @@ def follow_proportional(course, gain, state, log_state, share, log_share, mean, 
     That is everywhere if wanted, else in the periods before a change of membership: all that
     `proportional_tangent` reads.
     """
-    n_times, n = course.f.shape
+    f, tau, changed, active = course.f, course.tau, course.changed, course.active
+    first, until, plain = course.first, course.correction.until, course.correction.plain
+    observed, log_observed = course.correction.share, course.correction.log_share
+    corrected, keep, gap = course.correction.state, course.correction.keep, course.correction.gap
+    n_times, n = f.shape
     excess = np.empty(n)
-    for t in range(course.first, n_times):
-        if is_corrected(course, t):
-            correct_state(course, t, gain, state, log_state)
-        if course.changed[t]:
-            admit(course.active[t - 1], course.active[t], course.entry[t], course.joined, state, log_state)
+    for t in range(first, n_times):
+        if first < t < until:
+            if plain:
+                correct_plain(active[t - 1], observed[t - 1], gain, state, log_state, keep[t - 1], gap[t - 1])
+            else:
+                correct_logs(log_observed[t - 1], gain, log_state, keep[t - 1], gap[t - 1])
+                if changed[t] or mean.size > 0:
+                    softmax(active[t - 1], log_state, state)
+            corrected[t - 1, :] = state
+        if changed[t]:
+            admit(active[t - 1], active[t], course.entry[t], course.joined, state, log_state)
         if mean.size > 0:
             m = 0.0
             for i in range(n):
-                m += state[i] * course.f[t, i]
+                m += state[i] * f[t, i]
             for i in range(n):
-                excess[i] = course.f[t, i] - m
+                excess[i] = f[t, i] - m
             mean[t, :] = 0.0
-            span = course.tau[t]
+            span = tau[t]
             if span > 0.0:
                 add_step_mean(0.0, m, log_state, state, excess, span, 1.0 / span, mean[t])
         for i in range(n):
-            log_state[i] += course.tau[t] * course.f[t, i]
+            log_state[i] += tau[t] * f[t, i]
             log_share[t, i] = log_state[i]
-        if want_share or (t + 1 < n_times and course.changed[t + 1]):
-            softmax(course.active[t], log_state, state)
+        if want_share or (t + 1 < n_times and changed[t + 1]):
+            softmax(active[t], log_state, state)
             share[t, :] = state
             log_share[t, :] = log_state
 
 
 @jit
-def proportional_tangent(course, gain, share, log_share, x, tangent, slopes):
+def proportional_tangent(course, share, x, tangent, slopes):
     """Turn df into d ln share for gamma = 1: ``x' = x + tau df + tau f d ln tau``."""
+    f, tau, changed, active = course.f, course.tau, course.changed, course.active
+    first, until, plain = course.first, course.correction.until, course.correction.plain
+    state, keep, gap = course.correction.state, course.correction.keep, course.correction.gap
     n_columns, n_times, n = tangent.shape
     for c in range(n_columns):
-        log_tau = slopes.log_jump[c]
-        for t in range(course.first, n_times):
-            corrected = is_corrected(course, t)
-            if corrected:
-                correct_tangent(course, t, gain, slopes.gain[c], share, log_share, x[c])
-            if course.changed[t]:
-                before = course.correction.state[t - 1] if corrected else share[t - 1]
-                admit_tangent(
-                    course.active[t - 1],
-                    course.active[t],
-                    course.entry[t],
-                    course.joined,
-                    before,
-                    x[c : c + 1],
-                )
-            tau = course.tau[t]
+        log_tau, gain_slope = slopes.log_jump[c], slopes.gain[c]
+        for t in range(first, n_times):
+            if changed[t]:
+                before = state[t - 1] if first < t < until else share[t - 1]
+                admit_tangent(active[t - 1], active[t], course.entry[t], course.joined, before, x[c : c + 1])
             if log_tau != 0.0:
                 for i in range(n):
-                    tangent[c, t, i] += course.f[t, i] * log_tau
+                    tangent[c, t, i] += f[t, i] * log_tau
+            mean = 0.0
+            if plain:
+                for i in range(n):
+                    mean += share[t, i] * (x[c, i] + tau[t] * tangent[c, t, i])
             for i in range(n):
-                moved = x[c, i] + tau * tangent[c, t, i]
-                x[c, i] = moved
+                moved = x[c, i] + tau[t] * tangent[c, t, i]
                 tangent[c, t, i] = moved
+                x[c, i] = keep[t, i] * (moved - mean) + gain_slope * gap[t, i]
 
 
 @jit
@@ -245,22 +263,28 @@ def follow_scaled(course, gain, gamma, log_ratio, share, log_share, mean, x, tan
     """
     n_columns, n = x.shape[0], share.shape[1]
     active, changed, f, tau, firm = course.active, course.changed, course.f, course.tau, work.firm
-    log_tau, gamma_slope = slopes.log_tau, slopes.gamma
+    first, until, plain = course.first, course.correction.until, course.correction.plain
+    observed, log_observed = course.correction.share, course.correction.log_share
+    keep, gap = course.correction.keep, course.correction.gap
+    state, log_state = firm[SHARE], firm[LOG]
+    log_tau, gamma_slope, gain_slope = slopes.log_tau, slopes.gamma, slopes.gain
     with_gamma = False
     for c in range(n_columns):
         with_gamma = with_gamma or gamma_slope[c] != 0.0
         log_tau[c] = slopes.log_jump[c]
     set_power(1.0 - gamma, firm)
-    for t in range(course.first, tau.size):
-        corrected = is_corrected(course, t)
-        if corrected:
-            correct_state(course, t, gain, firm[SHARE], firm[LOG])
-            for c in range(n_columns):
-                correct_tangent(course, t, gain, slopes.gain[c], share, log_share, x[c])
+    for t in range(first, tau.size):
+        if first < t < until:
+            if plain:
+                correct_plain(active[t - 1], observed[t - 1], gain, state, log_state, keep[t - 1], gap[t - 1])
+            else:
+                correct_logs(log_observed[t - 1], gain, log_state, keep[t - 1], gap[t - 1])
+                close_logs(active[t - 1], log_state, state)
+            correct_tangent(plain, share, keep, gap, t, gain_slope, x)
         if changed[t]:
             admit_tangent(active[t - 1], active[t], course.entry[t], course.joined, firm[SHARE], x)
             admit(active[t - 1], active[t], course.entry[t], course.joined, firm[SHARE], firm[LOG])
-        if (corrected and gain > 0.0) or changed[t]:
+        if first < t < until or changed[t]:
             set_power(1.0 - gamma, firm)
         if with_gamma:
             for c in range(n_columns):

@@ -14,11 +14,15 @@ FIXED_RETURNS: Mapping[str, float] = {"investment": 0.0, "proportional": 1.0}
 """γ of the forms that fix it; the others estimate it."""
 GAIN = "gain"
 """By how much the state follows the errors of a period: 0 not at all, 1 entirely."""
+AUTOCORRELATION = "autocorrelation"
+"""Of the errors from one period to the next, where it is estimated with the other parameters."""
 CONSTANT = "constant"
 """The constant term of f; with firm effects followed by the firm: ``constant.Acme``."""
 INITIAL = "initial"
 """Log-ratio of a firm's share before the first period, where it is estimated: ``initial.Acme``."""
-RESERVED = frozenset({JUMP_PRICE, RETURNS_TO_SCALE, GAIN, CONSTANT, INITIAL})
+OF_ERRORS = frozenset({GAIN, AUTOCORRELATION})
+"""What the errors are like, not the law by which shares move."""
+RESERVED = frozenset({JUMP_PRICE, RETURNS_TO_SCALE, GAIN, AUTOCORRELATION, CONSTANT, INITIAL})
 
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+)")
 

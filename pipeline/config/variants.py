@@ -18,7 +18,7 @@ from pipeline.config.sections.models import (
     ResponseSection,
 )
 from pipeline.config.sections.simulate import SimulateSection
-from pipeline.config.sections.types import FrozenMapping, Gain
+from pipeline.config.sections.types import Autocorrelation, FrozenMapping, Gain
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,12 @@ class Variant:
     def gain_under(self, fit: FitSection) -> Gain:
         """Give the gain of the model: its own, or else the (first) one of the section `fit`."""
         return fit.gain[0] if self.gain is None else self.gain
+
+    def autocorrelation_under(self, fit: FitSection) -> Autocorrelation:
+        """Give the autocorrelation of the errors: as `fit` says, or else one that goes with the gain."""
+        if fit.autocorrelation is not None:
+            return fit.autocorrelation
+        return "estimated" if self.gain_under(fit) == "estimated" and "gain" not in fit.fixed else 0.0
 
     def noise_under(self, fit: FitSection) -> NoiseKind:
         """Give the noise of the model: its own, or else the (first) one of the section `fit`."""

@@ -218,6 +218,7 @@ def _record(
     uncertainty = assess(
         model, theta, inner, matrix, n_effective=effective, at_bound=at_bound, repeatable=repeatable
     )
+    model.covariance = uncertainty.trusted
     n_train = model.data.active.shape[0]
     fitted = slice(model.data.first, n_train)
     statistic = (

@@ -9,6 +9,7 @@ import numpy as np
 from kernels.least_squares.market import ILR, PLAIN
 from kernels.motion.shares import simulate_shares
 from kernels.numeric.arrays import Floats
+from pipeline.config.parameters import GAIN
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
 from pipeline.forecasting.draws import draw_parameters, stored_replicates
@@ -18,7 +19,7 @@ from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
-from pipeline.models.one_step import correct
+from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
 from pipeline.seeds import fit_seed
 
@@ -134,19 +135,25 @@ class DrawnCourses:
         self.share[row], self._response[row] = trajectory.share, trajectory.response
 
     def with_errors(self, totals: Floats, rng: np.random.Generator) -> Floats:
-        """Draw the errors of every period, and carry on the part of each that lasts: shares (D, H, N).
+        """Draw the errors of every period, and carry them on: shares (D, H, N).
 
         Efforts are those without errors, also where money buys them by the sales it brings.
         """
         market = self.market
         count, horizon, n_firms = self.share.shape
-        equations = [market.equation(theta) for theta in self._theta]
-        jump_price, _, returns_to_scale = np.array(equations).T
-        errors = rng.multivariate_normal(
+        drawn = rng.multivariate_normal(
             np.zeros(n_firms), market.error_covariance, (count, horizon), method="eigh"
         )
+        equations = [market.equation(theta) for theta in self._theta]
+        jump_price, _, returns_to_scale = np.array(equations).T
+        kept = np.copysign(np.abs(market.autocorrelation) ** market.duration, market.autocorrelation)
+        error = np.tile(market.last_error, (count, 1))
         kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones((count, n_firms), np.bool_)
-        state, shares = np.tile(market.share, (count, 1)), np.empty_like(self.share)
+        # The gain is drawn with the other parameters.
+        gain = np.full((count, 1), market.gain)
+        if market.gain and GAIN in market.names:
+            gain = self._theta[:, [market.names.index(GAIN)]]
+        state, shares = self._starts(rng), np.empty_like(self.share)
         for period in range(horizon):
             at = slice(period, period + 1)
             modelled = simulate_shares(
@@ -158,6 +165,20 @@ class DrawnCourses:
                 reference_sales=market.reference_sales,
                 returns_to_scale=returns_to_scale,
             )[:, 0]
-            shares[:, period] = shift_shares(modelled, errors[:, period])
-            state = correct(modelled, shares[:, period], everybody, market.gain, kind)
+            new = np.sqrt(1.0 - kept[period] ** 2) * drawn[:, period]
+            error = kept[period] * error + new
+            shares[:, period] = shift_shares(modelled, error)
+            state = correct(modelled, shares[:, period], everybody, gain, kind)
         return shares
+
+    def _starts(self, rng: np.random.Generator) -> Floats:
+        """Draw the states (D, N) at the end of the data.
+
+        Shares observed there are off by the part of an error that does not last.
+        """
+        market, (count, _, n_firms) = self.market, self.share.shape
+        state = np.tile(market.share, (count, 1))
+        if market.start != "observed" or market.gain == 1.0:
+            return state
+        error = rng.multivariate_normal(np.zeros(n_firms), market.error_covariance, count, method="eigh")
+        return shift_shares(state, (market.gain - 1.0) * error)

@@ -6,6 +6,7 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.forecasting.market import ForecastMarket
+from pipeline.models.parameter_spread import principal_steps
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -40,12 +41,7 @@ def draw_parameters(
     """
     if replicates is not None and len(replicates):
         return np.ascontiguousarray(replicates[rng.integers(len(replicates), size=count)])
-    covariance = np.where(np.isnan(market.covariance), 0.0, market.covariance)
-    scale = np.sqrt(np.diag(covariance))
-    safe = np.where(scale > 0.0, scale, 1.0)
-    # Parameters differ in size by many orders, so directions are taken from the correlations.
-    values, vectors = np.linalg.eigh(covariance / np.outer(safe, safe))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    draws = market.theta + (rng.standard_normal((count, market.theta.size)) @ root.T) * scale
-    moved = scale > 0.0
+    steps = principal_steps(market.covariance)
+    draws = market.theta + rng.standard_normal((count, market.theta.size)) @ steps.T
+    moved = np.nan_to_num(np.diag(market.covariance)) > 0.0
     return np.where(moved, np.clip(draws, market.lower, market.upper), market.theta)

@@ -9,6 +9,7 @@ from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
 from kernels.response.catalogue import Domain
 from kernels.response.workspace import ResponseSpec
+from pipeline.config.sections.scenario import StartShares
 from pipeline.config.terms import Term
 from pipeline.errors import QueryError
 from pipeline.forecasting.members import ModelChoice
@@ -63,6 +64,12 @@ class ForecastMarket:
         Which part of an error of the shares lasts into the next period.
     error_covariance : (N, N) array
         Of the errors of log shares in one period, up to a term common to all firms.
+    autocorrelation : float
+        Which part of an error of the shares the next one repeats, beside what lasts.
+    last_error : (N,) array
+        Error of the last known log shares, where the forecast starts from the modelled ones; else 0.
+    start : str
+        Which shares those at the end of the last period are: ``observed`` or ``calibrated``.
     terms : tuple of Term
         Further inputs of f: past efforts, coefficients of single firms, what rivals do. Their inputs follow
         those of the efforts in `spec`.
@@ -98,6 +105,9 @@ class ForecastMarket:
     residual: str
     gain: float
     error_covariance: Floats
+    autocorrelation: float
+    last_error: Floats
+    start: StartShares = "calibrated"
     terms: tuple[Term, ...] = ()
     choice: ModelChoice | None = None
 

@@ -5,25 +5,28 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import norm
 
 from kernels.least_squares.market import ILR, moving_firms
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
+from pipeline.config.sections.scenario import StartShares
+from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.config.terms import response_terms
 from pipeline.errors import QueryError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import BEST, best_by_aicc, by_verdict
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import TotalForecast, market_total
+from pipeline.models.error_carry import correct
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import noise_of_shares
-from pipeline.models.one_step import correct, modelled_shares
+from pipeline.models.one_step import modelled_shares
+from pipeline.models.parameter_spread import trusted_covariance
+from pipeline.models.predictive import log_errors
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
-from pipeline.results.intervals import most_trusted
 from pipeline.results.select import select_markets
 from pipeline.results.stored_fit import read_fit
 from pipeline.results.verdict import judge
@@ -64,7 +67,9 @@ def open_market(
         choice = best_by_aicc(results, label, models)
     else:
         choice = by_verdict(results, judge(results.tables), label, models)
-    market = replace(read_market(results, label, choice.model, horizon, settings.start), choice=choice)
+    market = read_market(results, label, choice.model, horizon, settings.start)
+    # What fades by itself is no firm's doing: plans and games are about what lasts.
+    market = replace(market, choice=choice, last_error=np.zeros(market.firms.size))
     return market, market_total(settings.total_sales, market)
 
 
@@ -85,7 +90,7 @@ def choose_market(results: "Results", wanted: Label | None) -> Label:
 
 
 def read_market(
-    results: "Results", market: Label, model: str, horizon: int, start: str = "observed"
+    results: "Results", market: Label, model: str, horizon: int, start: StartShares = "calibrated"
 ) -> ForecastMarket:
     """Read a calibrated market from a store and prepare it for the periods after its data.
 
@@ -153,6 +158,9 @@ def read_market(
         residual="ilr" if problem.data.kind == ILR else "share",
         gain=problem.gain(fit.theta),
         error_covariance=noise.covariance[np.ix_(present, present)],
+        autocorrelation=problem.autocorrelation(fit.theta),
+        last_error=_last_error(arrays, modelled, start)[present],
+        start=start,
     )
 
 
@@ -175,6 +183,14 @@ def _last_share(
     return np.maximum(np.nan_to_num(share), _SMALLEST_SHARE)
 
 
+def _last_error(arrays: MarketArrays, modelled: Floats, start: str) -> Floats:
+    """Error of the last log shares (N,) that the forecast does not start from; 0 from the observed ones."""
+    if start == "observed":
+        return np.zeros(arrays.firms.size)
+    last = slice(-1, None)
+    return np.nan_to_num(log_errors(arrays.share[last], modelled[last], moving_firms(arrays.active)[last])[0])
+
+
 def _trusted_covariance(
     results: "Results", market: Label, model: str, problem: MarketModel, covariance: Floats
 ) -> Floats:
@@ -188,12 +204,7 @@ def _trusted_covariance(
     ends = np.asarray(arrays["interval"][row, 0])[method, :, widest]
     names = [str(name) for name in results.tables.params_of(model)]
     order = [names.index(name) if name in names else 0 for name in problem.names]
-    half = np.diff(ends[order], axis=1)[:, 0] / 2.0
-    stderr = np.sqrt(np.diag(covariance))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        factor = half / norm.ppf(0.5 + 0.5 * levels[widest]) / stderr
-    factor = np.where(np.isfinite(factor), factor, 1.0)
-    return covariance * np.outer(factor, factor)
+    return trusted_covariance(covariance, ends[order], float(levels[widest]))
 
 
 def _effort_labels(panel: "xr.Dataset", name: str, default: str) -> tuple[str, ...]:

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kernels.least_squares.market import ILR, PLAIN
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.step_length import StepLength
+from pipeline.models.error_carry import correct
+from pipeline.models.predictive import shift_shares
 
 _TOLERANCE = 1e-11
 _ROUNDS = 1000
@@ -66,7 +69,7 @@ def simulate_trajectory(
     for count in range(1, _ROUNDS + 1):
         efforts = plan.efforts(share, total)
         f = response.evaluate(efforts)
-        following = response.equation.shares(market.share, f, total, market.duration)
+        following = _follow(response, f, total)
         if not plan.follows_sales:
             return ShareTrajectory(following, efforts, f, count)
         step = np.log(following) - np.log(share)
@@ -79,3 +82,19 @@ def simulate_trajectory(
         f"Budgets and shares of market {market.market} did not come to agree in {_ROUNDS} rounds: a budget "
         "buys more effort than f can take. Give values instead of budgets, or smaller budgets."
     )
+
+
+def _follow(response: ForecastResponse, f: Floats, total: Floats) -> Floats:
+    """Shares (H, N) under f (H, N) and total sales (H,), as the last known error fades."""
+    market, equation = response.market, response.equation
+    if market.autocorrelation == 0.0 or not market.last_error.any():
+        return equation.shares(market.share, f, total, market.duration)
+    kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones(market.firms.size, np.bool_)
+    kept = np.copysign(np.abs(market.autocorrelation) ** market.duration, market.autocorrelation)
+    state, shares = market.share, np.empty_like(f)
+    for period, error in enumerate(np.cumprod(kept)[:, np.newaxis] * market.last_error):
+        at = slice(period, period + 1)
+        modelled = equation.shares(state, f[at], total[at], market.duration[at])[0]
+        shares[period] = shift_shares(modelled, error)
+        state = correct(modelled, shares[period], everybody, market.gain, kind)
+    return shares

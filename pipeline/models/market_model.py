@@ -27,7 +27,7 @@ from kernels.least_squares.whitening import make_whitening
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import Response, compose
-from pipeline.config.parameters import CONSTANT, GAIN
+from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
@@ -68,6 +68,8 @@ class MarketModel:
         See `set_prior`.
     noise : Noise or None
         What its errors are like, set by a fit; None before.
+    covariance : (P, P) array or None
+        Of its parameters by the most trusted intervals, set by a fit; nan for what is not determined.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class MarketModel:
         prepare_market(response.spec, data, self._work)
         self._status = OK
         self.noise: Noise | None = None
+        self.covariance: Matrix | None = None
         self.set_prior(np.zeros(len(quantities)), np.zeros(len(quantities)))
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
@@ -213,6 +216,10 @@ class MarketModel:
         """Give the gain of a parameter vector; 0 where no period begins at a corrected state."""
         return float(theta[self.names.index(GAIN)]) if self.data.corrected else 0.0
 
+    def autocorrelation(self, theta: Vector) -> float:
+        """Give the autocorrelation of the errors of a parameter vector; 0 where it is no parameter."""
+        return float(theta[self.names.index(AUTOCORRELATION)]) if self.data.serial else 0.0
+
     def prepared(self, market: MarketArrays) -> MarketArrays:
         """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
         return with_terms(self.variant, market, self.efforts)[0]
@@ -231,7 +238,7 @@ class MarketModel:
 
 
 def market_data(
-    market: MarketArrays, initial: str, reference_sales: float, kind: int, corrected: int = 0
+    market: MarketArrays, initial: str, reference_sales: float, kind: int, corrected: int = 0, serial: int = 0
 ) -> MarketData:
     """Arrange a market for the kernels.
 
@@ -246,6 +253,8 @@ def market_data(
         Errors of log-ratios or of plain shares: `ILR` or `PLAIN` of the kernels.
     corrected : int
         Periods before this one begin at a state corrected by the gain.
+    serial : int
+        1 where the last parameter is the autocorrelation of the errors.
     """
     return MarketData(
         efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
@@ -257,6 +266,7 @@ def market_data(
         first=1 if initial == "observed" else 0,
         kind=kind,
         corrected=corrected,
+        serial=serial,
     )
 
 
@@ -307,7 +317,8 @@ def build_model(
     response = compose_response(variant, market, inputs, curves)
     quantities = market_parameters(variant, response, market, inputs, fit, reference_sales)
     corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
-    data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected)
+    serial = int(quantities[-1].name == AUTOCORRELATION)
+    data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected, serial)
     return MarketModel(variant, response, quantities, data, efforts)
 
 

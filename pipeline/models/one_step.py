@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.least_squares.market import PLAIN, MarketData, moving_firms
+from kernels.least_squares.market import MarketData, moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
+from pipeline.models.error_carry import ErrorCarry
 from pipeline.models.market_model import MarketModel, market_data
 from pipeline.models.share_equation import ShareEquation
 from pipeline.panel.market import MarketArrays
@@ -40,7 +41,7 @@ def forecast_shares(
     try:
         if state == "fitted":
             share = modelled_shares(model, theta, market, initial)
-            return None if share is None else share[origin:]
+            return None if share is None else expected_ahead(model, theta, market, share, origin)
         step = OneStep(model, theta, market)
         return step.walk(step.share[origin - 1], origin)
     except (ValueError, ArithmeticError):
@@ -62,28 +63,42 @@ def modelled_shares(model: MarketModel, theta: Vector, market: MarketArrays, ini
     return model.shares(theta, data)
 
 
+def error_carry(model: MarketModel, theta: Vector, market: MarketArrays) -> ErrorCarry:
+    """Give how errors go on under a parameter vector, for all periods of a market."""
+    moving, duration = moving_firms(market.active), market.duration
+    rho = model.autocorrelation(theta)
+    return ErrorCarry.over(model.gain(theta), rho, model.data.kind, moving, duration)
+
+
+def expected_ahead(
+    model: MarketModel, theta: Vector, market: MarketArrays, share: Matrix, origin: int
+) -> Matrix:
+    """Shares (T - origin, N) expected after an origin, as the error of the last period before it fades.
+
+    Parameters
+    ----------
+    model : MarketModel
+        Composed for the periods before the origin.
+    theta : (P,) array
+    market : MarketArrays
+    share : (T, N) array
+        From `modelled_shares`: those after the origin go on from the corrected state, without that error.
+    origin : int
+    """
+    if model.autocorrelation(theta) == 0.0:
+        return share[origin:]
+    carry, last = error_carry(model, theta, market), slice(origin - 1, origin)
+    moving = moving_firms(market.active)[last]
+    error = carry.error(share[last], market.share[last], moving)[0]
+    state = carry.state(share[last], market.share[last], moving)[0]
+    return OneStep(model, theta, market).walk(state, origin, carry, error)
+
+
 def later_periods(model: MarketModel, market: MarketArrays, initial: str) -> MarketData:
     """Arrange a market for the kernels beyond the periods that a model was composed for."""
     fitted = model.data
     corrected = fitted.corrected + 1 if fitted.corrected else 0
     return market_data(model.prepared(market), initial, fitted.reference_sales, fitted.kind, corrected)
-
-
-def correct(modelled: Matrix, observed: Matrix, moving: NDArray[np.bool_], gain: float, kind: int) -> Matrix:
-    """Correct modelled shares by the gain, all (..., N): the state that the next period begins at.
-
-    Firms that entered (``moving`` is False) keep their share; absent ones are nan.
-    """
-    room = np.where(moving, modelled, 0.0).sum(axis=-1, keepdims=True)
-    if gain == 0.0:
-        return modelled
-    if gain == 1.0 or kind == PLAIN:
-        seen = np.where(moving, observed, 0.0)
-        seen = seen * (room / seen.sum(axis=-1, keepdims=True))
-        return np.where(moving, (1.0 - gain) * modelled + gain * seen, modelled)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        drawn = np.where(moving, modelled ** (1.0 - gain) * observed**gain, 0.0)
-    return np.where(moving, drawn * (room / drawn.sum(axis=-1, keepdims=True)), modelled)
 
 
 class OneStep:
@@ -147,9 +162,21 @@ class OneStep:
         entry = np.where(entering, seen, 0.0)
         return np.where(entering, seen, shares * (1.0 - entry.sum(axis=1, keepdims=True)))
 
-    def walk(self, state: Vector, origin: int) -> Matrix:
-        """Shares (T - origin, N) of the periods from ``origin`` on, from the state (N,) before them."""
+    def walk(
+        self, state: Vector, origin: int, carry: ErrorCarry | None = None, error: Vector | None = None
+    ) -> Matrix:
+        """Shares (T - origin, N) of the periods from ``origin`` on, from the state (N,) before them.
+
+        With the error (N,) of the last period before, they are those expected as it fades.
+        """
         shares = np.empty((self.share.shape[0] - origin, state.size))
         for ahead in range(len(shares)):
-            state = shares[ahead] = self(state[None], np.array([origin + ahead]))[0]
+            modelled = self(state[None], np.array([origin + ahead]))
+            if carry is None or error is None:
+                state = shares[ahead] = modelled[0]
+                continue
+            moving = self.moving[origin + ahead]
+            error = carry.kept[origin + ahead] * error
+            seen = carry.seen(modelled, error[None], moving)
+            shares[ahead], state = seen[0], carry.state(modelled, seen, moving)[0]
         return shares

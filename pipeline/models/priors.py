@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.config.parameters import CONSTANT, GAIN, INITIAL
+from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN, INITIAL
 
 Belief = tuple[float, float]
 
@@ -27,6 +27,8 @@ _START_SPREAD = 2.0
 # measurement alone, 60 periods, its 80 % intervals held 96 % (covariance) and 57 % (profile) of 150
 # markets. With a hundred periods the belief weighs little.
 _GAIN_BELIEF = (0.5, 0.3)
+# A weak belief that errors of measurement are gone in the next period: what lasts is the gain's.
+_AUTOCORRELATION_BELIEF = (0.0, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
 
 
 def with_weak_beliefs(prior: Prior, names: Sequence[str], start: Vector, vary: NDArray[np.bool_]) -> Prior:
-    """Believe a little of the first shares and of the gain, where nothing else is believed.
+    """Believe a little of the first shares, the gain and the autocorrelation, where nothing else is believed.
 
     What adjusts within a period has forgotten where it began: without a belief the start could go anywhere,
     and the errors of the first period with it.
@@ -92,6 +94,8 @@ def with_weak_beliefs(prior: Prior, names: Sequence[str], start: Vector, vary: N
     gain = open_ & np.array([name == GAIN for name in names])
     mean[starts], spread[starts] = start[starts], _START_SPREAD
     mean[gain], spread[gain] = _GAIN_BELIEF
+    rho = open_ & np.array([name == AUTOCORRELATION for name in names])
+    mean[rho], spread[rho] = _AUTOCORRELATION_BELIEF
     return Prior(mean, spread)
 
 

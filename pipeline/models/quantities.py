@@ -8,6 +8,7 @@ import numpy as np
 from kernels.response.response import Response
 from pipeline.config.catalogue import SHARED_NAMES
 from pipeline.config.parameters import (
+    AUTOCORRELATION,
     CONSTANT,
     FIXED_RETURNS,
     GAIN,
@@ -18,11 +19,13 @@ from pipeline.config.parameters import (
     firm_parameter,
 )
 from pipeline.config.sections.fit import FitSection
-from pipeline.config.sections.types import Gain
+from pipeline.config.sections.types import Autocorrelation, Gain
 from pipeline.config.variants import Variant
 from pipeline.panel.market import MarketArrays
 
 _LARGEST_RETURNS = 3.0
+# Errors nearer to a random walk than this are told apart from it by no series of our lengths.
+_LARGEST_CORRELATION = 0.98
 # Further terms are small beside the curves; this also keeps exp(f) finite at random starts.
 _TERM_BOX = 0.1
 # What a first share of 0 starts from, beside the smallest one that is seen.
@@ -85,7 +88,8 @@ def market_parameters(
     Returns
     -------
     tuple of MarketParameter
-        Response parameters, M, gamma, gain, and initial log-ratios where they are estimated.
+        Response parameters, M, gamma, gain, initial log-ratios where they are estimated, and the
+        autocorrelation of the errors where there is one.
     """
     quantities = [
         *_response_quantities(variant, response, market, efforts),
@@ -93,6 +97,7 @@ def market_parameters(
         _returns_to_scale(variant),
         _gain(variant.gain_under(fit)),
         *(_initial_shares(market) if fit.initial == "estimated" else ()),
+        *_autocorrelation(variant.autocorrelation_under(fit)),
     ]
     if variant.numeraire is not None:
         quantities = [q.held(1.0) if q.name == variant.numeraire else q for q in quantities]
@@ -130,6 +135,16 @@ def _returns_to_scale(variant: Variant) -> MarketParameter:
 def _gain(asked: Gain) -> MarketParameter:
     gain = MarketParameter(GAIN, "1", 0.0, 1.0, 0.2, 0.02, 0.8, True)
     return gain if asked == "estimated" else gain.held(float(asked))
+
+
+def _autocorrelation(asked: Autocorrelation) -> tuple[MarketParameter, ...]:
+    """List the autocorrelation of the errors; none where it is 0."""
+    if asked == 0.0:
+        return ()
+    rho = MarketParameter(
+        AUTOCORRELATION, "1", -_LARGEST_CORRELATION, _LARGEST_CORRELATION, 0.0, -0.2, 0.8, True
+    )
+    return (rho if asked == "estimated" else rho.held(float(asked)),)
 
 
 def _initial_shares(market: MarketArrays) -> list[MarketParameter]:

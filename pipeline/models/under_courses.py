@@ -9,7 +9,7 @@ from kernels.numeric.arrays import Cube, Vector
 from pipeline.config.parameters import RETURNS_TO_SCALE
 from pipeline.models.effort_paths import with_efforts
 from pipeline.models.market_model import MarketModel
-from pipeline.models.one_step import OneStep
+from pipeline.models.one_step import OneStep, error_carry
 from pipeline.panel.market import MarketArrays
 
 
@@ -19,6 +19,7 @@ def shares_under(
     market: MarketArrays,
     state: Vector,
     courses: NDArray[np.float64],
+    error: Vector | None = None,
 ) -> Cube:
     """Follow the shares from a state through the last periods of a market.
 
@@ -32,6 +33,8 @@ def shares_under(
         Shares before the last H periods.
     courses : (D, K, H, N) array
         Efforts of the last H periods.
+    error : (N,) array, optional
+        Of the period before them, where it fades over several periods.
 
     Returns
     -------
@@ -45,7 +48,7 @@ def shares_under(
     """
     origin = len(market.times) - courses.shape[2]
     response = _responses(model, theta, market, courses)
-    step = OneStep(model, theta, market)
+    step, carry = OneStep(model, theta, market), error_carry(model, theta, market)
     if theta[model.names.index(RETURNS_TO_SCALE)] != 1.0:
         response = response[(np.where(step.active[origin:], response, 0.0) >= 0.0).all(axis=(1, 2))]
     shares = np.empty(response.shape)
@@ -53,6 +56,11 @@ def shares_under(
     for ahead in range(response.shape[1] if len(response) else 0):
         at = np.full(len(response), origin + ahead)
         before = shares[:, ahead] = step(before, at, response[:, ahead])
+        if error is not None:
+            moving = step.moving[origin + ahead]
+            error = carry.kept[origin + ahead] * error
+            seen = carry.seen(before, np.tile(error, (len(before), 1)), moving)
+            before, shares[:, ahead] = carry.state(before, seen, moving), seen
     return shares
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from kernels.numeric.arrays import Floats
-from pipeline.results.intervals import LEVEL, most_trusted
+from pipeline.config.sections.uncertainty import most_trusted
+from pipeline.results.intervals import LEVEL
 from pipeline.results.tables.sweep_tables import SweepTables
 
 _STATISTICS = ("aicc", "rmse", "redchi")

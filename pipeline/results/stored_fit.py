@@ -94,7 +94,8 @@ def stored_estimates(
     tables = results.tables
     arrays, row = tables.arrays(model), tables.labels("market").tolist().index(market)
     names = [str(name) for name in tables.params_of(model)]
-    # A store from before the gain does not name it: its studies hold it at 0 or 1.
+    # A store from before the gain does not name it: its studies hold it at 0 or 1; nor an autocorrelation of
+    # the errors, which was 0.
     stored = np.isin(problem.names, names)
     order = [names.index(name) if known else 0 for name, known in zip(problem.names, stored, strict=True)]
     theta, stderr = (np.asarray(arrays[name][row, 0])[order] for name in ("value", "stderr"))
@@ -103,7 +104,7 @@ def stored_estimates(
         raise QueryError(f"Market {market} has no usable fit of {model}; `beed show` says why.")
     correlation = np.asarray(arrays["correlation"][row, 0])[np.ix_(order, order)]
     covariance = correlation * np.outer(stderr, stderr)
-    fixed = ~problem.vary
+    fixed = ~problem.vary | ~stored
     covariance[fixed] = 0.0
     covariance[:, fixed] = 0.0
     return theta, covariance

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config.parameters import GAIN
+from pipeline.config.parameters import OF_ERRORS
 from pipeline.results.frames.table import Table
+from pipeline.results.intervals import short_intervals
 from pipeline.results.recipes import AUTO, recipe_now
 from pipeline.results.tables.choice import POOLED, akaike
 from pipeline.results.tables.comparison import LEVEL, compare_pair, comparisons, read_losses
@@ -366,10 +367,9 @@ def _cautions(tables: SweepTables, model: str) -> list[str]:
     """Say which results of a model are not to be trusted."""
     statistics = tables.statistics(model)
     usable = is_usable(tables.arrays(model)["status"][:, 0])
-    lost = int(np.sum(~usable))
-    sentences = []
-    if lost:
-        sentences.append(f"{lost} of {usable.size} markets have no usable fit of `{model}`.")
+    sentences = list(short_intervals(tables, model))
+    if not usable.all():
+        sentences.append(f"{np.sum(~usable)} of {usable.size} markets have no usable fit of `{model}`.")
     undetermined, weak = summarise_directions(tables, np.array([usable.sum()]), [model])
     if len(undetermined):
         what, fits, of = (undetermined[name][0] for name in ("what", "fits", "of"))
@@ -380,7 +380,7 @@ def _cautions(tables: SweepTables, model: str) -> list[str]:
         what, fits, of = (weak[name][0] for name in ("what", "fits", "of"))
         sentences.append(f"Determined only weakly: {what} ({fits} of {of} fits).")
     bounds = at_bounds(tables, [model])
-    bounds = bounds.take(bounds["param"] != GAIN)  # errors that are all gone, or all last, are no trouble
+    bounds = bounds.take(~np.isin(bounds["param"], list(OF_ERRORS)))  # how errors go on is no trouble
     if len(bounds):
         places = ", ".join(
             f"`{param}` at {bound if bound == EDGE else f'its {bound} one'} in {fits} of {of} fits"

@@ -5,7 +5,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from kernels.response.catalogue import CURVES
-from pipeline.config.parameters import GAIN, INITIAL, JUMP_PRICE, variant_parameters
+from pipeline.config.parameters import AUTOCORRELATION, GAIN, INITIAL, JUMP_PRICE, variant_parameters
 from pipeline.config.study import Study
 from pipeline.config.truth import true_model
 from pipeline.config.variants import Variant
@@ -27,6 +27,8 @@ def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> Model
     names = [*variant_parameters(variant, study.curves, labels), GAIN]
     if study.fit.initial == "estimated":
         names += [f"{INITIAL}.{firm}" for firm in labels]
+    if variant.autocorrelation_under(study.fit) != 0.0:
+        names.append(AUTOCORRELATION)
     formulas = {
         effort: study.curves[curve].formula if curve in study.curves else CURVES[curve].formula
         for effort, curve in variant.response.curves.items()
@@ -68,6 +70,8 @@ def count_columns(variant: Variant, study: Study, n_firms: int) -> int:
     fixed |= {JUMP_PRICE} if variant.numeraire is None else {variant.numeraire}
     constants = {"none": 0, "constant": 0, "free": n_firms, "zero-sum": n_firms - 1}[variant.firm_effects]
     noise = n_firms - 1 if study.fit.initial == "estimated" else 0
+    asked = variant.autocorrelation_under(study.fit)
+    noise += asked == "estimated" and AUTOCORRELATION not in study.fit.fixed
     noise += variant.gain_under(study.fit) == "estimated" and GAIN not in study.fit.fixed
     own, cross = len(variant.response.own), len(variant.response.cross)
     return len(names - fixed) + constants + noise + n_firms * (own + (n_firms - 1) * cross)

@@ -1,18 +1,29 @@
 """Forecasts of a calibrated model or a baseline after an origin, measured against what came."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import PROPORTIONAL
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.config.parameters import GAIN
 from pipeline.models.effort_paths import draw_efforts
+from pipeline.models.error_carry import ErrorCarry
 from pipeline.models.market_model import MarketModel, first_periods
 from pipeline.models.noise import Noise, estimate_noise
-from pipeline.models.one_step import OneStep, correct, later_periods, modelled_shares
+from pipeline.models.one_step import (
+    OneStep,
+    error_carry,
+    expected_ahead,
+    later_periods,
+    modelled_shares,
+)
+from pipeline.models.parameter_spread import parameter_spread
 from pipeline.models.predictive import (
     PredictiveDistribution,
     error_covariance,
@@ -217,15 +228,27 @@ def _from_fitted(
         return None
     ahead, moving = slice(n_train, None), moving_firms(market.active)
     one_step = _noise(model).covariance
-    gain, last = model.gain(theta), n_train - 1
-    state = correct(share[last], market.share[last], moving[last], gain, model.data.kind)
-    if gain == 0.0:
+    carry, last = error_carry(model, theta, market), slice(n_train - 1, n_train)
+    state = carry.state(share[last], market.share[last], moving[last])[0]
+    rho, error = model.autocorrelation(theta), None
+    if rho != 0.0:
+        error = carry.error(share[last], market.share[last], moving[last])[0]
+    expected = expected_ahead(model, theta, market, share, n_train)
+    if carry.gain == 0.0 and rho == 0.0:
         covariance = np.tile(one_step, (len(share) - n_train, 1, 1))
     else:
         step = OneStep(model, theta, market)
-        covariance = _carried_on(step, state, share[ahead], one_step, gain, model.data.kind)
-    predicted = PredictiveDistribution(share[ahead], covariance, market.total_sales[ahead])
-    return _mixed(predicted, model, theta, market, state, courses)
+        logs = None if error is None else log_errors(market.share[last], share[last], moving[last])[0]
+        varied = replace(carry, gain=_gains(model, model.gain(theta)))
+        covariance = _carried_on(step, state, expected, one_step, varied, logs)
+
+    def follow(other: Vector) -> Matrix | None:
+        shares = modelled_shares(model, other, market, initial)
+        return None if shares is None else expected_ahead(model, other, market, shares, n_train)
+
+    covariance = covariance + _spread(model, theta, follow, moving[ahead])
+    predicted = PredictiveDistribution(expected, covariance, market.total_sales[ahead])
+    return _mixed(predicted, model, theta, market, state, courses, error)
 
 
 def _from_observed(
@@ -246,9 +269,22 @@ def _from_observed(
     one_step = noise.covariance
     state = step.share[n_train - 1]
     share = step.walk(state, n_train)
-    covariance = _carried_on(step, state, share, one_step, 1.0, model.data.kind)
+    carry = ErrorCarry.over(1.0, 0.0, model.data.kind, step.moving, market.duration)
+    covariance = _carried_on(step, state, share, one_step, carry)
+    covariance = covariance + _spread(
+        model, theta, lambda other: OneStep(model, other, market).walk(state, n_train), step.moving[n_train:]
+    )
     predicted = PredictiveDistribution(share, covariance, market.total_sales[n_train:])
     return _mixed(predicted, model, theta, market, state, courses)
+
+
+def _spread(
+    model: MarketModel, theta: Vector, follow: Callable[[Vector], Matrix | None], moving: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Covariance (H, N, N) of log shares that the parameters, as far as they are known, leave open."""
+    if model.covariance is None:
+        return np.zeros((*moving.shape, moving.shape[1]))
+    return parameter_spread(follow, theta, model.covariance, (model.lower, model.upper), moving)
 
 
 def _mixed(
@@ -258,11 +294,12 @@ def _mixed(
     market: MarketArrays,
     state: Vector,
     courses: NDArray[np.float64] | None,
+    error: Vector | None = None,
 ) -> PredictiveDistribution | None:
     """Mix a forecast that goes on from a state (N,) over courses of efforts (D, K, H, N), if any."""
     if courses is None:
         return predicted
-    under = shares_under(model, theta, market, state, courses)
+    under = shares_under(model, theta, market, state, courses, error)
     # Courses that the model cannot follow say that it does not know what may come.
     return predicted.over(under) if 2 * len(under) >= len(courses) else None
 
@@ -272,19 +309,43 @@ def _noise(model: MarketModel) -> Noise:
     return model.noise
 
 
+def _gains(model: MarketModel, gain: float) -> Matrix:
+    """Draw the gains (paths, 1) that the estimate leaves possible; evenly, not by chance."""
+    if model.covariance is None or GAIN not in model.names:
+        return np.full((_PATHS, 1), gain)
+    place = model.names.index(GAIN)
+    spread = np.sqrt(np.nan_to_num(model.covariance[place, place]))
+    # Of any stretch of paths the gains are as different as those of all.
+    order = np.random.default_rng(_SEED).permutation(_PATHS)
+    quantile = norm.ppf((order + 0.5) / _PATHS)
+    return np.clip(gain + spread * quantile, model.lower[place], model.upper[place])[:, np.newaxis]
+
+
 def _carried_on(
-    step: OneStep, state: Vector, share: Matrix, one_step: Matrix, gain: float, kind: int
+    step: OneStep,
+    state: Vector,
+    share: Matrix,
+    one_step: Matrix,
+    carry: ErrorCarry,
+    error: Vector | None = None,
 ) -> NDArray[np.float64]:
-    """Covariance (H, N, N) of log shares that errors of one period add up to as the gain carries them on."""
+    """Covariance (H, N, N) of log shares that errors of one period add up to as they are carried on.
+
+    ``one_step`` (N, N) is that of errors of periods far apart: what is new in each is smaller by what it
+    repeats of the one before; ``error`` (N,) is that of the last log shares before.
+    """
     origin = len(step.share) - len(share)
     covariance = np.full((len(share), *one_step.shape), np.nan)
     paths = np.tile(state, (_PATHS, 1))
     random = np.random.default_rng(_SEED)
+    before = np.tile(np.zeros_like(state) if error is None else np.nan_to_num(error), (_PATHS, 1))
     for ahead, expected in enumerate(share):
+        kept = carry.kept[origin + ahead]
         noise = random.multivariate_normal(np.zeros(len(one_step)), one_step, _PATHS, method="eigh")
         modelled = step(paths, np.full(_PATHS, origin + ahead))
         moving = np.tile(step.moving[origin + ahead], (_PATHS, 1))
-        drawn = shift_shares(modelled, np.where(moving, noise, 0.0))
+        before = kept * before + np.sqrt(1.0 - kept**2) * noise
+        drawn = shift_shares(modelled, np.where(moving, before, 0.0))
         covariance[ahead] = error_covariance(log_errors(drawn, np.tile(expected, (_PATHS, 1)), moving))
-        paths = correct(modelled, drawn, moving, gain, kind)
+        paths = carry.state(modelled, drawn, moving)
     return covariance

@@ -1,13 +1,15 @@
 """How often bands of forecasts hold what comes, by periods ahead, efforts given and carried forward.
 
-    uv run python tests/benchmarks/bands.py simulated --markets 100      # a minute or two a line
-    uv run python tests/benchmarks/bands.py orange_juice --markets 11    # some minutes an origin
+    uv run python tests/benchmarks/bands.py simulated        # about a minute a line on a quiet machine
+    uv run python tests/benchmarks/bands.py orange_juice     # about half a minute an origin
 
 Both go through the front door: data in a file, a study, `run_study`, `forecast`. Studies are their defaults;
 `--set` changes them. Simulated: the slow markets of `noise_coverage.py`, calibrated without their last
 periods.
-Orange juice: every so-manieth store in the order of their numbers, chosen so before anything was looked at.
-Stands beside each part its standard error over markets.
+Orange juice: every so-manieth store in the order of their numbers, chosen so before anything was looked at,
+one model, and origins some weeks apart: stores share their weeks, so one origin tells of one week at each
+horizon, however many stores there are.
+Stands beside each part its standard error over markets, of orange juice that over origins.
 """
 
 import argparse
@@ -34,16 +36,18 @@ FAMILY = {"investment": "mnl", "scaled": "mnl", "proportional": "linear"}
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", choices=["simulated", "orange_juice"])
-    parser.add_argument("--markets", type=int, default=100)
+    parser.add_argument("--markets", type=int, help="by default 60 simulated ones, 6 stores")
     parser.add_argument("--horizons", nargs="+", type=int, default=[1, 2, 4, 8, 16])
     parser.add_argument("--forms", nargs="+", default=list(FAMILY), choices=list(FAMILY))
     parser.add_argument("--half-lives", nargs="+", type=float, default=[8.0])
     parser.add_argument("--noise", nargs="+", default=["measurement", "lasting", "both"])
-    parser.add_argument("--origins", type=int, default=2, help="of orange juice, --horizons apart")
-    parser.add_argument("--start", default="observed", choices=["observed", "calibrated"])
-    parser.add_argument("--draws", type=int, default=400)
+    parser.add_argument("--origins", type=int, default=12, help="of orange juice")
+    parser.add_argument("--apart", type=int, default=4, help="periods between the origins")
+    parser.add_argument("--start", default="calibrated", choices=["observed", "calibrated"])
+    parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--set", nargs="+", default=[], dest="overrides", help="of the study: fit.gain=0")
     asked = parser.parse_args()
+    asked.markets = asked.markets or (60 if asked.data == "simulated" else 6)
     print(f"{'':34}" + "".join(f"{f'+{h}':>20}" for h in asked.horizons))
     print(f"{'':34}" + f"{'50 %':>10}{'90 %':>10}" * len(asked.horizons))
     if asked.data == "orange_juice":
@@ -56,7 +60,7 @@ def main():
 
 
 def report(title, asked, cells):
-    """Print one line for each future, from (future, market, horizon, held) cells."""
+    """Print one line for each future, from cells (future, market or origin, horizon, held)."""
     for future in FUTURES:
         text = f"{title} {future}"
         for horizon in asked.horizons:
@@ -103,11 +107,13 @@ def orange_juice(asked):
     stores = stores[:: max(len(stores) // asked.markets, 1)][: asked.markets]
     whole = panel.load(stores)
     weeks = whole["time"].to_numpy()
-    for origin in range(1, asked.origins + 1):
-        last = weeks[-1 - origin * max(asked.horizons)]
+    model = ("models={form: investment, response: mnl, firm_effects: true}", "fit.starts=2")
+    for origin in range(asked.origins):
+        last = weeks[-1 - max(asked.horizons) - origin * asked.apart]
         with tempfile.TemporaryDirectory() as folder:
             of_origin = (f"data.filter=week <= {last}", f"data.markets={stores}", "cluster.kind=serial")
-            cells += forecast_all(asked, path, of_origin, whole, folder)
+            found = forecast_all(asked, path, (*model, *of_origin), whole, folder)
+            cells += [(future, last, *rest) for future, _, *rest in found]
     return cells
 
 

@@ -5,7 +5,8 @@
     uv run python tests/benchmarks/interval_coverage.py --methods covariance hac autoregressive profile
 
 Each market has 4 firms, 104 weeks, campaigns of 8 weeks on 3 expenses and free firm constants; the initial
-shares are estimated, or (--initial observed) taken as they are seen. Noise is added to log shares: white;
+shares and the gain are estimated as in any study, or (--initial observed) taken as they are seen, or
+(--gain 0) none. Noise is added to log shares: white;
 AR(1) with correlation 0.5; or heteroscedastic, its standard deviation differing by firm (a factor of 2) and
 changing slowly over time (a factor of 4). What is done is kept in the folder --out: run the same command
 again to go on. The table gives the part of intervals of effort coefficients (and of the scale exponent) that
@@ -105,13 +106,13 @@ def draw_noise(rng, noise):
     return white
 
 
-def measure(form, noise, market, settings, initial):
+def measure(form, noise, market, settings, initial, gain):
     """Calibrate one market: whether each interval covers, shape (method, parameter, level); -1: none."""
     record = calibrate_market(
         variant(form),
         simulate(form, noise, market),
         EFFORTS,
-        FitSection(starts=4, initial=initial, gain=0.0),
+        FitSection(starts=4, initial=initial, gain=gain),
         np.random.SeedSequence(market),
         uncertainty=settings,
     )
@@ -125,17 +126,20 @@ def measure(form, noise, market, settings, initial):
     return np.where(np.isnan(ends).any(axis=-1), -1, inside).astype(np.int8)
 
 
-def run(out, form, noise, markets, settings, initial):
+def run(out, form, noise, markets, settings, initial, gain):
     """Do the batches of a case that are not on disk; return all, (market, method, parameter, level)."""
     found = []
     for first in range(0, markets, BATCH):
         kind = "all" if settings.intervals == METHODS else "+".join(settings.intervals)
-        name = f"{form}-{noise}-{initial}-{kind}-{settings.scheme}-{settings.bootstrap}"
+        name = f"{form}-{noise}-{initial}-gain-{gain}-{kind}-{settings.scheme}-{settings.bootstrap}"
         file = out / f"{name}-{first:06d}.npy"
         if not file.exists():
             began = time.perf_counter()
             batch = np.stack(
-                [measure(form, noise, market, settings, initial) for market in range(first, first + BATCH)]
+                [
+                    measure(form, noise, market, settings, initial, gain)
+                    for market in range(first, first + BATCH)
+                ]
             )
             part = file.with_suffix(".part.npy")
             np.save(part, batch)
@@ -184,16 +188,18 @@ def main():
         "--scheme", choices=("autoregressive", "blocks", "residual"), default="autoregressive"
     )
     parser.add_argument("--initial", choices=("estimated", "observed"), default="estimated")
+    parser.add_argument("--gain", default="estimated", help="estimated, as studies have it, or a number: 0")
     parser.add_argument("--out", type=Path, default=Path("coverage-results"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     methods = tuple(options.methods)
+    gain = options.gain if options.gain == "estimated" else float(options.gain)
     replicates = options.replicates if "bootstrap" in methods else 0
     settings = UncertaintySection(
         intervals=methods, levels=LEVELS, bootstrap=replicates, scheme=options.scheme
     )
     cases = {
-        (form, noise): run(options.out, form, noise, options.markets, settings, options.initial)
+        (form, noise): run(options.out, form, noise, options.markets, settings, options.initial, gain)
         for form in options.form or FORMS
         for noise in options.noise or NOISES
     }

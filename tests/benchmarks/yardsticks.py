@@ -10,9 +10,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from pipeline.results.tables.recipes import recipes
-
 from pipeline.config.load import load_study
+from pipeline.results.recipes import recipes
 from pipeline.results.result_store import open_store
 from pipeline.results.tables.comparison import compare, kinds, read_losses
 from pipeline.sweep.coordinator import run_study
@@ -46,6 +45,9 @@ def main():
                     table = compare(read_losses(store.tables, kind, future, metric))
                     print(f"{kind}, {future}, {metric}; differences to {table['against'][0]}")
                     for name, error, difference, p, cases, of in table.select(COLUMNS).rows():
+                        if error is None:
+                            print(f"  {name:34}   no forecast")
+                            continue
                         chance = "" if p is None else f"p {p:.3f}"
                         print(f"  {name:34}{error:10.5f}{difference:+10.5f}  {chance:8} {cases} of {of}")
 

@@ -75,6 +75,8 @@ def plain_market(
         residual="ilr",
         gain=0.0,
         error_covariance=np.zeros((n_firms, n_firms)),
+        autocorrelation=0.0,
+        last_error=np.zeros(n_firms),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_serializer, model_validator
 
 from pipeline.config.sections.types import (
+    Autocorrelation,
     Count,
     Fraction,
     Gain,
@@ -118,6 +119,12 @@ class FitSection(Section):
         "firm's log share has an error with a variance of its own; full: they are correlated, too. Fits are "
         "weighted by it, forecasts drawn with it; short series draw it to homogeneous. A list is an axis of "
         "the sweep.",
+    )
+
+    autocorrelation: Autocorrelation | None = Field(
+        default=None,
+        description="What of an error of measurement is left in the next period: a number, or estimated with "
+        "the other parameters. By default estimated where the gain is, and 0 where the gain is a number.",
     )
 
     @field_serializer("gain", "noise")

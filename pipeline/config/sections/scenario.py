@@ -151,7 +151,7 @@ class Scenario(Section):
         default=("*",), min_length=1, description="Models to use; * stands for anything."
     )
     horizon: Integer = Field(default=12, ge=1, le=10_000, description="Periods to forecast.")
-    start: StartShares = "observed"
+    start: StartShares = "calibrated"
     firms: Table[Table[Choice]] = optional_table("Plans: firm, effort, what it does.")
     rivals: RivalsSection = Field(default=RivalsSection(), description="What the other firms do.")
     total_sales: TotalSales = TotalSection()

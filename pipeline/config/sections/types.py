@@ -101,6 +101,8 @@ Positive = Annotated[Number, Field(gt=0)]
 Fraction = Annotated[Number, Field(ge=0, lt=1)]
 Gain = Annotated[Number, Field(ge=0.0, le=1.0)] | Literal["estimated"]
 """Part of an error that lasts, or that it is a parameter."""
+Autocorrelation = Annotated[Number, Field(gt=-1.0, lt=1.0)] | Literal["estimated"]
+"""What of an error is left in the next period, or that it is a parameter."""
 Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=64)]
 CalendarFrequency = Literal["day", "week", "month", "quarter", "year"]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=96)]

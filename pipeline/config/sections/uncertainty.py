@@ -1,5 +1,6 @@
 """The section `uncertainty` of a study: intervals of the estimates, and how they are computed."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,6 +9,18 @@ from pipeline.config.sections.types import MOST, Integer, Number, OneOrMany, OrN
 
 IntervalMethod = Literal["covariance", "hac", "autoregressive", "profile", "bootstrap", "mcmc", "recommended"]
 Level = Annotated[Number, Field(gt=0.0, lt=1.0)]
+
+# The most trustworthy first. Coverage was measured: those that know of correlated errors hold what they
+# promise, the others take errors as independent from period to period.
+_BY_TRUST: tuple[IntervalMethod, ...] = (
+    "recommended",
+    "autoregressive",
+    "bootstrap",
+    "hac",
+    "profile",
+    "mcmc",
+    "covariance",
+)
 
 
 class McmcSection(Section):
@@ -66,3 +79,9 @@ class UncertaintySection(Section):
         walkers = self.mcmc.walkers or max(4 * (columns + 1), 16)
         draws = self.mcmc.steps * walkers if "mcmc" in self.methods else 0
         return self.bootstrap + 5 * ends + draws // 6
+
+
+def most_trusted(methods: Iterable[str]) -> IntervalMethod | None:
+    """Choose the method whose intervals suffer least from correlated errors; None without any."""
+    known = set(methods)
+    return next((method for method in _BY_TRUST if method in known), None)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import CONSTANT, INITIAL
-from pipeline.config.sections.uncertainty import UncertaintySection
+from pipeline.config.sections.uncertainty import UncertaintySection, most_trusted
 from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
 from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of
 from pipeline.fitting.uncertainty.profile import profile_intervals
@@ -21,6 +21,7 @@ from pipeline.fitting.uncertainty.robust import RobustCovariance, autoregressive
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
 from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS, weak_directions
 from pipeline.models.market_model import MarketModel
+from pipeline.models.parameter_spread import trusted_covariance
 from pipeline.store.format.catalogue import RECOMMENDED
 
 AT_EDGE = 2
@@ -46,6 +47,8 @@ class Uncertainty:
         (Q,) places in `RECOMMENDED`: the method whose interval to trust, or why there is none.
     replicate
         (B, Q) bootstrap estimates.
+    trusted
+        (P, P) covariance of the parameters themselves, widened to the most trusted of these intervals.
     sensitivity
         (Q,) norm of the derivatives of the residual; nan for what was not free.
     strength, direction
@@ -58,6 +61,7 @@ class Uncertainty:
     interval: NDArray[np.float64]
     recommended: NDArray[np.int8]
     replicate: Matrix
+    trusted: Matrix
     sensitivity: Vector
     strength: Vector
     direction: Matrix
@@ -126,6 +130,7 @@ def assess_uncertainty(
         interval=interval,
         recommended=recommended,
         replicate=fit.replicates,
+        trusted=_trusted(covariance, interval, asked)[: theta.size, : theta.size],
         sensitivity=sensitivity,
         strength=strength[:N_DIRECTIONS],
         direction=direction,
@@ -135,6 +140,17 @@ def assess_uncertainty(
             "autocorrelation": fit.serial.coefficient,
             **fit.checks.statistic,
         },
+    )
+
+
+def _trusted(covariance: Matrix, interval: NDArray[np.float64], asked: UncertaintySection) -> Matrix:
+    """Widen a covariance (Q, Q) to the intervals (M, Q, L, 2) of the most trusted method, if any."""
+    method = most_trusted(asked.methods)
+    if method is None:
+        return covariance
+    widest = int(np.argmax(asked.levels))
+    return trusted_covariance(
+        covariance, interval[asked.methods.index(method), :, widest], asked.levels[widest]
     )
 
 

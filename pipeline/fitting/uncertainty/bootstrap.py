@@ -26,14 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.market import moving_firms
-from kernels.least_squares.residual import ILR, MarketData
+from kernels.least_squares.residual import MarketData
+from kernels.least_squares.serial_errors import kept_and_weight
 from kernels.least_squares.whitening import firm_roots
 from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.config.parameters import INITIAL
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.fitting.uncertainty.serial import SerialCorrelation
+from pipeline.models.error_carry import correct, with_error
 from pipeline.models.market_model import MarketModel
-from pipeline.models.one_step import OneStep, correct
+from pipeline.models.one_step import OneStep
 
 Scheme = Literal["residual", "blocks", "autoregressive"]
 
@@ -88,6 +90,10 @@ def bootstrap(
     pool = error_pool(space, -residual, serial, rng)
     length = block_length(len(pool), serial.coefficient) if block == "auto" else block
     errors = draw_errors(pool, count, len(pool) + before, scheme, min(length, len(pool)), serial, rng)
+    if model.data.serial:
+        errors = _correlated(model, theta, errors, before)
+        fitted = _correlated(model, theta, space.to_firms(residual)[np.newaxis], 0)
+        residual = space.to_rows(fitted[0])
     if model.data.whitening.membership.size:
         roots = firm_roots(model.data.whitening, moving_firms(model.data.active))
         errors = np.einsum("bsn,snm->bsm", errors, roots)
@@ -120,14 +126,14 @@ def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
     if data.first:
         # The part of the error that does not last is not in the state.
         state = share[:, 0].copy()
-        share[:, 0] = _with_error(state, (1.0 - gain) * errors[:, 0], data.active[0], data.kind)
+        share[:, 0] = with_error(state, (1.0 - gain) * errors[:, 0], data.active[0], data.kind)
     else:
         log_ratio = np.append(theta[[name.startswith(f"{INITIAL}.") for name in model.names]], 0.0)
         state = np.tile(np.where(data.active[0], np.exp(log_ratio), np.nan), (count, 1))
     for t in range(data.first, len(data.active)):
         moving = step.moving[t]
         modelled = step(state, np.full(count, t))
-        share[:, t] = _with_error(modelled, errors[:, t], moving, data.kind)
+        share[:, t] = with_error(modelled, errors[:, t], moving, data.kind)
         corrected = t + 1 < data.corrected
         state = correct(modelled, share[:, t], moving, gain, data.kind) if corrected else modelled
     return MarketData(
@@ -142,16 +148,23 @@ def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
         kind=data.kind,
         corrected=data.corrected,
         whitening=data.whitening,
+        serial=data.serial,
     )
 
 
-def _with_error(share: Matrix, error: Matrix, moving: NDArray[np.bool_], kind: int) -> Matrix:
-    """Add errors to the shares (B, N) of the firms that move, which keep what they have together."""
-    moved = share * np.exp(error) if kind == ILR else np.maximum(share + error, 0.0)
-    moved = np.where(moving, moved, 0.0)
-    total = moved.sum(axis=1, keepdims=True)
-    room = np.where(moving, share, 0.0).sum(axis=1, keepdims=True)
-    return np.where(moving & (total > 0.0), moved * (room / np.where(total > 0.0, total, 1.0)), share)
+def _correlated(model: MarketModel, theta: Vector, innovations: Cube, before: int) -> Cube:
+    """Turn innovations of firms (B, S, N) into errors that hang together over time as the model says.
+
+    ``before`` of the S periods are not fitted.
+    """
+    data = model.data
+    rho, moving = model.autocorrelation(theta), moving_firms(data.active)
+    kept, weight = kept_and_weight(rho, data.first, moving, data.duration)
+    skipped = len(kept) - innovations.shape[1]
+    errors = innovations / weight[skipped:, np.newaxis]
+    for period in range(before + 1, innovations.shape[1]):
+        errors[:, period] += kept[skipped + period] * errors[:, period - 1]
+    return errors
 
 
 def error_pool(

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.names import Label
 from pipeline.reporting.blocks import Block, Picture, Section, Text, grid
 from pipeline.reporting.cells import MISSING, cell_range
@@ -9,7 +10,7 @@ from pipeline.reporting.plots.svg import inline_svg
 from pipeline.reporting.plots.validation import ParameterEstimates, draw_estimates
 from pipeline.reporting.subject import ReportSubject
 from pipeline.results.frames.table import Table
-from pipeline.results.intervals import LEVEL, most_trusted, normal_interval
+from pipeline.results.intervals import LEVEL, normal_interval
 from pipeline.results.results import Results
 from pipeline.results.select import select_markets
 from pipeline.results.tables.fits import params

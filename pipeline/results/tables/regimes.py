@@ -6,9 +6,10 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.parameters import FIXED_RETURNS, RETURNS_TO_SCALE
+from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.models.adjustment import half_life
 from pipeline.results.frames.table import Table
-from pipeline.results.intervals import LEVEL, most_trusted, normal_interval
+from pipeline.results.intervals import LEVEL, normal_interval
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.validation.model_weights import regime
 

@@ -13,7 +13,11 @@ _NORMAL_EQUATIONS = 0.4e-9  # s per residual and pair of columns: one step
 _STEPS = 20  # steps of one local fit
 _REPLICATE_STEPS = 6  # of a bootstrap replicate, which starts at the optimum
 _LMFIT = 5.0e-3  # s that lmfit spends on itself in one fit
-_FIXED = 2.0e-3  # s per fit for everything around it
+# of all rounds that weight beliefs in the start and the gain by the residuals they lead to
+_SETTLING_STEPS = 40
+# s per fit for everything around it: composing, default intervals, checks of residuals. Profiles that
+# `recommended` takes of doubtful parameters are left out: how many there are shows only in the fits.
+_FIXED = 10.0e-3
 # How many times an evaluation costs where the period has no closed form (γ estimated).
 _FORM = {"investment": 1.0, "scaled": 10.0, "proportional": 1.0}
 #: Bytes of a worker process before it has seen any data: interpreter, libraries, compiled code.
@@ -53,7 +57,8 @@ def seconds_per_fit(size: MarketSize, form: str, columns: int, fit: FitSection, 
     step = _FORM[form] * cells * (columns + 2) * _CELL_COLUMN + cells * columns**2 * _NORMAL_EQUATIONS
     screening = fit.starts * _STEPS * step
     polishing = fit.polish * (_LMFIT + _STEPS * step)
-    return _FIXED + screening + polishing + replicates * _REPLICATE_STEPS * step
+    settling = _SETTLING_STEPS * step if "estimated" in (fit.initial, *fit.gain) else 0.0
+    return _FIXED + screening + settling + polishing + replicates * _REPLICATE_STEPS * step
 
 
 def refuse_disk(needed: int, location: str) -> None:

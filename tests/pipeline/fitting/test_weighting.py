@@ -178,5 +178,6 @@ def test_replicates_are_drawn_with_the_noise(settings):
 def test_forecasts_have_the_noise_of_the_fit():
     market = simulate(10)
     record = fit(first_periods(market, 50), "by_firm", gain=0.0)
+    record.model.covariance = None  # of errors alone, without what is not known of the parameters
     forecast = model_forecaster(record.model, record.theta, "estimated", "fitted")(market, 50)
     np.testing.assert_array_equal(forecast.covariance[4], record.model.noise.covariance)

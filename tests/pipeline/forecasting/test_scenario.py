@@ -338,16 +338,21 @@ def test_noise_upon_a_share_of_nothing(shops):
     assert noisy[..., 1:].max() < 1e-200
 
 
+@pytest.mark.parametrize("start", ["calibrated", "observed"])
 @pytest.mark.parametrize("gain", [0.0, 0.5, 1.0])
-def test_errors_add_up_as_the_gain_says(gain):
-    """Under gamma = 1 log-ratios walk: their variance is that of one error and of all parts that last."""
+def test_errors_add_up_as_the_gain_says(gain, start):
+    """Under gamma = 1 log-ratios walk: their variance is that of one error and of all parts that last.
+
+    Observed shares at the start are off by the part of one error that does not.
+    """
     market = plain_market([0.4, 0.6], np.full((1, 2), 0.1), gamma=1.0, horizon=9)
     variance = 0.02**2
-    market = replace(market, gain=gain, error_covariance=variance * np.eye(2))
+    market = replace(market, gain=gain, error_covariance=variance * np.eye(2), start=start)
     course = ShareTrajectory(np.tile(market.share, (9, 1)), np.empty(0), np.full((9, 2), 0.1), 1)
     drawn = DrawnCourses(market, course, 4000).with_errors(np.full((4000, 9), 50.0), np.random.default_rng(3))
     spread = np.var(np.log(drawn[..., 0] / drawn[..., 1]), axis=0)
-    expected = 2 * variance * (1 + gain**2 * np.arange(9))
+    off = (1 - gain) ** 2 if start == "observed" else 0.0
+    expected = 2 * variance * (1 + off + gain**2 * np.arange(9))
     np.testing.assert_allclose(spread, expected, rtol=0.1)
 
 

@@ -131,8 +131,34 @@ def test_errors_grow_with_the_horizon_from_observed_shares():
     forecast = model_forecaster(record.model, record.theta, "observed", "observed")(market, 30)
     spread = np.trace(forecast.covariance, axis1=1, axis2=2)
     assert spread[0] < spread[1] < spread[4]
+    record.model.covariance = None  # of errors alone: parameters leave more open further ahead
     fitted = model_forecaster(record.model, record.theta, "observed", "fitted")(market, 30)
     np.testing.assert_array_equal(fitted.covariance[0], fitted.covariance[-1])
+
+
+@pytest.mark.parametrize("state", ["fitted", "observed"])
+def test_densities_hold_what_is_not_known_of_the_parameters(state, monkeypatch):
+    market = market_of(noise=0.02, times=50)
+    record = calibrated(market, 30)
+    spread = model_forecaster(record.model, record.theta, "observed", state)(market, 30)
+    theta, covariance = record.theta, record.model.covariance
+    record.model.covariance = None
+    alone = model_forecaster(record.model, theta, "observed", state)(market, 30)
+    np.testing.assert_array_equal(spread.share, alone.share)
+    monkeypatch.setattr("pipeline.validation.forecasters._PATHS", 2)  # of their shares alone
+    free = np.isfinite(np.diag(covariance))
+    draws = np.tile(theta, (60, 1))
+    normal = np.random.default_rng(1).standard_normal((len(draws), int(free.sum())))
+    normal -= normal.mean(axis=0)
+    normal = np.linalg.solve(np.linalg.cholesky(normal.T @ normal / len(draws)), normal.T)
+    draws[:, free] += (np.linalg.cholesky(covariance[np.ix_(free, free)]) @ normal).T
+    shares = np.array(
+        [model_forecaster(record.model, drawn, "observed", state)(market, 30).share for drawn in draws]
+    )
+    centred = np.log(shares) - np.log(shares).mean(axis=2, keepdims=True)
+    drawn = np.var(centred, axis=0).sum(axis=1)
+    added = np.trace(spread.covariance - alone.covariance, axis1=1, axis2=2)
+    np.testing.assert_allclose(added, drawn, rtol=0.15)
 
 
 def test_noise_is_what_the_predictive_covariance_says():
