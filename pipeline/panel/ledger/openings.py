@@ -1,12 +1,13 @@
 """Opening balances dated inside the first period, where they count as changes of the period."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from pipeline.config.sections.ledger.chart import Chart
 from pipeline.config.sections.ledger.postings import SALES
 from pipeline.panel.findings import Notes, PanelNote
-from pipeline.panel.ledger.entries import EntryBook
 from pipeline.panel.ledger.postings import PostingEncoder
 from pipeline.panel.time_axis import periods_of_days
 
@@ -30,12 +31,21 @@ class Openings:
         The accounts.
     frequency
         Calendar periods.
-    book
-        Which postings are one entry.
+    keys
+        Gives the columns that identify the entry of each posting, as `EntryBook.keys` does.
+    numbered
+        Whether entries have numbers.
     """
 
-    def __init__(self, chart: Chart, frequency: str, book: EntryBook) -> None:
-        self.frequency, self.book = frequency, book
+    def __init__(
+        self,
+        chart: Chart,
+        frequency: str,
+        keys: Callable[[np.ndarray], dict[str, np.ndarray]],
+        *,
+        numbered: bool,
+    ) -> None:
+        self.frequency, self.keys, self.numbered = frequency, keys, numbered
         self._names = [group.name for group in chart.summed]
         self._signs = np.array([group.sign for group in chart.summed], dtype=np.float64)
         self._flows = np.array([group.kind == "flow" for group in chart.summed])
@@ -44,7 +54,7 @@ class Openings:
     def add(self, rows: np.ndarray) -> None:
         """Add postings; those after the first sale of their company, so far, are dropped."""
         rows = rows[rows["group"] >= 0]
-        keys = self.book.keys(rows)
+        keys = self.keys(rows)
         fresh = pd.DataFrame(
             {
                 "company": rows["company"],
@@ -80,7 +90,7 @@ class Openings:
                 encoder.companies.texts[int(entry["company"].iloc[0])],
                 int(entry["entry"].iloc[0]),
             )
-            where = f"entry {encoder.entries.texts[number]} of " if self.book.numbered else ""
+            where = f"entry {encoder.entries.texts[number]} of " if self.numbered else ""
             date = np.datetime64(int(entry["day"].min()), "D")
             sums = ", ".join(f"{name} {amount:,.2f}" for name, amount in named.items())
             notes.add(KIND, [f"company {company}, {where}{date} (row {entry['row'].min()}): {sums}"], 1)

@@ -76,7 +76,8 @@ def read_ledger(
     problems.raise_if_any()
     encoder = PostingEncoder(columns, chart, currency, problems)
     book, repetitions = EntryBook(columns.entry is not None), Repetitions()
-    sums, openings = Sums(chart, data.frequency), Openings(chart, data.frequency, book)
+    sums = Sums(chart, data.frequency)
+    openings = Openings(chart, data.frequency, book.keys, numbered=book.numbered)
     closing: list[np.ndarray] = []
     for chunk in reader.chunks(_needed(columns, reader.columns), problems):
         rows = encoder.encode(chunk)
