@@ -11,6 +11,7 @@ their place.
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from typing import Any
 PATIENCE = 2.0
 #: Seconds that a commit may keep a signal waiting.
 _LONGEST_COMMIT = 60.0
+#: Seconds after which a signal is sent again that came to nothing.
+_SOON = 0.2
 _AGES = 1e9
 _NUMBERS = tuple(
     number
@@ -66,6 +69,7 @@ class _State:
         self.held = 0
         self.waiting: int | None = None
         self.stop: threading.Event | None = None
+        self.raised: int | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Set the flag, or raise; runs in the main thread."""
@@ -75,6 +79,7 @@ class _State:
         elif self.held:
             self.waiting = number
         elif self.listening or number != signal.SIGINT:
+            self.raised = number
             raise Stopped(number)
         else:  # in a notebook, which knows what to do with it
             signal.default_int_handler(number, frame)
@@ -88,6 +93,11 @@ def last_signal() -> int | None:
     return _state.last
 
 
+def raised_signal() -> int | None:
+    """Give the number of the signal for which `Stopped` was last raised, even if nobody saw it; else None."""
+    return _state.raised
+
+
 def listen() -> None:
     """Let signals raise `Stopped` in this process from now on, and have a thread see to it that they do.
 
@@ -97,6 +107,7 @@ def listen() -> None:
     _state.listening = True
     ours, kernels = socket.socketpair()
     kernels.setblocking(False)
+    sys.unraisablehook = _unraised
     signal.set_wakeup_fd(kernels.fileno(), warn_on_full_buffer=False)
     _install()
     # The thread keeps the sockets open.
@@ -163,6 +174,19 @@ def _watch(ours: socket.socket, _kernels: socket.socket) -> None:
             _leave(number)
         elif number != signal.SIGINT and _state.stop is not None:
             os.kill(os.getpid(), number)
+
+
+def _unraised(ignored: Any) -> None:
+    """Send a signal again whose exception was dropped: it was heard in a callback of a library written in C.
+
+    The compiler calls Python back all the time; what is raised there cannot go up, and only broke its work.
+    """
+    if not isinstance(ignored.exc_value, Stopped):
+        sys.__unraisablehook__(ignored)
+        return
+    again = threading.Timer(_SOON, os.kill, (os.getpid(), ignored.exc_value.number))
+    again.daemon = True
+    again.start()
 
 
 def _leave(number: int) -> None:

@@ -8,9 +8,10 @@ import typer
 
 from pipeline.cli import ahead, stores, studies, time
 from pipeline.cli.leaving import run_and_leave
+from pipeline.cli.memory import memory_sentence
 from pipeline.cli.output import output_is_lost
 from pipeline.errors import BeedError, ExitCode
-from pipeline.signals import Stopped
+from pipeline.signals import Stopped, raised_signal
 from pipeline.urls import without_user_info
 
 _EXIT_CODES = {
@@ -83,13 +84,22 @@ def _run(arguments: list[str] | None) -> NoReturn:
     except Stopped as stopped:
         print(f"beed: {stopped}", file=sys.stderr)
         sys.exit(stopped.exit_code)
-    except OSError:
-        if (reason := output_is_lost()) is None:
+    except (MemoryError, ImportError, OSError) as error:
+        sentence = memory_sentence(error)
+        if sentence is None and (reason := output_is_lost()) is not None:
+            sentence = f"beed: the output could not be written: {reason}."
+        if sentence is None:
             raise
-        print(f"beed: the output could not be written: {reason}.", file=sys.stderr)
+        print(sentence, file=sys.stderr)
         sys.exit(ExitCode.FAILURE)
     except SystemExit as leaving:
         if isinstance(leaving.__context__, BrokenPipeError):
             sys.exit(ExitCode.OK)  # whoever read it has seen enough (`| head`)
         raise
+    except Exception:
+        # A library written in C called Python when a signal came, dropped `Stopped`, and stumbled over that.
+        if (number := raised_signal()) is None:
+            raise
+        print(f"beed: {Stopped(number)}", file=sys.stderr)
+        sys.exit(128 + number)
     sys.exit(ExitCode.OK)

@@ -1,9 +1,17 @@
 """Where the program `beed` begins: signals first, then everything that takes time to import."""
 
 import os
+import signal
 import sys
+
+# Until `listen` is called Ctrl-C just ends the process, as there is nothing to keep. In what comes before
+# this line (the interpreter, `pipeline/__init__.py`) a traceback may still be seen.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from typing import NoReturn
 
+from pipeline.cli.memory import limit_note, memory_sentence
 from pipeline.signals import Stopped, listen
 
 
@@ -12,6 +20,8 @@ def main() -> NoReturn:
     try:
         listen()
         _make_output_safe()
+        if note := limit_note():
+            os.write(2, f"{note}\n".encode())
         from pipeline.cli.app import main as run
 
         run()
@@ -19,6 +29,11 @@ def main() -> NoReturn:
         # While the first modules are imported, or the last handlers run: nothing is under way.
         os.write(2, f"beed: {stopped}\n".encode())
         os._exit(stopped.exit_code)
+    except (MemoryError, ImportError, OSError) as error:  # of the first imports: `run` does not return
+        if (sentence := memory_sentence(error)) is None:
+            raise
+        os.write(2, f"{sentence}\n".encode())
+        os._exit(1)
 
 
 def _make_output_safe() -> None:

@@ -22,7 +22,7 @@ class PanelNote:
     ----------
     kind : str
         Code of the note: ``gap``, ``unsorted``, ``return``, ``entry``, ``exit``, ``constant-effort``,
-        ``similar-labels``, ``irregular-time`` or ``sparse``.
+        ``similar-labels``, ``irregular-time``, ``sparse`` or ``opening-balance``.
     message : str
         A sentence for the user.
     count : int
@@ -170,6 +170,9 @@ _TEXTS = {
     "there cannot be estimated.",
     "similar-labels": "Some names of markets or firms differ only in case or spaces (pairs: {count}); "
     "they are kept apart.",
+    "opening-balance": "Entries that look like opening balances are dated inside the first period of their "
+    "company ({count}): its balances count as 0 before them, and coefficients of that period are wrong. Date "
+    "them before the period; if they are business of the period, nothing is to be done.",
     "sparse": "Only {count} of 1,000 cells of the cube market x firm x period contain data, because firms "
     "differ between markets; the store will be larger than necessary.",
 }

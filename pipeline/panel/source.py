@@ -1,7 +1,7 @@
 """A checked panel on disk: markets, firms, efforts and periods, loaded some markets at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -15,6 +15,7 @@ from pipeline.panel.dataset import panel_dataset
 from pipeline.panel.dates import Span
 from pipeline.panel.findings import PanelNote
 from pipeline.panel.ingest import Ingested, ingest
+from pipeline.panel.ledger.read import LedgerReader
 from pipeline.panel.reading.cubes import cube_blocks
 from pipeline.panel.reading.formats import open_source
 
@@ -171,6 +172,8 @@ def open_panel(study: Study, span: Span | None = None) -> PanelSource:
     reader, data = open_source(study.data)
     location, zeros = study.data.location, study.fit.residual == "share"
     ingested = ingest(reader, data, location, zero_sales=zeros, span=span)
+    if isinstance(reader, LedgerReader):
+        ingested = replace(ingested, notes=(*reader.notes, *ingested.notes))
     return _source(ingested, data.currency, data.reference_sales)
 
 

@@ -19,6 +19,9 @@ from pipeline.store.location import BRANCH
 
 #: Seconds that a lease lasts, and between renewals; each renewal leaves some 40 kB until `beed prune`.
 TERM, RENEWAL = 180.0, 45.0
+#: Seconds by which clocks may differ. A lease that ends later than this after its term was dated by a clock
+#: that has since been put back; it could block the work for years, so it counts as ended.
+SKEW = 60.0
 PREFIX = "beed-lease-"
 _UNTIL, _HOLDER = "until", "holder"
 
@@ -109,7 +112,8 @@ class Lease:
             try:
                 session = self._repository.writable_session(self._branch)
                 held = self._repository.lookup_snapshot(session.snapshot_id).metadata
-                if float(held.get(_UNTIL, 0.0)) > self._clock():
+                left = float(held.get(_UNTIL, 0.0)) - self._clock()
+                if 0.0 < left <= TERM + SKEW:
                     break
                 self._commit(session)
                 return

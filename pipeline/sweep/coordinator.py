@@ -55,7 +55,16 @@ def _plan_completed(
 def estimate_study(
     study: Study, panel: Panel, plan: Plan, *, calibrator: Calibrator | None = None
 ) -> Estimate:
-    """Make a few fits of a planned study; see :func:`pipeline.sweep.before.trial.estimate`."""
+    """Make a few fits of a planned study, unless a run would be refused as too large.
+
+    See :func:`pipeline.sweep.before.trial.estimate`.
+
+    Raises
+    ------
+    PlanError
+        When neither disk nor memory would hold the results.
+    """
+    _refuse_too_large(study, plan)
     return estimate(climb(study, panel), panel, plan, calibrator or default_calibrator())
 
 

@@ -93,6 +93,25 @@ def test_machine_code_does_not_keep_a_signal_waiting():
     assert err.count("\n") == 1
 
 
+def test_a_signal_heard_in_a_callback_from_c_is_not_lost():
+    """What a callback of ctypes raises is dropped; compilers call Python back like that."""
+    body = """
+import ctypes, os, signal
+def deaf():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.01)
+try:
+    ctypes.CFUNCTYPE(None)(deaf)()
+    time.sleep(20)
+except Stopped as stopped:
+    raise SystemExit(stopped.exit_code)
+"""
+    process = program(body)
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == 143
+    assert not err
+
+
 def test_sigterm_counts_twice_when_fits_take_long():
     body = """
 import threading

@@ -323,6 +323,12 @@ def _child(log, limit, begin, work):
         os.dup2(descriptor, 2)
         import slow_market  # noqa: F401
 
+        from pipeline.signals import listen
+
+        # As `beed` does first of all. Shells silence some of them in the background.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        listen()
         if limit is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         os.close(begin)
@@ -330,8 +336,11 @@ def _child(log, limit, begin, work):
         code = 0
     except SystemExit as leaving:
         code = int(leaving.code or 0)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:
+        # A signal while modules are imported is answered where `beed` begins.
+        code = getattr(error, "exit_code", 1) if type(error).__name__ == "Stopped" else 1
+        if code == 1:
+            sys.excepthook(*sys.exc_info())
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):

@@ -3,12 +3,14 @@
 import copy
 import random
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import yaml
 
 from pipeline.config.yaml.document import read_yaml
 
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _WEIRD: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 7, 10**6, 10**18, -(10**18), 10**400, 0.5, -0.5, 1e-300, 1e18, 1e300),
     *(
@@ -125,10 +127,16 @@ def mutated(text: str, rng: random.Random) -> bytes:
         for _ in range(rng.randint(1, 3)):
             content = rng.choice(_OF_TEXT)(content, rng)
         return content
-    content = read_yaml(text, "").content
+    content = _content(text)
     for _ in range(rng.randint(1, 3)):
         content = _mutated_value(content, rng)
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode()
+    return yaml.dump(content, Dumper=_DUMPER, sort_keys=False, allow_unicode=True).encode()
+
+
+@cache
+def _content(text: str) -> Any:
+    """Read a text that ships once: it costs as much as trying a mutant. Not to be changed in place."""
+    return read_yaml(text, "").content
 
 
 def _mutated_value(content: Any, rng: random.Random) -> Any:

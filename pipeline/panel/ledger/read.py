@@ -11,8 +11,9 @@ from pipeline.config.sections.ledger.chart import CLOSING, Chart
 from pipeline.config.sections.ledger.coefficients import table_columns
 from pipeline.config.sections.ledger.postings import COMPANY, MARKET, PERIOD, LedgerSection, PostingColumns
 from pipeline.names import did_you_mean, one_of
-from pipeline.panel.findings import Problems, describe_place
+from pipeline.panel.findings import PanelNote, Problems, describe_place
 from pipeline.panel.ledger.entries import EntryBook, Repetitions, closing_entries
+from pipeline.panel.ledger.openings import Openings
 from pipeline.panel.ledger.postings import ASIDE, PostingEncoder
 from pipeline.panel.ledger.sums import SERIES, Sums, ledger_table
 from pipeline.panel.reading.tables import Chunk, Reader
@@ -31,11 +32,14 @@ class LedgerReader:
         Of all postings.
     table : DataFrame
         The rows; labels are text.
+    notes : tuple of PanelNote
+        What is allowed in the postings and worth knowing.
     """
 
     columns: tuple[str, ...]
     currency: str
     table: pd.DataFrame = field(repr=False)
+    notes: tuple[PanelNote, ...] = ()
 
     def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:  # noqa: ARG002
         """Give all rows."""
@@ -73,6 +77,7 @@ def read_ledger(
     encoder = PostingEncoder(columns, chart, currency, problems)
     book, repetitions = EntryBook(columns.entry is not None), Repetitions()
     sums = Sums(chart, data.frequency)
+    openings = Openings(chart, data.frequency, book.keys, numbered=book.numbered)
     closing: list[np.ndarray] = []
     for chunk in reader.chunks(_needed(columns, reader.columns), problems):
         rows = encoder.encode(chunk)
@@ -80,6 +85,7 @@ def read_ledger(
         if columns.entry is not None:
             repetitions.add(chunk)
         sums.add(rows)
+        openings.add(rows)
         closing.append(rows[_on_closing_accounts(encoder)[rows["account"]]])
     encoder.report_unmapped(data.accounts)
     book.report(encoder, problems)
@@ -98,6 +104,7 @@ def read_ledger(
         table_columns(chart, market=columns.market is not None),
         encoder.currency or default_unit,
         _labelled(table, encoder, data.frequency),
+        openings.notes(encoder),
     )
 
 

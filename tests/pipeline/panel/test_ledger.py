@@ -291,3 +291,54 @@ def test_the_shipped_ledger_is_its_postings_added_up(tmp_path):
             assert float(here.efforts.sel(effort="credit")) == pytest.approx(
                 days * mean / sales / 30, rel=1e-9
             )
+
+
+LATE = [("2025-12-31,A,1,", "2026-01-01,A,1,")]
+
+
+def test_opening_balances_inside_the_first_period_are_noted(tmp_path):
+    (note,) = [one for one in open_panel(books(tmp_path, *LATE)).notes if one.kind == "opening-balance"]
+    assert note.count == 1
+    assert note.examples == (
+        "company A, entry 1 of 2026-01-01 (row 2): receivables 20.00, stocks 40.00, payables 10.00",
+    )
+    assert "Date them before the period" in str(note)
+
+
+BOUGHT_EARLY = [("2026-01-10,A,3,", "2026-01-02,A,3,")]
+STOCKS_ALONE = [
+    ("2026-01-01,A,1,12,20,,EUR\n", ""),
+    ("2026-01-01,A,1,33,,10,EUR\n", ""),
+    ("A,1,50,,50", "A,1,50,,40"),
+    ("A,13,10,100", "A,13,10,90"),  # customers owe 20 less from the start, and pay as much less
+    ("A,13,12,,100", "A,13,12,,90"),
+]
+
+
+@pytest.mark.parametrize(
+    ("late", "changes"),
+    [
+        pytest.param([], [], id="before the period"),
+        pytest.param([], BOUGHT_EARLY, id="a purchase on credit before the first sale"),
+        pytest.param(LATE, STOCKS_ALONE, id="stocks alone, as if bought for money"),
+    ],
+)
+def test_business_is_no_opening_balance(tmp_path, late, changes):
+    postings = POSTINGS
+    for old, new in late:
+        postings = postings.replace(old, new)
+    notes = open_panel(books(tmp_path, *changes, postings=postings)).notes
+    assert not [one for one in notes if one.kind == "opening-balance"]
+
+
+def test_of_the_shipped_ledger_only_moved_opening_balances_are_noted(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for file in ("ledger_accounts.yaml", "ledger_postings.csv"):
+        (folder / file).write_bytes((CONFIGS / "data" / file).read_bytes())
+    (tmp_path / "ledger.yaml").write_text((CONFIGS / "ledger.yaml").read_text())
+    assert not open_source(load_study(tmp_path / "ledger.yaml").data)[0].notes
+    moved = (folder / "ledger_postings.csv").read_text().replace("2021-12-31", "2022-01-01")
+    (folder / "ledger_postings.csv").write_text(moved)
+    (note,) = open_source(load_study(tmp_path / "ledger.yaml").data)[0].notes
+    assert (note.kind, note.count) == ("opening-balance", 3)

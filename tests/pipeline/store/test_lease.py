@@ -7,7 +7,7 @@ import icechunk
 import pytest
 
 from pipeline.errors import BusyError
-from pipeline.store.lease import PREFIX, TERM, Lease, leased, live_leases
+from pipeline.store.lease import PREFIX, SKEW, TERM, Lease, leased, live_leases
 
 
 @pytest.fixture
@@ -75,6 +75,19 @@ def test_the_lease_of_the_dead_ends(repository):
     assert heir.renew()
     heir.release()
     assert not heir.renew()
+
+
+def test_a_clock_that_was_put_back_blocks_nobody(repository):
+    clock = Clock()
+    dead, heir = (Lease(repository, "x", "The sweep x", clock) for _ in range(2))
+    dead.take()
+    clock.now -= SKEW - 1
+    with pytest.raises(BusyError):
+        heir.take()
+    clock.now -= 86_400
+    heir.take()
+    assert heir.renew()
+    assert not dead.renew()
 
 
 def test_who_dies_between_the_branch_and_its_first_commit_locks_nobody_out(repository):
