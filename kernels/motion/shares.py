@@ -213,10 +213,12 @@ def _by_gamma_beside_a_closed_form(given: ShareArguments, gamma: float) -> NDArr
 def _refuse_failure(failed: int, given: ShareArguments) -> None:
     """Raise when the general form did not resolve market ``failed``."""
     if failed >= 0:
-        where = np.unravel_index(failed, given.shape[:-2]) if given.shape[:-2] else ()
+        which = ""
+        if given.shape[:-2]:
+            which = f" of market {tuple(int(k) for k in np.unravel_index(failed, given.shape[:-2]))}"
         raise ArithmeticError(
-            f"The shares of market {tuple(int(k) for k in where)} could not be resolved at returns_to_scale "
-            f"= {given.returns_to_scale[failed]:g}: a period would need too many steps. Check jump_price, "
+            f"The shares{which} could not be resolved at returns_to_scale = "
+            f"{given.returns_to_scale[failed]:g}: a period would need too many steps. Check jump_price, "
             "total_sales and the scale of response."
         )
 

@@ -28,8 +28,8 @@ TICK = 0.1
 ALLOWED_FAILURES = 1
 #: How often workers are prepared when one dies meanwhile.
 ATTEMPTS = 3
-#: For the same, where they show a dashboard: any free port, seen from this computer only. Left alone, dask
-#: insists on port 8787 and warns when another sweep has it.
+#: For the same, where they answer HTTP: any free port, seen from this computer only. Left alone, dask insists
+#: on port 8787 of all networks, also without a dashboard, and warns when another sweep has it.
 ANY_PORT = "127.0.0.1:0"
 
 
@@ -78,9 +78,9 @@ class WorkerSetup(WorkerPlugin):
             call_by_name(self.precompile)
 
 
-def dashboard_address(settings: ClusterSection) -> str | None:
-    """Say where a scheduler that this program starts shows its dashboard; None: nowhere."""
-    return ANY_PORT if settings.dashboard else None
+def scheduler_options(settings: ClusterSection) -> dict[str, Any]:
+    """Say where a scheduler that this program starts answers HTTP, and whether it shows a dashboard there."""
+    return {"dashboard_address": ANY_PORT, "dashboard": settings.dashboard}
 
 
 def show_dashboard[Job, Result](cluster: Any, settings: ClusterSection, hooks: Hooks[Job, Result]) -> None:

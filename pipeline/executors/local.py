@@ -12,9 +12,9 @@ from pipeline.errors import ClusterError
 from pipeline.executors.dask_client import (
     ALLOWED_FAILURES,
     WorkersLostError,
-    dashboard_address,
     drive,
     prepare_workers,
+    scheduler_options,
     show_dashboard,
 )
 from pipeline.executors.dask_logs import logs_in_file
@@ -77,8 +77,8 @@ def start_cluster(settings: ClusterSection) -> LocalCluster:
                 memory_limit=settings.memory or "auto",
                 processes=True,
                 security=True,
-                dashboard_address=dashboard_address(settings),
-                worker_dashboard_address=None,
+                dashboard_address=None,
+                scheduler_kwargs=scheduler_options(settings),
             )
         except (OSError, RuntimeError, TimeoutError) as error:
             if attempt == ATTEMPTS:

@@ -9,9 +9,9 @@ from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors.dask_client import (
     ALLOWED_FAILURES,
-    dashboard_address,
     drive,
     prepare_workers,
+    scheduler_options,
     show_dashboard,
 )
 from pipeline.executors.dask_logs import logs_in_file
@@ -57,9 +57,7 @@ def run[Job, Result](
         dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}),
     ):
         try:
-            cluster = SLURMCluster(
-                scheduler_options={"dashboard_address": dashboard_address(settings)}, **job_options(settings)
-            )
+            cluster = SLURMCluster(scheduler_options=scheduler_options(settings), **job_options(settings))
         except (OSError, RuntimeError, ValueError) as error:
             raise ClusterError(f"SLURM jobs cannot be described: {type(error).__name__}: {error}.") from error
         with cluster, Client(cluster) as client:

@@ -27,6 +27,7 @@ from pipeline.config.parameters import (
 from pipeline.config.sections.simulate import SimulateSection
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant, true_variant
+from pipeline.errors import DataError, Problem
 from pipeline.panel.dataset import panel_dataset
 from pipeline.panel.dates import Span
 from pipeline.panel.efforts import Effort
@@ -38,6 +39,7 @@ _INITIAL_SPREAD = 0.5
 _BUDGET_ROUNDS = 6
 # Keeps the random numbers of data apart from those of calibration, which use the same root seed.
 _STREAM = 0x5157
+_ORDINARY = "parameters under which shares move by no more than they can in a period"
 # Weeks begin on the day of the start, quarters and years with its month.
 _FREQUENCIES = {"day": "D", "week": "7D", "month": "M", "quarter": "3M", "year": "12M"}
 
@@ -74,7 +76,13 @@ def simulate_markets(study: Study, markets: range) -> xr.Dataset:
     efforts = np.empty((len(markets), len(simulate.firms), len(simulate.efforts), simulate.periods))
     for position, market in enumerate(markets):
         rng = np.random.default_rng(np.random.SeedSequence(study.seed, spawn_key=(_STREAM, market)))
-        budget, observed_sales = _simulate_market(truth, rng)
+        try:
+            budget, observed_sales = _simulate_market(truth, rng)
+        except ArithmeticError as error:
+            raise DataError(
+                f"Data {study.study}",
+                [Problem("", None, "simulate.truth", f"in market {market + 1}: {error}", _ORDINARY)],
+            ) from None
         sales[position], efforts[position] = observed_sales.T, budget.transpose(2, 0, 1)
     axes = {
         "market": 1 + np.arange(markets.start, markets.stop),

@@ -1,6 +1,9 @@
-"""A local S3 server with one bucket."""
+"""A local S3 server with one bucket, and a line to it that can be cut."""
 
-from contextlib import contextmanager
+import socket
+import socketserver
+import threading
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -27,3 +30,55 @@ def s3_bucket(monkeypatch, name):
     yield client
     client.close()
     server.stop()
+
+
+class Line(socketserver.ThreadingTCPServer):
+    """Passes connections on to a server of this machine until it is cut.
+
+    Parameters
+    ----------
+    address
+        URL of the server.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, address):
+        self.target = ("127.0.0.1", int(address.rpartition(":")[2]))
+        self.cut = threading.Event()
+        self.open = set()
+        super().__init__(("127.0.0.1", 0), _Passing)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def lose(self):
+        """Break all connections, and refuse new ones."""
+        self.cut.set()
+        for connection in list(self.open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Passing(socketserver.BaseRequestHandler):
+    def handle(self):
+        if self.server.cut.is_set():
+            return
+        with socket.create_connection(self.server.target) as other:
+            both = {self.request, other}
+            self.server.open |= both
+            back = threading.Thread(target=_pump, args=(other, self.request), daemon=True)
+            back.start()
+            _pump(self.request, other)
+            back.join()
+            self.server.open -= both
+
+
+def _pump(source, target):
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

@@ -183,7 +183,9 @@ def _some(models: list[str]) -> str:
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Correlate two samples; 0 where one of them does not vary."""
-    if a.size < 3 or not a.std() or not b.std():
-        return 0.0
-    return abs(float(np.corrcoef(a, b)[0, 1]))
+    """Correlate two samples; 0 where one of them does not vary, or beyond what can be computed."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if a.size < 3 or not a.std() or not b.std():
+            return 0.0
+        found = abs(float(np.corrcoef(a, b)[0, 1]))
+    return found if np.isfinite(found) else 0.0

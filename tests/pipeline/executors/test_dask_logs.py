@@ -16,7 +16,7 @@ from places import ROOT
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors import local
-from pipeline.executors.dask_client import dashboard_address, prepare_workers
+from pipeline.executors.dask_client import prepare_workers, scheduler_options
 from pipeline.executors.dask_logs import logs_in_file
 from pipeline.executors.jobs import Hooks
 
@@ -55,7 +55,9 @@ def test_workers_that_cannot_be_started_are_a_sentence(monkeypatch):
     with pytest.raises(ClusterError, match=r"they died 3 times while starting.*fewer --workers"):
         local.start_cluster(ClusterSection(kind="local", workers=1))
     assert len(attempts) == local.ATTEMPTS
-    assert all(options["security"] is True and options["dashboard_address"] is None for options in attempts)
+    for options in attempts:
+        assert options["security"] is True
+        assert options["scheduler_kwargs"]["dashboard"] is False
 
 
 def test_workers_that_die_while_they_are_prepared_are_not_blamed_on_versions(monkeypatch):
@@ -81,8 +83,9 @@ def test_workers_that_die_while_they_are_prepared_are_not_blamed_on_versions(mon
 
 
 def test_a_dashboard_is_shown_to_this_computer_when_asked_for():
-    assert dashboard_address(ClusterSection(kind="local")) is None
-    assert dashboard_address(ClusterSection(kind="local", dashboard=True)) == "127.0.0.1:0"
+    for asked in (False, True):
+        options = scheduler_options(ClusterSection(kind="local", dashboard=asked))
+        assert options == {"dashboard_address": "127.0.0.1:0", "dashboard": asked}
 
 
 @pytest.mark.cluster

@@ -1,13 +1,15 @@
 """Stores on S3, against a local server that enforces conditional writes."""
 
+import os
 import pickle
 
 import numpy as np
 import pytest
 import zarr
-from s3 import s3_bucket
+from s3 import Line, s3_bucket
 
-from pipeline.errors import StoreNotFoundError
+from pipeline.errors import BusyError, StoreError, StoreNotFoundError
+from pipeline.store.lease import PREFIX, live_leases
 from pipeline.store.store import Store
 from pipeline.store.writing.chunks import write_chunk
 
@@ -142,3 +144,39 @@ def test_pruning_on_s3_waits_for_workers_and_leaves_what_is_fresh(bucket, make_t
     assert other.store.prune([], []).bytes > 0
     other.fill()
     assert other.store.panel("d41d8cd9")["sales"].load().size
+
+
+@pytest.mark.long  # icechunk tries for a minute or two before it gives up
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_network_lost_in_the_middle_of_a_run_loses_nothing(bucket, tmp_path, monkeypatch):
+    """A sentence; and what was committed is kept: the same run goes on when the network is back."""
+    import growing
+    import slow_market
+
+    from pipeline.config.load import load_study
+    from pipeline.sweep.coordinator import run_study
+    from pipeline.sweep.progress import Watcher
+
+    monkeypatch.setenv("SLOW_TRACE", str(tmp_path))
+    monkeypatch.setattr("pipeline.sweep.plan.LARGEST_CHUNK", 1)
+    study = load_study(growing.write(tmp_path, growing.rows(6, markets=(1, 2, 3))), [f"store={bucket}"])
+    line = Line(os.environ["AWS_ENDPOINT_URL"])
+
+    class Cutting(Watcher):
+        def progress(self, done, failed, workers):
+            if done:
+                line.lose()
+
+    with monkeypatch.context() as through_the_line:
+        through_the_line.setenv("AWS_ENDPOINT_URL", line.address)
+        with pytest.raises(StoreError) as lost:
+            run_study(study, calibrator=slow_market.CALIBRATOR, watcher=Cutting())
+    assert line.cut.is_set()
+    assert "Check the network" in str(lost.value)
+    with pytest.raises(BusyError, match="its lease ends within 180 s"):  # it could not be given back
+        run_study(study, calibrator=slow_market.CALIBRATOR)
+    repository = Store.open(bucket)._repository
+    for name in live_leases(repository):
+        repository.delete_branch(PREFIX + name)
+    assert run_study(study, calibrator=slow_market.CALIBRATOR).state == "done"
+    line.shutdown()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kernels.response.catalogue import FAMILIES
+from pipeline.config.parameters import OF_ERRORS
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import ModelsSection
 from pipeline.config.variants import expand_variants
@@ -78,8 +79,8 @@ def test_parameters_come_back(form, family):
     assert share is not None
     record = calibrate_market(variant, replace(market, share=share), EFFORTS, fit, np.random.SeedSequence(3))
     assert record.status.usable
-    # Without errors the gain has nothing to act on.
-    free = model.vary & (np.array(model.names) != "gain")
+    # Without errors their gain and autocorrelation have nothing to act on.
+    free = model.vary & ~np.isin(model.names, list(OF_ERRORS))
     np.testing.assert_allclose(record.theta[free], theta[free], rtol=ACCURACY, atol=ACCURACY)
 
 
@@ -93,5 +94,5 @@ def test_parameters_come_back_where_a_firm_enters(form):
     share = model.shares(theta)
     assert share is not None
     record = calibrate_market(variant, replace(market, share=share), EFFORTS, fit, np.random.SeedSequence(3))
-    free = model.vary & (np.array(model.names) != "gain")
+    free = model.vary & ~np.isin(model.names, list(OF_ERRORS))
     np.testing.assert_allclose(record.theta[free], theta[free], rtol=ACCURACY, atol=ACCURACY)
