@@ -8,6 +8,16 @@ The rooms, in the order that data flow through them::
 A room imports only from those before it (the table stands in ``pyproject.toml``).
 """
 
+import sys
+
+if sys.argv[:1] and sys.argv[0].rpartition("/")[2] == "beed":
+    # Until the program listens, Ctrl-C just ends it. Here, since this is the first line of ours that runs:
+    # before it, in the interpreter's own start, a traceback may still be seen.
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from typing import TYPE_CHECKING
 
 import lazy_loader
