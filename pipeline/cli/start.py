@@ -4,8 +4,8 @@ import os
 import signal
 import sys
 
-# Until `listen` is called Ctrl-C just ends the process, as there is nothing to keep. `pipeline/__init__.py` has
-# done so before where the program is called `beed`.
+# Until `listen` is called Ctrl-C just ends the process, as there is nothing to keep. `pipeline/__init__.py`
+# has done so before where the program is called `beed`.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
