@@ -117,12 +117,14 @@ def test_sigterm_counts_twice_when_fits_take_long():
 import threading
 try:
     with stop_on_signals(threading.Event()):
+        print("inside", flush=True)
         while True:
             time.sleep(0.05)
 except Stopped as stopped:
     raise SystemExit(stopped.exit_code)
 """
     process = program(body)
+    assert process.stdout.readline() == "inside\n"
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
