@@ -1,6 +1,5 @@
 """Whatever is wrong with a file, the answer is a sentence, and soon: mutants of all that users write."""
 
-import pytest
 from mutants import Mutants
 
 
@@ -14,12 +13,7 @@ def failures(mutants, count):
 
 
 def test_no_mutant_ends_in_a_traceback_or_takes_long(tmp_path):
-    assert failures(Mutants(tmp_path, seed=7), 250) == []
-
-
-@pytest.mark.long
-def test_nor_do_two_thousand(tmp_path):
-    assert failures(Mutants(tmp_path, seed=8), 2000) == []
+    assert failures(Mutants(tmp_path, seed=7), 2000) == []
 
 
 def test_the_trials_can_fail(tmp_path, monkeypatch):
