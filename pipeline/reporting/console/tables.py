@@ -29,7 +29,11 @@ def show_plan(console: Console, study: Study, panel: Panel, plan: Plan, estimate
     if estimate.compiled:
         tried += f"; compiling took {readable_seconds(estimate.compiled)} and is done, for this computer"
     engine = ENGINES[study.cluster.kind]
-    where = f"{workers} worker processes, which start in some 5 s" if engine.where == "this computer" else engine.help
+    where = (
+        f"{workers} worker processes, which start in some 5 s"
+        if engine.where == "this computer"
+        else engine.help
+    )
     facts = {
         "sweep": plan.sweep,
         "store": study.store_location,
