@@ -112,6 +112,11 @@ def _count(moving, t):
     return count
 
 
+def kept_over(rho: float, duration: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the autocorrelation over periods of some lengths, with the sign of that over one."""
+    return np.copysign(np.abs(rho) ** duration, rho)
+
+
 def kept_and_weight(
     rho: float, first: int, moving: NDArray[np.bool_], duration: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -130,7 +135,7 @@ def kept_and_weight(
     same = np.zeros(len(moving), dtype=np.bool_)
     same[1:] = (moving[1:] == moving[:-1]).all(axis=1)
     same[: first + 1] = False
-    kept = np.where(same, np.copysign(np.abs(rho) ** duration, rho), 0.0)
+    kept = np.where(same, kept_over(rho, duration), 0.0)
     log_weight = 0.5 * (np.log1p(-rho * rho) - np.log1p(-kept * kept))
     rows = np.where(np.arange(len(moving)) < first, 0, np.maximum(moving.sum(axis=1) - 1, 0))
     return kept, np.exp(log_weight - rows @ log_weight / max(rows.sum(), 1))

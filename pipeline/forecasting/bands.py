@@ -149,7 +149,7 @@ class DrawnCourses:
         )
         equations = [market.equation(theta) for theta in self._theta]
         jump_price, _, returns_to_scale = np.array(equations).T
-        kept = np.copysign(np.abs(market.autocorrelation) ** market.duration, market.autocorrelation)
+        kept = market.kept
         error = np.tile(market.last_error, (count, 1))
         kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones((count, n_firms), np.bool_)
         # The gain is drawn with the other parameters.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.serial_errors import kept_over
 from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
 from kernels.response.catalogue import Domain
@@ -135,6 +136,11 @@ class ForecastMarket:
             The shares of its past cannot be computed under them.
         """
         return self if self.state is None else replace(self, share=self.state(theta))
+
+    @property
+    def kept(self) -> Floats:
+        """Which part of an error of the period before each repeats, (H,)."""
+        return kept_over(self.autocorrelation, self.duration)
 
     def equation(self, theta: Floats) -> ShareEquation:
         """Give the equation of motion under a parameter vector (P,)."""

@@ -90,9 +90,8 @@ def _follow(response: ForecastResponse, f: Floats, total: Floats) -> Floats:
     if market.autocorrelation == 0.0 or not market.last_error.any():
         return equation.shares(market.share, f, total, market.duration)
     kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones(market.firms.size, np.bool_)
-    kept = np.copysign(np.abs(market.autocorrelation) ** market.duration, market.autocorrelation)
     state, shares = market.share, np.empty_like(f)
-    for period, error in enumerate(np.cumprod(kept)[:, np.newaxis] * market.last_error):
+    for period, error in enumerate(np.cumprod(market.kept)[:, np.newaxis] * market.last_error):
         at = slice(period, period + 1)
         modelled = equation.shares(state, f[at], total[at], market.duration[at])[0]
         shares[period] = shift_shares(modelled, error)

@@ -48,7 +48,8 @@ def shares_under(
     """
     origin = len(market.times) - courses.shape[2]
     response = _responses(model, theta, market, courses)
-    step, carry = OneStep(model, theta, market), error_carry(model, theta, market)
+    step = OneStep(model, theta, market)
+    carry = None if error is None else error_carry(model, theta, market)
     if theta[model.names.index(RETURNS_TO_SCALE)] != 1.0:
         response = response[(np.where(step.active[origin:], response, 0.0) >= 0.0).all(axis=(1, 2))]
     shares = np.empty(response.shape)
@@ -56,7 +57,7 @@ def shares_under(
     for ahead in range(response.shape[1] if len(response) else 0):
         at = np.full(len(response), origin + ahead)
         before = shares[:, ahead] = step(before, at, response[:, ahead])
-        if error is not None:
+        if carry is not None and error is not None:
             moving = step.moving[origin + ahead]
             error = carry.kept[origin + ahead] * error
             seen = carry.seen(before, np.tile(error, (len(before), 1)), moving)
