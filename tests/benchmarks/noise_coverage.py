@@ -6,7 +6,8 @@ All is as a study has it by default. Markets come from a simulator
 of its own (closed forms written in numpy, Runge-Kutta for the scaled form): 4 firms, 104 periods, two
 efforts, constants by firm. Noise is drawn in log shares: 5 % of measurement, 2 % that lasts (5 % where it is
 the only one); `ar1`: measurement errors with an autocorrelation of 0.5; `by_firm`: of 2 to 10 %; `outliers`:
-1 % of the shares are off by 30 %.
+1 % of the shares are off by 30 %. `--entrant`: a firm comes in after a third of the time; `--gaps`: 8 periods
+of the 104 were not observed, in runs of one to three (efforts were those of the next observed one).
 """
 
 import argparse
@@ -36,6 +37,7 @@ FIT = FitSection()
 FIRMS, PERIODS = 4, 104
 SLOPES = np.array([0.25, -0.15])
 ENTRY, ENTRANT_SHARE = 35, 0.1
+UNSEEN = np.array([20, 21, 50, 51, 52, 70, 90, 91])
 
 
 def step(form, share, f):
@@ -77,10 +79,13 @@ def perturb(share, shock, active):
     return moved / moved.sum()
 
 
-def simulate(form, half_life, noise, entrant, seed, change=None):
+def simulate(form, half_life, noise, entrant, seed, change=None, gaps=False):
     """One market, its true slopes, and its observed shares; slopes may change: (first period, factor)."""
     rng = np.random.default_rng(seed)
     efforts, constants = rng.normal(0.0, 1.0, (2, PERIODS, FIRMS)), rng.normal(0.0, 0.2, FIRMS)
+    seen = np.setdiff1d(np.arange(PERIODS), UNSEEN if gaps else [])
+    if gaps:
+        efforts = efforts[:, seen[np.searchsorted(seen, np.arange(PERIODS))]]
     felt = efforts.copy()
     if change is not None:
         felt[:, change[0] :] *= change[1]
@@ -106,16 +111,15 @@ def simulate(form, half_life, noise, entrant, seed, change=None):
         if noise == "outliers":
             error = error + 0.3 * rng.choice([-1.0, 1.0], FIRMS) * (rng.random(FIRMS) < 0.01)
         observed[t] = np.where(active[t], perturb(state, error, active[t]), np.nan)
-    ones = np.ones(PERIODS)
     market = MarketArrays(
         market=seed,
         firms=np.array(list("ABCD")),
-        times=np.arange(PERIODS),
-        share=observed,
-        total_sales=ones,
-        duration=ones,
-        efforts=np.where(active, efforts, np.nan),
-        active=active,
+        times=seen,
+        share=observed[seen],
+        total_sales=np.ones(seen.size),
+        duration=np.diff(seen, prepend=-1).astype(float),
+        efforts=np.where(active, efforts, np.nan)[:, seen],
+        active=active[seen],
     )
     truth = SLOPES * (np.log(2.0) / half_life if form == "proportional" else 1.0)
     return market, truth
@@ -136,8 +140,8 @@ def variant_of(form):
 
 def covered(task):
     """Whether intervals of slopes (and gamma) hold the truth, (L, parameters), and the gain; None: no fit."""
-    form, fit_noise, seed = task[0], task[-2], task[-1]
-    market, slopes = simulate(*task[:-2], seed)
+    form, half_life, noise, entrant, gaps, fit_noise, seed = task
+    market, slopes = simulate(form, half_life, noise, entrant, seed, gaps=gaps)
     asked = UncertaintySection(levels=LEVELS)
     record = calibrate_market(
         variant_of(form),
@@ -165,6 +169,7 @@ def main():
     parser.add_argument("--half-lives", nargs="+", type=float, default=[0.1, 2.0, 8.0, 20.0])
     parser.add_argument("--noise", nargs="+", default=list(NOISE), choices=list(NOISE))
     parser.add_argument("--entrant", action="store_true", help="one firm enters in a third of the way")
+    parser.add_argument("--gaps", action="store_true", help="8 periods of the 104 were not observed")
     parser.add_argument("--fit-noise", default="homogeneous", choices=["homogeneous", "by_firm", "full"])
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
@@ -175,7 +180,7 @@ def main():
     with ProcessPoolExecutor(given.workers) as pool:
         for form, half_life, noise in itertools.product(given.forms, given.half_lives, given.noise):
             tasks = [
-                (form, half_life, noise, given.entrant, given.fit_noise, seed)
+                (form, half_life, noise, given.entrant, given.gaps, given.fit_noise, seed)
                 for seed in range(given.markets)
             ]
             found = [one for one in pool.map(covered, tasks, chunksize=10) if one is not None]
