@@ -177,7 +177,7 @@ def keep(path, task, one):
     """Add the outcome of a market to a file: days of work may be done in pieces."""
     if path:
         plain = None if one is None else [one[0].tolist(), float(one[1])]
-        with open(path, "a") as file:
+        with Path(path).open("a") as file:
             file.write(json.dumps([task, plain]) + "\n")
 
 
