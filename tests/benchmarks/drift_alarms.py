@@ -20,6 +20,7 @@ from pipeline.results.intervals import Z95
 from pipeline.vintages.change import Periods, beyond, measure_changes
 
 THRESHOLDS = (2.0, 3.0)
+ASKED = UncertaintySection(levels=(0.95,))
 
 
 class Estimated:
@@ -27,7 +28,7 @@ class Estimated:
 
     def __init__(self, record):
         self.markets = np.array(["m"])
-        ends = record.uncertainty.interval[1, :, 0]
+        ends = record.uncertainty.interval[ASKED.methods.index("recommended"), :, 0]
         self.names = record.names
         self.arrays = {
             "value": record.value[None],
@@ -51,7 +52,6 @@ def drifted(form, periods, new, factor, seed):
     noise_coverage.PERIODS = periods + new
     change = None if factor == 1.0 else (periods, factor)
     market, _ = noise_coverage.simulate(form, 2.0, "both", False, seed, change)
-    asked = UncertaintySection(levels=(0.95,))
     records = [
         calibrate_market(
             noise_coverage.variant_of(form),
@@ -60,7 +60,7 @@ def drifted(form, periods, new, factor, seed):
             noise_coverage.FIT,
             np.random.SeedSequence(seed),
             n_train=count,
-            uncertainty=asked,
+            uncertainty=ASKED,
         )
         for count in (periods, periods + new)
     ]
