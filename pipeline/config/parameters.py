@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.config.catalogue import carry_over_parameters, curve_parameters, shared_parameters
 from pipeline.config.sections.models import CurveSection
-from pipeline.config.terms import lag_terms, response_terms
+from pipeline.config.terms import control_terms, lag_terms, response_terms
 from pipeline.config.variants import Variant
 
 JUMP_PRICE = "jump_price"
@@ -63,7 +63,7 @@ def variant_parameters(
         names |= dict.fromkeys(shared_parameters(curve))
     response = variant.response
     terms = lag_terms(response) if firms is None else response_terms(response, tuple(firms))
-    names |= dict.fromkeys(term.name for term in terms)
+    names |= dict.fromkeys(term.name for term in (*terms, *control_terms(variant)))
     if variant.firm_effects == "constant":
         names[CONSTANT] = None
     elif variant.firm_effects != "none" and firms is not None:

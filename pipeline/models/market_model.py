@@ -31,6 +31,8 @@ from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
+from pipeline.models.instruments.controls import first_stages, with_controls
+from pipeline.models.instruments.first_stage import FirstStage
 from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, market_parameters
 from pipeline.models.terms import with_terms
@@ -54,6 +56,8 @@ class MarketModel:
         Periods to fit.
     efforts : tuple of str
         Names of the efforts of the study, without those of further terms.
+    stages : tuple of FirstStage
+        Of endogenous efforts, in the order of the variant.
 
     Attributes
     ----------
@@ -79,9 +83,10 @@ class MarketModel:
         quantities: tuple[MarketParameter, ...],
         data: MarketData,
         efforts: tuple[str, ...] = (),
+        stages: tuple[FirstStage, ...] = (),
     ) -> None:
         self.variant, self.response, self.quantities, self.data = variant, response, quantities, data
-        self.efforts = efforts
+        self.efforts, self.stages = efforts, stages
         self.names = tuple(q.name for q in quantities)
         self.lower = np.array([q.lower for q in quantities])
         self.upper = np.array([q.upper for q in quantities])
@@ -220,9 +225,12 @@ class MarketModel:
         """Give the autocorrelation of the errors of a parameter vector; 0 where it is no parameter."""
         return float(theta[self.names.index(AUTOCORRELATION)]) if self.data.serial else 0.0
 
-    def prepared(self, market: MarketArrays) -> MarketArrays:
-        """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
-        return with_terms(self.variant, market, self.efforts)[0]
+    def prepared(self, market: MarketArrays, *, fitted: bool = True) -> MarketArrays:
+        """Give all periods of the market, not only those fitted, the inputs of the model's further terms.
+
+        Not ``fitted`` are periods of which none is of the data, such as courses ahead and curves.
+        """
+        return with_controls(*with_terms(self.variant, market, self.efforts), self.stages, fitted=fitted)[0]
 
     def reported(self, firms: NDArray) -> tuple[tuple[str, ...], Matrix]:
         """Name what is reported, and give the matrix that takes ``theta`` to it.
@@ -280,6 +288,7 @@ def first_periods(market: MarketArrays, count: int) -> MarketArrays:
         duration=market.duration[:count],
         efforts=market.efforts[:, :count],
         active=market.active[:count],
+        instruments=None if market.instruments is None else market.instruments[:, :count],
     )
 
 
@@ -308,18 +317,22 @@ def build_model(
     ------
     kernels.response.response.DomainError
         An effort lies outside the domain of its curve.
+    FirstStageError
+        An endogenous effort has no first stage in these periods.
     ValueError
         A share is zero under log-ratios.
     """
     given = market.reference_sales
     reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)
+    stages = first_stages(variant, market, inputs, fit)
+    market, inputs = with_controls(market, inputs, stages)
     response = compose_response(variant, market, inputs, curves)
     quantities = market_parameters(variant, response, market, inputs, fit, reference_sales)
     corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
     serial = int(quantities[-1].name == AUTOCORRELATION)
     data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected, serial)
-    return MarketModel(variant, response, quantities, data, efforts)
+    return MarketModel(variant, response, quantities, data, efforts, stages)
 
 
 def compose_response(
@@ -334,7 +347,8 @@ def compose_response(
     ValueError
         The variant has further terms, and `terms.with_terms` has not given the market their inputs.
     """
-    expected = len(variant.response.curves) + len(response_terms(variant.response, market.firms.tolist()))
+    terms = response_terms(variant.response, market.firms.tolist())
+    expected = len(variant.response.curves) + len(terms) + len(variant.endogenous)
     if len(efforts) != expected:
         raise ValueError(
             f"Got {len(efforts)} inputs for the model {variant.name}, which has {expected}; "
