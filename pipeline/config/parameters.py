@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.config.catalogue import carry_over_parameters, curve_parameters, shared_parameters
 from pipeline.config.sections.models import CurveSection
-from pipeline.config.terms import control_terms, lag_terms, response_terms
+from pipeline.config.terms import lag_terms, response_terms
 from pipeline.config.variants import Variant
 
 JUMP_PRICE = "jump_price"
@@ -32,6 +32,11 @@ def effort_parameter(effort: str, parameter: str) -> str:
     return effort if parameter == "beta" else f"{effort}.{parameter}"
 
 
+def control_parameter(effort: str) -> str:
+    """Name the coefficient by which errors go with what instruments leave of an effort."""
+    return f"{effort}.control"
+
+
 def firm_parameter(firm: str | None) -> str:
     """Name the constant of a firm, or with None the one of all firms."""
     return CONSTANT if firm is None else f"{CONSTANT}.{firm}"
@@ -54,7 +59,7 @@ def variant_parameters(
     Returns
     -------
     tuple of str
-        Parameters of f, then M and γ.
+        Parameters of f, coefficients of controls, then M and γ.
     """
     names: dict[str, None] = {}
     for effort, curve in variant.response.curves.items():
@@ -63,11 +68,12 @@ def variant_parameters(
         names |= dict.fromkeys(shared_parameters(curve))
     response = variant.response
     terms = lag_terms(response) if firms is None else response_terms(response, tuple(firms))
-    names |= dict.fromkeys(term.name for term in (*terms, *control_terms(variant)))
+    names |= dict.fromkeys(term.name for term in terms)
     if variant.firm_effects == "constant":
         names[CONSTANT] = None
     elif variant.firm_effects != "none" and firms is not None:
         names |= dict.fromkeys(firm_parameter(firm) for firm in firms)
+    names |= dict.fromkeys(control_parameter(effort) for effort in variant.endogenous)
     return (*names, JUMP_PRICE, RETURNS_TO_SCALE)
 
 

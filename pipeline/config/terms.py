@@ -7,7 +7,6 @@ price.lag2                 β u_i(t - 2)                                   lag: 
 price.own.<i>              β_i u_i(t), beside the common coefficient      own: price
 price.cross.<i>.<j>        β_ij u_j(t)                                    cross: price
 price.lag1.own.<i>         β_i u_i(t - 1)                                 lag: {price: 1}, own: price.lag1
-price.control              β times what instruments do not explain of u_i fit: {endogenous: {price: ...}}
 ========================== ============================================== =================================
 
 Periods are those observed; before a firm's first one its efforts are taken as they were in it.
@@ -16,12 +15,7 @@ Periods are those observed; before a firm's first one its efforts are taken as t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.config.variants import ResponseChoice, Variant
-
-GONE = -1
-"""In place of a firm that has left its market: what it does counts for nothing."""
-CONTROL = "control"
-"""What the term is called that holds what instruments do not explain of an effort: ``price.control``."""
+from pipeline.config.variants import ResponseChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +82,3 @@ def response_terms(choice: ResponseChoice, firms: Sequence[str]) -> tuple[Term, 
             if rival != firm
         ]
     return tuple(terms)
-
-
-def control_terms(variant: Variant) -> tuple[Term, ...]:
-    """List the terms of endogenous efforts, which come after all others.
-
-    Their inputs follow from instruments in the periods fitted (`pipeline.models.instruments`). Elsewhere they
-    are what nobody does: 0.
-    """
-    return tuple(Term(f"{effort}.{CONTROL}", effort, firm=GONE) for effort in variant.endogenous)

@@ -170,10 +170,7 @@ def under_noise(variants: tuple[Variant, ...], kinds: tuple[NoiseKind, ...]) -> 
 
 
 def under_endogeneity(variants: tuple[Variant, ...], fit: FitSection) -> tuple[Variant, ...]:
-    """Give every model the instruments of `fit.endogenous`, or both none and these; then its name says which.
-
-    A response whose terms are not summed, by `ces`, has no place for what instruments leave unexplained.
-    """
+    """Give every model the instruments of `fit.endogenous`, or none and these; then its name says which."""
     if not fit.instrumented:
         return variants
     endogenous = tuple(fit.instrumented)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kernels.least_squares.market import ILR, moving_firms
 from kernels.numeric.arrays import Floats
@@ -13,8 +12,7 @@ from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import StartShares
 from pipeline.config.sections.uncertainty import most_trusted
-from pipeline.config.terms import Term, control_terms, response_terms
-from pipeline.config.variants import Variant
+from pipeline.config.terms import response_terms
 from pipeline.errors import ForecastError, QueryError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import BEST, best_by_aicc, by_verdict
@@ -145,7 +143,7 @@ def read_market(
         units=_effort_labels(panel, "unit", "1"),
         curves=problem.response.curves[: len(efforts)],
         domains=problem.response.domains[: len(efforts)],
-        terms=_terms_ahead(problem.variant, arrays, present),
+        terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
         # The firms left take their constants from the same parameters.
         spec=spec._replace(design=np.ascontiguousarray(spec.design[present])),
         names=problem.names,
@@ -172,12 +170,6 @@ def read_market(
         start=start,
         state=state if start == "calibrated" else None,
     )
-
-
-def _terms_ahead(variant: Variant, arrays: MarketArrays, present: NDArray[np.bool_]) -> tuple[Term, ...]:
-    """Further terms of the firms that are left; what instruments did not explain is not known ahead."""
-    terms = response_terms(variant.response, arrays.firms.tolist())
-    return (*terms_among(terms, present), *control_terms(variant))
 
 
 def _used(results: "Results", market: Label, model: str, problem: MarketModel) -> float:

@@ -11,10 +11,9 @@ from kernels.response.evaluate import OK, evaluate, evaluate_effort_gradient, ma
 from kernels.response.pareto import rank_efforts
 from kernels.response.response import ResponseError, check_efforts
 from kernels.response.workspace import refresh
-from pipeline.config.terms import GONE
 from pipeline.errors import ForecastError
 from pipeline.forecasting.periods import label_text
-from pipeline.models.terms import term_inputs
+from pipeline.models.terms import GONE, term_inputs
 
 if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket

@@ -27,11 +27,11 @@ from kernels.least_squares.whitening import make_whitening
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import Response, compose
-from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN
+from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN, control_parameter
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
-from pipeline.models.instruments.controls import first_stages, with_controls
+from pipeline.models.instruments.controls import control_rows, first_stages
 from pipeline.models.instruments.first_stage import FirstStage
 from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, market_parameters
@@ -217,6 +217,12 @@ class MarketModel:
         status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
         return share if status == OK else None
 
+    @property
+    def controls(self) -> NDArray[np.intp]:
+        """(E,) positions of the coefficients of controls."""
+        names = [control_parameter(stage.effort) for stage in self.stages]
+        return np.array([self.names.index(name) for name in names], dtype=np.intp)
+
     def gain(self, theta: Vector) -> float:
         """Give the gain of a parameter vector; 0 where no period begins at a corrected state."""
         return float(theta[self.names.index(GAIN)]) if self.data.corrected else 0.0
@@ -225,12 +231,9 @@ class MarketModel:
         """Give the autocorrelation of the errors of a parameter vector; 0 where it is no parameter."""
         return float(theta[self.names.index(AUTOCORRELATION)]) if self.data.serial else 0.0
 
-    def prepared(self, market: MarketArrays, *, fitted: bool = True) -> MarketArrays:
-        """Give all periods of the market, not only those fitted, the inputs of the model's further terms.
-
-        Not ``fitted`` are periods of which none is of the data, such as courses ahead and curves.
-        """
-        return with_controls(*with_terms(self.variant, market, self.efforts), self.stages, fitted=fitted)[0]
+    def prepared(self, market: MarketArrays) -> MarketArrays:
+        """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
+        return with_terms(self.variant, market, self.efforts)[0]
 
     def reported(self, firms: NDArray) -> tuple[tuple[str, ...], Matrix]:
         """Name what is reported, and give the matrix that takes ``theta`` to it.
@@ -326,12 +329,12 @@ def build_model(
     reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)
     stages = first_stages(variant, market, inputs, fit)
-    market, inputs = with_controls(market, inputs, stages)
     response = compose_response(variant, market, inputs, curves)
-    quantities = market_parameters(variant, response, market, inputs, fit, reference_sales)
+    quantities = market_parameters(variant, response, market, inputs, fit, reference_sales, stages)
     corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
     serial = int(quantities[-1].name == AUTOCORRELATION)
     data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected, serial)
+    data = data._replace(controls=control_rows(stages, data))
     return MarketModel(variant, response, quantities, data, efforts, stages)
 
 
@@ -347,8 +350,7 @@ def compose_response(
     ValueError
         The variant has further terms, and `terms.with_terms` has not given the market their inputs.
     """
-    terms = response_terms(variant.response, market.firms.tolist())
-    expected = len(variant.response.curves) + len(terms) + len(variant.endogenous)
+    expected = len(variant.response.curves) + len(response_terms(variant.response, market.firms.tolist()))
     if len(efforts) != expected:
         raise ValueError(
             f"Got {len(efforts)} inputs for the model {variant.name}, which has {expected}; "

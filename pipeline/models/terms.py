@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Matrix
-from pipeline.config.terms import GONE, Term, response_terms
+from pipeline.config.terms import Term, response_terms
 from pipeline.config.variants import Variant
 from pipeline.panel.market import MarketArrays
+
+GONE = -1
+"""In place of a firm that has left its market: what it does counts for nothing."""
 
 
 def with_terms(

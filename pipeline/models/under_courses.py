@@ -98,6 +98,6 @@ def _with_past(model: MarketModel, theta: Vector, market: MarketArrays, course: 
 
 
 def _response(model: MarketModel, theta: Vector, market: MarketArrays) -> Cube:
-    prepared = model.prepared(market, fitted=False)
+    prepared = model.prepared(market)
     efforts = np.ascontiguousarray(np.where(market.active, prepared.efforts, 0.0))
     return model.response.evaluate(theta, efforts, market.duration, np.ascontiguousarray(market.active))

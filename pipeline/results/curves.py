@@ -128,8 +128,7 @@ def _mean_response(
     for point, amount in enumerate(level):
         efforts[effort] = amount
         # All firms together: what rivals' efforts and earlier ones do is part of the curve.
-        levels = replace(arrays, efforts=efforts, active=present)
-        inputs = problem.prepared(levels, fitted=False).efforts
+        inputs = problem.prepared(replace(arrays, efforts=efforts, active=present)).efforts
         value[point] = problem.response.evaluate(theta, inputs)[-1].mean()
         gradient = problem.response.gradient(theta, inputs)[:, -1].mean(axis=1)
         # Parameters of the equation, which f does not know, come after those of f.

@@ -32,9 +32,6 @@ def check_endogenous(study: Study, findings: Findings) -> None:
     if len(fit.instruments) < len(fit.instrumented):
         got = f"{len(fit.instrumented)} endogenous efforts and one instrument"
         findings.add(base, got, "at least as many different instruments as endogenous efforts")
-    if any(response.family == "ces" for response in study.models.response):
-        got = "the response ces beside endogenous efforts"
-        findings.add(base, got, "responses whose terms add up, which `<effort>.control` is one of")
     if "mcmc" in study.uncertainty.methods:
         got = "the method mcmc beside endogenous efforts"
         expected = "other methods: its chains would take the first stage as known"

@@ -160,8 +160,8 @@ class FitSection(Section):
         min_length=1,
         max_length=2,
         description="Efforts that answer to what moves shares, with instruments: `{price: {instruments: "
-        "[cost, 'lag(price)']}}`. What instruments do not explain of the effort is one more term of f, "
-        "`price.control`. `[null, {price: ...}]` fits every model without and with it.",
+        "[cost, 'lag(price)']}}`. What instruments do not explain of the effort goes with the errors by a "
+        "coefficient `price.control`. `[null, {price: ...}]` fits every model without and with it.",
     )
 
     @property

@@ -15,7 +15,7 @@ initial state, each observes them anew, with an error (else the intervals would 
 does to all later periods), and where the gain lets the state follow the observed shares, the drawn errors
 are followed through all periods.
 Where an effort is endogenous, a replicate has a first stage of its own: slopes drawn from their covariance
-make the control that its shares come from, and the fit knows the estimated one, as the fit to the data does.
+make the control that its errors go with, and the fit knows the estimated one, as the fit to the data does.
 
 Sources: Künsch (1989), Annals of Statistics 17, 1217 (blocks); Politis & White (2004), Econometric Reviews
 23, 53 (their length); Bühlmann (1997), Bernoulli 3, 123 (autoregressive).
@@ -35,7 +35,7 @@ from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.config.parameters import INITIAL
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.fitting.uncertainty.serial import SerialCorrelation
-from pipeline.fitting.uncertainty.two_step import responses_of_first_stages
+from pipeline.fitting.uncertainty.two_step import draw_controlled_errors
 from pipeline.models.error_carry import correct, with_error
 from pipeline.models.market_model import MarketModel
 from pipeline.models.one_step import OneStep
@@ -101,7 +101,12 @@ def bootstrap(
         roots = firm_roots(model.data.whitening, moving_firms(model.data.active))
         errors = np.einsum("bsn,snm->bsm", errors, roots)
         residual = space.to_rows(np.einsum("sn,snm->sm", space.to_firms(residual), roots[before:]))
-    own_market = before > 0 or model.data.corrected > 0 or bool(model.stages)
+    own_market = before > 0 or model.data.corrected > 0
+    if model.stages:
+        controlled = draw_controlled_errors(model, theta, count, rng)
+        errors += controlled[:, len(model.data.active) - errors.shape[1] :]
+        # What the estimated controls explain is in the residual, and the errors have their own.
+        residual -= theta[model.controls] @ model.data.controls
     targets = None if own_market else model.target + residual + space.to_rows(errors[:, before:])
     values = np.full((count, theta.size), np.nan)
     step = max(_BYTES // max(model.data.efforts.nbytes, 1), 1) if own_market else count
@@ -109,7 +114,7 @@ def bootstrap(
         part = slice(first, min(first + step, count))
         fit = model.fit_many(
             np.tile(theta, (part.stop - part.start, 1)),
-            data=draw_markets(model, theta, errors[part], rng) if own_market else None,
+            data=draw_markets(model, theta, errors[part]) if own_market else None,
             targets=None if targets is None else targets[part],
             max_evaluations=_EVALUATIONS,
         )
@@ -117,17 +122,13 @@ def bootstrap(
     return values
 
 
-def draw_markets(
-    model: MarketModel, theta: Vector, errors: Cube, rng: np.random.Generator | None = None
-) -> MarketData:
+def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
     """Follow drawn errors (B, S, N) through the innovations form: a stack of B markets with their own shares.
 
     Shares that firms enter with stay as observed. S counts period 0 where its shares are the initial state.
-    Where an effort is endogenous, each market has first-stage slopes of its own, drawn by ``rng``.
     """
     data, count = model.data, len(errors)
     step = OneStep(model, theta, data)
-    response = None if rng is None else responses_of_first_stages(model, theta, count, rng)
     gain = model.gain(theta)
     share = np.tile(step.share, (count, 1, 1))
     if data.first:
@@ -139,7 +140,7 @@ def draw_markets(
         state = np.tile(np.where(data.active[0], np.exp(log_ratio), np.nan), (count, 1))
     for t in range(data.first, len(data.active)):
         moving = step.moving[t]
-        modelled = step(state, np.full(count, t), None if response is None else response[:, t])
+        modelled = step(state, np.full(count, t))
         share[:, t] = with_error(modelled, errors[:, t], moving, data.kind)
         corrected = t + 1 < data.corrected
         state = correct(modelled, share[:, t], moving, gain, data.kind) if corrected else modelled
@@ -156,6 +157,7 @@ def draw_markets(
         corrected=data.corrected,
         whitening=data.whitening,
         serial=data.serial,
+        controls=data.controls,
     )
 
 

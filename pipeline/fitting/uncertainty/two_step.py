@@ -11,14 +11,11 @@ uncorrelated given the control, so there is no third term.
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.least_squares.residual import OK, make_market_workspace, prepare_market, residual_jacobian
+from kernels.least_squares.residual import make_market_workspace, prepare_market, residual_jacobian
 from kernels.numeric.arrays import Cube, Matrix, Vector
-from pipeline.config.terms import CONTROL
 from pipeline.fitting.uncertainty.covariance import Covariance
+from pipeline.models.instruments.controls import rows_of
 from pipeline.models.market_model import MarketModel
-
-# Of a standard deviation of the control: how far it is moved to see what follows.
-_STEP = 1e-4
 
 
 def first_stage_covariance(
@@ -33,15 +30,15 @@ def first_stage_covariance(
         Its optimum.
     covariance : Covariance
         Of the second stage.
-    jacobian : (C, R) array
-        What it was made from.
+    jacobian : (C, >= R) array
+        What it was made from: rows that compare shares, and then those of priors.
     """
     count = len(jacobian)
     total = np.zeros((count, count))
     basis = covariance.basis
-    for row, stage in enumerate(model.stages, len(model.data.efforts) - len(model.stages)):
-        slope = np.array([_change(model, theta, row, regressor) for regressor in stage.regressors])
-        answer = -basis @ (basis.T @ (jacobian @ slope.T))
+    for row, stage in enumerate(model.stages):
+        slope = np.array([_slope(model, theta, row, regressor) for regressor in stage.regressors])
+        answer = -basis @ (basis.T @ (jacobian[:, : model.n_residuals] @ slope.T))
         total += answer @ stage.covariance @ answer.T
     return total
 
@@ -62,54 +59,38 @@ def hausman_t(model: MarketModel, theta: Vector, inner: NDArray[np.bool_], covar
     spread = np.full(theta.size, np.nan)
     known = np.diag(covariance)
     spread[inner] = np.sqrt(np.where(known > 0.0, known, np.nan))
-    names = [f"{stage.effort}.{CONTROL}" for stage in model.stages]
-    rows = np.array([model.names.index(name) for name in names], dtype=np.intp)
-    statistic: Vector = theta[rows] / spread[rows]
+    statistic: Vector = theta[model.controls] / spread[model.controls]
     return statistic
 
 
-def responses_of_first_stages(
-    model: MarketModel, theta: Vector, count: int, rng: np.random.Generator
-) -> Cube | None:
-    """Draw the slopes of first stages, and give f (count, T, N) under the controls that they leave.
+def draw_controlled_errors(model: MarketModel, theta: Vector, count: int, rng: np.random.Generator) -> Cube:
+    """Draw what errors (count, T, N) owe to controls, had first stages other slopes, by their covariance."""
+    drawn = np.zeros((count, *model.data.active.shape))
+    for coefficient, stage in zip(theta[model.controls], model.stages, strict=True):
+        slopes = rng.multivariate_normal(np.zeros(stage.slopes.size), stage.covariance, count)
+        control = stage.control - np.tensordot(slopes, stage.regressors, axes=1)
+        drawn += coefficient * control
+    return drawn
 
-    None where nothing is endogenous.
+
+def _slope(model: MarketModel, theta: Vector, row: int, regressor: Matrix) -> Vector:
+    """Differentiate the residual (R,) in a first-stage slope: the control loses so much of the regressor.
+
+    The residual is straight in the control, so any difference will do.
     """
-    if not model.stages:
-        return None
-    data = model.data
-    f = np.empty((count, *data.active.shape))
-    drawn = [rng.multivariate_normal(np.zeros(len(s.slopes)), s.covariance, count) for s in model.stages]
-    for replicate in range(count):
-        efforts = data.efforts.copy()
-        for row, (stage, slopes) in enumerate(zip(model.stages, drawn, strict=True), -len(model.stages)):
-            efforts[row] -= np.tensordot(slopes[replicate], stage.regressors, axes=1)
-        f[replicate] = model.response.evaluate(theta, efforts, data.duration, data.active)
-    return f
+    moved = model.data.controls.copy()
+    moved[row] -= rows_of(regressor, model.data)
+    slope: Vector = _residual(model, theta, moved) - _residual(model, theta, model.data.controls)
+    return slope
 
 
-def _change(model: MarketModel, theta: Vector, row: int, regressor: Matrix) -> Vector:
-    """Differentiate the residual (R,) in a first-stage slope: the control loses so much of the regressor."""
-    control = model.data.efforts[row]
-    active = model.data.active
-    size = np.std(control[active]) / np.std(regressor[active])
-    ends = []
-    for side in (1.0, -1.0):
-        efforts = model.data.efforts.copy()
-        efforts[row] -= side * _STEP * size * regressor
-        ends.append(_residual(model, theta, efforts))
-    difference: Vector = (ends[0] - ends[1]) / (2.0 * _STEP * size)
-    return difference
-
-
-def _residual(model: MarketModel, theta: Vector, efforts: Cube) -> Vector:
-    """Residual of a model under other inputs; nan where f would be negative."""
-    data = model.data._replace(efforts=np.ascontiguousarray(efforts))
+def _residual(model: MarketModel, theta: Vector, controls: Matrix) -> Vector:
+    """Compare shares, (R,), under other controls."""
+    data = model.data._replace(controls=controls)
     work = make_market_workspace(model.response.spec, data, 0)
     prepare_market(model.response.spec, data, work)
-    rows = model.n_residuals + int((model.prior_weight > 0.0).sum())
-    residual, nothing = np.empty(rows), np.empty((0, rows))
-    status = residual_jacobian(
+    residual, nothing = np.empty(model.n_residuals), np.empty((0, model.n_residuals))
+    residual_jacobian(
         model.response.spec,
         data,
         model.target,
@@ -122,4 +103,4 @@ def _residual(model: MarketModel, theta: Vector, efforts: Cube) -> Vector:
         residual,
         nothing,
     )
-    return residual if status == OK else np.full(rows, np.nan)
+    return residual

@@ -1,12 +1,13 @@
-"""Controls: what instruments leave of the endogenous efforts of a market, as further inputs of f."""
+"""Controls: what instruments leave of the endogenous efforts of a market, as its residual knows them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from kernels.least_squares.market import ILR, NO_CONTROLS, MarketData, observed_target
+from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.sections.fit import FitSection
-from pipeline.config.terms import CONTROL, lag_terms
+from pipeline.config.terms import lag_terms
 from pipeline.config.variants import Variant
 from pipeline.models.instruments.first_stage import FirstStage, first_stage
 from pipeline.panel.market import MarketArrays
@@ -58,28 +59,23 @@ def first_stages(
     return tuple(stages)
 
 
-def with_controls(
-    market: MarketArrays, inputs: tuple[str, ...], stages: Sequence[FirstStage], *, fitted: bool = True
-) -> tuple[MarketArrays, tuple[str, ...]]:
-    """Append the residuals of first stages to the inputs of a market, and name them.
+def control_rows(stages: Sequence[FirstStage], data: MarketData) -> Matrix:
+    """Give the controls of a market in the coordinates of its residual, (E, R).
 
     Parameters
     ----------
-    market : MarketArrays
-        With the inputs of all other terms.
-    inputs : tuple of str
-        Names along its effort axis.
     stages : sequence of FirstStage
-        Of the first periods of the market.
-    fitted : bool
-        Whether the market begins with the periods that were fitted. In all others, and without this, nobody
-        knows them: they are 0, what is expected.
+    data : MarketData
+        The same periods as the kernels have them.
     """
     if not stages:
-        return market, inputs
-    controls = np.zeros((len(stages), *market.active.shape))
-    if fitted:
-        controls[:, : len(stages[0].control)] = [stage.control for stage in stages]
-    controls = np.where(market.active, controls, np.nan)
-    extended = replace(market, efforts=np.ascontiguousarray(np.concatenate([market.efforts, controls])))
-    return extended, (*inputs, *(f"{stage.effort}.{CONTROL}" for stage in stages))
+        return NO_CONTROLS
+    return np.stack([rows_of(stage.control, data) for stage in stages])
+
+
+def rows_of(values: Matrix, data: MarketData) -> Vector:
+    """Give deviations of firms (T, N) in the coordinates of the residual rows, (R,)."""
+    size = max(float(np.abs(values).max()), np.finfo(float).tiny)
+    # Log-ratios of exponentials are what they are exponentials of.
+    rows: Vector = size * observed_target(data._replace(share=np.exp(values / size), kind=ILR))
+    return rows

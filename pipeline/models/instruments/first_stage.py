@@ -2,9 +2,11 @@
 
 An effort that managers set by what they see of demand moves with the errors of shares, and its coefficient
 takes up both. Regressed on instruments, which move it from outside, and on the exogenous inputs of f, it
-leaves a residual that holds all of it that may go with the errors. As one more linear term of f, the
-*control function*, this residual takes them up. For a linear model the estimates are those of two-stage least
-squares; that its coefficient is 0 is the test of Hausman for exogeneity.
+leaves a residual that holds all of it that may go with the errors. This *control function* stands beside the
+model in every comparison with observed shares: the errors of log shares are its coefficient times the
+control, and a rest that the effort does not go with. For a linear model the estimates are those of two-stage
+least squares; that the coefficient is 0 is the test of Hausman for exogeneity. The market function has no
+part in it: ahead of the data nobody knows the control, and it is 0, what is expected.
 
 Shares answer to differences between firms and firms have constants, so both stages look at deviations from
 the means of firms and of periods: a cost that is common to all firms identifies nothing.
