@@ -37,7 +37,7 @@ def test_cereals_of_nevo_without_and_with_instruments():
     table = products("nevo")
     instruments = [name for name in table if name.startswith("demand_instruments")]
     cube = {
-        name: table.pivot(index="market_ids", columns="product_ids", values=name).to_numpy()
+        name: table.pivot_table(index="market_ids", columns="product_ids", values=name).to_numpy()
         for name in ("level", "prices", *instruments)
     }
     active = np.ones(cube["level"].shape, dtype=bool)
