@@ -23,6 +23,7 @@ class Status(IntEnum):
     OPTIMISER_ERROR = 9
     WORKER_CRASHED = 10
     NOT_APPLICABLE = 11
+    NO_FIRST_STAGE = 12
 
     @property
     def sentence(self) -> str:
@@ -78,6 +79,7 @@ _SENTENCES = {
     Status.OPTIMISER_ERROR: "The optimiser stopped with an error.",
     Status.WORKER_CRASHED: "The worker died twice while calibrating this market.",
     Status.NOT_APPLICABLE: "This model does not apply to this market.",
+    Status.NO_FIRST_STAGE: "The instruments of an endogenous effort say nothing of it in this market.",
 }
 
 _NO_FORECAST = {

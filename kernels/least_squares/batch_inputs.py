@@ -59,6 +59,7 @@ def one_market(markets, index):
         markets.corrected,
         markets.whitening,
         markets.serial,
+        markets.controls,
     )
 
 
@@ -107,7 +108,23 @@ def check_markets(markets: MarketData) -> MarketData:
         corrected=int(markets.corrected),
         whitening=_check_whitening(markets.whitening, stacked["active"].shape),
         serial=int(markets.serial),
+        controls=_check_controls(markets.controls, stacked["active"], int(markets.first)),
     )
+
+
+def _check_controls(
+    controls: NDArray[np.float64], active: NDArray[np.bool_], first: int
+) -> NDArray[np.float64]:
+    """Give controls their type, and hold their length against the rows of every market."""
+    if controls.size:
+        present = moving_firms(active)[:, first:].sum(axis=2)
+        rows = np.unique(np.maximum(present - 1, 0).sum(axis=1))
+        if rows.tolist() != [controls.shape[1]]:
+            raise ValueError(
+                f"The controls of the markets have {controls.shape[1]} rows, and the markets "
+                f"{', '.join(map(str, rows.tolist()))}: controls are those of one market."
+            )
+    return _plain(np.asarray(controls, dtype=np.float64))
 
 
 def _check_whitening(whitening: Whitening, shape: tuple[int, ...]) -> Whitening:
@@ -137,11 +154,13 @@ def check_vary(vary: ArrayLike, value: NDArray[np.float64], markets: MarketData,
             f"vary has shape {free.shape}, expected ({n_parameters},): one flag for each parameter of starts."
         )
     n_initial = markets.active.shape[2] - 1 if markets.first == 0 else 0
-    returns_to_scale = n_parameters - 2 - n_initial - markets.serial
+    n_controls = len(markets.controls)
+    returns_to_scale = n_parameters - 2 - n_initial - n_controls - markets.serial
     if returns_to_scale < 1:
         raise ValueError(
             f"starts has {n_parameters} parameters, expected those of the response, then jump_price, "
             f"returns_to_scale, gain{f', {n_initial} initial log-ratios' if n_initial else ''}"
+            f"{f', {n_controls} controls' if n_controls else ''}"
             f"{', autocorrelation' if markets.serial else ''}."
         )
     if free[returns_to_scale] and gamma_form != SCALED:

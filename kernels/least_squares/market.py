@@ -22,6 +22,10 @@ PLAIN = 1
 shares, whatever the order of the firms."""
 
 
+NO_CONTROLS = np.empty((0, 0))
+"""Errors that go with nothing observed."""
+
+
 class MarketData(NamedTuple):
     """What is known about one market; everything but parameters.
 
@@ -53,6 +57,8 @@ class MarketData(NamedTuple):
     """What the rows of each period are multiplied by where errors differ by firm."""
     serial: int = 0
     """1 where the last parameter is the autocorrelation of the errors: rows are innovations of an AR(1)."""
+    controls: NDArray[np.float64] = NO_CONTROLS
+    """(control, observation) what errors go with, in the coordinates of rows; of all markets of a stack."""
 
 
 class MarketWorkspace(NamedTuple):

@@ -9,7 +9,8 @@ see `kernels.least_squares.serial_errors`.
 Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, gain, and, when the
 initial state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of
 period 0 (entries of firms absent in period 0 are not used; if firm N is absent, fix one entry of a firm
-that is there); last, with ``data.serial``, the autocorrelation of the errors.
+that is there); the coefficients of ``data.controls``, by which errors go with what is observed; last, with
+``data.serial``, the autocorrelation of the errors.
 """
 
 import numpy as np
@@ -103,7 +104,7 @@ def residual_jacobian(
         `INVESTMENT`, `PROPORTIONAL` (``theta[R + 1]`` is then not read) or `SCALED`.
     theta : (P,) array
         Natural parameter values, P = R + 3, or R + 2 + N with an estimated initial state (``data.first ==
-        0``), and one more with ``data.serial``. The gain is between 0 and 1.
+        0``), one more for every control, and one more with ``data.serial``. The gain is between 0 and 1.
     column : (P,) int64 array
         Jacobian column of each parameter, -1 when it is fixed.
     work : MarketWorkspace
@@ -135,6 +136,11 @@ def residual_jacobian(
         residual,
         jacobian,
     )
+    first_control = theta.size - data.serial - data.controls.shape[0]
+    for k in range(data.controls.shape[0]):
+        _add_control(
+            theta[first_control + k], column[first_control + k], data.controls[k], residual, jacobian
+        )
     factor, membership = data.whitening.factor, data.whitening.membership
     if membership.size > 0:
         whiten(factor, membership, data.first, work.course.active, residual, work.state[0])
@@ -336,6 +342,16 @@ def _write_rows(kind, whole, first, target, helmert, active, path, tangent, slop
     for r in range(target.size):
         residual[r] -= target[r]
     return target.size
+
+
+@jit
+def _add_control(coefficient, column, control, residual, jacobian):
+    """Take what goes with a control ``(observation,)`` out of the errors; rows are model less target."""
+    for r in range(control.size):
+        residual[r] += coefficient * control[r]
+    if column >= 0:
+        for r in range(control.size):
+            jacobian[column, r] = control[r]
 
 
 @jit

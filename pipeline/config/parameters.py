@@ -32,6 +32,11 @@ def effort_parameter(effort: str, parameter: str) -> str:
     return effort if parameter == "beta" else f"{effort}.{parameter}"
 
 
+def control_parameter(effort: str) -> str:
+    """Name the coefficient by which errors go with what instruments leave of an effort."""
+    return f"{effort}.control"
+
+
 def firm_parameter(firm: str | None) -> str:
     """Name the constant of a firm, or with None the one of all firms."""
     return CONSTANT if firm is None else f"{CONSTANT}.{firm}"
@@ -54,7 +59,7 @@ def variant_parameters(
     Returns
     -------
     tuple of str
-        Parameters of f, then M and γ.
+        Parameters of f, coefficients of controls, then M and γ.
     """
     names: dict[str, None] = {}
     for effort, curve in variant.response.curves.items():
@@ -68,6 +73,7 @@ def variant_parameters(
         names[CONSTANT] = None
     elif variant.firm_effects != "none" and firms is not None:
         names |= dict.fromkeys(firm_parameter(firm) for firm in firms)
+    names |= dict.fromkeys(control_parameter(effort) for effort in variant.endogenous)
     return (*names, JUMP_PRICE, RETURNS_TO_SCALE)
 
 

@@ -17,7 +17,7 @@ from pipeline.config.sections.simulate import SimulateSection
 from pipeline.config.sections.store import Store
 from pipeline.config.sections.types import Label, LocatedSection, OrNothing, Seed, Table, optional_table
 from pipeline.config.sections.uncertainty import UncertaintySection
-from pipeline.config.variants import Variant, expand_variants, under_noise
+from pipeline.config.variants import Variant, expand_variants, under_endogeneity, under_noise
 
 INNER_ORIGINS = 4
 """Origins that a ladder of models is chosen by before those of the study."""
@@ -120,6 +120,9 @@ class Study(LocatedSection):
     def content_hash(self) -> str:
         """SHA-256 (64 hex digits) of everything in the study that changes a number, however it is written."""
         content = self.model_dump(mode="json", exclude=_NO_NUMBERS)
+        if not self.fit.instrumented:
+            # Studies that say nothing of it are those of versions that did not know it.
+            del content["fit"]["endogenous"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def to_yaml(self) -> str:
@@ -135,4 +138,5 @@ class Study(LocatedSection):
         tuple of Variant
             In the order of the study, with unique names.
         """
-        return under_noise(expand_variants(self.models, self.efforts, self.fit.gain), self.fit.noise)
+        variants = expand_variants(self.models, self.efforts, self.fit.gain)
+        return under_noise(under_endogeneity(variants, self.fit), self.fit.noise)

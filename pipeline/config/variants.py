@@ -77,6 +77,8 @@ class Variant:
         Part of an error that lasts, a number or estimated; None: as the section `fit` says.
     noise
         What the errors of the firms have of their own; None: as the section `fit` says.
+    endogenous
+        Efforts that answer to the market and have instruments, in the order of the study.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Variant:
     pooled_from: str | None = None
     gain: Gain | None = None
     noise: NoiseKind | None = None
+    endogenous: tuple[str, ...] = ()
 
     def gain_under(self, fit: FitSection) -> Gain:
         """Give the gain of the model: its own, or else the (first) one of the section `fit`."""
@@ -163,6 +166,25 @@ def under_noise(variants: tuple[Variant, ...], kinds: tuple[NoiseKind, ...]) -> 
         )
         for variant in variants
         for kind in dict.fromkeys(kinds)
+    )
+
+
+def under_endogeneity(variants: tuple[Variant, ...], fit: FitSection) -> tuple[Variant, ...]:
+    """Give every model the instruments of `fit.endogenous`, or none and these; then its name says which."""
+    if not fit.instrumented:
+        return variants
+    endogenous = tuple(fit.instrumented)
+    if len(fit.endogenous) == 1:
+        return tuple(replace(variant, endogenous=endogenous) for variant in variants)
+    return tuple(
+        replace(
+            variant,
+            name=f"{variant.name}-{suffix}",
+            pooled_from=None if variant.pooled_from is None else f"{variant.pooled_from}-{suffix}",
+            endogenous=endogenous if entry else (),
+        )
+        for variant in variants
+        for entry, suffix in ((None, "exogenous"), (fit.instrumented, "instrumented"))
     )
 
 

@@ -25,6 +25,7 @@ from pipeline.fitting.uncertainty.assess import AT_EDGE, Uncertainty, assess_unc
 from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.fitting.weighting import fit_weighted
 from pipeline.models.adjustment import adjustment_rate
+from pipeline.models.instruments.first_stage import FirstStageError
 from pipeline.models.market_model import MarketModel, build_model, first_periods
 from pipeline.models.one_step import later_periods
 from pipeline.models.priors import Belief, prior_of
@@ -83,6 +84,11 @@ class FitRecord:
     theta: Vector = field(default_factory=lambda: np.empty(0))
     message: str = ""
 
+    @property
+    def first_stage_f(self) -> Vector:
+        """(E,) F of the instruments of each endogenous effort."""
+        return np.array([stage.f_statistic for stage in self.model.stages] if self.model else [])
+
 
 def calibrate_market(
     variant: Variant,
@@ -136,6 +142,8 @@ def calibrate_market(
         model = build_model(variant, training, efforts, fit, curves or {})
     except ResponseError:
         return FitRecord(Status.OUTSIDE_DOMAIN)
+    except FirstStageError as error:
+        return FitRecord(Status.NO_FIRST_STAGE, message=str(error))
     dependent = [name for name in fit.expr if name in model.names]
     prior = prior_of(model.names, fit.priors if population is None else population)
     if model.n_residuals + np.isfinite(prior.spread[model.vary]).sum() <= model.n_free - len(dependent):

@@ -27,10 +27,12 @@ from kernels.least_squares.whitening import make_whitening
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import Response, compose
-from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN
+from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN, control_parameter
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
+from pipeline.models.instruments.controls import control_rows, first_stages
+from pipeline.models.instruments.first_stage import FirstStage
 from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, market_parameters
 from pipeline.models.terms import with_terms
@@ -54,6 +56,8 @@ class MarketModel:
         Periods to fit.
     efforts : tuple of str
         Names of the efforts of the study, without those of further terms.
+    stages : tuple of FirstStage
+        Of endogenous efforts, in the order of the variant.
 
     Attributes
     ----------
@@ -79,9 +83,10 @@ class MarketModel:
         quantities: tuple[MarketParameter, ...],
         data: MarketData,
         efforts: tuple[str, ...] = (),
+        stages: tuple[FirstStage, ...] = (),
     ) -> None:
         self.variant, self.response, self.quantities, self.data = variant, response, quantities, data
-        self.efforts = efforts
+        self.efforts, self.stages = efforts, stages
         self.names = tuple(q.name for q in quantities)
         self.lower = np.array([q.lower for q in quantities])
         self.upper = np.array([q.upper for q in quantities])
@@ -212,6 +217,12 @@ class MarketModel:
         status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
         return share if status == OK else None
 
+    @property
+    def controls(self) -> NDArray[np.intp]:
+        """(E,) positions of the coefficients of controls."""
+        names = [control_parameter(stage.effort) for stage in self.stages]
+        return np.array([self.names.index(name) for name in names], dtype=np.intp)
+
     def gain(self, theta: Vector) -> float:
         """Give the gain of a parameter vector; 0 where no period begins at a corrected state."""
         return float(theta[self.names.index(GAIN)]) if self.data.corrected else 0.0
@@ -280,6 +291,7 @@ def first_periods(market: MarketArrays, count: int) -> MarketArrays:
         duration=market.duration[:count],
         efforts=market.efforts[:, :count],
         active=market.active[:count],
+        instruments=None if market.instruments is None else market.instruments[:, :count],
     )
 
 
@@ -308,18 +320,22 @@ def build_model(
     ------
     kernels.response.response.DomainError
         An effort lies outside the domain of its curve.
+    FirstStageError
+        An endogenous effort has no first stage in these periods.
     ValueError
         A share is zero under log-ratios.
     """
     given = market.reference_sales
     reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)
+    stages = first_stages(variant, market, inputs, fit)
     response = compose_response(variant, market, inputs, curves)
-    quantities = market_parameters(variant, response, market, inputs, fit, reference_sales)
+    quantities = market_parameters(variant, response, market, inputs, fit, reference_sales, stages)
     corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
     serial = int(quantities[-1].name == AUTOCORRELATION)
     data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected, serial)
-    return MarketModel(variant, response, quantities, data, efforts)
+    data = data._replace(controls=control_rows(stages, data))
+    return MarketModel(variant, response, quantities, data, efforts, stages)
 
 
 def compose_response(

@@ -1,6 +1,6 @@
 """Parameters of a model on one market as records: names, units, bounds, and where searches start."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +15,14 @@ from pipeline.config.parameters import (
     INITIAL,
     JUMP_PRICE,
     RETURNS_TO_SCALE,
+    control_parameter,
     effort_parameter,
     firm_parameter,
 )
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import Autocorrelation, Gain
 from pipeline.config.variants import Variant
+from pipeline.models.instruments.first_stage import FirstStage
 from pipeline.panel.market import MarketArrays
 
 _LARGEST_RETURNS = 3.0
@@ -68,6 +70,7 @@ def market_parameters(
     efforts: tuple[str, ...],
     fit: FitSection,
     reference_sales: float,
+    stages: Sequence[FirstStage] = (),
 ) -> tuple[MarketParameter, ...]:
     """List all parameters of a model on one market, in the order of the kernels.
 
@@ -84,12 +87,14 @@ def market_parameters(
         Fixed parameters, bounds and initial state.
     reference_sales : float
         Scale of the market, currency per period.
+    stages : sequence of FirstStage
+        Of endogenous efforts.
 
     Returns
     -------
     tuple of MarketParameter
-        Response parameters, M, gamma, gain, initial log-ratios where they are estimated, and the
-        autocorrelation of the errors where there is one.
+        Response parameters, M, gamma, gain, initial log-ratios where they are estimated, coefficients of
+        controls, and the autocorrelation of the errors where there is one.
     """
     quantities = [
         *_response_quantities(variant, response, market, efforts),
@@ -97,6 +102,7 @@ def market_parameters(
         _returns_to_scale(variant),
         _gain(variant.gain_under(fit)),
         *(_initial_shares(market) if fit.initial == "estimated" else ()),
+        *map(_control, stages),
         *_autocorrelation(variant.autocorrelation_under(fit)),
     ]
     if variant.numeraire is not None:
@@ -145,6 +151,14 @@ def _autocorrelation(asked: Autocorrelation) -> tuple[MarketParameter, ...]:
         AUTOCORRELATION, "1", -_LARGEST_CORRELATION, _LARGEST_CORRELATION, 0.0, -0.2, 0.8, True
     )
     return (rho if asked == "estimated" else rho.held(float(asked)),)
+
+
+def _control(stage: FirstStage) -> MarketParameter:
+    """Coefficient of what instruments leave of an effort: as sizeable as log shares may move with it."""
+    unit = 1.0 / float(np.std(stage.control[stage.control != 0.0]))
+    return MarketParameter(
+        control_parameter(stage.effort), "1", -100.0 * unit, 100.0 * unit, 0.0, -0.5 * unit, 0.5 * unit, True
+    )
 
 
 def _initial_shares(market: MarketArrays) -> list[MarketParameter]:

@@ -26,7 +26,7 @@ class Checker:
     columns : tuple of str
         Columns of the values, the sales first.
     efforts : tuple of Effort
-        The inputs of f.
+        The inputs of f, and then the instruments.
     problems, notes
         Receive what the checks find.
     """
@@ -139,8 +139,7 @@ class Checker:
                 result[:, index] = effort.compute(columns, groups)
             except ExpressionError as error:
                 got, expected = str(error).rstrip("."), "a formula over the columns of the data"
-                where = f"data.efforts.{effort.name}"
-                self.problems.add_once("formulas", where, got, expected, column=effort.name)
+                self.problems.add_once("formulas", effort.key, got, expected, column=effort.name)
                 continue
             self._check_formula(effort, columns, result[:, index], runs)
             low = np.minimum.reduceat(result[:, index], runs.market_start)
@@ -149,7 +148,8 @@ class Checker:
             named = [
                 f"market {self.markets[rows['market'][runs.market_start[i]]]}" for i in constant[:3].tolist()
             ]
-            self.notes.add("constant-effort", named, constant.size, effort.name)
+            kind = "constant-effort" if effort.key.startswith("data.") else "constant-instrument"
+            self.notes.add(kind, named, constant.size, effort.name)
         return result
 
     def _check_formula(

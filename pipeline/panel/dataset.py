@@ -15,6 +15,7 @@ def panel_dataset(
     sales: np.ndarray,
     efforts: np.ndarray,
     currency: str,
+    instruments: tuple[Sequence[Effort], np.ndarray] | None = None,
 ) -> xr.Dataset:
     """Label the data of some markets.
 
@@ -30,12 +31,14 @@ def panel_dataset(
         Efforts; nan likewise.
     currency : str
         Unit of money.
+    instruments : pair, optional
+        The J instruments, and their values (L, N, J, T).
 
     Returns
     -------
     Dataset
         `sales` and `efforts` over the axes `market`, `firm`, `effort` and `time`; `kind`, `unit` and
-        `description` of each effort.
+        `description` of each effort; `instruments` over `market`, `firm`, `instrument` and `time`, if any.
     """
     of_efforts = {
         "effort": ("name", "effort"),
@@ -43,7 +46,7 @@ def panel_dataset(
         "unit": ("unit", "unit of the effort"),
         "description": ("long_name", "what the effort is"),
     }
-    return xr.Dataset(
+    dataset = xr.Dataset(
         {
             "sales": (
                 ("market", "firm", "time"),
@@ -66,6 +69,12 @@ def panel_dataset(
             },
         },
     )
+    if instruments is None:
+        return dataset
+    names = np.array([instrument.name for instrument in instruments[0]])
+    attributes = {"units": "as given", "long_name": "what moves efforts from outside"}
+    dataset["instruments"] = (("market", "firm", "instrument", "time"), instruments[1], attributes)
+    return dataset.assign_coords(instrument=("instrument", names, {"long_name": "instrument"}))
 
 
 def hash_market(
@@ -78,14 +87,14 @@ def hash_market(
     market
         Its label.
     efforts
-        Names of the K efforts.
+        Names of the K efforts, and of instruments after them.
     firms : (N,) array
         Labels of the firms of the panel.
     times : (R,) array of int64 or datetime64[s]
         Labels of the periods of the rows.
     run : (R,) record array
-        The rows, by firm and then by period: ``firm``, position among `firms`; ``values`` (1 + K), sales and
-        efforts.
+        The rows, by firm and then by period: ``firm``, position among `firms`; ``values`` (1 + K), sales,
+        efforts and instruments.
     """
     present, firm = np.unique(run["firm"], return_inverse=True)
     names = [str(market), *efforts, "", *(str(label) for label in firms[present])]
@@ -101,6 +110,10 @@ def hash_markets(dataset: xr.Dataset) -> list[str]:
     sales = dataset["sales"].transpose("market", "firm", "time").values
     efforts = dataset["efforts"].transpose("market", "firm", "time", "effort").values
     names = [str(name) for name in dataset["effort"].values]
+    if "instruments" in dataset:
+        instruments = dataset["instruments"].transpose("market", "firm", "time", "instrument").values
+        efforts = np.concatenate([efforts, instruments], axis=-1)
+        names += [str(name) for name in dataset["instrument"].values]
     firms, times = dataset["firm"].values, dataset["time"].values
     times = times.astype("datetime64[s]") if times.dtype.kind == "M" else times.astype(np.int64)
     hashes = []

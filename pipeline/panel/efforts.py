@@ -22,6 +22,8 @@ class Effort:
         Columns it needs.
     expression : Expression or None
         None for a plain column.
+    key : str
+        Where the study says it, for messages.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Effort:
     long_name: str
     columns: tuple[str, ...]
     expression: Expression | None
+    key: str = ""
 
     def compute(self, columns: Mapping[str, np.ndarray], groups: "Groups") -> np.ndarray:
         """Compute the effort of every row, shape (rows,); nan or infinite where the formula has no value.
@@ -87,7 +90,8 @@ class Groups:
 def uses_present(name: str, section: EffortSection, column: str) -> bool:
     """Tell whether an effort of a period uses a column's value of the same period; a lag alone does not.
 
-    Found by trying: the effort of made-up rows, once more with another value in the last period.
+    Found by trying: the effort of made-up rows of two firms, once more with another value in the last period
+    of the first.
     """
     if section.formula is None:
         return (section.column or name) == column
@@ -96,10 +100,10 @@ def uses_present(name: str, section: EffortSection, column: str) -> bool:
         if column not in expression.names:
             return False
         effort = Effort(name, section.kind, section.unit, "", expression.names, expression)
-        rows = np.arange(4)
-        groups = Groups(period=rows, series=np.zeros(4, dtype=np.int64))
+        rows = np.arange(8)
+        groups = Groups(period=rows % 4, series=rows // 4)
         random = np.random.default_rng(0)
-        columns = {used: random.uniform(0.5, 1.5, 4) for used in expression.names}
+        columns = {used: random.uniform(0.5, 1.5, 8) for used in expression.names}
         changed = columns | {column: columns[column] * np.where(rows == 3, 1.1, 1.0)}
         with np.errstate(all="ignore"):
             before, after = effort.compute(columns, groups)[3], effort.compute(changed, groups)[3]
@@ -139,10 +143,17 @@ def build_effort(name: str, section: EffortSection, columns: Sequence[str]) -> E
     """
     if section.formula is None:
         column = section.column or name
-        return Effort(name, section.kind, section.unit, section.description or column, (column,), None)
+        described = section.description or column
+        return Effort(name, section.kind, section.unit, described, (column,), None, f"data.efforts.{name}")
     expression = parse(section.formula, columns, functions=EFFORT_FUNCTIONS)
     effort = Effort(
-        name, section.kind, section.unit, section.description or section.formula, expression.names, expression
+        name,
+        section.kind,
+        section.unit,
+        section.description or section.formula,
+        expression.names,
+        expression,
+        f"data.efforts.{name}",
     )
     # Some mistakes show only when the formula is evaluated: a lag of half a period, or one that varies.
     group = np.zeros(2, dtype=np.int64)

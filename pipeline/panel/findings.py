@@ -22,7 +22,7 @@ class PanelNote:
     ----------
     kind : str
         Code of the note: ``gap``, ``unsorted``, ``return``, ``entry``, ``exit``, ``constant-effort``,
-        ``similar-labels``, ``irregular-time``, ``sparse`` or ``opening-balance``.
+        ``constant-instrument``, ``similar-labels``, ``irregular-time``, ``sparse`` or ``opening-balance``.
     message : str
         A sentence for the user.
     count : int
@@ -168,6 +168,8 @@ _TEXTS = {
     "return": "Firms vanish from their market and return {count} times; they are absent in between.",
     "constant-effort": "The effort {column} is constant in some markets ({count}), so its effect "
     "there cannot be estimated.",
+    "constant-instrument": "The instrument {column} is constant in some markets ({count}), and moves no "
+    "effort there.",
     "similar-labels": "Some names of markets or firms differ only in case or spaces (pairs: {count}); "
     "they are kept apart.",
     "opening-balance": "Entries that look like opening balances are dated inside the first period of their "

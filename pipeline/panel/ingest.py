@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pipeline.config.sections.data import DataSection
+from pipeline.config.sections.fit import FitSection
 from pipeline.names import did_you_mean
 from pipeline.panel.checks import Checker
 from pipeline.panel.dataset import hash_market
@@ -17,6 +18,7 @@ from pipeline.panel.efforts import Effort
 from pipeline.panel.findings import Notes, PanelNote, Problems
 from pipeline.panel.reading.encode import Encoder, row_dtype
 from pipeline.panel.reading.formats import required_columns, row_filter
+from pipeline.panel.reading.instruments import required_instruments
 from pipeline.panel.reading.labels import Labels, similar, sort_labels
 from pipeline.panel.reading.tables import Reader
 from pipeline.panel.spool import Buckets, Runs
@@ -38,8 +40,11 @@ class Ingested:
         The periods.
     efforts : tuple of Effort
         The inputs of f.
+    instruments : tuple of Effort
+        What moves endogenous ones among them from outside.
     runs : Runs
-        Rows (``firm``, ``time``: positions; ``values``: sales and efforts) of each position in `markets`.
+        Rows (``firm``, ``time``: positions; ``values``: sales, efforts and instruments) of each position in
+        `markets`.
     hashes : tuple of str
         SHA-256 of the values of each market.
     notes : tuple of PanelNote
@@ -50,6 +55,7 @@ class Ingested:
     firms: np.ndarray
     axis: TimeAxis
     efforts: tuple[Effort, ...]
+    instruments: tuple[Effort, ...]
     runs: Runs = field(repr=False)
     hashes: tuple[str, ...] = field(repr=False)
     notes: tuple[PanelNote, ...]
@@ -61,7 +67,7 @@ def run_dtype(efforts: int) -> np.dtype:
 
 
 def ingest(
-    reader: Reader, data: DataSection, file: str, *, zero_sales: bool, span: Span | None = None
+    reader: Reader, data: DataSection, file: str, *, fit: FitSection, span: Span | None = None
 ) -> Ingested:
     """Read a source once, check all of it, and keep its rows by market in a temporary file.
 
@@ -73,8 +79,8 @@ def ingest(
         What the columns mean.
     file : str
         Name of the source in messages.
-    zero_sales : bool
-        Whether sales may be 0.
+    fit : FitSection
+        The instruments; and whether sales may be 0, which they may with the share residual.
     span : Span, optional
         The periods to read; by default all.
 
@@ -87,10 +93,12 @@ def ingest(
     """
     problems = Problems(file)
     efforts = required_columns(data, reader.columns, problems)
+    instruments = required_instruments(fit, data, reader.columns, problems)
     selection = row_filter(data, reader.columns, problems)
     problems.raise_if_any()
-    columns = tuple(dict.fromkeys([data.sales, *(column for effort in efforts for column in effort.columns)]))
-    encoder = Encoder(data, columns, selection, zero_sales, "all", problems, span)
+    used = (column for one in (*efforts, *instruments) for column in one.columns)
+    columns = tuple(dict.fromkeys([data.sales, *used]))
+    encoder = Encoder(data, columns, selection, fit.residual == "share", "all", problems, span)
     with Buckets(row_dtype(len(columns))) as buckets:
         for chunk in reader.chunks(encoder.needed, problems):
             buckets.append(encoder.encode(chunk))
@@ -99,7 +107,7 @@ def ingest(
         if axis is None:
             problems.raise_if_any()
             raise AssertionError("a panel without a time axis has no problem")
-        result = _check_markets(buckets, encoder, axis, efforts)
+        result = _check_markets(buckets, encoder, axis, efforts, instruments)
     problems.raise_if_any()
     return result
 
@@ -143,7 +151,11 @@ def _build_axis(encoder: Encoder, data: DataSection) -> TimeAxis | None:
 
 
 def _check_markets(
-    buckets: Buckets, encoder: Encoder, axis: TimeAxis, efforts: tuple[Effort, ...]
+    buckets: Buckets,
+    encoder: Encoder,
+    axis: TimeAxis,
+    efforts: tuple[Effort, ...],
+    instruments: tuple[Effort, ...],
 ) -> Ingested:
     """Check one bucket after the other, and keep the rows of each market as one run."""
     markets, market_position = _order(encoder.markets)
@@ -155,12 +167,12 @@ def _check_markets(
         firms,
         _period_texts(encoder, axis),
         encoder.columns,
-        efforts,
+        (*efforts, *instruments),
         encoder.problems,
         notes,
     )
-    runs = Runs(run_dtype(len(efforts)))
-    names = tuple(effort.name for effort in efforts)
+    names = tuple(one.name for one in checker.efforts)
+    runs = Runs(run_dtype(len(names)))
     hashes = [""] * markets.size
     count = 0
     for rows in buckets:
@@ -181,7 +193,7 @@ def _check_markets(
             hashes[market] = hash_market(markets[market], names, firms, axis.times[run["time"]], run)
     runs.finish()
     _note_shape(encoder, axis, count, notes)
-    return Ingested(markets, firms, axis, efforts, runs, tuple(hashes), notes.records())
+    return Ingested(markets, firms, axis, efforts, instruments, runs, tuple(hashes), notes.records())
 
 
 def _order(labels: Labels) -> tuple[np.ndarray, np.ndarray]:

@@ -34,6 +34,8 @@ class MarketArrays:
         Whether the firm is present.
     reference_sales : float or None
         Fixed scale of the market, currency per period, if the study gives one.
+    instruments : (J, T, N) array or None
+        What moves efforts from outside, in the order of `FitSection.instruments`; nan for an absent firm.
     """
 
     market: Label
@@ -45,6 +47,7 @@ class MarketArrays:
     efforts: np.ndarray
     active: np.ndarray
     reference_sales: float | None = None
+    instruments: np.ndarray | None = None
 
 
 def market_arrays(dataset: xr.Dataset, market: Label) -> MarketArrays:
@@ -78,11 +81,15 @@ def iterate_markets(dataset: xr.Dataset) -> Iterator[MarketArrays]:
     """Give every market of a panel in order, as `market_arrays` does; all of the dataset is loaded."""
     sales = dataset["sales"].transpose("market", "firm", "time").values
     efforts = dataset["efforts"].transpose("market", "effort", "time", "firm").values
+    instruments = None
+    if "instruments" in dataset:
+        instruments = dataset["instruments"].transpose("market", "instrument", "time", "firm").values
     period = dataset["period"].values
     firms, times = dataset["firm"].values, dataset["time"].values
     reference = dataset.attrs.get("reference_sales")
     for index, label in enumerate(dataset["market"].values.tolist()):
-        market = _compress(label, firms, times, period, sales[index].T, efforts[index])
+        further = None if instruments is None else instruments[index]
+        market = _compress(label, firms, times, period, sales[index].T, efforts[index], further)
         yield market if reference is None else replace(market, reference_sales=float(reference))
 
 
@@ -93,6 +100,7 @@ def _compress(
     period: np.ndarray,
     sales: np.ndarray,
     efforts: np.ndarray,
+    instruments: np.ndarray | None,
 ) -> MarketArrays:
     """Leave out the periods and firms without any ``sales`` (time, firm)."""
     present = ~np.isnan(sales)
@@ -102,6 +110,7 @@ def _compress(
     total = np.where(active, sales[selected], 0.0).sum(axis=1)
     duration = np.ones(time.size)
     duration[1:] = np.diff(period[time])
+    cells = (slice(None), time[:, np.newaxis], firm)
     return MarketArrays(
         market=label,
         firms=firms[firm],
@@ -109,6 +118,7 @@ def _compress(
         share=sales[selected] / total[:, np.newaxis],
         total_sales=total,
         duration=duration,
-        efforts=np.ascontiguousarray(efforts[:, time[:, np.newaxis], firm]),
+        efforts=np.ascontiguousarray(efforts[cells]),
         active=active,
+        instruments=None if instruments is None else np.ascontiguousarray(instruments[cells]),
     )

@@ -8,6 +8,7 @@ from hashlib import sha256
 import numpy as np
 import xarray as xr
 
+from pipeline.config.sections.fit import FitSection
 from pipeline.config.study import Study
 from pipeline.errors import ConfigError, Problem
 from pipeline.names import Label
@@ -93,12 +94,13 @@ class PanelSource:
         positions = self._positions(markets)
         shape = (len(positions), self.firms.size, self.times.size)
         sales = np.full(shape, np.nan)
-        efforts = np.full((len(positions), self.firms.size, len(self.efforts), self.times.size), np.nan)
+        count = len(self.efforts) + len(self._ingested.instruments)
+        inputs = np.full((len(positions), self.firms.size, count, self.times.size), np.nan)
         for index, position in enumerate(positions):
             run = self._ingested.runs.read(position)
             sales[index, run["firm"], run["time"]] = run["values"][:, 0]
-            efforts[index, run["firm"], :, run["time"]] = run["values"][:, 1:]
-        return self._dataset(self.markets[positions], sales, efforts)
+            inputs[index, run["firm"], :, run["time"]] = run["values"][:, 1:]
+        return self._dataset(self.markets[positions], sales, inputs)
 
     def blocks(self, size: int) -> Iterator[xr.Dataset]:
         """Give all markets in order, ``size`` of them at a time, as `load` does."""
@@ -126,10 +128,12 @@ class PanelSource:
             )
         return [self._index[label] for label in labels]
 
-    def _dataset(self, markets: np.ndarray, sales: np.ndarray, efforts: np.ndarray) -> xr.Dataset:
-        axis = self._ingested.axis
+    def _dataset(self, markets: np.ndarray, sales: np.ndarray, inputs: np.ndarray) -> xr.Dataset:
+        axis, of_panel = self._ingested.axis, self._ingested
         axes = {"market": markets, "firm": self.firms, "time": self.times}
-        dataset = panel_dataset(axes, self._ingested.efforts, sales, efforts, self._currency)
+        efforts, rest = np.split(inputs, [len(self.efforts)], axis=2)
+        instruments = (of_panel.instruments, rest) if of_panel.instruments else None
+        dataset = panel_dataset(axes, of_panel.efforts, sales, efforts, self._currency, instruments)
         dataset["time"].attrs["frequency"] = self.frequency
         if axis.times.dtype.kind != "M":  # dates get their units when they are written to a file
             dataset["time"].attrs["units"] = axis.unit if axis.unit != "integer" else "1"
@@ -170,8 +174,7 @@ def open_panel(study: Study, span: Span | None = None) -> PanelSource:
             "the study", [Problem("", None, "data", "a study that simulates its data", "a section data")]
         )
     reader, data = open_source(study.data)
-    location, zeros = study.data.location, study.fit.residual == "share"
-    ingested = ingest(reader, data, location, zero_sales=zeros, span=span)
+    ingested = ingest(reader, data, study.data.location, fit=study.fit, span=span)
     if isinstance(reader, LedgerReader):
         ingested = replace(ingested, notes=(*reader.notes, *ingested.notes))
     return _source(ingested, data.currency, data.reference_sales)
@@ -208,7 +211,8 @@ def panel_of_blocks(
         With everything that is wrong.
     """
     reader, data = cube_blocks(blocks, name)
-    return _source(ingest(reader, data, name, zero_sales=zero_sales), currency, reference_sales)
+    fit = FitSection(residual="share" if zero_sales else "ilr")
+    return _source(ingest(reader, data, name, fit=fit), currency, reference_sales)
 
 
 def _source(ingested: Ingested, currency: str, reference_sales: float | None) -> PanelSource:

@@ -21,6 +21,7 @@ from pipeline.results.tables.trust import (
     summarise_correlation,
     summarise_directions,
 )
+from pipeline.results.tables.uncertainty import describe_instruments
 from pipeline.results.verdict import Verdict, judge
 from pipeline.status import Status, is_usable
 from pipeline.store.format.layout import panel_path
@@ -77,6 +78,8 @@ class Summary:
         One row a model: Akaike weights and stacking weight.
     regimes
         One row a model: γ, what it says of the markets, and the half-life of share adjustments.
+    instruments
+        What instruments say of each endogenous effort of the model of the verdict, in sentences.
     """
 
     sweep: SweepInfo
@@ -98,6 +101,7 @@ class Summary:
     horizons: Mapping[str, Table]
     choice: Table
     regimes: Table
+    instruments: tuple[str, ...]
 
 
 def summarise(results: Results) -> Summary:
@@ -106,9 +110,10 @@ def summarise(results: Results) -> Summary:
     cubes = _Cubes(tables)
     undetermined, weak = summarise_directions(tables, cubes.usable.sum(axis=1))
     comparison = comparisons(tables, ("rmse",))
+    verdict = judge(tables, comparison)
     return Summary(
         sweep=tables.info,
-        verdict=judge(tables, comparison),
+        verdict=verdict,
         window=tables.first_window,
         models=_models(cubes),
         best=_best(cubes),
@@ -126,6 +131,7 @@ def summarise(results: Results) -> Summary:
         horizons=_horizons(tables),
         choice=pooled_choice(tables),
         regimes=regime_counts(tables),
+        instruments=() if verdict.model is None else describe_instruments(tables, verdict.model),
     )
 
 

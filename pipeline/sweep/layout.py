@@ -47,6 +47,7 @@ def study_layout(
         intervals=study.uncertainty.methods,
         levels=study.uncertainty.levels,
         n_directions=N_DIRECTIONS,
+        endogenous=tuple(study.fit.instrumented),
         baselines=study.validation.baselines,
         metrics=tuple(METRICS) if validated else (),
         futures=FUTURES if validated else (),

@@ -52,6 +52,9 @@ def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> Model
             "cross": list(variant.response.cross),
             "pooled_from": variant.pooled_from,
             "noise": variant.noise_under(study.fit),
+            "endogenous": {
+                name: list(study.fit.instrumented[name].instruments) for name in variant.endogenous
+            },
             "is_truth": variant.name == true_model(study),
         },
     )

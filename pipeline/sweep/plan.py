@@ -13,6 +13,7 @@ from pipeline.panel.panel import Panel
 from pipeline.store.format.layout import ModelLayout, SweepLayout, layout_bytes, sweep_name
 from pipeline.sweep.before.cost import MarketSize, seconds_per_fit
 from pipeline.sweep.before.effort_check import EffortCheck, EffortWarning
+from pipeline.sweep.before.instrument_check import InstrumentCheck
 from pipeline.sweep.layout import study_layout
 from pipeline.validation.windows import windows_of
 
@@ -259,14 +260,16 @@ def check_data(
     Raises
     ------
     DataError
-        Efforts outside the domain of their curves, in all markets.
+        Efforts outside the domain of their curves, or instruments that say nothing, in all markets.
     """
     first = 1 if study.fit.initial == "observed" else 0
     check = StructureCheck(variants, columns, first, windows_of(study.validation))
-    efforts = EffortCheck(study, variants)
+    efforts, instruments = EffortCheck(study, variants), InstrumentCheck(study, variants)
     step = max(BLOCK_BYTES // max(size.bytes, 1), 1)
     for block in panel.blocks(step):
         check.add(block)
         efforts.add(block)
+        instruments.add(block)
     efforts.refuse()
-    return (*efforts.warnings(), *check.warnings())
+    instruments.refuse()
+    return (*efforts.warnings(), *instruments.warnings(), *check.warnings())

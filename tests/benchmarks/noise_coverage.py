@@ -65,10 +65,10 @@ def step(form, share, f):
     return share
 
 
-def response(form, half_life, constants, efforts):
+def response(form, half_life, constants, efforts, slopes=SLOPES):
     """f (T, N) with which deviations halve in so many periods."""
     rate = np.log(2.0) / half_life
-    index = constants + np.tensordot(SLOPES, efforts, axes=1)
+    index = constants + np.tensordot(slopes, efforts, axes=1)
     if form == "proportional":
         return rate * (index - constants.mean())
     level = rate * FIRMS ** GAMMA[form] / (1.0 - GAMMA[form])
@@ -127,7 +127,7 @@ def simulate(form, half_life, noise, entrant, seed, change=None, gaps=False):
     return market, truth
 
 
-def variant_of(form):
+def variant_of(form, **further):
     """The model that made the markets."""
     additive = form == "proportional"
     curves = FrozenMapping({"u1": "linear", "u2": "linear"})
@@ -137,6 +137,7 @@ def variant_of(form):
         response=ResponseChoice("r", "r", "identity" if additive else "exp", curves),
         firm_effects="zero-sum" if additive else "free",
         carry_over=FrozenMapping({"u1": "none", "u2": "none"}),
+        **further,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pipeline.config.checks.cluster import check_cluster
 from pipeline.config.checks.curves import check_curves
 from pipeline.config.checks.data import check_table
+from pipeline.config.checks.endogenous import check_endogenous
 from pipeline.config.checks.fit import check_fit
 from pipeline.config.checks.ledger import check_ledger
 from pipeline.config.checks.models import check_models
@@ -55,6 +56,7 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
     check_curves(study, findings)
     check_models(study, findings)
     check_fit(study, findings)
+    check_endogenous(study, findings)
     check_uncertainty(study, findings)
     check_recalibration(study, findings)
     if study.simulate is not None:

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    model_validator,
+)
 
 from pipeline.config.sections.types import (
     Autocorrelation,
@@ -68,6 +74,28 @@ Shrinkage = Annotated[
 ]
 
 
+class EndogenousEffort(Section):
+    """An effort that answers to the market, and what moves it from outside."""
+
+    instruments: OneOrMany[str] = Field(
+        min_length=1,
+        description="Columns of the data, or formulas over columns, that move the effort and act on shares "
+        "through it alone: costs, `lag(price)`, prices elsewhere.",
+    )
+
+
+def _spell_out_instruments(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"instruments": value}
+
+
+Endogenous = Table[
+    Annotated[
+        EndogenousEffort,
+        BeforeValidator(_spell_out_instruments, json_schema_input_type=EndogenousEffort | str | list[str]),
+    ]
+]
+"""Efforts that answer to the market, by name."""
+
 FORMER_STATES: Mapping[str, float] = {"fitted": 0.0, "observed": 1.0}
 """The gain that each value of the former key ``fit.state`` stands for."""
 
@@ -127,10 +155,35 @@ class FitSection(Section):
         "the other parameters. By default estimated where the gain is, and 0 where the gain is a number.",
     )
 
+    endogenous: OneOrMany[Endogenous | None] = Field(
+        default=(None,),
+        min_length=1,
+        max_length=2,
+        description="Efforts that answer to what moves shares, with instruments: `{price: {instruments: "
+        "[cost, 'lag(price)']}}`. What instruments do not explain of the effort goes with the errors by a "
+        "coefficient `price.control`. `[null, {price: ...}]` fits every model without and with it.",
+    )
+
+    @property
+    def instrumented(self) -> Mapping[str, EndogenousEffort]:
+        """Efforts with instruments; empty when none is said to be endogenous."""
+        return next((entry for entry in self.endogenous if entry), {})
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """All instruments, as written, each once."""
+        efforts = self.instrumented.values()
+        return tuple(dict.fromkeys(text for effort in efforts for text in effort.instruments))
+
     @field_serializer("gain", "noise")
     def _write_one(self, given: tuple[Any, ...]) -> Any:
         """Write a single one as studies and earlier versions do: their sweeps keep their hash."""
         return given[0] if len(given) == 1 else list(given)
+
+    @field_serializer("endogenous", mode="wrap")
+    def _write_one_table(self, given: tuple[Any, ...], write: SerializerFunctionWrapHandler) -> Any:
+        written = write(given)
+        return written[0] if len(given) == 1 else written
 
     loss: Loss = Field(default="linear", description="Robust loss, for the method least_squares.")
     max_evaluations: Count = Field(

@@ -19,6 +19,7 @@ from pipeline.fitting.uncertainty.residual_checks import check_residuals
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace, residual_space
 from pipeline.fitting.uncertainty.robust import RobustCovariance, autoregressive, newey_west
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
+from pipeline.fitting.uncertainty.two_step import first_stage_covariance, hausman_t
 from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS, weak_directions
 from pipeline.models.market_model import MarketModel
 from pipeline.models.parameter_spread import trusted_covariance
@@ -53,6 +54,8 @@ class Uncertainty:
         (Q,) norm of the derivatives of the residual; nan for what was not free.
     strength, direction
         (D,) and (D, Q): directions that the data see badly, see `weak_directions`.
+    hausman_t
+        (E,) t-statistic of the control of each endogenous effort: that the effort is exogenous.
     statistic
         rank, condition, autocorrelation, and the tests of `residual_checks`.
     """
@@ -65,6 +68,7 @@ class Uncertainty:
     sensitivity: Vector
     strength: Vector
     direction: Matrix
+    hausman_t: Vector
     statistic: dict[str, float]
 
 
@@ -134,6 +138,7 @@ def assess_uncertainty(
         sensitivity=sensitivity,
         strength=strength[:N_DIRECTIONS],
         direction=direction,
+        hausman_t=hausman_t(model, theta, fit.inner, fit.serial_covariance.matrix),
         statistic={
             "rank": float(fit.covariance.rank),
             "condition": fit.covariance.condition,
@@ -182,6 +187,7 @@ class _Fit:
         extent = (model.high - model.low)[inner]
         self.covariance: Covariance = covariance_of(jacobian, variance, extent)
         bounded = (np.abs(at_bound) == 1)[model.vary]
+        self.first_stage: Matrix = first_stage_covariance(model, theta, self.covariance, jacobian)
         self.doubts: Doubts = doubts(jacobian, whole[bounded], self.covariance.stderr, variance, extent)
         believed = jacobian[:, model.n_residuals :]
         self.beliefs: Matrix = variance * (believed @ believed.T)
@@ -221,9 +227,9 @@ class _Fit:
         return values @ self.matrix.T
 
     def reported(self, covariance: Matrix) -> Matrix:
-        """Covariance of what is reported, from that of the inner parameters."""
+        """Covariance of what is reported, from that of the inner parameters given their first stages."""
         full = np.zeros((self.theta.size, self.theta.size))
-        full[np.ix_(self.inner, self.inner)] = covariance
+        full[np.ix_(self.inner, self.inner)] = covariance + self.first_stage
         unknown = self.model.vary & (~self.inner | self.edge)
         full[unknown, :] = np.nan
         full[:, unknown] = np.nan

@@ -14,6 +14,8 @@ A replicate is a market of its own where the model reads observed shares: where 
 initial state, each observes them anew, with an error (else the intervals would leave out what an error there
 does to all later periods), and where the gain lets the state follow the observed shares, the drawn errors
 are followed through all periods.
+Where an effort is endogenous, a replicate has a first stage of its own: slopes drawn from their covariance
+make the control that its errors go with, and the fit knows the estimated one, as the fit to the data does.
 
 Sources: Künsch (1989), Annals of Statistics 17, 1217 (blocks); Politis & White (2004), Econometric Reviews
 23, 53 (their length); Bühlmann (1997), Bernoulli 3, 123 (autoregressive).
@@ -33,6 +35,7 @@ from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.config.parameters import INITIAL
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.fitting.uncertainty.serial import SerialCorrelation
+from pipeline.fitting.uncertainty.two_step import draw_controlled_errors
 from pipeline.models.error_carry import correct, with_error
 from pipeline.models.market_model import MarketModel
 from pipeline.models.one_step import OneStep
@@ -99,6 +102,11 @@ def bootstrap(
         errors = np.einsum("bsn,snm->bsm", errors, roots)
         residual = space.to_rows(np.einsum("sn,snm->sm", space.to_firms(residual), roots[before:]))
     own_market = before > 0 or model.data.corrected > 0
+    if model.stages:
+        controlled = draw_controlled_errors(model, theta, count, rng)
+        errors += controlled[:, len(model.data.active) - errors.shape[1] :]
+        # What the estimated controls explain is in the residual, and the errors have their own.
+        residual -= theta[model.controls] @ model.data.controls
     targets = None if own_market else model.target + residual + space.to_rows(errors[:, before:])
     values = np.full((count, theta.size), np.nan)
     step = max(_BYTES // max(model.data.efforts.nbytes, 1), 1) if own_market else count
@@ -149,6 +157,7 @@ def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
         corrected=data.corrected,
         whitening=data.whitening,
         serial=data.serial,
+        controls=data.controls,
     )
 
 

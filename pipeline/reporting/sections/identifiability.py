@@ -28,6 +28,11 @@ def identifiability(subject: ReportSubject) -> Section:
     blocks += grid("Errors correlated from one period to the next", summary.serial)
     if len(summary.serial):
         blocks.append(Text(CORRELATED_ERRORS, "note"))
+    if summary.instruments:
+        blocks += [
+            Text("Efforts that answer to the market, and their instruments:"),
+            Bullets(summary.instruments),
+        ]
     blocks += _checks(subject)
     blocks += grid("Failures by reason", summary.failures, rows=40)
     blocks += grid("Usable fits without a forecast", summary.no_forecast, rows=40)

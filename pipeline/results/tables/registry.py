@@ -83,6 +83,11 @@ TABLES: Mapping[str, TableEntry] = {
         "pipeline.results.tables.uncertainty:directions",
         "model",
     ),
+    "endogeneity": TableEntry(
+        "an endogenous effort of a fit: F of its instruments, Hausman's test that it is exogenous",
+        "pipeline.results.tables.uncertainty:endogeneity",
+        "model",
+    ),
     "comparison": TableEntry(
         "a model or baseline: mean error, difference to the best baseline, significance",
         "pipeline.results.tables.comparison:comparisons",

@@ -80,6 +80,11 @@ class SweepTables:
         """Kind of noise that a model was fitted with; sweeps from before there was a choice had one."""
         return str(self._attributes_of(model).get("noise", "homogeneous"))
 
+    def instruments(self, model: str) -> dict[str, list[str]]:
+        """Instruments of each effort that a model takes as endogenous."""
+        found: dict[str, list[str]] = self._attributes_of(model).get("endogenous", {})
+        return found
+
     def is_truth(self, model: str) -> bool:
         """Whether simulated data were made by this very model, so that its estimates have a truth."""
         return bool(self._attributes_of(model).get("is_truth", False))

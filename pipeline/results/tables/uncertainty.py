@@ -1,10 +1,13 @@
-"""What is known of the uncertainty of fits as tables: replicates, intervals, weak directions."""
+"""What is known of the uncertainty of fits as tables: replicates, intervals, weak directions, instruments."""
 
 import numpy as np
+from scipy import special
 
 from pipeline.fitting.uncertainty.weak_directions import describe_direction
+from pipeline.models.instruments.first_stage import WEAK
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import long_table, market_axes, model_by_model, read_cells
+from pipeline.results.tables.residual_checks import LEVEL
 from pipeline.results.tables.sweep_tables import Selection, SweepTables
 
 
@@ -57,6 +60,51 @@ def directions(tables: SweepTables, model: str, markets: Selection) -> Table:
         for cell in map(tuple, np.argwhere(~np.isnan(strength)))
     ]
     return Table(dict(table.columns) | {"sentence": np.array(sentences, object)})
+
+
+@model_by_model
+def endogeneity(tables: SweepTables, model: str, markets: Selection) -> Table:
+    """One row for every endogenous effort of a fit: F of its instruments, Hausman's t, and its p-value."""
+    arrays, axes = tables.arrays(model), market_axes(tables, markets)
+    if "first_stage_f" in arrays:
+        axes["effort"] = tables.labels("endogenous")
+        strength, t = (read_cells(arrays[name], markets) for name in ("first_stage_f", "hausman_t"))
+    else:
+        axes["effort"] = np.array([], object)
+        strength = t = _no_cells(axes)
+    p = special.erfc(np.abs(t) / np.sqrt(2.0))
+    return long_table(axes, {"first_stage_f": strength, "hausman_t": t, "p": p}, keep="first_stage_f")
+
+
+def describe_instruments(tables: SweepTables, model: str) -> tuple[str, ...]:
+    """Say of a model which efforts were instrumented, how strongly, and whether they are endogenous.
+
+    Returns
+    -------
+    tuple of str
+        A sentence for every endogenous effort; empty where the model takes all efforts as exogenous.
+    """
+    table = endogeneity(tables, [model])
+    table = table.take(table["window"] == tables.first_window)
+    used, sentences = tables.instruments(model), []
+    for effort in dict.fromkeys(table["effort"].tolist()):
+        part = table.take(table["effort"] == effort)
+        f, p, of = part["first_stage_f"].astype(float), part["p"].astype(float), len(part)
+        weak, rejected, tested = int((f < WEAK).sum()), int((p < LEVEL).sum()), int(np.isfinite(p).sum())
+        many = of > 1
+        strength = f"{'median ' if many else ''}F {np.median(f):.3g}"
+        if weak:
+            where = f" in {weak} of {of} markets" if many else ""
+            strength += f", weak (below {WEAK:g}){where}: there estimates lean to those without instruments"
+        if many:
+            count = f"in {rejected} of {tested} markets at 5 % ({LEVEL * tested:.2g} by chance)"
+            test = f"Hausman's test finds it endogenous {count}"
+        else:
+            found = "it is endogenous" if rejected else "it does not show to be endogenous"
+            test = f"by Hausman's test {found} (t = {part['hausman_t'][0]:.2f}, p = {p[0]:.2g})"
+        by = ", ".join(f"`{text}`" for text in used.get(effort, ()))
+        sentences.append(f"`{effort}` is instrumented by {by} ({strength}); {test}.")
+    return tuple(sentences)
 
 
 def _no_cells(axes: dict[str, np.ndarray], *further: int) -> np.ndarray:

@@ -149,6 +149,8 @@ class SweepLayout:
         Methods of intervals and their coverage probabilities; without either the array does not exist.
     n_directions
         Weak directions kept of a fit.
+    endogenous
+        Efforts that have instruments.
     baselines, metrics
         Names of further rows of ``validation``, and of the errors measured; without metrics there is no
         such group.
@@ -172,6 +174,7 @@ class SweepLayout:
     intervals: tuple[str, ...] = ()
     levels: tuple[float, ...] = ()
     n_directions: int = 4
+    endogenous: tuple[str, ...] = ()
     baselines: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     futures: tuple[str, ...] = ("given",)
@@ -188,6 +191,7 @@ class SweepLayout:
             "time": self.times,
             "start": np.arange(self.n_starts),
             "direction": np.arange(self.n_directions),
+            "endogenous": np.array(self.endogenous),
             "stat": np.array(STATISTIC_NAMES),
             "replicate": np.arange(self.n_replicates),
             "interval_method": np.array(self.intervals),
