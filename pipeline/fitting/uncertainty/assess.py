@@ -358,7 +358,7 @@ def _settle(
     if not refits:
         names[doubtful & wide] = "undetermined"
         return
-    profile = _profile_of(fit, doubtful)[: doubtful.size]
+    profile = _profile_of(fit, doubtful, wide)
     some, both = settled(profile, fit.model.lower, fit.model.upper)
     failed = np.isnan(profile).any(axis=(1, 2))
     good = doubtful & ~failed & some & (both | ~wide)
@@ -367,8 +367,8 @@ def _settle(
     names[doubtful & ~good & (~failed | leaning | wide)] = "undetermined"
 
 
-def _profile_of(fit: _Fit, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Profile intervals of some parameters, widened for correlated errors."""
+def _profile_of(fit: _Fit, chosen: NDArray[np.bool_], both: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Profile intervals of some parameters, widened for correlated errors; of some both ends or none."""
     plain = _stderr(fit)
     robust = np.sqrt(np.diag(fit.reported(fit.serial_covariance.matrix)))[: plain.size]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -376,7 +376,7 @@ def _profile_of(fit: _Fit, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
     covariance = np.full((fit.theta.size, fit.theta.size), np.nan)
     covariance[np.ix_(fit.inner, fit.inner)] = fit.covariance.matrix
     covariance[~chosen, ~chosen] = np.nan
-    return profile_intervals(fit.model, fit.theta, covariance, fit.asked.levels, fit.degrees, widening)
+    return profile_intervals(fit.model, fit.theta, covariance, fit.asked.levels, fit.degrees, widening, both)
 
 
 _METHODS: Mapping[str, Callable[[_Fit], NDArray[np.float64]]] = {
