@@ -160,7 +160,7 @@ class _Constraints:
     def _make_parameters(self, theta: Vector, settings: PolishSettings) -> lmfit.Parameters:
         problem, bounded = self.problem, settings.method in _NEEDS_FINITE_BOUNDS
         alias = dict(zip(problem.names, self._aliases, strict=True))
-        parameters = _Parameters()
+        parameters = lmfit.Parameters() if settings.expr else _Parameters()
         # Others that are held take no part, but in expressions.
         told = problem.vary if problem.vary.any() and not settings.expr else np.ones_like(problem.vary)
         for index in np.flatnonzero(told).tolist():

@@ -100,7 +100,9 @@ def profile(n_markets=N_MARKETS):
             _print(form, meter.seconds, n_markets)
         with tempfile.TemporaryDirectory() as folder:
             _, work, inside = run_standard(folder, n_markets, form, {"kind": "local", "workers": 2})
-            print(f"  {'dask, 2 workers':24} {1 - inside / (2 * work):17.0%} of the wall time outside of fits")
+            print(
+                f"  {'dask, 2 workers':24} {1 - inside / (2 * work):17.0%} of the wall time outside of fits"
+            )
 
 
 def _print(form, seconds, count):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import CONSTANT, INITIAL
@@ -232,7 +232,7 @@ class _Fit:
     def around(self, covariance: Matrix, degrees: float) -> NDArray[np.float64]:
         """Intervals of Student's t around the estimates, (Q, L, 2)."""
         spread = np.sqrt(np.diag(self.reported(covariance)))
-        quantile = stats.t.ppf(0.5 + 0.5 * np.asarray(self.asked.levels), max(degrees, 1.0))
+        quantile = special.stdtrit(max(degrees, 1.0), 0.5 + 0.5 * np.asarray(self.asked.levels))
         half = spread[:, None] * quantile
         value = (self.matrix @ self.theta)[:, None]
         return np.stack([value - half, value + half], axis=-1)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel
@@ -85,7 +85,7 @@ def profile_intervals(
     best = float(residual @ residual)
     if best <= 0.0:
         return ends
-    wanted = stats.t.ppf(0.5 + 0.5 * np.asarray(levels), degrees)
+    wanted = special.stdtrit(degrees, 0.5 + 0.5 * np.asarray(levels))
     parameter, level, side = (
         grid.ravel() for grid in np.meshgrid(chosen, range(len(levels)), (0, 1), indexing="ij")
     )
