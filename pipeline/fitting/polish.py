@@ -130,14 +130,14 @@ def _options(settings: PolishSettings, jacobian: Callable[[Any], Vector]) -> dic
     return {seed: settings.seed} if seed else {}
 
 
-class _Minimizer(lmfit.Minimizer):
+class _Minimizer(lmfit.Minimizer):  # type: ignore[misc]
     """Minimises as lmfit does, and leaves out the standard errors and correlations that nobody reads."""
 
     def _calculate_uncertainties_correlations(self) -> None:
         self.result.errorbars = False
 
 
-class _Parameters(lmfit.Parameters):
+class _Parameters(lmfit.Parameters):  # type: ignore[misc]
     """Parameters of one minimisation, which may keep them: lmfit's copy of them takes as long as a fit."""
 
     def __deepcopy__(self, memo: dict[int, Any] | None) -> "_Parameters":
