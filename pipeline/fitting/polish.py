@@ -94,7 +94,7 @@ def polish(problem: Objective, theta: Vector, settings: PolishSettings) -> Polis
         If the method is unknown to lmfit's table of methods, or an expression cannot be evaluated.
     """
     constraints = _Constraints(problem, theta, settings)
-    minimizer = lmfit.Minimizer(
+    minimizer = _Minimizer(
         constraints.residual,
         constraints.parameters,
         max_nfev=settings.max_evaluations,
@@ -130,6 +130,20 @@ def _options(settings: PolishSettings, jacobian: Callable[[Any], Vector]) -> dic
     return {seed: settings.seed} if seed else {}
 
 
+class _Minimizer(lmfit.Minimizer):  # type: ignore[misc]
+    """Minimises as lmfit does, and leaves out the standard errors and correlations that nobody reads."""
+
+    def _calculate_uncertainties_correlations(self) -> None:
+        self.result.errorbars = False
+
+
+class _Parameters(lmfit.Parameters):  # type: ignore[misc]
+    """Parameters of one minimisation, which may keep them: lmfit's copy of them takes as long as a fit."""
+
+    def __deepcopy__(self, memo: dict[int, Any] | None) -> "_Parameters":
+        return self
+
+
 class _Constraints:
     """The problem as lmfit sees it: valid Python names, expressions between parameters."""
 
@@ -146,8 +160,11 @@ class _Constraints:
     def _make_parameters(self, theta: Vector, settings: PolishSettings) -> lmfit.Parameters:
         problem, bounded = self.problem, settings.method in _NEEDS_FINITE_BOUNDS
         alias = dict(zip(problem.names, self._aliases, strict=True))
-        parameters = lmfit.Parameters()
-        for index, name in enumerate(self._aliases):
+        parameters = lmfit.Parameters() if settings.expr else _Parameters()
+        # Others that are held take no part, but in expressions.
+        told = problem.vary if problem.vary.any() and not settings.expr else np.ones_like(problem.vary)
+        for index in np.flatnonzero(told).tolist():
+            name = self._aliases[index]
             lower, upper = problem.lower[index], problem.upper[index]
             if bounded:
                 width = problem.high[index] - problem.low[index]

@@ -133,6 +133,12 @@ class MarketModel:
         self._evaluate(theta)
         return self._jacobian.copy()
 
+    def cost_slope(self, theta: Vector, parameter: int) -> float:
+        """Differentiate half the sum of squares in one free parameter, nan where there are no residuals."""
+        self._evaluate(theta)
+        slope = float(self._jacobian[self.column[parameter]] @ self._residual)
+        return slope if self._status == OK else np.nan
+
     def _evaluate(self, theta: Vector) -> None:
         if self._point is not None and np.array_equal(theta, self._point):
             return
@@ -164,6 +170,7 @@ class MarketModel:
         targets: Matrix | None = None,
         lower: Matrix | None = None,
         upper: Matrix | None = None,
+        cost_tolerance: float = 1e-10,
     ) -> BatchFit:
         """Fit many variations of the problem at once.
 
@@ -179,6 +186,8 @@ class MarketModel:
             What each is compared with; by default the observed shares of its market.
         lower, upper : (B, P) arrays, optional
             Bounds of each; a parameter with equal ones is held.
+        cost_tolerance : float
+            A fit ends where its cost falls by less than this part.
         """
         index: NDArray[np.int64] | None = None
         if targets is None and data is None:
@@ -197,6 +206,7 @@ class MarketModel:
             prior_mean=self.prior_mean,
             prior_weight=self.prior_weight,
             max_evaluations=max_evaluations,
+            cost_tolerance=cost_tolerance,
         )
 
     def shares(self, theta: Vector, data: MarketData | None = None) -> Matrix | None:

@@ -29,6 +29,8 @@ _START_SPREAD = 2.0
 _GAIN_BELIEF = (0.5, 0.3)
 # A weak belief that errors of measurement are gone in the next period: what lasts is the gain's.
 _AUTOCORRELATION_BELIEF = (0.0, 0.3)
+# Directions with a square of their singular value beyond this lose no digit that counts by being squared.
+_WELL_SEEN = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +128,15 @@ def effective_parameters(jacobian: Matrix, weight: Vector) -> float:
     scale = np.sqrt(np.einsum("cr,cr->c", jacobian, jacobian) + weight**2)
     safe = np.where(scale > 0.0, scale, 1.0)
     unit = jacobian / safe[:, np.newaxis]
+    believed = weight / safe
+    together = unit @ unit.T
+    together[np.diag_indices_from(together)] += believed**2
+    # Of every direction, what its beliefs decide; the data decide the rest.
+    strength, directions = np.linalg.eigh(together)
+    if strength[0] > _WELL_SEEN:
+        return len(jacobian) - float(np.sum((directions * believed[:, np.newaxis]) ** 2 / strength))
     # Singular values of [J; W]: of the rows that are data, how much of each direction they decide.
-    both = np.concatenate([unit, np.diag(weight / safe)], axis=1)
+    both = np.concatenate([unit, np.diag(believed)], axis=1)
     _, singular, right = np.linalg.svd(both, full_matrices=False)
     seen = singular > np.finfo(float).eps * max(both.shape) * singular[0]
     return float((right[seen, : jacobian.shape[1]] ** 2).sum())

@@ -6,13 +6,14 @@
 
 The problem: 10 firms, 104 weeks, 4 expenses, Hill response with its 8 coefficients and half-saturations free,
 log-ratio residuals, 2 % noise; one core. Timings are of compiled code after a first call.
-`sweep` and `many_markets` measure whole runs of the pipeline.
+`sweep` and `many_markets` measure whole runs of the pipeline; `profile` says where the time of fits goes.
 """
 
 import argparse
 
 import agreement
 import process
+import profile_fits
 import speed
 import sweep
 
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "memory": process.memory,
     "first_call": process.first_call,
     "agreement": agreement.agreement,
+    "profile": profile_fits.profile,
     "sweep": sweep.sweep,
     "many_markets": sweep.many_markets,
 }

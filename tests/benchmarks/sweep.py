@@ -61,7 +61,7 @@ def _study(folder, n_markets, form, cluster):
     return load_study(path)
 
 
-def _run(folder, n_markets, form, cluster):
+def run_standard(folder, n_markets, form, cluster):
     """Run a study; return seconds in all, from the first task to the end, and inside the fits."""
     study = _study(folder, n_markets, form, cluster)
     clock = _Clock()
@@ -79,9 +79,9 @@ def sweep(n_markets=5000, forms=("investment", "scaled", "proportional")):
     print(f"sweeps of {n_markets} markets, {N_STARTS} starts each; seconds of wall time")
     for form in forms:
         with tempfile.TemporaryDirectory() as folder:
-            _run(folder, 8, form, {"kind": "local", "workers": 2})  # compiles, and warms the disk
+            run_standard(folder, 8, form, {"kind": "local", "workers": 2})  # compiles, and warms the disk
             found = {
-                workers: _run(folder, n_markets, form, {"kind": "local", "workers": workers})
+                workers: run_standard(folder, n_markets, form, {"kind": "local", "workers": workers})
                 for workers in (1, 2)
             }
         for workers, (whole, work, inside) in found.items():

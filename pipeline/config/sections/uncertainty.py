@@ -68,7 +68,7 @@ class UncertaintySection(Section):
     def refits(self, columns: int) -> int:
         """Count the further fits of a model, for estimates of time.
 
-        An end of a profile interval takes about five fits; six evaluations of a sampler take as long as one.
+        An end of a profile interval takes about two fits; six evaluations of a sampler take as long as one.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class UncertaintySection(Section):
         ends = 2 * columns * len(self.levels) if "profile" in self.methods else 0
         walkers = self.mcmc.walkers or max(4 * (columns + 1), 16)
         draws = self.mcmc.steps * walkers if "mcmc" in self.methods else 0
-        return self.bootstrap + 5 * ends + draws // 6
+        return self.bootstrap + 2 * ends + draws // 6
 
 
 def most_trusted(methods: Iterable[str]) -> IntervalMethod | None:

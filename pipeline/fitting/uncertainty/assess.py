@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import CONSTANT, INITIAL
@@ -238,7 +238,7 @@ class _Fit:
     def around(self, covariance: Matrix, degrees: float) -> NDArray[np.float64]:
         """Intervals of Student's t around the estimates, (Q, L, 2)."""
         spread = np.sqrt(np.diag(self.reported(covariance)))
-        quantile = stats.t.ppf(0.5 + 0.5 * np.asarray(self.asked.levels), max(degrees, 1.0))
+        quantile = special.stdtrit(max(degrees, 1.0), 0.5 + 0.5 * np.asarray(self.asked.levels))
         half = spread[:, None] * quantile
         value = (self.matrix @ self.theta)[:, None]
         return np.stack([value - half, value + half], axis=-1)
@@ -364,7 +364,7 @@ def _settle(
     if not refits:
         names[doubtful & wide] = "undetermined"
         return
-    profile = _profile_of(fit, doubtful)[: doubtful.size]
+    profile = _profile_of(fit, doubtful, wide)
     some, both = settled(profile, fit.model.lower, fit.model.upper)
     failed = np.isnan(profile).any(axis=(1, 2))
     good = doubtful & ~failed & some & (both | ~wide)
@@ -373,8 +373,8 @@ def _settle(
     names[doubtful & ~good & (~failed | leaning | wide)] = "undetermined"
 
 
-def _profile_of(fit: _Fit, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Profile intervals of some parameters, widened for correlated errors."""
+def _profile_of(fit: _Fit, chosen: NDArray[np.bool_], both: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Profile intervals of some parameters, widened for correlated errors; of some both ends or none."""
     plain = _stderr(fit)
     robust = np.sqrt(np.diag(fit.reported(fit.serial_covariance.matrix)))[: plain.size]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -382,7 +382,7 @@ def _profile_of(fit: _Fit, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
     covariance = np.full((fit.theta.size, fit.theta.size), np.nan)
     covariance[np.ix_(fit.inner, fit.inner)] = fit.covariance.matrix
     covariance[~chosen, ~chosen] = np.nan
-    return profile_intervals(fit.model, fit.theta, covariance, fit.asked.levels, fit.degrees, widening)
+    return profile_intervals(fit.model, fit.theta, covariance, fit.asked.levels, fit.degrees, widening, both)
 
 
 _METHODS: Mapping[str, Callable[[_Fit], NDArray[np.float64]]] = {

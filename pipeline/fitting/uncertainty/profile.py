@@ -5,6 +5,11 @@ the F statistic with 1 and ν degrees of freedom, and the interval of level p en
 Student's t. This is what `lmfit.conf_interval` computes; here all parameters, sides and levels are fitted
 together in compiled code, with analytic derivatives.
 
+The slope of a profile is that of the cost in the held parameter alone, the others being at their best (the
+envelope theorem), so every fit tells z and dz/dx. An end is found from both, by the inverse of z as a cubic
+through two points (Hermite); a fit is left out where that cubic and a straight line from the nearer point
+agree on the end.
+
 Source: Bates & Watts (1988), Nonlinear Regression Analysis and Its Applications, ch. 6.
 """
 
@@ -12,14 +17,26 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.models.market_model import MarketModel
 
 _ROUNDS = 24
-_TOLERANCE = 1e-4
+# How near z has to come to its quantile; or how near two guesses of the end, relative to its distance.
+_TOLERANCE, _AGREED = 1e-4, 5e-5
 _EVALUATIONS = 100
+# Of the cost, relative: with a thousand residuals an error of 1e-6 in z.
+_COST_TOLERANCE = 1e-8
+# Where z rises by less than this part of its quantile while the distance grows by a third, the next look is
+# at the largest distance.
+_FLAT = 1e-3
+_SMALLEST_GROWTH = 1.05
+# Guesses are trusted from a z this near to its quantile, and made beyond a z of this part of it.
+_NEAR, _CLOSE = 0.05, 0.6
+# Where z and the distance differ by more than this part, or further on than so many times the distance gone,
+# the others are taken to go on as they went last.
+_BENT, _FURTHER = 0.25, 1.5
 # An end that lies further than this many standard errors away is taken for infinite.
 _FAR = 1e3
 
@@ -31,6 +48,7 @@ def profile_intervals(
     levels: Sequence[float],
     degrees: float,
     widening: Vector | None = None,
+    both: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Find the ends of profile-likelihood intervals.
 
@@ -48,6 +66,9 @@ def profile_intervals(
         Residuals less free parameters.
     widening : (P,) array, optional
         Factors on the quantile that z has to reach, where errors are not independent.
+    both : (P,) array of bool, optional
+        Parameters of which the interval is of use only if both of its ends at the last level are inside the
+        bounds: once one is not, the others are not looked for (nan).
 
     Returns
     -------
@@ -64,18 +85,56 @@ def profile_intervals(
     best = float(residual @ residual)
     if best <= 0.0:
         return ends
-    wanted = stats.t.ppf(0.5 + 0.5 * np.asarray(levels), degrees)
+    wanted = special.stdtrit(degrees, 0.5 + 0.5 * np.asarray(levels))
     parameter, level, side = (
         grid.ravel() for grid in np.meshgrid(chosen, range(len(levels)), (0, 1), indexing="ij")
     )
     factor = np.ones(theta.size) if widening is None else widening
     search = _Search(model, theta, parameter, np.where(side == 1, 1.0, -1.0), covariance, best, degrees)
-    ends[parameter, level, side] = search.solve(wanted[level] * factor[parameter])
+    decisive = np.zeros(parameter.size, dtype=np.bool_) if both is None else both[parameter]
+    decisive &= level == len(levels) - 1
+    ends[parameter, level, side] = search.solve(wanted[level] * factor[parameter], decisive)
     return ends
 
 
+class _Points:
+    """A point on each of E curves z(x): distance from the optimum, z, and slope of the distance in z."""
+
+    def __init__(self, count: int, distance: float, z: float, slope: float) -> None:
+        self.distance, self.z = np.full(count, distance), np.full(count, z)
+        self.slope = np.full(count, slope)
+
+    def put(self, at: NDArray[np.intp], distance: Vector, z: Vector, slope: Vector) -> None:
+        """Replace the points of some curves."""
+        self.distance[at], self.z[at], self.slope[at] = distance, z, slope
+
+    def where(self, chosen: NDArray[np.bool_], others: "_Points") -> "_Points":
+        """Take these where chosen, and the others elsewhere."""
+        points = _Points(chosen.size, 0.0, 0.0, 0.0)
+        points.distance = np.where(chosen, self.distance, others.distance)
+        points.z, points.slope = (
+            np.where(chosen, self.z, others.z),
+            np.where(chosen, self.slope, others.slope),
+        )
+        return points
+
+    def straight(self, wanted: Vector) -> Vector:
+        """Go on in a straight line to the wanted z."""
+        return self.distance + self.slope * (wanted - self.z)
+
+    def towards(self, other: "_Points", wanted: Vector) -> Vector:
+        """Follow the cubic through both points with their slopes to the wanted z."""
+        span = other.z - self.z
+        part = (wanted - self.z) / span
+        chord = other.distance - self.distance
+        bend = self.slope * span - chord, chord - other.slope * span
+        cubic = part * (1.0 - part) * (bend[0] * (1.0 - part) + bend[1] * part)
+        result: Vector = self.distance + part * chord + cubic
+        return result
+
+
 class _Search:
-    """Roots of z(x) = wanted for E ends at once: secant steps kept inside a bracket."""
+    """Roots of z(x) = wanted for E ends at once: cubic steps kept inside a bracket."""
 
     def __init__(
         self,
@@ -94,32 +153,56 @@ class _Search:
         self._limit = np.minimum(np.abs(bound - theta[parameter]) / self._unit, _FAR)
         # Where the others go for each standard error: at first by the covariance, then as they went last.
         known = np.where(np.isfinite(covariance), covariance, 0.0)[parameter]
-        self._path = (sign / self._unit)[:, None] * known
+        self._tangent = (sign / self._unit)[:, None] * known
+        self._path, self._gone = self._tangent.copy(), np.zeros(parameter.size)
+        self._bent = np.zeros(parameter.size, dtype=np.bool_)
 
-    def solve(self, wanted: Vector) -> Vector:
-        """Give the ends (E,) where z reaches the wanted values (E,)."""
-        # Distances from the optimum, in standard errors: inside, with its z, and outside.
-        inner, inner_z = np.zeros(wanted.size), np.zeros(wanted.size)
-        outer, outer_z = np.full(wanted.size, np.inf), np.full(wanted.size, np.nan)
+    def solve(self, wanted: Vector, decisive: NDArray[np.bool_]) -> Vector:
+        """Give the ends (E,) where z reaches the wanted values (E,).
+
+        Where one of the decisive ends of a parameter turns out to be none, its others are given up.
+        """
+        # At the optimum z has the slope that the covariance says.
+        before, inner = (_Points(wanted.size, 0.0, 0.0, 1.0) for _ in range(2))
+        outer = _Points(wanted.size, np.inf, np.nan, np.nan)
         step = np.minimum(wanted, self._limit)
         reach = np.full(wanted.size, np.nan)
-        open_ = np.ones(wanted.size, dtype=bool)
-        for _ in range(_ROUNDS):
-            at = np.flatnonzero(open_)
+        open_, leaping = np.ones(wanted.size, dtype=bool), np.zeros(wanted.size, dtype=bool)
+        rounds, leapt = np.zeros(wanted.size, dtype=np.int64), leaping.copy()
+        while True:
+            at = np.flatnonzero(
+                open_ & (rounds < _ROUNDS) & ~self._waiting(open_ & np.isinf(outer.distance) & decisive)
+            )
             if not at.size:
                 break
-            z = self._evaluate(at, step[at])
-            done = np.abs(z - wanted[at]) <= _TOLERANCE * wanted[at]
+            rounds[at] += 1
+            z, slope = self._evaluate(at, step[at])
             # Where no fit could be made is too far.
             below = z < wanted[at]
+            done = np.abs(z - wanted[at]) <= _TOLERANCE * wanted[at]
             stuck = below & (step[at] >= self._limit[at]) & ~done
             reach[at[done]] = step[at[done]]
-            reach[at[stuck]] = np.inf
+            # What levels off so near its quantile that steps in proportion would not have come so far may
+            # reach it or not: no end is claimed.
+            with np.errstate(divide="ignore"):
+                growth = np.maximum(wanted[at] / z, _SMALLEST_GROWTH) ** (_ROUNDS - 1)
+            reach[at[stuck]] = np.where(wanted[at] * growth >= self._limit[at], np.inf, np.nan)[stuck]
             open_[at[done | stuck]] = False
-            inside, outside = at[below], at[~below]
-            inner[inside], inner_z[inside] = step[inside], z[below]
-            outer[outside], outer_z[outside] = step[outside], z[~below]
-            step = self._next(inner, inner_z, outer, outer_z, wanted)
+            open_[np.isin(self._parameter, self._parameter[at[stuck & decisive[at]]])] = False
+            inside, outside = at[below], at[~below & ~leaping[at]]
+            flat = np.zeros(wanted.size, dtype=bool)
+            far = (step[inside] > 1.3 * inner.distance[inside]) & (inner.distance[inside] > 0.0)
+            flat[inside] = far & (z[below] - inner.z[inside] < _FLAT * wanted[inside])
+            before.put(inside, inner.distance[inside], inner.z[inside], inner.slope[inside])
+            inner.put(inside, step[inside], z[below], slope[below])
+            outer.put(outside, step[outside], z[~below & ~leaping[at]], slope[~below & ~leaping[at]])
+            step, sure = self._next(before, inner, outer, wanted, rounds)
+            settled = np.flatnonzero(sure & open_)
+            reach[settled] = step[settled]
+            open_[settled] = False
+            leaping = flat & ~leapt & np.isinf(outer.distance)
+            leapt |= leaping
+            step[leaping] = self._limit[leaping]
         distance = np.where(np.isinf(reach), self._limit, reach)
         end = self._theta[self._parameter] + self._sign * distance * self._unit
         bound = np.where(
@@ -129,30 +212,78 @@ class _Search:
         reached = no_end & (self._limit < _FAR)
         return np.where(reached, bound, np.where(no_end, self._sign * np.inf, end))
 
-    def _next(self, inner: Vector, inner_z: Vector, outer: Vector, outer_z: Vector, wanted: Vector) -> Vector:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            slope = np.where(inner_z > 0.0, inner / inner_z, 1.0)
-            further = np.clip(wanted * slope, 1.05 * inner, np.maximum(3.0 * inner, wanted))
-            secant = inner + (wanted - inner_z) * (outer - inner) / (outer_z - inner_z)
-        bracketed = np.isfinite(outer)
-        width = np.where(bracketed, outer - inner, 0.0)
-        secant = np.clip(secant, inner + 0.02 * width, outer - 0.02 * width)
-        secant = np.where(np.isfinite(secant), secant, inner + 0.5 * width)
-        return np.minimum(np.where(bracketed, secant, further), self._limit)
+    def _waiting(self, searching: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Tell which ends wait for others (E,) of their parameter, which may turn out to be none."""
+        of_parameter = self._parameter[:, np.newaxis] == self._parameter[searching]
+        return of_parameter.any(axis=1) & ~searching
 
-    def _evaluate(self, at: NDArray[np.intp], step: Vector) -> Vector:
-        """Fit the others with each parameter held ``step`` standard errors away; give z (nan: no fit)."""
+    def _next(
+        self, before: _Points, inner: _Points, outer: _Points, wanted: Vector, rounds: NDArray[np.int64]
+    ) -> tuple[Vector, NDArray[np.bool_]]:
+        """Guess where the ends are, and tell where the guess needs no fit (E,)."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            beyond = np.abs(outer.z - wanted) < np.abs(wanted - inner.z)
+            closed = np.isfinite(outer.z)
+            near = inner.where(~beyond, outer)
+            far = outer.where(closed & ~beyond, before.where(~beyond, inner))
+            straight, cubic = near.straight(wanted), near.towards(far, wanted)
+            sure = (
+                (np.abs(straight - cubic) <= _AGREED * cubic)
+                & (np.abs(near.z - wanted) <= _NEAR * wanted)
+                & (near.distance > 0.0)
+                & (cubic > inner.distance)
+                & (cubic < np.minimum(outer.distance, self._limit))
+            )
+            ratio = np.where(inner.z > 0.0, inner.distance / inner.z, 1.0)
+            close = (cubic > inner.distance) & (inner.z > _CLOSE * wanted)
+            further = np.clip(wanted * ratio, _SMALLEST_GROWTH * inner.distance, np.inf)
+            further = np.where(close, cubic, further)
+            further = np.minimum(further, np.maximum(3.0 * inner.distance, wanted))
+            width = outer.distance - inner.distance
+            chord = inner.distance + (wanted - inner.z) * width / (outer.z - inner.z)
+            chord = np.clip(chord, inner.distance + 0.02 * width, outer.distance - 0.02 * width)
+            middle = np.where(np.isfinite(chord), chord, inner.distance + 0.5 * width)
+            inside = (cubic > inner.distance) & (cubic < outer.distance - np.where(closed, 0.0, 0.1 * width))
+            inside &= (inner.distance > 0.0) | closed
+            guess = np.where(inside & (rounds < _ROUNDS // 2), cubic, middle)
+        step = np.where(np.isfinite(outer.distance), guess, further)
+        return np.where(sure, cubic, np.minimum(step, self._limit)), sure
+
+    def _evaluate(self, at: NDArray[np.intp], step: Vector) -> tuple[Vector, Vector]:
+        """Fit the others with each parameter held ``step`` standard errors away.
+
+        Gives z (nan: no fit), and the slope of the distance in z.
+        """
         model, parameter = self._model, self._parameter[at]
         held = self._theta[parameter] + self._sign[at] * step * self._unit[at]
         held = np.clip(held, model.lower[parameter], model.upper[parameter])
         rows = np.arange(at.size)
         lower, upper = (np.tile(bound, (at.size, 1)) for bound in (model.lower, model.upper))
-        start = np.where(model.vary, self._theta + step[:, None] * self._path[at], self._theta)
+        start = np.where(model.vary, self._theta + step[:, None] * self._way(at, step), self._theta)
         start = np.where(model.vary, np.clip(start, lower, upper), start)
         start[rows, parameter] = held
         lower[rows, parameter] = upper[rows, parameter] = held
-        fit = model.fit_many(start, lower=lower, upper=upper, max_evaluations=_EVALUATIONS)
+        fit = model.fit_many(
+            start, lower=lower, upper=upper, max_evaluations=_EVALUATIONS, cost_tolerance=_COST_TOLERANCE
+        )
         usable = np.isfinite(fit.cost)
         self._path[at[usable]] = (fit.value[usable] - self._theta) / step[usable, None]
-        excess = np.maximum(2.0 * fit.cost / self._best - 1.0, 0.0)
-        return np.where(usable, np.sqrt(self._degrees * excess), np.nan)
+        self._gone[at[usable]] = step[usable]
+        z = np.sqrt(self._degrees * np.maximum(2.0 * fit.cost / self._best - 1.0, 0.0))
+        self._bent[at[usable]] = (np.abs(z - step) > _BENT * step)[usable]
+        rise = np.array(
+            [
+                model.cost_slope(value, place) if good else np.nan
+                for value, place, good in zip(fit.value, parameter.tolist(), usable.tolist(), strict=True)
+            ]
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slope = self._best * z / (self._degrees * rise * self._sign[at] * self._unit[at])
+        return np.where(usable, z, np.nan), slope
+
+    def _way(self, at: NDArray[np.intp], step: Vector) -> Matrix:
+        """Guess where the others go for each standard error: on a parabola that begins at the tangent."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            part = step / self._gone[at]
+        part = np.where((part < _FURTHER) & ~self._bent[at], part, 1.0)[:, np.newaxis]
+        return (1.0 - part) * self._tangent[at] + part * self._path[at]

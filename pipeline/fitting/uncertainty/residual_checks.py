@@ -204,7 +204,8 @@ def _break(white: _Whitened, rng: np.random.Generator) -> tuple[float, float]:
     rows = np.vstack([white.rows, drawn])
     rows /= np.sqrt(np.sum(rows**2, axis=1, keepdims=True) / white.degrees)
     score = np.matmul(space.by_period(rows).transpose(1, 0, 2), derivative.transpose(1, 2, 0))
-    size = np.abs(np.cumsum(score, axis=0)[inside].transpose(1, 2, 0) * scale)
-    largest = size.max(axis=(1, 2))
+    size = np.abs(np.cumsum(score, axis=0)[inside])
+    size *= scale.T[:, np.newaxis, :]
+    largest = size.max(axis=(0, 2))
     p = float((1 + np.sum(largest[1:] >= largest[0])) / (_FLIPS + 1))
-    return p, float(inside.start + 1 + int(np.argmax(size[0].max(axis=0))))
+    return p, float(inside.start + 1 + int(np.argmax(size[:, 0].max(axis=1))))

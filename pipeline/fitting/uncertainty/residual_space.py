@@ -1,5 +1,6 @@
 """Residuals by period and firm: the rows of a market model's residual on the axes that they come from."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from kernels.numeric.arrays import Cube, Vector
 from kernels.numeric.simplex import helmert_basis
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResidualSpace:
     """What takes residual rows to firms and back, period by period.
 
@@ -37,22 +38,30 @@ class ResidualSpace:
         """Rows that compare shares."""
         return int((self.row >= 0).sum())
 
-    @property
+    @functools.cached_property
     def whole(self) -> bool:
         """Whether every firm is there in every period."""
-        return bool(self.active.all())
+        return bool(self.active.all()) and self.active.size > 0
 
     def by_period(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Arrange rows (..., R) as (..., S, N - 1), 0 where there is none."""
+        """Arrange rows (..., R) as (..., S, N - 1), 0 where there is none; not to be written to."""
+        if self.whole:
+            return rows.reshape(*rows.shape[:-1], *self.row.shape)
         arranged: NDArray[np.float64] = np.where(self.row >= 0, rows[..., np.maximum(self.row, 0)], 0.0)
         return arranged
 
     def to_firms(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn rows (..., R) into deviations of firms (..., S, N), 0 for absent ones."""
+        if self.whole:
+            firms: NDArray[np.float64] = self.by_period(rows) @ self.basis[0].T
+            return firms
         return np.einsum("...sk,snk->...sn", self.by_period(rows), self.basis)
 
     def to_rows(self, firms: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn deviations of firms (..., S, N) into rows (..., R); they need not sum to zero."""
+        if self.whole:
+            whole: NDArray[np.float64] = (firms @ self.basis[0]).reshape(*firms.shape[:-2], -1)
+            return whole
         rows = np.einsum("...sn,snk->...sk", firms, self.basis)
         return rows[..., self.row >= 0]
 
@@ -80,16 +89,16 @@ def residual_space(data: MarketData) -> ResidualSpace:
     active = moving_firms(np.asarray(data.active))[data.first :]
     n_periods, n_firms = active.shape
     basis = np.zeros((n_periods, n_firms, max(n_firms - 1, 0)))
-    row = np.full((n_periods, max(n_firms - 1, 0)), -1, dtype=np.int64)
-    position = 0
-    # Most periods have the same number of firms.
-    bases = {size: helmert_basis(size).T for size in set(active.sum(axis=1).tolist()) if size}
-    for period, present in enumerate(active):
+    counts = np.maximum(active.sum(axis=1) - 1, 0)
+    # Most periods have the same firms.
+    patterns, which = np.unique(active, axis=0, return_inverse=True)
+    for number, present in enumerate(patterns):
         firms = np.flatnonzero(present)
-        count = max(firms.size - 1, 0)
-        if count:
-            basis[period, firms, :count] = bases[firms.size]
-        row[period, :count] = np.arange(position, position + count)
-        position += count
+        if firms.size > 1:
+            alike = np.flatnonzero(which.ravel() == number)
+            basis[np.ix_(alike, firms, np.arange(firms.size - 1))] = helmert_basis(firms.size).T
+    place = np.arange(max(n_firms - 1, 0))
+    begin = np.cumsum(counts) - counts
+    row = np.where(place < counts[:, np.newaxis], begin[:, np.newaxis] + place, -1).astype(np.int64)
     elapsed = np.cumsum(np.asarray(data.duration, dtype=np.float64))[data.first :]
     return ResidualSpace(basis, row, elapsed, active)

@@ -8,18 +8,20 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.errors import PlanError
 
 # Measured on one slow core; the display corrects the estimate while the sweep runs.
-_CELL_COLUMN = 2.0e-9  # s per cell (firm and period) and column of the Jacobian: one evaluation
-_NORMAL_EQUATIONS = 0.4e-9  # s per residual and pair of columns: one step
+_CELL_COLUMN = 5.0e-9  # s per cell (firm and period) and column of the Jacobian: one evaluation
+_NORMAL_EQUATIONS = 0.1e-9  # s per residual and pair of columns: one step
 _STEPS = 20  # steps of one local fit
 _REPLICATE_STEPS = 6  # of a bootstrap replicate, which starts at the optimum
-_LMFIT = 5.0e-3  # s that lmfit spends on itself in one fit
+_LMFIT = 3.0e-3  # s that lmfit spends on itself in one fit
 # of all rounds that weight beliefs in the start and the gain by the residuals they lead to
 _SETTLING_STEPS = 40
-# s per fit for everything around it: composing, default intervals, checks of residuals. Profiles that
-# `recommended` takes of doubtful parameters are left out: how many there are shows only in the fits.
-_FIXED = 10.0e-3
+# s per fit for everything around it: composing, default intervals, checks of residuals.
+_FIXED = 20.0e-3
+# Steps for every free parameter of the profiles that `recommended` takes of doubtful ones, as of a quarter:
+# how many there are shows only in the fits.
+_PROFILE_STEPS = 6
 # How many times an evaluation costs where the period has no closed form (γ estimated).
-_FORM = {"investment": 1.0, "scaled": 10.0, "proportional": 1.0}
+_FORM = {"investment": 1.0, "scaled": 3.0, "proportional": 1.0}
 #: Bytes of a worker process before it has seen any data: interpreter, libraries, compiled code.
 WORKER_BYTES = 350 * 2**20
 
@@ -58,7 +60,8 @@ def seconds_per_fit(size: MarketSize, form: str, columns: int, fit: FitSection, 
     screening = fit.starts * _STEPS * step
     polishing = fit.polish * (_LMFIT + _STEPS * step)
     settling = _SETTLING_STEPS * step if "estimated" in (fit.initial, *fit.gain) else 0.0
-    return _FIXED + screening + settling + polishing + replicates * _REPLICATE_STEPS * step
+    further = (_PROFILE_STEPS * columns + _REPLICATE_STEPS * replicates) * step
+    return _FIXED + screening + settling + polishing + further
 
 
 def refuse_disk(needed: int, location: str) -> None:

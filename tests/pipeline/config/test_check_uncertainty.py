@@ -26,7 +26,7 @@ def test_defaults():
 def test_further_fits_are_counted():
     assert load().refits(4) == 0
     assert load("uncertainty.bootstrap=199").refits(4) == 199
-    assert load("uncertainty.intervals=[profile]", "uncertainty.levels=[0.5, 0.9]").refits(4) == 5 * 16
+    assert load("uncertainty.intervals=[profile]", "uncertainty.levels=[0.5, 0.9]").refits(4) == 2 * 16
     assert load("uncertainty.intervals=[mcmc]", "uncertainty.mcmc.walkers=12").refits(4) == 2000
 
 

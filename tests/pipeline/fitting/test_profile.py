@@ -85,3 +85,36 @@ def test_nothing_to_profile(markets):
     model, theta, covariance, degrees = solved(markets, "investment", FitSection())
     assert np.isnan(profile_intervals(model, theta, np.full_like(covariance, np.nan), (0.9,), degrees)).all()
     assert np.isnan(profile_intervals(model, theta, covariance, (0.9,), 0)).all()
+
+
+def test_a_parameter_that_needs_both_ends_is_given_up_once_one_is_none(markets):
+    model, theta, covariance, degrees = solved(
+        markets, "scaled", FitSection(gain=0.0, initial="observed"), noise=0.05
+    )
+    alone = profile_intervals(model, theta, covariance, (0.9,), degrees)
+    place = int(np.flatnonzero(np.isfinite(alone).all(axis=(1, 2)) & model.vary)[0])
+    low, high = alone[place, 0]
+    # A bound between the estimate and the upper end leaves no end there.
+    model.upper[place] = theta[place] + 0.5 * (high - theta[place])
+    both = np.zeros(theta.size, dtype=np.bool_)
+    cut = profile_intervals(model, theta, covariance, (0.9,), degrees, both=both)
+    np.testing.assert_allclose(cut[place, 0], [low, model.upper[place]], rtol=1e-3)
+    both[place] = True
+    given_up = profile_intervals(model, theta, covariance, (0.9,), degrees, both=both)
+    assert np.isnan(given_up[place, 0, 0])
+    others = np.arange(theta.size) != place
+    np.testing.assert_array_equal(given_up[others], cut[others])
+
+
+def test_the_slope_of_the_cost_is_that_of_its_differences(markets):
+    model, theta, covariance, _ = solved(markets, "investment", FitSection(gain=0.0), noise=0.05)
+    point = np.clip(theta + 0.5 * np.sqrt(np.nan_to_num(np.diag(covariance))), model.lower, model.upper)
+    for place in np.flatnonzero(model.vary).tolist():
+        step = 1e-5 * np.sqrt(covariance[place, place])
+        costs = []
+        for sign in (1.0, -1.0):
+            moved = point.copy()
+            moved[place] += sign * step
+            costs.append(0.5 * np.sum(model.residual(moved) ** 2))
+        expected = (costs[0] - costs[1]) / (2.0 * step)
+        assert model.cost_slope(point, place) == pytest.approx(expected, rel=1e-4, abs=1e-6 / step)
