@@ -8,6 +8,7 @@ import typer
 from pipeline.cli.arguments import parse_bounds, parse_margins, parse_prices, parse_target
 from pipeline.cli.options import Format, Plot, SpreadsheetSafe, StorePath, SweepName
 from pipeline.cli.output import print_formatted
+from pipeline.errors import ExitCode
 
 Settings = Annotated[
     Path | None,
@@ -124,6 +125,8 @@ def plan(
         show_plan_of_firm(make_console(), flight)
     else:
         print_formatted(plan_table(flight), style, spreadsheet_safe=spreadsheet_safe)
+    if not flight.feasible:
+        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def game(

@@ -24,6 +24,7 @@ _EXIT_CODES = {
     ExitCode.BUSY: "someone else is doing this work at the moment",
     ExitCode.NO_FIT: "done, and not a single fit has a usable result",
     ExitCode.TIME_UP: "the time given was up; everything finished has been kept",
+    ExitCode.UNREACHABLE: "answered: the target of the plan cannot be reached within its bounds",
     ExitCode.HANGUP: "stopped by SIGHUP; everything finished has been kept",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C, likewise",
     ExitCode.TERMINATED: "stopped by SIGTERM, likewise",

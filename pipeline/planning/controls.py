@@ -61,6 +61,7 @@ def make_controls(
     prices: Mapping[str, float],
     *,
     must_move: bool = True,
+    widen: float | None = None,
 ) -> Controls:
     """Find what a firm may change.
 
@@ -70,11 +71,14 @@ def make_controls(
     firm : int
         Its position.
     bounds : mapping
-        By effort; a side left open is what any firm of this market was seen to do, down to 0 for money.
+        By effort; a side left open is what was seen, down to 0 for money.
     prices : mapping
         Of efforts of kind index, currency per period and unit.
     must_move : bool
         Whether to refuse when no bound leaves any room.
+    widen : float, optional
+        Times by which what this firm was seen to do is widened, where a bound is left open; by default what
+        any firm of this market did counts, as it was.
 
     Raises
     ------
@@ -86,7 +90,8 @@ def make_controls(
     index = find_priced(market, bounds, prices)
     low, high = np.empty((len(index), market.horizon)), np.empty((len(index), market.horizon))
     for row, effort in enumerate(index):
-        low[row], high[row] = _bounds(market, effort, bounds.get(market.efforts[effort], (None, None)))
+        seen = _seen(market, effort, None if widen is None else firm, widen or 1.0)
+        low[row], high[row] = _bounds(market, effort, bounds.get(market.efforts[effort], (None, None)), seen)
     if not index or (must_move and not (high > low).any()):
         raise PlanError(
             f"Firm {market.firms[firm]} has nothing to change: all efforts of market {market.market} are of "
@@ -145,18 +150,31 @@ def refuse_crossed(name: str, low: Floats | float, high: Floats | float) -> None
         )
 
 
-def _bounds(market: ForecastMarket, effort: int, given: Bounds) -> tuple[Floats, Floats]:
-    """Lower and upper bound (H,) of an effort; what is not given is what firms were seen to do."""
+def _seen(market: ForecastMarket, effort: int, firm: int | None, widen: float) -> tuple[float, float]:
+    """Smallest and largest effort that a firm, or any, was seen at, within the domain of its curve."""
+    there, domain = market.active.copy(), market.domains[effort]
+    if firm is not None:
+        there[:] = there[:, [firm]] & (np.arange(there.shape[1]) == firm)
+    seen = market.history[effort][there]
+    low, high = float(seen.min()), float(seen.max())
+    if market.kinds[effort] == "index":
+        room = 0.5 * (widen - 1.0) * (high - low)
+        low, high = low - room, high + room
+    else:  # a discount may be negative: a markup
+        low, high = widen * min(low, 0.0), widen * high
+    smallest = float(seen[seen > domain.minimum].min(initial=np.inf)) if domain.open else domain.minimum
+    return max(low, smallest), high
+
+
+def _bounds(
+    market: ForecastMarket, effort: int, given: Bounds, seen: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """Lower and upper bound (H,) of an effort; what is not given is what was seen."""
     name, domain = market.efforts[effort], market.domains[effort]
-    seen = market.history[effort][market.active]
-    smallest = min(seen.min(), 0.0) if market.kinds[effort] != "index" else seen.min()
     low, high = (
         one_per_period(default if side is None else side, market.horizon, f"bounds of {name}")
-        for side, default in zip(given, (smallest, seen.max()), strict=True)
+        for side, default in zip(given, seen, strict=True)
     )
-    if given[0] is None:
-        inside = seen[seen > domain.minimum].min(initial=np.inf) if domain.open else domain.minimum
-        low = np.maximum(low, inside)
     refuse_crossed(name, low, high)
     if (low < domain.minimum).any() or (domain.open and (low <= domain.minimum).any()):
         raise PlanError(f"The lower bound of {name} is {low.min():g}; its curve takes {domain}.")

@@ -19,6 +19,7 @@ from pipeline.planning.controls import make_controls
 from pipeline.planning.plannable import plannable_models
 from pipeline.planning.planner import Planner, Solution
 from pipeline.planning.probability import probability_of_target
+from pipeline.planning.steady import Holding
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -48,6 +49,12 @@ class FlightPlan:
         To the target, or to the nearest share that can be reached.
     hold : Solution
         Holding the present share over the same periods, for comparison.
+    holding, holding_target : Holding
+        What the present share and the target cost per period once carry-over and lags have settled.
+    widened : tuple of str
+        Levers with a bound that was left open, which is what the firm was seen to do, widened.
+    widen : float
+        Times by which it is widened.
     cost : float
         Discounted money of the plan, currency.
     budget_share : float or None
@@ -70,6 +77,10 @@ class FlightPlan:
     path: PathKind
     plan: Solution
     hold: Solution
+    holding: Holding
+    holding_target: Holding
+    widened: tuple[str, ...]
+    widen: float
     cost: float
     budget_share: float | None
     probability: float
@@ -108,30 +119,36 @@ def plan_market(
 ) -> FlightPlan:
     """Plan the way of a firm on a market at hand; see `flight_plan`."""
     firm = market.firm_index(settings.firm)
-    controls = make_controls(market, firm, settings.bounds, settings.prices)
+    controls = make_controls(market, firm, settings.bounds, settings.prices, widen=settings.widen)
     planner = Planner(market, settings, controls, total.median)
     start = planner.start
     target = start if settings.target is None else settings.target
     plan = planner.solve(target, settings.path)
     hold = plan if target == start else planner.solve(start, "linear")
     hold = planner.spend_least(start) or hold
-    if target >= start and settings.path == "cheapest":
+    if settings.path == "cheapest":
         plan = planner.spend_least(target) or plan
+    steady = planner.steady()
+    levers = tuple(market.efforts[effort] for effort in controls.index)
     return FlightPlan(
         market=market.market,
         model=market.model,
         firm=market.firms[firm],
         place=firm,
         efforts=market.efforts,
-        levers=tuple(market.efforts[effort] for effort in controls.index),
+        levers=levers,
         times=market.times,
         start=start,
         target=target,
         path=settings.path,
         plan=plan,
         hold=hold,
+        holding=steady.hold(start),
+        holding_target=steady.hold(target),
+        widened=tuple(name for name in levers if None in settings.bounds.get(name, (None, None))),
+        widen=settings.widen,
         cost=float(planner.discount @ plan.expenses),
-        budget_share=None if settings.budget is None else planner.share_of_budget(settings.budget),
+        budget_share=None if settings.budget is None else steady.share_of_budget(settings.budget),
         probability=probability_of_target(planner, plan, target, total, replicates),
         choice=market.choice,
     )

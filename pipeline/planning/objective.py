@@ -64,12 +64,13 @@ class PlanObjective:
 
     def evaluate_slope(self, values: Floats) -> Floats:
         """Return the derivative (L, H) of the firm's f in its controls of the same period."""
-        efforts = self.controls.put(self.efforts, values)
-        slope = self.controls.take(self.response.slope(efforts)[1])
-        if self.response.carries:
-            spread = self.response.spread(efforts)[self.controls.index, :, :, self.controls.firm]
-            slope = slope * np.diagonal(spread, axis1=1, axis2=2)
-        return slope
+        influence = self.influence(values)[1][..., self.controls.firm]
+        return np.asarray(np.diagonal(influence, axis1=1, axis2=2))
+
+    def influence(self, values: Floats) -> tuple[Floats, Floats]:
+        """Return f of all firms (H, N), and its derivative in the controls, (L, t, s, N)."""
+        controls = self.controls
+        return self.response.influence(controls.put(self.efforts, values), controls.index, controls.firm)
 
     def shares(self, values: Floats) -> Floats:
         """Shares (H, N) at the ends of periods."""
@@ -98,15 +99,17 @@ class PlanObjective:
     def slopes(self, values: Floats) -> Slopes:
         """Cost and the shares of the firm, with their derivatives in the controls."""
         market, firm, controls = self.market, self.controls.firm, self.controls
-        efforts = controls.put(self.efforts, values)
-        f, slope = self.response.slope(efforts)
+        f, influence = self.influence(values)
         motion = self.response.equation.sensitivities(market.share, f, self.total, market.duration)
         # Centred log-ratios to the log of the share itself: the mean under the shares drops out.
-        ratio = motion.response[:, :, :, firm]
-        by_response = ratio[:, firm] - np.einsum("tn,tns->ts", motion.share, ratio)
-        by_effort = by_response[np.newaxis] * slope[controls.index, np.newaxis, :, firm]
-        if self.response.carries:
-            by_effort = by_effort @ self.response.spread(efforts)[controls.index, :, :, firm]
+        if self.response.acts_on_rivals:
+            ratio = motion.response
+            by_response = ratio[:, firm] - np.einsum("tn,tnsm->tsm", motion.share, ratio)
+            by_effort = np.einsum("tum,lusm->lts", by_response, influence, optimize=True)
+        else:
+            own = motion.response[:, :, :, firm]
+            by_response = own[:, firm] - np.einsum("tn,tns->ts", motion.share, own)
+            by_effort = by_response @ influence[..., firm]
         sales = motion.share[:, firm] * self.total
         ratios = (values * controls.is_ratio[:, np.newaxis]).sum(axis=0) + self._fixed_efforts()[0]
         through_sales = np.einsum("t,lts->ls", self.discount * (ratios - self.margin) * sales, by_effort)

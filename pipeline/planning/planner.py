@@ -11,11 +11,11 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.planning.allocation import between
-from pipeline.planning.budget import share_of_budget
 from pipeline.planning.cheapest import cheapest_path, refuse_many
 from pipeline.planning.controls import Controls
 from pipeline.planning.investment import Investment, split_investment
 from pipeline.planning.objective import PlanObjective
+from pipeline.planning.steady import SteadyMarket
 from pipeline.planning.track import follow_path, wanted_path
 
 # Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts
@@ -138,19 +138,9 @@ class Planner:
             return None
         return replace(self._solution(values, float(share[-1]), values, values), binding=())
 
-    def share_of_budget(self, money: float) -> float:
-        """Find the share that a budget holds while rivals do on average what they do over the horizon."""
-        first = slice(0, 1)
-        objective = PlanObjective(
-            response=ForecastResponse(self.market.steady()),
-            controls=replace(
-                self.controls, low=self.controls.low[:, first], high=self.controls.high[:, first]
-            ),
-            efforts=self.held.value.mean(axis=1, keepdims=True),
-            total=np.array([self.total.mean()]),
-            discount=np.ones(1),
-        )
-        return share_of_budget(objective, money)
+    def steady(self) -> SteadyMarket:
+        """Give the long run of the market, rivals doing on average what they do over the horizon."""
+        return SteadyMarket(self.market, self.controls, self.held.value, float(self.total.mean()))
 
     def _simulate(self, values: Floats) -> ShareTrajectory:
         return simulate_trajectory(self.response, self.effort_plan(values), self.total)
@@ -185,7 +175,7 @@ class Planner:
         )
         if path != "cheapest":
             return followed
-        floor = self.start if self.settings.keep and target >= self.start else 0.0
+        floor = min(self.start, target) if self.settings.keep else 0.0
         return cheapest_path(objective, target, worst, best, (followed, present), floor)
 
     def _snapped(self, values: Floats) -> Floats:

@@ -22,8 +22,8 @@ PathKind = Literal["cheapest", "linear", "logistic"]
 Bounds = Annotated[
     tuple[PerPeriod | None, PerPeriod | None],
     Field(
-        description="[smallest, largest], each one number or one for each period; null: as far as was "
-        "observed."
+        description="[smallest, largest], each one number or one for each period; null: what was "
+        "observed, in plans widened by `widen`."
     ),
 ]
 
@@ -72,15 +72,24 @@ class PlanSettings(OneMarketSettings):
         "the same step of the log-odds.",
     )
     bounds: Table[Bounds] = optional_table(
-        "Bounds of the firm's efforts; by default the range of what any firm was observed to do."
+        "Bounds of the firm's efforts; by default what this firm was observed to do, widened by `widen`."
+    )
+    widen: Number = Field(
+        default=1.5,
+        ge=1,
+        le=1000,
+        description="Where no bound is given: money goes from 0 to so many times the most that this firm was "
+        "seen to spend of it (as a part of sales, where the effort is one); other efforts may leave the "
+        "middle of what was seen so many times as far as they did.",
     )
     budget: Positive | None = Field(
         default=None, description="Money, currency per period: which share does it hold?"
     )
     keep: Flag = Field(
         default=True,
-        description="On the cheapest path, never fall below the present share on the way to a larger one: "
-        "otherwise the cheapest way is often to lose customers first and win them back at the deadline.",
+        description="On the cheapest path, never fall below the smaller of the present share and the target "
+        "on the way: otherwise the cheapest way is often to lose customers first and win them back at the "
+        "deadline.",
     )
     margin: Number = Field(
         default=0.0,
