@@ -89,6 +89,9 @@ def plan(
     ] = None,
     market: Market = None,
     model: Model = None,
+    probability: Annotated[
+        float | None, typer.Option(help="Reach the target or more with this chance, e.g. 0.9.")
+    ] = None,
     path: Annotated[str | None, typer.Option(help="cheapest, linear or logistic.")] = None,
     bound: Bound = None,
     price: Price = None,
@@ -112,6 +115,7 @@ def plan(
 
     given: dict[str, Any] = {"firm": firm, "market": market, "model": model, "path": path, "budget": budget}
     given |= parse_target(target) | {"bounds": parse_bounds(bound), "prices": parse_prices(price)}
+    given["probability"] = probability
     chosen = load_settings(
         PlanSettings, settings, given=_present(given), overrides=overrides or (), what="flight plan"
     )

@@ -33,6 +33,7 @@ class ForecastResponse:
     Attributes
     ----------
     market : ForecastMarket
+    theta : (P,) array
     equation : ShareEquation
         The equation of motion under these parameters.
     carries : bool
@@ -44,14 +45,14 @@ class ForecastResponse:
     def __init__(self, market: "ForecastMarket", theta: Floats | None = None) -> None:
         spec = market.spec
         self.market = market
-        self._theta = np.ascontiguousarray(market.theta if theta is None else theta)
-        self.equation = market.equation(self._theta)
+        self.theta = np.ascontiguousarray(market.theta if theta is None else theta)
+        self.equation = market.equation(self.theta)
         self._shape = (len(market.efforts) + len(market.terms), market.horizon, market.firms.size)
         # Ranking and carry-over are done here, so the kernel sees efforts of single periods.
         self._spec = spec._replace(carry=np.full_like(spec.carry, NONE), ranked=np.empty(0, dtype=np.int64))
         self._work = make_workspace(self._spec, *self._shape[1:])
         self._present = np.ones(self._shape[1:], dtype=bool)
-        self._column = np.full(self._theta.size, -1)
+        self._column = np.full(self.theta.size, -1)
         self._no_gradient = np.empty((0, *self._shape[1:]))
         self.carries = bool((spec.carry != NONE).any())
         self.acts_on_rivals = any(term.rival is not None for term in market.terms)
@@ -78,7 +79,7 @@ class ForecastResponse:
             self._present,
             self.market.duration,
             self._work,
-            self._theta,
+            self.theta,
             self._column,
             value,
             self._no_gradient,
@@ -112,7 +113,7 @@ class ForecastResponse:
             self._present,
             self.market.duration,
             self._work,
-            self._theta,
+            self.theta,
             value,
             slope,
         )
@@ -224,7 +225,7 @@ class ForecastResponse:
         plain = spec._replace(ranked=np.empty(0, dtype=np.int64))
         work = make_workspace(plain, *active.shape)
         prepare(plain, efforts, active, duration, work)
-        refresh(plain, duration, work, self._theta)
+        refresh(plain, duration, work, self.theta)
         return work.carried.reshape(efforts.shape)[:, -self._shape[1] :].copy()
 
     def _impulses(self) -> Floats:

@@ -5,21 +5,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
+from pipeline.errors import PlanError
 from pipeline.forecasting.draws import stored_replicates
 from pipeline.forecasting.market import ForecastMarket
-from pipeline.forecasting.members import ModelChoice
-from pipeline.forecasting.model_choice import pattern_of
-from pipeline.forecasting.open_market import open_market
+from pipeline.forecasting.members import Member, ModelChoice, model_weights
+from pipeline.forecasting.model_choice import BEST, VERDICT, pattern_of
+from pipeline.forecasting.open_market import open_market, read_market
 from pipeline.forecasting.periods import periods_until
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.names import Label
+from pipeline.planning.aim import aim_for
+from pipeline.planning.chance import Chance, Contender, Futures, sure_market
 from pipeline.planning.controls import make_controls
 from pipeline.planning.plannable import plannable_models
 from pipeline.planning.planner import Planner, Solution
-from pipeline.planning.probability import probability_of_target
 from pipeline.planning.steady import Holding
+from pipeline.results.select import select_models
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -59,8 +61,10 @@ class FlightPlan:
         Discounted money of the plan, currency.
     budget_share : float or None
         Share that the budget of the settings can hold.
-    probability : float
-        Of coming to the target or beyond under uncertain parameters and total sales; nan without draws.
+    probability : float or None
+        Chance that was asked for.
+    chance : Chance
+        Of coming to the target or beyond with these efforts, by futures that the plan was not made on.
     choice : ModelChoice or None
         Why it is this model.
     """
@@ -83,7 +87,8 @@ class FlightPlan:
     widen: float
     cost: float
     budget_share: float | None
-    probability: float
+    probability: float | None
+    chance: Chance
     choice: ModelChoice | None = None
 
     @property
@@ -108,26 +113,47 @@ def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     horizon = periods_until(time.values, str(time.attrs.get("frequency", "1")), settings.by)
     models = plannable_models(results, pattern_of(settings.model))
     market, total = open_market(results, settings, models, horizon)
-    return plan_market(market, settings, total, stored_replicates(results, market))
+    return plan_market(market, settings, total, contenders(results, settings, market))
+
+
+def contenders(results: "Results", settings: PlanSettings, market: ForecastMarket) -> tuple[Contender, ...]:
+    """Give a market under all models that the chance of a plan is drawn from, with their weights."""
+    members: tuple[Member, ...] = (Member(market.model, 1.0),)
+    criterion = settings.uncertainty.models
+    if criterion not in (VERDICT, BEST):
+        members = model_weights(results, market.market, select_models(results.sweep, None), criterion)
+    markets = [
+        market
+        if member.model == market.model
+        else read_market(results, market.market, member.model, market.horizon, settings.start)
+        for member in members
+    ]
+    return tuple(
+        Contender(one, member.weight, stored_replicates(results, one))
+        for one, member in zip(markets, members, strict=True)
+    )
 
 
 def plan_market(
     market: ForecastMarket,
     settings: PlanSettings,
     total: TotalForecast,
-    replicates: Floats | None = None,
+    contenders: tuple[Contender, ...] = (),
 ) -> FlightPlan:
-    """Plan the way of a firm on a market at hand; see `flight_plan`."""
+    """Plan the way of a firm on a market at hand; see `flight_plan`.
+
+    The chance is drawn from the ``contenders``; by default from the market alone.
+    """
+    among = contenders or (Contender(market),)
+    market = sure_market(market)
     firm = market.firm_index(settings.firm)
     controls = make_controls(market, firm, settings.bounds, settings.prices, widen=settings.widen)
     planner = Planner(market, settings, controls, total.median)
     start = planner.start
     target = start if settings.target is None else settings.target
-    plan = planner.solve(target, settings.path)
+    plan = _planned(planner, target, among, total)
     hold = plan if target == start else planner.solve(start, "linear")
     hold = planner.spend_least(start) or hold
-    if settings.path == "cheapest":
-        plan = planner.spend_least(target) or plan
     steady = planner.steady()
     levers = tuple(market.efforts[effort] for effort in controls.index)
     return FlightPlan(
@@ -149,6 +175,23 @@ def plan_market(
         widen=settings.widen,
         cost=float(planner.discount @ plan.expenses),
         budget_share=None if settings.budget is None else steady.share_of_budget(settings.budget),
-        probability=probability_of_target(planner, plan, target, total, replicates),
+        probability=settings.probability,
+        chance=Futures(among, settings, controls, total, batch=1).chance(plan.own, target),
         choice=market.choice,
+    )
+
+
+def _planned(planner: Planner, target: float, among: tuple[Contender, ...], total: TotalForecast) -> Solution:
+    """Plan the way to the target, or to the share that makes it as likely as was asked for."""
+    settings = planner.settings
+    least = planner.spend_least(target) if settings.path == "cheapest" else None
+    if settings.probability is None:
+        return least or planner.solve(target, settings.path)
+    if not settings.uncertainty.draws:
+        raise PlanError("Got a probability and no draws; expected uncertainty.draws of 100 or more.")
+    futures = Futures(among, settings, planner.controls, total)
+    if least is not None and futures.chance(least.own, target).value >= settings.probability:
+        return least
+    return aim_for(
+        lambda share: planner.solve(share, settings.path), futures, target, settings.probability, -1
     )

@@ -4,7 +4,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.sections.scenario import PerPeriod, RivalsSection, StartShares, TotalSales, TotalSection
+from pipeline.config.sections.scenario import (
+    DrawsSection,
+    PerPeriod,
+    RivalsSection,
+    StartShares,
+    TotalSales,
+    TotalSection,
+)
 from pipeline.config.sections.types import (
     Flag,
     Fraction,
@@ -98,9 +105,14 @@ class PlanSettings(OneMarketSettings):
         description="Fraction of sales that is earned; counts against the expenses on the cheapest path.",
     )
     rivals: RivalsSection = Field(default=RivalsSection(), description="What the other firms do.")
-    draws: Integer = Field(
-        default=200,
-        ge=0,
-        le=100_000,
-        description="Draws for the probability of reaching the target; 0: none.",
+    probability: Number | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Reach the target or more with this chance: the plan then aims at a larger share. By "
+        "default it aims at the target.",
+    )
+    uncertainty: DrawsSection = Field(
+        default=DrawsSection(draws=400),
+        description="What the chance of reaching the target contains.",
     )

@@ -92,7 +92,8 @@ def plan_table(flight: FlightPlan) -> Table:
         "money": float(flight.plan.expenses.sum()),
         "holding_cost": flight.holding.cost,
         "holding_cost_of_target": flight.holding_target.cost,
-        "chance": flight.probability,
+        "chance": flight.chance.value,
+        "chance_error": flight.chance.error,
     }
     same = {
         name: np.full(len(table), value, dtype=object if isinstance(value, str) else None)
@@ -128,14 +129,25 @@ def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
         )
     if flight.budget_share is not None:
         facts["budget"] = f"holds a share of {flight.budget_share:.4g}"
-    if np.isfinite(flight.probability):
-        facts["chance"] = f"{flight.probability:.0%} to come to the target or beyond with these efforts"
+    if flight.chance.draws:
+        asked = "" if flight.probability is None else f"; {flight.probability:.0%} asked for"
+        facts["chance"] = (
+            f"{flight.chance.value:.1%} ± {flight.chance.error:.1%} to come to the target or beyond with "
+            f"these efforts ({flight.chance.draws} draws{asked})"
+        )
     print_facts(console, f"Flight plan of {flight.firm}, market {flight.market}, model {flight.model}", facts)
     _print_choice(console, flight.choice)
     print_table(console, f"The way ({flight.path})", _dated(_course(flight, flight.plan)), rows=60)
 
 
 def _answer(flight: FlightPlan) -> str:
+    if flight.feasible and flight.probability is not None:
+        return f"reached by aiming at {flight.plan.reached:.4g}, on the {flight.path} path"
+    if flight.probability is not None:
+        return (
+            f"not with this chance: the most that can be done comes to {flight.plan.reached:.4g}; "
+            f"{_binding(flight.plan)}"
+        )
     if flight.feasible and flight.plan.reached - flight.target > _MORE:
         return f"{flight.plan.reached:.4g} comes with the least there is to spend"
     if flight.feasible:

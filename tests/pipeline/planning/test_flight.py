@@ -22,7 +22,7 @@ MILLION = 1e6
 
 
 def plan(market, **given):
-    settings = PlanSettings.model_validate({"firm": "A", "draws": 0} | given)
+    settings = PlanSettings.model_validate({"firm": "A", "uncertainty": {"draws": 0}} | given)
     return plan_market(market, settings, steady_total(market))
 
 
@@ -214,12 +214,17 @@ def test_chance_is_a_half_when_the_other_firms_are_as_uncertain_as_oneself():
         horizon=5,
         covariance=spread,
     )
-    settings = {"target": 0.4, "path": "linear", "bounds": {"e0": [0, 2], "e1": [0, 0]}, "draws": 400}
+    settings = {
+        "target": 0.4,
+        "path": "linear",
+        "bounds": {"e0": [0, 2], "e1": [0, 0]},
+        "uncertainty": {"draws": 400, "efforts": False},
+    }
     found = plan(market, **settings)
     # Only A uses e0, so A arrives where its coefficient is at least the estimate: half of the draws.
-    assert found.probability == pytest.approx(0.5, abs=0.08)
+    assert found.chance.value == pytest.approx(0.5, abs=0.08)
     sure = plan(replace(market, covariance=np.zeros((4, 4))), **settings)
-    assert sure.probability == 1.0
+    assert sure.chance.value == 1.0
 
 
 def test_index_efforts_need_a_price():
