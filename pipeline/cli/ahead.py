@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.arguments import parse_bounds, parse_margins, parse_prices, parse_target
+from pipeline.cli.arguments import parse_bounds, parse_margins, parse_numbers, parse_prices, parse_target
 from pipeline.cli.options import Format, Plot, SpreadsheetSafe, StorePath, SweepName
 from pipeline.cli.output import print_formatted
 from pipeline.errors import ExitCode
@@ -95,6 +95,20 @@ def plan(
     path: Annotated[str | None, typer.Option(help="cheapest, linear or logistic.")] = None,
     bound: Bound = None,
     price: Price = None,
+    ramp: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EFFORT=STEP",
+            help="Largest change of an effort from one period to the next, up or down. Repeatable.",
+        ),
+    ] = None,
+    cap: Annotated[float | None, typer.Option(help="Most money, currency per period.")] = None,
+    value_after: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Hold the target for N periods after the deadline, least cost in all."
+        ),
+    ] = None,
     budget: Annotated[
         float | None, typer.Option(help="Currency per period: tell which share it can hold.")
     ] = None,
@@ -115,7 +129,8 @@ def plan(
 
     given: dict[str, Any] = {"firm": firm, "market": market, "model": model, "path": path, "budget": budget}
     given |= parse_target(target) | {"bounds": parse_bounds(bound), "prices": parse_prices(price)}
-    given["probability"] = probability
+    given |= {"probability": probability, "cap": cap, "value_after": value_after}
+    given["ramps"] = parse_numbers(ramp, "--ramp", "EFFORT=STEP, e.g. place=0.01")
     chosen = load_settings(
         PlanSettings, settings, given=_present(given), overrides=overrides or (), what="flight plan"
     )

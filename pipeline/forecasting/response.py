@@ -218,15 +218,32 @@ class ForecastResponse:
 
     def _carry(self, history: Floats, ahead: Floats) -> Floats:
         """Carried efforts of the periods to come, from ranked efforts of all periods."""
-        market, spec = self.market, self.market.spec
-        efforts = np.ascontiguousarray(np.concatenate([history, ahead], axis=1))
+        market = self.market
+        efforts = np.concatenate([history, ahead], axis=1)
         active = np.concatenate([market.active, self._present])
         duration = np.concatenate([market.past_duration, market.duration])
-        plain = spec._replace(ranked=np.empty(0, dtype=np.int64))
+        return self._carried_along(efforts, active, duration)[:, -self._shape[1] :].copy()
+
+    def _carried_along(self, efforts: Floats, active: NDArray[np.bool_], duration: Floats) -> Floats:
+        """Carried efforts of ranked efforts (K + terms, T, N) of any periods."""
+        efforts = np.ascontiguousarray(efforts)
+        plain = self.market.spec._replace(ranked=np.empty(0, dtype=np.int64))
         work = make_workspace(plain, *active.shape)
         prepare(plain, efforts, active, duration, work)
         refresh(plain, duration, work, self.theta)
-        return work.carried.reshape(efforts.shape)[:, -self._shape[1] :].copy()
+        return work.carried.reshape(efforts.shape)
+
+    def carry_kernel(self, length: int) -> Floats:
+        """Weights (K, length, N) of an effort in the carried effort of its own period and of those after it.
+
+        Periods have length 1.
+        """
+        # An effort before the first one that is known counts as equal to it, so the impulse comes second.
+        efforts = np.zeros((self._shape[0], length + 1, self._shape[2]))
+        efforts[:, 1] = 1.0
+        active = np.ones(efforts.shape[1:], dtype=bool)
+        carried = self._carried_along(efforts, active, np.ones(length + 1))
+        return np.asarray(carried[: len(self.market.efforts), 1:])
 
     def _impulses(self) -> Floats:
         """Weights (K, t, s, N) of an effort of period s in the carried effort of period t."""

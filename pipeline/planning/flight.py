@@ -18,7 +18,6 @@ from pipeline.names import Label
 from pipeline.planning.aim import aim_for
 from pipeline.planning.chance import Chance, Contender, Futures, sure_market
 from pipeline.planning.controls import make_controls
-from pipeline.planning.plannable import plannable_models
 from pipeline.planning.planner import Planner, Solution
 from pipeline.planning.steady import Holding
 from pipeline.results.select import select_models
@@ -43,6 +42,8 @@ class FlightPlan:
         Those that it changes.
     times : (H,) array
         Labels of the periods.
+    way : int
+        How many of them lie before the deadline; in those after it the target is held.
     start, target : float
         Share now, and wanted at the end.
     path : str
@@ -59,6 +60,9 @@ class FlightPlan:
         Times by which it is widened.
     cost : float
         Discounted money of the plan, currency.
+    run_down : float
+        What it would cost after the last period to bring goodwill to where it is when the target is held for
+        long, currency; below 0 where the plan leaves more. It counts against the money of the cheapest path.
     budget_share : float or None
         Share that the budget of the settings can hold.
     probability : float or None
@@ -76,6 +80,7 @@ class FlightPlan:
     efforts: tuple[str, ...]
     levers: tuple[str, ...]
     times: np.ndarray
+    way: int
     start: float
     target: float
     path: PathKind
@@ -86,6 +91,7 @@ class FlightPlan:
     widened: tuple[str, ...]
     widen: float
     cost: float
+    run_down: float
     budget_share: float | None
     probability: float | None
     chance: Chance
@@ -111,7 +117,8 @@ def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     """
     time = results.panel()["time"]
     horizon = periods_until(time.values, str(time.attrs.get("frequency", "1")), settings.by)
-    models = plannable_models(results, pattern_of(settings.model))
+    horizon += settings.value_after
+    models = select_models(results.sweep, pattern_of(settings.model))
     market, total = open_market(results, settings, models, horizon)
     return plan_market(market, settings, total, contenders(results, settings, market))
 
@@ -146,8 +153,10 @@ def plan_market(
     """
     among = contenders or (Contender(market),)
     market = sure_market(market)
-    firm = market.firm_index(settings.firm)
-    controls = make_controls(market, firm, settings.bounds, settings.prices, widen=settings.widen)
+    firm, deadline = market.firm_index(settings.firm), market.horizon - 1 - settings.value_after
+    controls = make_controls(
+        market, firm, settings.bounds, settings.prices, widen=settings.widen, ramps=settings.ramps
+    )
     planner = Planner(market, settings, controls, total.median)
     start = planner.start
     target = start if settings.target is None else settings.target
@@ -155,6 +164,7 @@ def plan_market(
     hold = plan if target == start else planner.solve(start, "linear")
     hold = planner.spend_least(start) or hold
     steady = planner.steady()
+    at_target = steady.hold(target)
     levers = tuple(market.efforts[effort] for effort in controls.index)
     return FlightPlan(
         market=market.market,
@@ -164,19 +174,21 @@ def plan_market(
         efforts=market.efforts,
         levers=levers,
         times=market.times,
+        way=market.horizon - settings.value_after,
         start=start,
         target=target,
         path=settings.path,
         plan=plan,
         hold=hold,
         holding=steady.hold(start),
-        holding_target=steady.hold(target),
+        holding_target=at_target,
         widened=tuple(name for name in levers if None in settings.bounds.get(name, (None, None))),
         widen=settings.widen,
         cost=float(planner.discount @ plan.expenses),
+        run_down=float((planner.goodwill * (at_target.efforts[:, np.newaxis] - plan.own)).sum()),
         budget_share=None if settings.budget is None else steady.share_of_budget(settings.budget),
         probability=settings.probability,
-        chance=Futures(among, settings, controls, total, batch=1).chance(plan.own, target),
+        chance=Futures(among, settings, controls, total, batch=1).chance(plan.own, target, deadline),
         choice=market.choice,
     )
 
@@ -190,8 +202,9 @@ def _planned(planner: Planner, target: float, among: tuple[Contender, ...], tota
     if not settings.uncertainty.draws:
         raise PlanError("Got a probability and no draws; expected uncertainty.draws of 100 or more.")
     futures = Futures(among, settings, planner.controls, total)
-    if least is not None and futures.chance(least.own, target).value >= settings.probability:
+    deadline = planner.market.horizon - 1 - settings.value_after
+    if least is not None and futures.chance(least.own, target, deadline).value >= settings.probability:
         return least
     return aim_for(
-        lambda share: planner.solve(share, settings.path), futures, target, settings.probability, -1
+        lambda share: planner.solve(share, settings.path), futures, target, settings.probability, deadline
     )

@@ -89,6 +89,20 @@ class PlanSettings(OneMarketSettings):
         "seen to spend of it (as a part of sales, where the effort is one); other efforts may leave the "
         "middle of what was seen so many times as far as they did.",
     )
+    ramps: Table[Number] = optional_table(
+        "Largest change of an effort from one period to the next, up or down, in its unit; the first one "
+        "counts from the last known period."
+    )
+    cap: PerPeriod | None = Field(
+        default=None, description="Most money, currency per period: one number, or one for each period."
+    )
+    value_after: Integer = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="Periods after the deadline over which the target is held; what that costs counts, less "
+        "the margin earned, so that nothing is run down on the way that has to be paid for later.",
+    )
     budget: Positive | None = Field(
         default=None, description="Money, currency per period: which share does it hold?"
     )
@@ -116,3 +130,13 @@ class PlanSettings(OneMarketSettings):
         default=DrawsSection(draws=400),
         description="What the chance of reaching the target contains.",
     )
+
+    @model_validator(mode="after")
+    def _limits_are_positive(self) -> Self:
+        for effort, ramp in self.ramps.items():
+            if ramp <= 0:
+                raise refusal(f"a ramp of {ramp:g} for {effort}", "ramps > 0")
+        for cap in self.cap if isinstance(self.cap, tuple) else (self.cap,):
+            if cap is not None and cap <= 0:
+                raise refusal(f"a cap of {cap:g}", "caps > 0")
+        return self

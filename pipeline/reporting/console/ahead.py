@@ -89,7 +89,9 @@ def plan_table(flight: FlightPlan) -> Table:
         "target": flight.target,
         "feasible": flight.feasible,
         "binding": "" if flight.feasible else _binding(flight.plan),
-        "money": float(flight.plan.expenses.sum()),
+        "money": float(flight.plan.expenses[: flight.way].sum()),
+        "money_after": float(flight.plan.expenses[flight.way :].sum()),
+        "goodwill_run_down": flight.run_down,
         "holding_cost": flight.holding.cost,
         "holding_cost_of_target": flight.holding_target.cost,
         "chance": flight.chance.value,
@@ -115,13 +117,21 @@ def _print_choice(console: Console, choice: ModelChoice | None) -> None:
 
 def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
     """Print the answer first, then the way."""
-    end = _label(flight.times[-1])
+    end, spent = _label(flight.times[flight.way - 1]), flight.plan.expenses[: flight.way]
     facts = {
         "share": f"{flight.start:.4g} now, wanted {flight.target:.4g} by {end}",
         "answer": _answer(flight),
-        "money": f"{flight.plan.expenses.sum():.4g} on the way, {flight.plan.expenses.mean():.4g} per period",
+        "money": f"{spent.sum():.4g} on the way, {spent.mean():.4g} per period",
         "holding": _held(flight),
     }
+    if flight.way < flight.times.size:
+        after = flight.plan.expenses[flight.way :]
+        facts["after"] = f"{after.sum():.4g} to hold it for {after.size} periods more"
+    if flight.run_down:
+        way = (
+            "restoring what is run down in the end" if flight.run_down > 0 else "what is left over in the end"
+        )
+        facts["goodwill"] = f"{way}: {abs(flight.run_down):.4g}"
     if flight.widened:
         facts["bounds"] = (
             f"of {', '.join(flight.widened)}: what {flight.firm} was seen to do, "
