@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import ahead, stores, studies, time
+from pipeline.cli import ahead, plan, stores, studies, time
 from pipeline.cli.leaving import run_and_leave
 from pipeline.cli.memory import memory_sentence
 from pipeline.cli.output import output_is_lost
@@ -51,7 +51,7 @@ COMMANDS = (
     stores.report,
     stores.export,
     ahead.forecast,
-    ahead.plan,
+    plan.plan,
     ahead.game,
     time.recalibrate,
     time.history,

@@ -134,14 +134,11 @@ class Futures:
                     luck = np.random.SeedSequence(self._entropy, spawn_key=(number,))
                     shares[kept] = courses.with_errors(totals[kept], np.random.default_rng(luck))
             found.append(shares[:, :, firm])
-        return np.concatenate(found)
+        return np.concatenate(found) if found else np.empty((0, self._controls.low.shape[1]))
 
     def chance(self, own: Floats, target: float, deadline: int = -1) -> Chance:
         """Chance that the share at the end of a period is the target or more, for controls (L, H)."""
-        if not self.draws:
-            return Chance(float("nan"), float("nan"), 0)
-        value = float((self.shares(own)[:, deadline] >= target - _ROUNDING).mean())
-        return Chance(value, float(np.sqrt(value * (1.0 - value) / self.draws)), self.draws)
+        return chance_of(self.shares(own)[:, deadline], target)
 
     def assured(self, own: Floats, probability: float, deadline: int = -1) -> tuple[float, float]:
         """Largest share that is reached with a probability at the end of a period, and the one above it.
@@ -194,6 +191,14 @@ def _own_plan(market: ForecastMarket, settings: PlanSettings, controls: "Control
     planner = np.arange(market.firms.size) == controls.firm
     held = held_efforts(market, settings.rivals, planner.tolist())
     return held.with_planned(held.reaction.planned | planner)
+
+
+def chance_of(shares: Floats, target: float) -> Chance:
+    """Count the futures (D,) that come to a target or more."""
+    if not shares.size:
+        return Chance(float("nan"), float("nan"), 0)
+    value = float((shares >= target - _ROUNDING).mean())
+    return Chance(value, float(np.sqrt(value * (1.0 - value) / shares.size)), shares.size)
 
 
 def sure_market(market: ForecastMarket) -> ForecastMarket:

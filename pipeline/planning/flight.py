@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
 from pipeline.errors import PlanError
 from pipeline.forecasting.draws import stored_replicates
@@ -15,12 +16,13 @@ from pipeline.forecasting.open_market import open_market, read_market
 from pipeline.forecasting.periods import periods_until
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.names import Label
-from pipeline.planning.aim import aim_for
-from pipeline.planning.chance import Chance, Contender, Futures, sure_market
+from pipeline.planning.chance import Chance, Contender, Futures, chance_of, sure_market
 from pipeline.planning.controls import make_controls
 from pipeline.planning.planner import Planner, Solution
+from pipeline.planning.search.aim import aim_for
 from pipeline.planning.steady import Holding
 from pipeline.results.select import select_models
+from pipeline.store.format.plan import PLAN_QUANTILES
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -69,6 +71,8 @@ class FlightPlan:
         Chance that was asked for.
     chance : Chance
         Of coming to the target or beyond with these efforts, by futures that the plan was not made on.
+    band : (Q, H) array or None
+        Quantiles `PLAN_QUANTILES` of the share with these efforts; None without draws.
     choice : ModelChoice or None
         Why it is this model.
     """
@@ -95,6 +99,7 @@ class FlightPlan:
     budget_share: float | None
     probability: float | None
     chance: Chance
+    band: Floats | None = None
     choice: ModelChoice | None = None
 
     @property
@@ -166,6 +171,7 @@ def plan_market(
     steady = planner.steady()
     at_target = steady.hold(target)
     levers = tuple(market.efforts[effort] for effort in controls.index)
+    outcomes = Futures(among, settings, controls, total, batch=1).shares(plan.own)
     return FlightPlan(
         market=market.market,
         model=market.model,
@@ -188,7 +194,8 @@ def plan_market(
         run_down=float((planner.goodwill * (at_target.efforts[:, np.newaxis] - plan.own)).sum()),
         budget_share=None if settings.budget is None else steady.share_of_budget(settings.budget),
         probability=settings.probability,
-        chance=Futures(among, settings, controls, total, batch=1).chance(plan.own, target, deadline),
+        chance=chance_of(outcomes[:, deadline], target),
+        band=np.quantile(outcomes, PLAN_QUANTILES, axis=0) if len(outcomes) else None,
         choice=market.choice,
     )
 

@@ -11,16 +11,16 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.periods import one_per_period
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
-from pipeline.planning.allocation import between
-from pipeline.planning.cheapest import cheapest_path, refuse_many
-from pipeline.planning.controls import Controls
-from pipeline.planning.furthest import reachable
+from pipeline.planning.controls import Controls, make_controls
 from pipeline.planning.goodwill import goodwill_part
 from pipeline.planning.investment import Investment, split_investment
-from pipeline.planning.limits import keeps_limits
 from pipeline.planning.objective import PlanObjective, end_share
+from pipeline.planning.search.allocation import between
+from pipeline.planning.search.cheapest import cheapest_path, refuse_many
+from pipeline.planning.search.furthest import reachable
+from pipeline.planning.search.limits import keeps_limits
+from pipeline.planning.search.track import follow_path, wanted_path
 from pipeline.planning.steady import SteadyMarket
-from pipeline.planning.track import follow_path, wanted_path
 
 # Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts
 # are; the plan is brought to the target exactly afterwards, rivals reacting.
@@ -153,7 +153,10 @@ class Planner:
 
     def steady(self) -> SteadyMarket:
         """Give the long run of the market, rivals doing on average what they do over the horizon."""
-        return SteadyMarket(self.market, self.controls, self.held.value, float(self.total.mean()))
+        market, settings, firm = self.market, self.settings, self.controls.firm
+        # Ramps only tell how fast one comes there.
+        controls = make_controls(market, firm, settings.bounds, settings.prices, widen=settings.widen)
+        return SteadyMarket(market, controls, self.held.value, float(self.total.mean()))
 
     def _simulate(self, values: Floats) -> ShareTrajectory:
         return simulate_trajectory(self.response, self.effort_plan(values), self.total)

@@ -9,9 +9,9 @@ from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.planning.allocation import cheapest_efforts, largest_response
 from pipeline.planning.controls import Controls
 from pipeline.planning.objective import PlanObjective
+from pipeline.planning.search.allocation import cheapest_efforts, largest_response
 
 _SMALLEST_SHARE = 1e-5
 _GRID = 41

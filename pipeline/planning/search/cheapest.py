@@ -8,9 +8,9 @@ from scipy.optimize import minimize
 
 from kernels.numeric.arrays import Floats
 from pipeline.errors import PlanError
-from pipeline.planning.allocation import between
-from pipeline.planning.limits import Constraint, keeps_limits, limit_constraints
-from pipeline.planning.remembered import remembered
+from pipeline.planning.search.allocation import between
+from pipeline.planning.search.limits import Constraint, keeps_limits, limit_constraints
+from pipeline.planning.search.remembered import remembered
 from pipeline.planning.unit_box import UnitBox
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from scipy.optimize import minimize
 
 from kernels.numeric.arrays import Floats
 from pipeline.errors import PlanError
-from pipeline.planning.limits import keeps_limits, limit_constraints
-from pipeline.planning.remembered import remembered
+from pipeline.planning.search.limits import keeps_limits, limit_constraints
+from pipeline.planning.search.remembered import remembered
 from pipeline.planning.unit_box import UnitBox
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind
-from pipeline.planning.allocation import cheapest_efforts, largest_response
+from pipeline.planning.search.allocation import cheapest_efforts, largest_response
 
 if TYPE_CHECKING:
     from pipeline.planning.objective import PlanObjective
