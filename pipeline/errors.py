@@ -25,6 +25,8 @@ class ExitCode(IntEnum):
     """The work is done, and not a single fit has a usable result."""
     TIME_UP = 8
     """The time given was up first; everything finished has been kept."""
+    UNREACHABLE = 9
+    """The question was answered, and the answer is that the target cannot be reached with these means."""
     HANGUP = 129
     """SIGHUP: the terminal was closed; everything finished has been kept."""
     INTERRUPTED = 130

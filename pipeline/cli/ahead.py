@@ -1,11 +1,11 @@
-"""Commands about what is to come: forecast, plan, game. Heavy imports wait for their command."""
+"""Commands about what is to come: forecast, game. Heavy imports wait for their command."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.arguments import parse_bounds, parse_margins, parse_prices, parse_target
+from pipeline.cli.arguments import parse_bounds, parse_margins, parse_prices
 from pipeline.cli.options import Format, Plot, SpreadsheetSafe, StorePath, SweepName
 from pipeline.cli.output import print_formatted
 
@@ -76,56 +76,6 @@ def forecast(
         print_formatted(forecast_table(made), style, spreadsheet_safe=spreadsheet_safe)
 
 
-def plan(
-    store: StorePath,
-    firm: Annotated[str | None, typer.Option(help="The firm that plans.")] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="'share=0.20 by=2027-06'",
-            help="The share wanted and when: a date, week, month, quarter, year, or +N periods; else hold.",
-        ),
-    ] = None,
-    market: Market = None,
-    model: Model = None,
-    path: Annotated[str | None, typer.Option(help="cheapest, linear or logistic.")] = None,
-    bound: Bound = None,
-    price: Price = None,
-    budget: Annotated[
-        float | None, typer.Option(help="Currency per period: tell which share it can hold.")
-    ] = None,
-    settings: Settings = None,
-    overrides: Overrides = None,
-    plot: Plot = None,
-    style: Format = "table",
-    spreadsheet_safe: SpreadsheetSafe = False,
-    sweep: SweepName = None,
-) -> None:
-    """Plan a way to a share: the investment and efforts it takes, and what holding the present one costs."""
-    from pipeline.config.sections.planning import PlanSettings
-    from pipeline.config.settings import load_settings
-    from pipeline.planning.flight import flight_plan
-    from pipeline.reporting.console.ahead import plan_table, show_plan_of_firm
-    from pipeline.reporting.console.printing import make_console
-    from pipeline.results.result_store import open_store
-
-    given: dict[str, Any] = {"firm": firm, "market": market, "model": model, "path": path, "budget": budget}
-    given |= parse_target(target) | {"bounds": parse_bounds(bound), "prices": parse_prices(price)}
-    chosen = load_settings(
-        PlanSettings, settings, given=_present(given), overrides=overrides or (), what="flight plan"
-    )
-    results = open_store(store, sweep=sweep)
-    flight = flight_plan(results, chosen)
-    if plot is not None:
-        from pipeline.reporting.plots.ahead import plot_plan
-
-        plot_plan(results, flight, plot)
-    if style == "table":
-        show_plan_of_firm(make_console(), flight)
-    else:
-        print_formatted(plan_table(flight), style, spreadsheet_safe=spreadsheet_safe)
-
-
 def game(
     store: StorePath,
     market: Market = None,
@@ -156,7 +106,7 @@ def game(
     given: dict[str, Any] = {"market": market, "model": model, "strategy": strategy, "horizon": periods}
     given |= {"margin": parse_margins(margin), "bounds": parse_bounds(bound), "prices": parse_prices(price)}
     chosen = load_settings(
-        GameSettings, settings, given=_present(given), overrides=overrides or (), what="game"
+        GameSettings, settings, given=present(given), overrides=overrides or (), what="game"
     )
     played = play(open_store(store, sweep=sweep), chosen)
     if style == "table":
@@ -165,5 +115,6 @@ def game(
         print_formatted(game_table(played), style, spreadsheet_safe=spreadsheet_safe)
 
 
-def _present(given: dict[str, Any]) -> dict[str, Any]:
+def present(given: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what was not given."""
     return {key: value for key, value in given.items() if value is not None and value != {}}

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import ahead, stores, studies, time
+from pipeline.cli import ahead, plan, stores, studies, time
 from pipeline.cli.leaving import run_and_leave
 from pipeline.cli.memory import memory_sentence
 from pipeline.cli.output import output_is_lost
@@ -24,6 +24,7 @@ _EXIT_CODES = {
     ExitCode.BUSY: "someone else is doing this work at the moment",
     ExitCode.NO_FIT: "done, and not a single fit has a usable result",
     ExitCode.TIME_UP: "the time given was up; everything finished has been kept",
+    ExitCode.UNREACHABLE: "answered: the target of the plan cannot be reached within its bounds",
     ExitCode.HANGUP: "stopped by SIGHUP; everything finished has been kept",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C, likewise",
     ExitCode.TERMINATED: "stopped by SIGTERM, likewise",
@@ -50,7 +51,7 @@ COMMANDS = (
     stores.report,
     stores.export,
     ahead.forecast,
-    ahead.plan,
+    plan.plan,
     ahead.game,
     time.recalibrate,
     time.history,

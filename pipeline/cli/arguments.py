@@ -50,20 +50,25 @@ def parse_bounds(texts: list[str] | None) -> dict[str, list[float | None]]:
 
 
 def parse_prices(texts: list[str] | None) -> dict[str, float]:
-    """Read ``effort=money`` each.
+    """Read ``effort=money`` each; see `parse_numbers`."""
+    return parse_numbers(texts, "--price", "EFFORT=MONEY, e.g. feature=1000")
+
+
+def parse_numbers(texts: list[str] | None, option: str, expected: str) -> dict[str, float]:
+    """Read ``effort=number`` each.
 
     Raises
     ------
     PlanError
         Anything else.
     """
-    prices = {}
+    numbers = {}
     for text in texts or ():
-        effort, equals, money = text.partition("=")
+        effort, equals, number = text.partition("=")
         if not (effort and equals):
-            raise PlanError(f"Got --price {text!r}; expected EFFORT=MONEY, e.g. feature=1000.")
-        prices[effort] = _number(money, "--price", "EFFORT=MONEY, e.g. feature=1000")
-    return prices
+            raise PlanError(f"Got {option} {text!r}; expected {expected}.")
+        numbers[effort] = _number(number, option, expected)
+    return numbers
 
 
 def parse_margins(texts: list[str] | None) -> float | dict[str, float] | None:

@@ -68,8 +68,7 @@ def open_market(
     else:
         choice = by_verdict(results, judge(results.tables), label, models)
     market = read_market(results, label, choice.model, horizon, settings.start)
-    # What fades by itself is no firm's doing: plans and games are about what lasts.
-    market = replace(market, choice=choice, last_error=np.zeros(market.firms.size))
+    market = replace(market, choice=choice)
     return market, market_total(settings.total_sales, market)
 
 

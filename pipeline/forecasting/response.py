@@ -33,25 +33,29 @@ class ForecastResponse:
     Attributes
     ----------
     market : ForecastMarket
+    theta : (P,) array
     equation : ShareEquation
         The equation of motion under these parameters.
     carries : bool
         Whether some effort carries over into later periods.
+    acts_on_rivals : bool
+        Whether an effort acts on the f of rivals.
     """
 
     def __init__(self, market: "ForecastMarket", theta: Floats | None = None) -> None:
         spec = market.spec
         self.market = market
-        self._theta = np.ascontiguousarray(market.theta if theta is None else theta)
-        self.equation = market.equation(self._theta)
+        self.theta = np.ascontiguousarray(market.theta if theta is None else theta)
+        self.equation = market.equation(self.theta)
         self._shape = (len(market.efforts) + len(market.terms), market.horizon, market.firms.size)
         # Ranking and carry-over are done here, so the kernel sees efforts of single periods.
         self._spec = spec._replace(carry=np.full_like(spec.carry, NONE), ranked=np.empty(0, dtype=np.int64))
         self._work = make_workspace(self._spec, *self._shape[1:])
         self._present = np.ones(self._shape[1:], dtype=bool)
-        self._column = np.full(self._theta.size, -1)
+        self._column = np.full(self.theta.size, -1)
         self._no_gradient = np.empty((0, *self._shape[1:]))
         self.carries = bool((spec.carry != NONE).any())
+        self.acts_on_rivals = any(term.rival is not None for term in market.terms)
         if self.carries:
             past = self._with_terms(market.history, market.active)
             self._past = self._carry(self._rank(past)[0], np.zeros(self._shape))
@@ -75,7 +79,7 @@ class ForecastResponse:
             self._present,
             self.market.duration,
             self._work,
-            self._theta,
+            self.theta,
             self._column,
             value,
             self._no_gradient,
@@ -85,8 +89,8 @@ class ForecastResponse:
     def slope(self, efforts: Floats) -> tuple[Floats, Floats]:
         """Return f, and its derivative in the firm's own carried efforts of the same period, (K, H, N).
 
-        Where nothing carries over, that is the derivative in the efforts themselves; otherwise see `spread`.
-        Terms of past and rivals' efforts are not in it.
+        Where nothing carries over, that is the derivative in the efforts themselves; otherwise see
+        `influence`. Terms of past and rivals' efforts are not in it.
 
         Raises
         ------
@@ -94,6 +98,13 @@ class ForecastResponse:
             As `evaluate`.
         """
         carried, rank = self._carried(efforts)
+        value, slope = self._value_and_slope(carried)
+        if not self.carries:
+            slope = slope * rank
+        return self._usable(*value), self._own_slope(slope)
+
+    def _value_and_slope(self, carried: Floats) -> tuple[tuple[int, Floats], Floats]:
+        """Give the status and f (H, N), and the derivative in the carried inputs (K + terms, H, N)."""
         value, slope = np.empty(self._shape[1:]), np.empty(self._shape)
         prepare(self._spec, carried, self._present, self.market.duration, self._work)
         status = evaluate_effort_gradient(
@@ -102,20 +113,47 @@ class ForecastResponse:
             self._present,
             self.market.duration,
             self._work,
-            self._theta,
+            self.theta,
             value,
             slope,
         )
-        if not self.carries:
-            slope = slope * rank
-        return self._usable(status, value), self._own_slope(slope)
+        return (status, value), slope
 
-    def spread(self, efforts: Floats) -> Floats:
-        """Return the derivative of carried efforts of period t in efforts of period s, shape (K, t, s, N)."""
-        rank = self._rank(self._with_future_terms(efforts))[1][: len(efforts)]
-        if self.carries:
-            return self._weight[: len(efforts)] * rank[:, np.newaxis]
-        return np.eye(self._shape[1])[np.newaxis, :, :, np.newaxis] * np.ones_like(rank)[:, np.newaxis]
+    def influence(self, efforts: Floats, index: NDArray[np.intp], firm: int) -> tuple[Floats, Floats]:
+        """Return f (H, N), and how it depends on what one firm does, in full: (L, t, s, N).
+
+        Derivative of f of period t of every firm in the efforts ``index`` (L,) of the firm in period s:
+        carry-over, past efforts, coefficients of single firms and effects on rivals included.
+
+        Raises
+        ------
+        ForecastError
+            As `evaluate`.
+        """
+        carried, rank = self._carried(efforts)
+        value, slope = self._value_and_slope(carried)
+        total = np.zeros((len(index), self._shape[1], self._shape[1], self._shape[2]))
+        rows: list[tuple[int, int, int | None, int | None]]
+        rows = [(row, 0, None, None) for row in range(len(efforts))]
+        names = self.market.efforts
+        effort_of = [*range(len(names)), *(names.index(term.effort) for term in self.market.terms)]
+        rows += [(len(names) + n, t.lag, t.firm, t.rival) for n, t in enumerate(self.market.terms)]
+        for control, effort in enumerate(index):
+            for row, lag, only, rival in rows:
+                if effort_of[row] != effort or rival not in (None, firm) or only == GONE:
+                    continue
+                hit = [firm] if rival is None else range(self._shape[2])
+                for other in hit:
+                    if only in (None, other):
+                        part = self._through(row, slope[row, :, other], rank[row, :, other], other)
+                        total[control, :, : max(part.shape[1] - lag, 0), other] += part[:, lag:]
+        return self._usable(*value), total
+
+    def _through(self, row: int, slope: Floats, rank: Floats, firm: int) -> Floats:
+        """Give the derivative (t, s) of f in the input of a row in period s, by slopes and ranks (H,)."""
+        if not self.carries:
+            return np.diag(slope * rank)
+        return np.asarray(slope[:, np.newaxis] * self._weight[row, :, :, firm] * rank)
 
     def _usable(self, status: int, value: Floats) -> Floats:
         """Refuse f (H, N) that the equation of motion cannot take."""
@@ -180,15 +218,32 @@ class ForecastResponse:
 
     def _carry(self, history: Floats, ahead: Floats) -> Floats:
         """Carried efforts of the periods to come, from ranked efforts of all periods."""
-        market, spec = self.market, self.market.spec
-        efforts = np.ascontiguousarray(np.concatenate([history, ahead], axis=1))
+        market = self.market
+        efforts = np.concatenate([history, ahead], axis=1)
         active = np.concatenate([market.active, self._present])
         duration = np.concatenate([market.past_duration, market.duration])
-        plain = spec._replace(ranked=np.empty(0, dtype=np.int64))
+        return self._carried_along(efforts, active, duration)[:, -self._shape[1] :].copy()
+
+    def _carried_along(self, efforts: Floats, active: NDArray[np.bool_], duration: Floats) -> Floats:
+        """Carried efforts of ranked efforts (K + terms, T, N) of any periods."""
+        efforts = np.ascontiguousarray(efforts)
+        plain = self.market.spec._replace(ranked=np.empty(0, dtype=np.int64))
         work = make_workspace(plain, *active.shape)
         prepare(plain, efforts, active, duration, work)
-        refresh(plain, duration, work, self._theta)
-        return work.carried.reshape(efforts.shape)[:, -self._shape[1] :].copy()
+        refresh(plain, duration, work, self.theta)
+        return work.carried.reshape(efforts.shape)
+
+    def carry_kernel(self, length: int) -> Floats:
+        """Weights (K, length, N) of an effort in the carried effort of its own period and of those after it.
+
+        Periods have length 1.
+        """
+        # An effort before the first one that is known counts as equal to it, so the impulse comes second.
+        efforts = np.zeros((self._shape[0], length + 1, self._shape[2]))
+        efforts[:, 1] = 1.0
+        active = np.ones(efforts.shape[1:], dtype=bool)
+        carried = self._carried_along(efforts, active, np.ones(length + 1))
+        return np.asarray(carried[: len(self.market.efforts), 1:])
 
     def _impulses(self) -> Floats:
         """Weights (K, t, s, N) of an effort of period s in the carried effort of period t."""

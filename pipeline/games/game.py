@@ -18,6 +18,7 @@ from pipeline.games.equilibrium import Equilibrium, find_equilibria
 from pipeline.games.payoff import Payoffs, StrategySpace
 from pipeline.games.setup import set_up_game
 from pipeline.names import Label
+from pipeline.planning.chance import sure_market
 from pipeline.results.select import select_models
 from pipeline.seeds import fit_seed
 
@@ -81,6 +82,7 @@ def play(results: "Results", settings: GameSettings) -> Game:
     models = select_models(results.sweep, pattern_of(settings.model))
     horizon = 1 if settings.horizon == "steady" else settings.horizon
     market, total = open_market(results, settings, models, horizon)
+    market = sure_market(market)
     return play_market(market, settings, total.median)
 
 

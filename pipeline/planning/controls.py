@@ -29,6 +29,9 @@ class Controls:
         Whether the money is the effort times the firm's own sales.
     price : (L,) array
         Currency per period for one unit of the effort, where it is no ratio.
+    ramp : (L,) array
+        Largest change from one period to the next, up or down; inf where there is no limit. Bounds leave room
+        for it: whoever keeps to them in one period can do so in the next.
     """
 
     firm: int
@@ -37,6 +40,7 @@ class Controls:
     high: Floats
     is_ratio: NDArray[np.bool_]
     price: Floats
+    ramp: Floats
 
     def unit_cost(self, sales: Floats) -> Floats:
         """Currency per period for one unit of each effort, (L, ...), at the firm's own sales (...)."""
@@ -61,6 +65,8 @@ def make_controls(
     prices: Mapping[str, float],
     *,
     must_move: bool = True,
+    widen: float | None = None,
+    ramps: Mapping[str, float] | None = None,
 ) -> Controls:
     """Find what a firm may change.
 
@@ -70,11 +76,16 @@ def make_controls(
     firm : int
         Its position.
     bounds : mapping
-        By effort; a side left open is what any firm of this market was seen to do, down to 0 for money.
+        By effort; a side left open is what was seen, down to 0 for money.
     prices : mapping
         Of efforts of kind index, currency per period and unit.
     must_move : bool
         Whether to refuse when no bound leaves any room.
+    widen : float, optional
+        Times by which what this firm was seen to do is widened, where a bound is left open; by default what
+        any firm of this market did counts, as it was.
+    ramps : mapping, optional
+        By effort, its largest change from one period to the next.
 
     Raises
     ------
@@ -83,10 +94,16 @@ def make_controls(
     QueryError
         Bounds of another count than the periods.
     """
-    index = find_priced(market, bounds, prices)
+    ramps = ramps or {}
+    index = find_priced(market, dict.fromkeys(ramps, (None, None)) | dict(bounds), prices)
     low, high = np.empty((len(index), market.horizon)), np.empty((len(index), market.horizon))
     for row, effort in enumerate(index):
-        low[row], high[row] = _bounds(market, effort, bounds.get(market.efforts[effort], (None, None)))
+        seen = _seen(market, effort, None if widen is None else firm, widen or 1.0)
+        name = market.efforts[effort]
+        low[row], high[row] = _bounds(market, effort, bounds.get(name, (None, None)), seen)
+        if name in ramps:
+            before = float(market.history[effort, -1, firm])
+            low[row], high[row] = _within_ramp(name, low[row], high[row], before, ramps[name])
     if not index or (must_move and not (high > low).any()):
         raise PlanError(
             f"Firm {market.firms[firm]} has nothing to change: all efforts of market {market.market} are of "
@@ -100,7 +117,31 @@ def make_controls(
         for kind, name in zip(kinds, names, strict=True)
     ]
     is_ratio = np.array([kind == "ratio" for kind in kinds])
-    return Controls(firm, np.array(index, dtype=np.intp), low, high, is_ratio, np.array(price))
+    ramp = np.array([ramps.get(name, np.inf) for name in names])
+    return Controls(firm, np.array(index, dtype=np.intp), low, high, is_ratio, np.array(price), ramp)
+
+
+def _within_ramp(name: str, low: Floats, high: Floats, before: float, ramp: float) -> tuple[Floats, Floats]:
+    """Narrow bounds (H,) to what can be come to in steps of the ramp, and gone on from.
+
+    Raises
+    ------
+    PlanError
+        No course keeps both.
+    """
+    low, high = low.copy(), high.copy()
+    low[0], high[0] = max(low[0], before - ramp), min(high[0], before + ramp)
+    forth = range(1, low.size)
+    for t in forth:
+        low[t], high[t] = max(low[t], low[t - 1] - ramp), min(high[t], high[t - 1] + ramp)
+    for t in reversed(forth):
+        low[t - 1], high[t - 1] = max(low[t - 1], low[t] - ramp), min(high[t - 1], high[t] + ramp)
+    if (low > high * (1 + 1e-12) + 1e-300).any():
+        raise PlanError(
+            f"No course of {name} from its last value {before:g} keeps its bounds and changes by at most "
+            f"{ramp:g} a period. Give a larger ramp, or bounds that hold the last value."
+        )
+    return np.minimum(low, high), high
 
 
 def find_priced(
@@ -145,18 +186,31 @@ def refuse_crossed(name: str, low: Floats | float, high: Floats | float) -> None
         )
 
 
-def _bounds(market: ForecastMarket, effort: int, given: Bounds) -> tuple[Floats, Floats]:
-    """Lower and upper bound (H,) of an effort; what is not given is what firms were seen to do."""
+def _seen(market: ForecastMarket, effort: int, firm: int | None, widen: float) -> tuple[float, float]:
+    """Smallest and largest effort that a firm, or any, was seen at, within the domain of its curve."""
+    there, domain = market.active.copy(), market.domains[effort]
+    if firm is not None:
+        there[:] = there[:, [firm]] & (np.arange(there.shape[1]) == firm)
+    seen = market.history[effort][there]
+    low, high = float(seen.min()), float(seen.max())
+    if market.kinds[effort] == "index":
+        room = 0.5 * (widen - 1.0) * (high - low)
+        low, high = low - room, high + room
+    else:  # a discount may be negative: a markup
+        low, high = widen * min(low, 0.0), widen * high
+    smallest = float(seen[seen > domain.minimum].min(initial=np.inf)) if domain.open else domain.minimum
+    return max(low, smallest), high
+
+
+def _bounds(
+    market: ForecastMarket, effort: int, given: Bounds, seen: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """Lower and upper bound (H,) of an effort; what is not given is what was seen."""
     name, domain = market.efforts[effort], market.domains[effort]
-    seen = market.history[effort][market.active]
-    smallest = min(seen.min(), 0.0) if market.kinds[effort] != "index" else seen.min()
     low, high = (
         one_per_period(default if side is None else side, market.horizon, f"bounds of {name}")
-        for side, default in zip(given, (smallest, seen.max()), strict=True)
+        for side, default in zip(given, seen, strict=True)
     )
-    if given[0] is None:
-        inside = seen[seen > domain.minimum].min(initial=np.inf) if domain.open else domain.minimum
-        low = np.maximum(low, inside)
     refuse_crossed(name, low, high)
     if (low < domain.minimum).any() or (domain.open and (low <= domain.minimum).any()):
         raise PlanError(f"The lower bound of {name} is {low.min():g}; its curve takes {domain}.")

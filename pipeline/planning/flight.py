@@ -7,18 +7,22 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
+from pipeline.errors import PlanError
 from pipeline.forecasting.draws import stored_replicates
 from pipeline.forecasting.market import ForecastMarket
-from pipeline.forecasting.members import ModelChoice
-from pipeline.forecasting.model_choice import pattern_of
-from pipeline.forecasting.open_market import open_market
+from pipeline.forecasting.members import Member, ModelChoice, model_weights
+from pipeline.forecasting.model_choice import BEST, VERDICT, pattern_of
+from pipeline.forecasting.open_market import open_market, read_market
 from pipeline.forecasting.periods import periods_until
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.names import Label
+from pipeline.planning.chance import Chance, Contender, Futures, chance_of, sure_market
 from pipeline.planning.controls import make_controls
-from pipeline.planning.plannable import plannable_models
 from pipeline.planning.planner import Planner, Solution
-from pipeline.planning.probability import probability_of_target
+from pipeline.planning.search.aim import aim_for
+from pipeline.planning.steady import Holding
+from pipeline.results.select import select_models
+from pipeline.store.format.plan import PLAN_QUANTILES
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -40,6 +44,8 @@ class FlightPlan:
         Those that it changes.
     times : (H,) array
         Labels of the periods.
+    way : int
+        How many of them lie before the deadline; in those after it the target is held.
     start, target : float
         Share now, and wanted at the end.
     path : str
@@ -48,12 +54,25 @@ class FlightPlan:
         To the target, or to the nearest share that can be reached.
     hold : Solution
         Holding the present share over the same periods, for comparison.
+    holding, holding_target : Holding
+        What the present share and the target cost per period once carry-over and lags have settled.
+    widened : tuple of str
+        Levers with a bound that was left open, which is what the firm was seen to do, widened.
+    widen : float
+        Times by which it is widened.
     cost : float
         Discounted money of the plan, currency.
+    run_down : float
+        What it would cost after the last period to bring goodwill to where it is when the target is held for
+        long, currency; below 0 where the plan leaves more. It counts against the money of the cheapest path.
     budget_share : float or None
         Share that the budget of the settings can hold.
-    probability : float
-        Of coming to the target or beyond under uncertain parameters and total sales; nan without draws.
+    probability : float or None
+        Chance that was asked for.
+    chance : Chance
+        Of coming to the target or beyond with these efforts, by futures that the plan was not made on.
+    band : (Q, H) array or None
+        Quantiles `PLAN_QUANTILES` of the share with these efforts; None without draws.
     choice : ModelChoice or None
         Why it is this model.
     """
@@ -65,14 +84,22 @@ class FlightPlan:
     efforts: tuple[str, ...]
     levers: tuple[str, ...]
     times: np.ndarray
+    way: int
     start: float
     target: float
     path: PathKind
     plan: Solution
     hold: Solution
+    holding: Holding
+    holding_target: Holding
+    widened: tuple[str, ...]
+    widen: float
     cost: float
+    run_down: float
     budget_share: float | None
-    probability: float
+    probability: float | None
+    chance: Chance
+    band: Floats | None = None
     choice: ModelChoice | None = None
 
     @property
@@ -95,43 +122,96 @@ def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     """
     time = results.panel()["time"]
     horizon = periods_until(time.values, str(time.attrs.get("frequency", "1")), settings.by)
-    models = plannable_models(results, pattern_of(settings.model))
+    horizon += settings.value_after
+    models = select_models(results.sweep, pattern_of(settings.model))
     market, total = open_market(results, settings, models, horizon)
-    return plan_market(market, settings, total, stored_replicates(results, market))
+    return plan_market(market, settings, total, contenders(results, settings, market))
+
+
+def contenders(results: "Results", settings: PlanSettings, market: ForecastMarket) -> tuple[Contender, ...]:
+    """Give a market under all models that the chance of a plan is drawn from, with their weights."""
+    members: tuple[Member, ...] = (Member(market.model, 1.0),)
+    criterion = settings.uncertainty.models
+    if criterion not in (VERDICT, BEST):
+        members = model_weights(results, market.market, select_models(results.sweep, None), criterion)
+    markets = [
+        market
+        if member.model == market.model
+        else read_market(results, market.market, member.model, market.horizon, settings.start)
+        for member in members
+    ]
+    return tuple(
+        Contender(one, member.weight, stored_replicates(results, one))
+        for one, member in zip(markets, members, strict=True)
+    )
 
 
 def plan_market(
     market: ForecastMarket,
     settings: PlanSettings,
     total: TotalForecast,
-    replicates: Floats | None = None,
+    contenders: tuple[Contender, ...] = (),
 ) -> FlightPlan:
-    """Plan the way of a firm on a market at hand; see `flight_plan`."""
-    firm = market.firm_index(settings.firm)
-    controls = make_controls(market, firm, settings.bounds, settings.prices)
+    """Plan the way of a firm on a market at hand; see `flight_plan`.
+
+    The chance is drawn from the ``contenders``; by default from the market alone.
+    """
+    among = contenders or (Contender(market),)
+    market = sure_market(market)
+    firm, deadline = market.firm_index(settings.firm), market.horizon - 1 - settings.value_after
+    controls = make_controls(
+        market, firm, settings.bounds, settings.prices, widen=settings.widen, ramps=settings.ramps
+    )
     planner = Planner(market, settings, controls, total.median)
     start = planner.start
     target = start if settings.target is None else settings.target
-    plan = planner.solve(target, settings.path)
+    plan = _planned(planner, target, among, total)
     hold = plan if target == start else planner.solve(start, "linear")
     hold = planner.spend_least(start) or hold
-    if target >= start and settings.path == "cheapest":
-        plan = planner.spend_least(target) or plan
+    steady = planner.steady()
+    at_target = steady.hold(target)
+    levers = tuple(market.efforts[effort] for effort in controls.index)
+    outcomes = Futures(among, settings, controls, total, batch=1).shares(plan.own)
     return FlightPlan(
         market=market.market,
         model=market.model,
         firm=market.firms[firm],
         place=firm,
         efforts=market.efforts,
-        levers=tuple(market.efforts[effort] for effort in controls.index),
+        levers=levers,
         times=market.times,
+        way=market.horizon - settings.value_after,
         start=start,
         target=target,
         path=settings.path,
         plan=plan,
         hold=hold,
+        holding=steady.hold(start),
+        holding_target=at_target,
+        widened=tuple(name for name in levers if None in settings.bounds.get(name, (None, None))),
+        widen=settings.widen,
         cost=float(planner.discount @ plan.expenses),
-        budget_share=None if settings.budget is None else planner.share_of_budget(settings.budget),
-        probability=probability_of_target(planner, plan, target, total, replicates),
+        run_down=float((planner.goodwill * (at_target.efforts[:, np.newaxis] - plan.own)).sum()),
+        budget_share=None if settings.budget is None else steady.share_of_budget(settings.budget),
+        probability=settings.probability,
+        chance=chance_of(outcomes[:, deadline], target),
+        band=np.quantile(outcomes, PLAN_QUANTILES, axis=0) if len(outcomes) else None,
         choice=market.choice,
+    )
+
+
+def _planned(planner: Planner, target: float, among: tuple[Contender, ...], total: TotalForecast) -> Solution:
+    """Plan the way to the target, or to the share that makes it as likely as was asked for."""
+    settings = planner.settings
+    least = planner.spend_least(target) if settings.path == "cheapest" else None
+    if settings.probability is None:
+        return least or planner.solve(target, settings.path)
+    if not settings.uncertainty.draws:
+        raise PlanError("Got a probability and no draws; expected uncertainty.draws of 100 or more.")
+    futures = Futures(among, settings, planner.controls, total)
+    deadline = planner.market.horizon - 1 - settings.value_after
+    if least is not None and futures.chance(least.own, target, deadline).value >= settings.probability:
+        return least
+    return aim_for(
+        lambda share: planner.solve(share, settings.path), futures, target, settings.probability, deadline
     )

@@ -25,6 +25,10 @@ class Slopes(NamedTuple):
     """(H,) logarithm of the firm's share at the end of each period."""
     share_slope: Floats
     """(L, t, s) derivative of that of period t in the controls of period s."""
+    money: Floats
+    """(H,) expenses, currency per period."""
+    money_slope: Floats
+    """(L, t, s) their derivative."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,13 @@ class PlanObjective:
         Weight of a period's expenses, its duration included.
     margin : float
         Part of sales that is earned and counts against the expenses.
+    after : int
+        Periods at the end in which the target is held; the deadline is the last one before them.
+    goodwill : (L, H) array, optional
+        What a unit of effort is still worth after the last period, currency: what it would cost to bring the
+        same effect about later. Counts against the expenses.
+    cap : (H,) array, optional
+        Most money, currency per period.
     """
 
     response: ForecastResponse
@@ -52,6 +63,9 @@ class PlanObjective:
     total: Floats
     discount: Floats
     margin: float = 0.0
+    after: int = 0
+    goodwill: Floats | None = None
+    cap: Floats | None = None
 
     @property
     def market(self) -> ForecastMarket:
@@ -64,12 +78,13 @@ class PlanObjective:
 
     def evaluate_slope(self, values: Floats) -> Floats:
         """Return the derivative (L, H) of the firm's f in its controls of the same period."""
-        efforts = self.controls.put(self.efforts, values)
-        slope = self.controls.take(self.response.slope(efforts)[1])
-        if self.response.carries:
-            spread = self.response.spread(efforts)[self.controls.index, :, :, self.controls.firm]
-            slope = slope * np.diagonal(spread, axis1=1, axis2=2)
-        return slope
+        influence = self.influence(values)[1][..., self.controls.firm]
+        return np.asarray(np.diagonal(influence, axis1=1, axis2=2))
+
+    def influence(self, values: Floats) -> tuple[Floats, Floats]:
+        """Return f of all firms (H, N), and its derivative in the controls, (L, t, s, N)."""
+        controls = self.controls
+        return self.response.influence(controls.put(self.efforts, values), controls.index, controls.firm)
 
     def shares(self, values: Floats) -> Floats:
         """Shares (H, N) at the ends of periods."""
@@ -77,8 +92,8 @@ class PlanObjective:
         return self.response.equation.shares(market.share, f, self.total, market.duration)
 
     def last_share(self, values: Floats) -> float:
-        """Share of the firm at the end of the last period."""
-        return float(self.shares(values)[-1, self.controls.firm])
+        """Share of the firm at the deadline, or the smallest one from then on."""
+        return end_share(self.shares(values)[:, self.controls.firm], self.after)
 
     def expenses(self, values: Floats, share: Floats) -> Floats:
         """Money of the firm per period (H,) at shares (H, N), efforts that it does not change included."""
@@ -93,28 +108,38 @@ class PlanObjective:
 
     def _net_cost(self, values: Floats, share: Floats) -> float:
         earned = self.margin * share[:, self.controls.firm] * self.total
-        return float(self.discount @ (self.expenses(values, share) - earned))
+        left = 0.0 if self.goodwill is None else float((self.goodwill * values).sum())
+        return float(self.discount @ (self.expenses(values, share) - earned)) - left
 
     def slopes(self, values: Floats) -> Slopes:
         """Cost and the shares of the firm, with their derivatives in the controls."""
         market, firm, controls = self.market, self.controls.firm, self.controls
-        efforts = controls.put(self.efforts, values)
-        f, slope = self.response.slope(efforts)
+        f, influence = self.influence(values)
         motion = self.response.equation.sensitivities(market.share, f, self.total, market.duration)
         # Centred log-ratios to the log of the share itself: the mean under the shares drops out.
-        ratio = motion.response[:, :, :, firm]
-        by_response = ratio[:, firm] - np.einsum("tn,tns->ts", motion.share, ratio)
-        by_effort = by_response[np.newaxis] * slope[controls.index, np.newaxis, :, firm]
-        if self.response.carries:
-            by_effort = by_effort @ self.response.spread(efforts)[controls.index, :, :, firm]
+        if self.response.acts_on_rivals:
+            ratio = motion.response
+            by_response = ratio[:, firm] - np.einsum("tn,tnsm->tsm", motion.share, ratio)
+            by_effort = np.einsum("tum,lusm->lts", by_response, influence, optimize=True)
+        else:
+            own = motion.response[:, :, :, firm]
+            by_response = own[:, firm] - np.einsum("tn,tns->ts", motion.share, own)
+            by_effort = by_response @ influence[..., firm]
         sales = motion.share[:, firm] * self.total
         ratios = (values * controls.is_ratio[:, np.newaxis]).sum(axis=0) + self._fixed_efforts()[0]
-        through_sales = np.einsum("t,lts->ls", self.discount * (ratios - self.margin) * sales, by_effort)
+        unit_cost = controls.unit_cost(sales)
+        money_slope = (ratios * sales)[:, np.newaxis] * by_effort
+        period = np.arange(market.horizon)
+        money_slope[:, period, period] += unit_cost
+        earned = np.einsum("t,lts->ls", self.discount * self.margin * sales, by_effort)
+        left = 0.0 if self.goodwill is None else self.goodwill
         return Slopes(
             self._net_cost(values, motion.share),
-            self.discount * controls.unit_cost(sales) + through_sales,
+            np.einsum("t,lts->ls", self.discount, money_slope) - earned - left,
             np.log(motion.share[:, firm]),
             by_effort,
+            self.expenses(values, motion.share),
+            money_slope,
         )
 
     def extremes(self) -> tuple[Floats, Floats]:
@@ -133,8 +158,10 @@ class PlanObjective:
                 values[control] = level
                 response[number] = self.evaluate(values)[:, firm]
             # On a tie, as where an effort does nothing, the cheaper end stands.
-            worst[control] = levels[np.argmin(response, axis=0), period]
-            best[control] = levels[np.argmax(response, axis=0), period]
+            lowest, highest = np.argmin(response, axis=0), np.argmax(response, axis=0)
+            if np.isfinite(self.controls.ramp[control]):  # a course between two courses keeps the ramp
+                lowest, highest = np.full_like(lowest, lowest[-1]), np.full_like(highest, highest[-1])
+            worst[control], best[control] = levels[lowest, period], levels[highest, period]
         return worst, best
 
     def _fixed_efforts(self) -> tuple[Floats, Floats]:
@@ -145,3 +172,8 @@ class PlanObjective:
         efforts = self.efforts[:, :, self.controls.firm]
         ratio = efforts[fixed & (kinds == "ratio")].sum(axis=0)
         return ratio, efforts[fixed & (kinds == "amount")].sum(axis=0) * self.market.reference_sales
+
+
+def end_share(share: Floats, after: int) -> float:
+    """Share at the deadline, or the smallest one from then on, of shares (H,) at the ends of periods."""
+    return float(share[share.size - 1 - after :].min())

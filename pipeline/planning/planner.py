@@ -8,15 +8,19 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
 from pipeline.forecasting.efforts import EffortPlan, held_efforts
 from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.periods import one_per_period
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
-from pipeline.planning.allocation import between
-from pipeline.planning.budget import share_of_budget
-from pipeline.planning.cheapest import cheapest_path, refuse_many
-from pipeline.planning.controls import Controls
+from pipeline.planning.controls import Controls, make_controls
+from pipeline.planning.goodwill import goodwill_part
 from pipeline.planning.investment import Investment, split_investment
-from pipeline.planning.objective import PlanObjective
-from pipeline.planning.track import follow_path, wanted_path
+from pipeline.planning.objective import PlanObjective, end_share
+from pipeline.planning.search.allocation import between
+from pipeline.planning.search.cheapest import cheapest_path, refuse_many
+from pipeline.planning.search.furthest import reachable
+from pipeline.planning.search.limits import keeps_limits
+from pipeline.planning.search.track import follow_path, wanted_path
+from pipeline.planning.steady import SteadyMarket
 
 # Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts
 # are; the plan is brought to the target exactly afterwards, rivals reacting.
@@ -55,7 +59,7 @@ class Solution:
     investment : Investment
         Effective investment of the firm.
     reached : float
-        Share at the end.
+        Share at the deadline; the smallest one from then on, where the target is held after it.
     binding : tuple of BoundHit
         Empty when the target is reached.
     """
@@ -94,6 +98,12 @@ class Planner:
         self.held = held.with_planned(planned)
         self.discount = market.discount_weights(settings.discount)
         self.start = float(market.share[controls.firm])
+        self.after = settings.value_after
+        self._cap = None if settings.cap is None else one_per_period(settings.cap, market.horizon, "caps")
+        self.goodwill = np.zeros_like(controls.low)
+        if self.response.carries:
+            sales = (settings.target or self.start) * total[-1]
+            self.goodwill = goodwill_part(self.response, controls) * controls.unit_cost(sales)[:, np.newaxis]
 
     def effort_plan(self, values: Floats) -> EffortPlan:
         """Efforts of all firms when the controls have ``values`` (L, H), rivals reacting."""
@@ -115,7 +125,7 @@ class Planner:
         values = np.clip(self.controls.take(self.held.value), self.controls.low, self.controls.high)
         objective = self._objective(values)
         for _ in range(_ROUNDS):
-            worst, best = objective.extremes()
+            worst, best = reachable(objective)
             values = self._choose(objective, target, path, worst, best, values)
             following = self._objective(values)
             change = np.abs(following.efforts - objective.efforts)
@@ -123,7 +133,7 @@ class Planner:
             objective = following
             if change.max() <= _AGREEMENT * np.abs(following.efforts).max():
                 break
-        worst, best = objective.extremes()
+        worst, best = reachable(objective)
         values = self._snapped(between(self._last_share, target, values, worst, best))
         return self._solution(values, target, worst, best)
 
@@ -134,35 +144,39 @@ class Planner:
         """
         values = self.controls.low
         share = self._simulate(values).share[:, self.controls.firm]
-        if share[-1] < target or share.min() < min(target, self.start):
+        reached = end_share(share, self.after)
+        if reached < target or share.min() < min(target, self.start):
             return None
-        return replace(self._solution(values, float(share[-1]), values, values), binding=())
+        if self._cap is not None and not keeps_limits(self._objective(values), values):
+            return None
+        return replace(self._solution(values, reached, values, values), binding=())
 
-    def share_of_budget(self, money: float) -> float:
-        """Find the share that a budget holds while rivals do on average what they do over the horizon."""
-        first = slice(0, 1)
-        objective = PlanObjective(
-            response=ForecastResponse(self.market.steady()),
-            controls=replace(
-                self.controls, low=self.controls.low[:, first], high=self.controls.high[:, first]
-            ),
-            efforts=self.held.value.mean(axis=1, keepdims=True),
-            total=np.array([self.total.mean()]),
-            discount=np.ones(1),
-        )
-        return share_of_budget(objective, money)
+    def steady(self) -> SteadyMarket:
+        """Give the long run of the market, rivals doing on average what they do over the horizon."""
+        market, settings, firm = self.market, self.settings, self.controls.firm
+        # Ramps only tell how fast one comes there.
+        controls = make_controls(market, firm, settings.bounds, settings.prices, widen=settings.widen)
+        return SteadyMarket(market, controls, self.held.value, float(self.total.mean()))
 
     def _simulate(self, values: Floats) -> ShareTrajectory:
         return simulate_trajectory(self.response, self.effort_plan(values), self.total)
 
     def _last_share(self, values: Floats) -> float:
-        return float(self._simulate(values).share[-1, self.controls.firm])
+        return end_share(self._simulate(values).share[:, self.controls.firm], self.after)
 
     def _objective(self, values: Floats) -> PlanObjective:
         """Hold the rivals' efforts at their answer to ``values`` (L, H)."""
         efforts = self._simulate(values).efforts
         return PlanObjective(
-            self.response, self.controls, efforts, self.total, self.discount, self.settings.margin
+            response=self.response,
+            controls=self.controls,
+            efforts=efforts,
+            total=self.total,
+            discount=self.discount,
+            margin=self.settings.margin,
+            after=self.after,
+            goodwill=self.goodwill * self.discount[-1] / self.market.duration[-1],
+            cap=self._cap,
         )
 
     def _choose(
@@ -181,11 +195,11 @@ class Planner:
             return worst
         kind: PathKind = "linear" if path == "cheapest" else path
         followed = follow_path(
-            objective, wanted_path(kind, self.start, target, self.market.duration), worst, best
+            objective, wanted_path(kind, self.start, target, self.market.duration, self.after), worst, best
         )
         if path != "cheapest":
             return followed
-        floor = self.start if self.settings.keep and target >= self.start else 0.0
+        floor = min(self.start, target) if self.settings.keep else 0.0
         return cheapest_path(objective, target, worst, best, (followed, present), floor)
 
     def _snapped(self, values: Floats) -> Floats:
@@ -196,7 +210,7 @@ class Planner:
 
     def _solution(self, values: Floats, target: float, worst: Floats, best: Floats) -> Solution:
         trajectory = self._simulate(values)
-        reached = float(trajectory.share[-1, self.controls.firm])
+        reached = end_share(trajectory.share[:, self.controls.firm], self.after)
         missed = abs(reached - target) > _MISS
         return Solution(
             own=values,

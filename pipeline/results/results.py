@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Self
 from pipeline.errors import QueryError, StoreNotFoundError
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.vintages import current
-from pipeline.store.forecast import list_forecasts
+from pipeline.store.forecast import list_forecasts, list_plans
 from pipeline.store.format.forecast import forecasts_path
 from pipeline.store.format.layout import Group, group_path, panel_path, sweep_path
+from pipeline.store.format.plan import plans_path
 from pipeline.store.index import SweepHead, read_heads
 from pipeline.store.population import population_path
 from pipeline.store.read import SweepInfo, open_dataset, read_sweep, read_sweeps
@@ -249,6 +250,20 @@ class Results:
         raise StoreNotFoundError(
             f"The sweep {self.sweep.name} has no forecast {name}; it has: {', '.join(known) or 'none'}."
         )
+
+    def plans(self) -> "dict[str, xr.Dataset]":
+        """Open the flight plans stored beside the fits of this study, by name; of each the newest one.
+
+        Those of earlier vintages, too: a plan is flown while the market is calibrated again and again.
+        """
+        found: dict[str, xr.Dataset] = {}
+        for info in self.sweeps:
+            if info.study == self.sweep.study:
+                for name in list_plans(self.session, info.name):
+                    dataset = open_dataset(self.session, f"{plans_path(info.name)}/{name}")
+                    if name not in found or dataset.attrs["created"] > found[name].attrs["created"]:
+                        found[name] = dataset
+        return found
 
     @cached_property
     def _axes(self) -> "xr.Dataset":

@@ -17,7 +17,7 @@ import numpy as np
 import zarr
 
 from pipeline.errors import StoreConflictError, StoreError, StoreNotFoundError
-from pipeline.store.forecast import write_forecast
+from pipeline.store.forecast import write_forecast, write_plan
 from pipeline.store.format.layout import (
     FORMAT,
     FORMAT_VERSION,
@@ -287,6 +287,24 @@ class Store:
             fresh = write_forecast(session, sweep, name, coordinates, arrays, attributes)
 
         transact(self.location, self._repository, write, f"{sweep}: forecast {name}")
+        return fresh
+
+    def write_plan(
+        self,
+        sweep: str,
+        name: str,
+        coordinates: Mapping[str, np.ndarray],
+        arrays: Mapping[str, np.ndarray],
+        attributes: Mapping[str, object],
+    ) -> bool:
+        """Store a flight plan beside the fits of a sweep, once; see `write_forecast`."""
+        fresh = False
+
+        def write(session: icechunk.Session) -> None:
+            nonlocal fresh
+            fresh = write_plan(session, sweep, name, coordinates, arrays, attributes)
+
+        transact(self.location, self._repository, write, f"{sweep}: plan {name}")
         return fresh
 
     def panel(self, data_hash: str) -> "xr.Dataset":

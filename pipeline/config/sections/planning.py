@@ -4,7 +4,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.sections.scenario import PerPeriod, RivalsSection, StartShares, TotalSales, TotalSection
+from pipeline.config.sections.scenario import (
+    DrawsSection,
+    PerPeriod,
+    RivalsSection,
+    StartShares,
+    TotalSales,
+    TotalSection,
+)
 from pipeline.config.sections.types import (
     Flag,
     Fraction,
@@ -22,8 +29,8 @@ PathKind = Literal["cheapest", "linear", "logistic"]
 Bounds = Annotated[
     tuple[PerPeriod | None, PerPeriod | None],
     Field(
-        description="[smallest, largest], each one number or one for each period; null: as far as was "
-        "observed."
+        description="[smallest, largest], each one number or one for each period; null: what was "
+        "observed, in plans widened by `widen`."
     ),
 ]
 
@@ -72,15 +79,38 @@ class PlanSettings(OneMarketSettings):
         "the same step of the log-odds.",
     )
     bounds: Table[Bounds] = optional_table(
-        "Bounds of the firm's efforts; by default the range of what any firm was observed to do."
+        "Bounds of the firm's efforts; by default what this firm was observed to do, widened by `widen`."
+    )
+    widen: Number = Field(
+        default=1.5,
+        ge=1,
+        le=1000,
+        description="Where no bound is given: money goes from 0 to so many times the most that this firm was "
+        "seen to spend of it (as a part of sales, where the effort is one); other efforts may leave the "
+        "middle of what was seen so many times as far as they did.",
+    )
+    ramps: Table[Number] = optional_table(
+        "Largest change of an effort from one period to the next, up or down, in its unit; the first one "
+        "counts from the last known period."
+    )
+    cap: PerPeriod | None = Field(
+        default=None, description="Most money, currency per period: one number, or one for each period."
+    )
+    value_after: Integer = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="Periods after the deadline over which the target is held; what that costs counts, less "
+        "the margin earned, so that nothing is run down on the way that has to be paid for later.",
     )
     budget: Positive | None = Field(
         default=None, description="Money, currency per period: which share does it hold?"
     )
     keep: Flag = Field(
         default=True,
-        description="On the cheapest path, never fall below the present share on the way to a larger one: "
-        "otherwise the cheapest way is often to lose customers first and win them back at the deadline.",
+        description="On the cheapest path, never fall below the smaller of the present share and the target "
+        "on the way: otherwise the cheapest way is often to lose customers first and win them back at the "
+        "deadline.",
     )
     margin: Number = Field(
         default=0.0,
@@ -89,9 +119,24 @@ class PlanSettings(OneMarketSettings):
         description="Fraction of sales that is earned; counts against the expenses on the cheapest path.",
     )
     rivals: RivalsSection = Field(default=RivalsSection(), description="What the other firms do.")
-    draws: Integer = Field(
-        default=200,
-        ge=0,
-        le=100_000,
-        description="Draws for the probability of reaching the target; 0: none.",
+    probability: Number | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Reach the target or more with this chance: the plan then aims at a larger share. By "
+        "default it aims at the target.",
     )
+    uncertainty: DrawsSection = Field(
+        default=DrawsSection(draws=400),
+        description="What the chance of reaching the target contains.",
+    )
+
+    @model_validator(mode="after")
+    def _limits_are_positive(self) -> Self:
+        for effort, ramp in self.ramps.items():
+            if ramp <= 0:
+                raise refusal(f"a ramp of {ramp:g} for {effort}", "ramps > 0")
+        for cap in self.cap if isinstance(self.cap, tuple) else (self.cap,):
+            if cap is not None and cap <= 0:
+                raise refusal(f"a cap of {cap:g}", "caps > 0")
+        return self

@@ -85,7 +85,23 @@ def _end_table(made: Forecast, one: MarketForecast) -> Table:
 def plan_table(flight: FlightPlan) -> Table:
     """One row for every period: share, investment, expenses, and all efforts of the firm."""
     table = _dated(_course(flight, flight.plan))
-    return Table(dict(table.columns) | _chosen(flight.model, flight.choice, len(table)))
+    answer: dict[str, Any] = {
+        "target": flight.target,
+        "feasible": flight.feasible,
+        "binding": "" if flight.feasible else _binding(flight.plan),
+        "money": float(flight.plan.expenses[: flight.way].sum()),
+        "money_after": float(flight.plan.expenses[flight.way :].sum()),
+        "goodwill_run_down": flight.run_down,
+        "holding_cost": flight.holding.cost,
+        "holding_cost_of_target": flight.holding_target.cost,
+        "chance": flight.chance.value,
+        "chance_error": flight.chance.error,
+    }
+    same = {
+        name: np.full(len(table), value, dtype=object if isinstance(value, str) else None)
+        for name, value in answer.items()
+    }
+    return Table(dict(table.columns) | same | _chosen(flight.model, flight.choice, len(table)))
 
 
 def _chosen(model: str, choice: ModelChoice | None, rows: int) -> dict[str, np.ndarray]:
@@ -101,24 +117,47 @@ def _print_choice(console: Console, choice: ModelChoice | None) -> None:
 
 def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
     """Print the answer first, then the way."""
-    end, hold = _label(flight.times[-1]), flight.hold
+    end, spent = _label(flight.times[flight.way - 1]), flight.plan.expenses[: flight.way]
     facts = {
         "share": f"{flight.start:.4g} now, wanted {flight.target:.4g} by {end}",
         "answer": _answer(flight),
-        "money": f"{flight.plan.expenses.sum():.4g} on the way, {flight.plan.expenses.mean():.4g} per period",
-        "holding": f"{flight.start:.4g} costs {hold.expenses.mean():.4g} per period"
-        + _held(hold, flight.start),
+        "money": f"{spent.sum():.4g} on the way, {spent.mean():.4g} per period",
+        "holding": _held(flight),
     }
+    if flight.way < flight.times.size:
+        after = flight.plan.expenses[flight.way :]
+        facts["after"] = f"{after.sum():.4g} to hold it for {after.size} periods more"
+    if flight.run_down:
+        way = (
+            "restoring what is run down in the end" if flight.run_down > 0 else "what is left over in the end"
+        )
+        facts["goodwill"] = f"{way}: {abs(flight.run_down):.4g}"
+    if flight.widened:
+        facts["bounds"] = (
+            f"of {', '.join(flight.widened)}: what {flight.firm} was seen to do, "
+            f"widened {flight.widen:g} times"
+        )
     if flight.budget_share is not None:
         facts["budget"] = f"holds a share of {flight.budget_share:.4g}"
-    if np.isfinite(flight.probability):
-        facts["chance"] = f"{flight.probability:.0%} to come to the target or beyond with these efforts"
+    if flight.chance.draws:
+        asked = "" if flight.probability is None else f"; {flight.probability:.0%} asked for"
+        facts["chance"] = (
+            f"{flight.chance.value:.1%} ± {flight.chance.error:.1%} to come to the target or beyond with "
+            f"these efforts ({flight.chance.draws} draws{asked})"
+        )
     print_facts(console, f"Flight plan of {flight.firm}, market {flight.market}, model {flight.model}", facts)
     _print_choice(console, flight.choice)
     print_table(console, f"The way ({flight.path})", _dated(_course(flight, flight.plan)), rows=60)
 
 
 def _answer(flight: FlightPlan) -> str:
+    if flight.feasible and flight.probability is not None:
+        return f"reached by aiming at {flight.plan.reached:.4g}, on the {flight.path} path"
+    if flight.probability is not None:
+        return (
+            f"not with this chance: the most that can be done comes to {flight.plan.reached:.4g}; "
+            f"{_binding(flight.plan)}"
+        )
     if flight.feasible and flight.plan.reached - flight.target > _MORE:
         return f"{flight.plan.reached:.4g} comes with the least there is to spend"
     if flight.feasible:
@@ -126,12 +165,20 @@ def _answer(flight: FlightPlan) -> str:
     return f"not reachable: the nearest share is {flight.plan.reached:.4g}; {_binding(flight.plan)}"
 
 
-def _held(hold: Solution, start: float) -> str:
-    if hold.binding:
-        return f" and ends at {hold.reached:.4g}: {_binding(hold)}"
-    if hold.reached - start > _MORE:
-        return f", the least there is to spend, and ends at {hold.reached:.4g}"
-    return ""
+def _held(flight: FlightPlan) -> str:
+    """Say what the present share and the target cost in the long run."""
+    holdings = [flight.holding] if flight.target == flight.start else [flight.holding, flight.holding_target]
+    said = []
+    for one in holdings:
+        if not one.feasible:
+            said.append(
+                f"{one.wanted:.4g} is beyond the bounds, which hold {one.share:.4g} at {one.cost:.4g}"
+            )
+        elif one.share - one.wanted > _MORE:
+            said.append(f"the least there is to spend, {one.cost:.4g} per period, holds {one.share:.4g}")
+        else:
+            said.append(f"{one.wanted:.4g} costs {one.cost:.4g} per period")
+    return "; ".join(dict.fromkeys(said)) + " (all effects settled)"
 
 
 def _binding(solution: Solution) -> str:

@@ -3,6 +3,8 @@
 import numpy as np
 from rich.console import Console
 
+from pipeline.planning.stored import deviations
+from pipeline.reporting.console.deviations import show_deviations
 from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
 from pipeline.reporting.console.tables import failure_lines
 from pipeline.results.frames.table import Table
@@ -43,6 +45,8 @@ def show_recalibration(console: Console, report: RecalibrationReport) -> None:
         ]
     for line in lines:
         print_line(console, line)
+    if report.outcome == "published":
+        show_deviations(console, deviations(open_store(store, sweep=vintage.study)), store)
 
 
 def show_drift(console: Console, drift: Drift, table: Table) -> None:

@@ -142,7 +142,14 @@ def draw_plan(flight: "FlightPlan", past: MarketArrays) -> Figure:
     share.plot(
         flight.times, flight.hold.course.share[:, flight.place], color="C1", linestyle="--", label="hold"
     )
-    share.plot(flight.times[-1:], [flight.target], color="C3", marker="x", linestyle="none", label="target")
+    share.plot(
+        flight.times[flight.way - 1 : flight.way],
+        [flight.target],
+        color="C3",
+        marker="x",
+        linestyle="none",
+        label="target",
+    )
     share.set_title("share", fontsize=9)
     share.legend(fontsize=7, frameon=False)
     money.step(flight.times, flight.plan.expenses, where="mid", color="C0")

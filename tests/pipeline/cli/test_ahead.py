@@ -43,7 +43,7 @@ def test_plan(store, capsys):
         "--target",
         "share=20% by=+4",
         "--set",
-        "draws=5",
+        "uncertainty.draws=5",
     )
     code, out, _ = beed(capsys, *arguments)
     assert code == 0
@@ -52,8 +52,14 @@ def test_plan(store, capsys):
     rows = json.loads(out)
     assert rows[-1]["share"] == pytest.approx(0.2, abs=1e-8)
     assert (rows[-1]["model"], rows[-1]["chosen_by"]) == ("investment-mixed", "aicc")
-    code, out, _ = beed(capsys, *arguments[:-4], "--target", "share=0.99 by=+2", "--set", "draws=0")
-    assert code == 0
+    assert (rows[0]["feasible"], rows[0]["binding"]) == (True, "")
+    assert 0 <= rows[0]["chance"] <= 1
+    assert rows[0]["money"] == pytest.approx(sum(row["expenses"] for row in rows))
+    assert 0 < rows[0]["holding_cost"] < rows[0]["holding_cost_of_target"]
+    code, out, _ = beed(
+        capsys, *arguments[:-4], "--target", "share=0.99 by=+2", "--set", "uncertainty.draws=0"
+    )
+    assert code == ExitCode.UNREACHABLE
     assert "not reachable: the nearest share is" in out
     assert "upper bound" in out
 

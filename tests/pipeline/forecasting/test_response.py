@@ -9,7 +9,6 @@ from shops import STUDY, run_shops
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.terms import response_terms
-from pipeline.errors import QueryError
 from pipeline.forecasting.open_market import read_market
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.games.best_response import best_response
@@ -101,16 +100,11 @@ def test_the_slope_counts_a_firms_own_coefficient(shops):
             np.testing.assert_allclose(slope[effort, :, firm], difference, rtol=1e-6)
 
 
-def test_plans_leave_out_models_whose_efforts_act_on_others(shops):
-    settings = PlanSettings(firm="A", by="+4", draws=0)
-    assert flight_plan(shops, settings).model in (
-        "investment-plain",
-        "investment-own",
-        "proportional-own",
-        "proportional-plain",
-    )
-    with pytest.raises(QueryError, match="without lag and cross"):
-        flight_plan(shops, settings.model_copy(update={"model": "*-all"}))
+def test_plans_are_made_with_models_whose_efforts_act_on_others(shops):
+    settings = PlanSettings(firm="A", by="+4", model="investment-all", uncertainty={"draws": 0})
+    start = flight_plan(shops, settings).start
+    found = flight_plan(shops, settings.model_copy(update={"target": start + 0.01}))
+    assert found.plan.reached == pytest.approx(start + 0.01, abs=1e-7)
 
 
 def test_games_are_played_with_terms_too(shops):

@@ -22,7 +22,7 @@ MILLION = 1e6
 
 
 def plan(market, **given):
-    settings = PlanSettings.model_validate({"firm": "A", "draws": 0} | given)
+    settings = PlanSettings.model_validate({"firm": "A", "uncertainty": {"draws": 0}} | given)
     return plan_market(market, settings, steady_total(market))
 
 
@@ -175,7 +175,8 @@ def test_what_cannot_be_reached_is_answered_with_the_nearest():
     # Everything at its bound: f = 0.5 against 0.3, from 0.3.
     expected = 0.625 + (0.3 - 0.625) * np.exp(-0.8 * 5)
     assert found.plan.reached == pytest.approx(expected, rel=1e-12)
-    down = plan(market, target=0.01, bounds={"e0": [0.05, 0.4], "e1": [0.1, 0.1]})
+    # Less than comes with the least there is to spend: a path that is asked for cannot be followed.
+    down = plan(market, target=0.01, path="linear", bounds={"e0": [0.05, 0.4], "e1": [0.1, 0.1]})
     assert [(hit.effort, hit.side) for hit in down.plan.binding] == [("e0", "lower")]
 
 
@@ -213,12 +214,17 @@ def test_chance_is_a_half_when_the_other_firms_are_as_uncertain_as_oneself():
         horizon=5,
         covariance=spread,
     )
-    settings = {"target": 0.4, "path": "linear", "bounds": {"e0": [0, 2], "e1": [0, 0]}, "draws": 400}
+    settings = {
+        "target": 0.4,
+        "path": "linear",
+        "bounds": {"e0": [0, 2], "e1": [0, 0]},
+        "uncertainty": {"draws": 400, "efforts": False},
+    }
     found = plan(market, **settings)
     # Only A uses e0, so A arrives where its coefficient is at least the estimate: half of the draws.
-    assert found.probability == pytest.approx(0.5, abs=0.08)
+    assert found.chance.value == pytest.approx(0.5, abs=0.08)
     sure = plan(replace(market, covariance=np.zeros((4, 4))), **settings)
-    assert sure.probability == 1.0
+    assert sure.chance.value == 1.0
 
 
 def test_index_efforts_need_a_price():

@@ -8,7 +8,9 @@ from scipy.optimize import minimize
 
 from kernels.numeric.arrays import Floats
 from pipeline.errors import PlanError
-from pipeline.planning.allocation import between
+from pipeline.planning.search.allocation import between
+from pipeline.planning.search.limits import Constraint, keeps_limits, limit_constraints
+from pipeline.planning.search.remembered import remembered
 from pipeline.planning.unit_box import UnitBox
 
 if TYPE_CHECKING:
@@ -52,17 +54,20 @@ def cheapest_path(
     target : float
         Between the shares that ``worst`` and ``best`` lead to.
     worst, best : (L, H) arrays
-        Controls of smallest and largest f.
+        Controls that lead to a smaller and a larger share, within all limits.
     guesses : tuple of (L, H) arrays
         Points to search from; the first one keeps above the floor as far as that is possible.
     floor : float
         Smallest share on the way; where even ``best`` does not keep it, what ``best`` keeps.
     """
-    box, firm = UnitBox(worst, best), objective.controls.firm
+    controls = objective.controls
+    box, firm = UnitBox(controls.low, controls.high), controls.firm
     log_floor = np.log(np.minimum(max(floor, 1e-300), objective.shares(best)[:, firm]))
     scale = max(abs(objective.cost(guesses[0])), abs(objective.cost(best)), 1e-300)
-    slopes = _remembered(lambda z: objective.slopes(box.point(z)))
-    constraints = _constraints(slopes, box.width.ravel(), target, log_floor if floor > 0.0 else None)
+    slopes = remembered(lambda z: objective.slopes(box.point(z)))
+    constraints = _constraints(
+        objective, slopes, box.width.ravel(), target, log_floor if floor > 0.0 else None
+    ) + limit_constraints(objective, slopes, box.width, box.low)
     candidates = []
     for guess in guesses:
         start = between(objective.last_share, target, np.clip(guess, box.low, box.high), worst, best)
@@ -78,47 +83,44 @@ def cheapest_path(
         ).x
         if np.isfinite(optimum).all():
             candidates.append(between(objective.last_share, target, box.nearest(optimum), worst, best))
+    deadline = objective.market.horizon - 1 - objective.after
     # The optimiser keeps constraints to some digits; a point far below the floor does not count as one.
     allowed = [
         point
         for point in candidates
-        if (np.log(objective.shares(point)[:, firm]) >= log_floor - _SLACK)[:-1].all()
+        if (np.log(objective.shares(point)[:, firm]) >= log_floor - _SLACK)[:deadline].all()
+        and keeps_limits(objective, point)
     ]
     return min(allowed or candidates[:1], key=objective.cost)
 
 
 def _constraints(
-    slopes: "Callable[[Floats], Slopes]", width: Floats, target: float, log_floor: Floats | None
-) -> list[dict[str, object]]:
-    """Constraints on the log of the share: the target at the end; a floor (H,) on the way if there is one."""
-    constraints: list[dict[str, object]] = [
+    objective: "PlanObjective",
+    slopes: "Callable[[Floats], Slopes]",
+    width: Floats,
+    target: float,
+    log_floor: Floats | None,
+) -> list[Constraint]:
+    """Constraints on the log of the share: the target from the deadline on; a floor (H,) before, if any."""
+    deadline = objective.market.horizon - 1 - objective.after
+    constraints: list[Constraint] = [
         {
-            "type": "eq",
-            "fun": lambda z: slopes(z).log_share[-1] - np.log(target),
-            "jac": lambda z: slopes(z).share_slope[:, -1].ravel() * width,
+            "type": "ineq" if objective.after else "eq",
+            "fun": lambda z: slopes(z).log_share[deadline:] - np.log(target),
+            "jac": lambda z: _rows(slopes(z).share_slope)[deadline:] * width,
         }
     ]
     if log_floor is not None:
-        n_times = log_floor.size
         constraints.append(
             {
                 "type": "ineq",
-                "fun": lambda z: (slopes(z).log_share - log_floor)[:-1],
-                "jac": lambda z: slopes(z).share_slope.transpose(1, 0, 2).reshape(n_times, -1)[:-1] * width,
+                "fun": lambda z: (slopes(z).log_share - log_floor)[:deadline],
+                "jac": lambda z: _rows(slopes(z).share_slope)[:deadline] * width,
             }
         )
     return constraints
 
 
-def _remembered(function: "Callable[[Floats], Slopes]") -> "Callable[[Floats], Slopes]":
-    """Keep the last value: an optimiser asks for value and gradients of one point one after the other."""
-    last: dict[bytes, Slopes] = {}
-
-    def call(z: Floats) -> "Slopes":
-        key = z.tobytes()
-        if key not in last:
-            last.clear()
-            last[key] = function(z)
-        return last[key]
-
-    return call
+def _rows(slope: Floats) -> Floats:
+    """Put derivatives (L, t, s) into rows of t."""
+    return slope.transpose(1, 0, 2).reshape(slope.shape[1], -1)

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind
-from pipeline.planning.allocation import cheapest_efforts
+from pipeline.planning.search.allocation import cheapest_efforts, largest_response
 
 if TYPE_CHECKING:
     from pipeline.planning.objective import PlanObjective
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _EXACT = {"xtol": 1e-300, "rtol": 8.9e-16, "maxiter": 500}
 
 
-def wanted_path(kind: PathKind, start: float, target: float, duration: Floats) -> Floats:
+def wanted_path(kind: PathKind, start: float, target: float, duration: Floats, after: int = 0) -> Floats:
     """Share of the firm at the ends of H periods, from ``start`` to ``target``.
 
     Parameters
@@ -28,8 +28,11 @@ def wanted_path(kind: PathKind, start: float, target: float, duration: Floats) -
         Shares before the first and after the last period.
     duration : (H,) array
         Lengths of the periods.
+    after : int
+        Periods at the end in which the target is held.
     """
-    part = np.cumsum(duration) / duration.sum()
+    way = duration[: duration.size - after]
+    part = np.cumsum(way) / way.sum()
     if kind == "linear":
         path = start + part * (target - start)
     else:
@@ -38,7 +41,7 @@ def wanted_path(kind: PathKind, start: float, target: float, duration: Floats) -
         )
         path = 1.0 / (1.0 + np.exp(-odds))
     path[-1] = target
-    return np.asarray(path)
+    return np.concatenate([path, np.full(after, target)])
 
 
 def follow_path(objective: "PlanObjective", path: Floats, worst: Floats, best: Floats) -> Floats:
@@ -50,14 +53,34 @@ def follow_path(objective: "PlanObjective", path: Floats, worst: Floats, best: F
     values, state = worst.copy(), market.share
     for t in range(market.horizon):
         period = _Period(objective, values, t, state)
-        wanted = period.wanted_response(path[t], period.response(worst[:, t]), period.response(best[:, t]))
+        low, high = worst[:, t], best[:, t]
+        if t:  # what the period before leaves of the bounds, up and down
+            low, high = (
+                np.clip(side, values[:, t - 1] - controls.ramp, values[:, t - 1] + controls.ramp)
+                for side in (low, high)
+            )
+        wanted = period.wanted(path[t], period.response(low), period.response(high))
         unit_cost = controls.unit_cost(np.asarray(path[t] * objective.total[t]))
         guesses = (values[:, t - 1],) if t else ()
-        values[:, t] = cheapest_efforts(
-            period.response, period.slope, unit_cost, wanted, worst[:, t], best[:, t], guesses
-        )
+        values[:, t] = cheapest_efforts(period.response, period.slope, unit_cost, wanted, low, high, guesses)
+        if objective.cap is not None:
+            values[:, t] = _affordable(period, values[:, t], path[t], unit_cost, low, high)
         state = period.end(objective.evaluate(values)[t])
     return values
+
+
+def _affordable(
+    period: "_Period", point: Floats, share: float, unit_cost: Floats, low: Floats, high: Floats
+) -> Floats:
+    """Replace efforts (L,) that cost more than the cap by those of largest effect that do not."""
+    objective, t = period.objective, period.t
+    assert objective.cap is not None
+    shares = np.full((objective.market.horizon, objective.market.firms.size), share)
+    fixed = float(objective.expenses(np.zeros_like(period.values), shares)[t])
+    money = float(objective.cap[t]) - fixed
+    if unit_cost @ point <= money or unit_cost @ np.minimum(low, high) >= money:
+        return point
+    return largest_response(period.response, period.slope, unit_cost, money, low, high)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +99,27 @@ class _Period:
         return trial
 
     def response(self, point: Floats) -> float:
-        """Return f of the firm."""
-        return float(self.objective.evaluate(self._with(point))[self.t, self.objective.controls.firm])
+        """Return f of the firm; where efforts act on rivals' f, the log of the share that comes of all f."""
+        f, firm = self.objective.evaluate(self._with(point))[self.t], self.objective.controls.firm
+        return float(np.log(self.end(f)[firm]) if self._on_rivals else f[firm])
 
     def slope(self, point: Floats) -> Floats:
-        """Return the derivative (L,) of f of the firm."""
-        return self.objective.evaluate_slope(self._with(point))[:, self.t]
+        """Return the derivative (L,) of `response`."""
+        objective, firm = self.objective, self.objective.controls.firm
+        if not self._on_rivals:
+            return objective.evaluate_slope(self._with(point))[:, self.t]
+        f, influence = objective.influence(self._with(point))
+        at = slice(self.t, self.t + 1)
+        motion = objective.response.equation.sensitivities(
+            self.state, f[at], objective.total[at], objective.market.duration[at]
+        )
+        ratio = motion.response[0, :, 0]
+        by_response = ratio[firm] - motion.share[0] @ ratio
+        return np.asarray(influence[:, self.t, self.t] @ by_response)
+
+    @property
+    def _on_rivals(self) -> bool:
+        return self.objective.response.acts_on_rivals
 
     def end(self, f: Floats) -> Floats:
         """Shares (N,) at the end of the period, for f (N,)."""
@@ -91,8 +129,10 @@ class _Period:
         )[0]
         return np.asarray(share / share.sum())
 
-    def wanted_response(self, share: float, low: float, high: float) -> float:
-        """Find f of the firm, within [low, high], that takes it to a share by the end of the period."""
+    def wanted(self, share: float, low: float, high: float) -> float:
+        """Find the `response`, within [low, high], that takes the firm to a share in the period."""
+        if self._on_rivals:
+            return float(np.clip(np.log(share), min(low, high), max(low, high)))
         firm, f = self.objective.controls.firm, self.objective.evaluate(self.values)[self.t]
 
         def end_share(response: float) -> float:
