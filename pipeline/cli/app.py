@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import ahead, stores, studies, time
+from pipeline.cli import ahead, causes, stores, studies, time
 from pipeline.cli.leaving import run_and_leave
 from pipeline.cli.memory import memory_sentence
 from pipeline.cli.output import output_is_lost
@@ -49,6 +49,9 @@ COMMANDS = (
     stores.show,
     stores.report,
     stores.export,
+    causes.effects,
+    causes.explain,
+    causes.returns,
     ahead.forecast,
     ahead.plan,
     ahead.game,

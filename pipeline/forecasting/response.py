@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
 from kernels.response.evaluate import OK, evaluate, evaluate_effort_gradient, make_workspace, prepare
-from kernels.response.pareto import rank_efforts
 from kernels.response.response import ResponseError, check_efforts
-from kernels.response.workspace import refresh
 from pipeline.errors import ForecastError
 from pipeline.forecasting.periods import label_text
+from pipeline.models.effects.carried import carried_inputs, ranked_inputs, single_periods
 from pipeline.models.terms import GONE, term_inputs
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class ForecastResponse:
         self.equation = market.equation(self._theta)
         self._shape = (len(market.efforts) + len(market.terms), market.horizon, market.firms.size)
         # Ranking and carry-over are done here, so the kernel sees efforts of single periods.
-        self._spec = spec._replace(carry=np.full_like(spec.carry, NONE), ranked=np.empty(0, dtype=np.int64))
+        self._spec = single_periods(spec)
         self._work = make_workspace(self._spec, *self._shape[1:])
         self._present = np.ones(self._shape[1:], dtype=bool)
         self._column = np.full(self._theta.size, -1)
@@ -170,25 +169,16 @@ class ForecastResponse:
         return self._past + np.einsum("ktsn,ksn->ktn", self._weight, ranked), rank
 
     def _rank(self, efforts: Floats) -> tuple[Floats, Floats]:
-        """Multiply efforts by the weights of their Pareto ranks; ones without ranking."""
-        flat = np.array(efforts, dtype=np.float64, order="C").reshape(len(efforts), -1)
-        weight = np.ones_like(flat)
-        spec = self.market.spec
-        if spec.ranked.size:
-            rank_efforts(spec.ranked, spec.rank_weight, flat, weight)
-        return flat.reshape(efforts.shape), weight.reshape(efforts.shape)
+        return ranked_inputs(self.market.spec, efforts)
 
     def _carry(self, history: Floats, ahead: Floats) -> Floats:
         """Carried efforts of the periods to come, from ranked efforts of all periods."""
-        market, spec = self.market, self.market.spec
-        efforts = np.ascontiguousarray(np.concatenate([history, ahead], axis=1))
+        market = self.market
+        efforts = np.concatenate([history, ahead], axis=1)
         active = np.concatenate([market.active, self._present])
         duration = np.concatenate([market.past_duration, market.duration])
-        plain = spec._replace(ranked=np.empty(0, dtype=np.int64))
-        work = make_workspace(plain, *active.shape)
-        prepare(plain, efforts, active, duration, work)
-        refresh(plain, duration, work, self._theta)
-        return work.carried.reshape(efforts.shape)[:, -self._shape[1] :].copy()
+        carried = carried_inputs(market.spec, self._theta, efforts, active, duration)
+        return carried[:, -self._shape[1] :].copy()
 
     def _impulses(self) -> Floats:
         """Weights (K, t, s, N) of an effort of period s in the carried effort of period t."""

@@ -7,7 +7,6 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
-from pipeline.forecasting.draws import stored_replicates
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.model_choice import pattern_of
@@ -19,6 +18,7 @@ from pipeline.planning.controls import make_controls
 from pipeline.planning.plannable import plannable_models
 from pipeline.planning.planner import Planner, Solution
 from pipeline.planning.probability import probability_of_target
+from pipeline.results.stored_fit import stored_replicates
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -97,7 +97,9 @@ def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     horizon = periods_until(time.values, str(time.attrs.get("frequency", "1")), settings.by)
     models = plannable_models(results, pattern_of(settings.model))
     market, total = open_market(results, settings, models, horizon)
-    return plan_market(market, settings, total, stored_replicates(results, market))
+    return plan_market(
+        market, settings, total, stored_replicates(results, market.market, market.model, market.names)
+    )
 
 
 def plan_market(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.results.effects.assumption import assumption_of
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.results import Results
@@ -77,6 +78,8 @@ class Summary:
         One row a model: Akaike weights and stacking weight.
     regimes
         One row a model: γ, what it says of the markets, and the half-life of share adjustments.
+    assumption
+        What has to be true for coefficients to be read as causes; None where nothing has.
     """
 
     sweep: SweepInfo
@@ -98,6 +101,7 @@ class Summary:
     horizons: Mapping[str, Table]
     choice: Table
     regimes: Table
+    assumption: str | None = None
 
 
 def summarise(results: Results) -> Summary:
@@ -108,6 +112,7 @@ def summarise(results: Results) -> Summary:
     comparison = comparisons(tables, ("rmse",))
     return Summary(
         sweep=tables.info,
+        assumption=assumption_of(results),
         verdict=judge(tables, comparison),
         window=tables.first_window,
         models=_models(cubes),
