@@ -3,7 +3,7 @@
 The rooms, in the order that data flow through them::
 
     config -> panel -> models -> validation -> fitting -> sweep (on executors) -> store -> results
-           -> forecasting -> planning -> games, vintages -> reporting -> cli
+           -> forecasting -> planning, causes -> games, vintages -> reporting -> cli
 
 A room imports only from those before it (the table stands in ``pyproject.toml``).
 """
@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from pipeline.causes.effects import effects
+    from pipeline.causes.explain import explain
+    from pipeline.causes.returns import returns
     from pipeline.config.load import load_study
     from pipeline.config.sections.planning import PlanSettings
     from pipeline.config.study import Study
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "causes.effects": ["effects"],
+        "causes.explain": ["explain"],
+        "causes.returns": ["returns"],
         "config.load": ["load_study"],
         "config.sections.planning": ["PlanSettings"],
         "config.study": ["Study"],
@@ -55,6 +61,8 @@ __all__ = [
     "PlanSettings",
     "ResultStore",
     "Study",
+    "effects",
+    "explain",
     "flight_plan",
     "held_share",
     "investment_against",
@@ -62,6 +70,7 @@ __all__ = [
     "open_store",
     "recalibrate_study",
     "required_investment",
+    "returns",
     "run_study",
     "write_report",
 ]

@@ -186,9 +186,9 @@ def test_public_names():
     assert kernels.__all__ == ["fit_batch", "share_sensitivities", "simulate_shares"]
     assert all(callable(getattr(kernels, name)) for name in kernels.__all__)
     assert pipeline.__all__ == [
-        *("BeedError", "PlanSettings", "ResultStore", "Study", "flight_plan", "held_share"),
-        *("investment_against", "load_study", "open_store", "recalibrate_study"),
-        *("required_investment", "run_study", "write_report"),
+        *("BeedError", "PlanSettings", "ResultStore", "Study", "effects", "explain"),
+        *("flight_plan", "held_share", "investment_against", "load_study", "open_store", "recalibrate_study"),
+        *("required_investment", "returns", "run_study", "write_report"),
     ]
     assert all(callable(getattr(pipeline, name)) for name in pipeline.__all__)
     with pytest.raises(AttributeError, match="No kernels attribute simulate_share"):

@@ -239,7 +239,7 @@ def _differentiate(
     share: NDArray[np.float64],
     general: bool = False,
 ) -> int:
-    solved = _differentiate_market(
+    solved = differentiate_market(
         given.initial_share[0], given.active[0], given.response[0], given.entry_share[0],
         given.total_sales[0], given.duration[0], given.jump_price[0], given.reference_sales[0], gamma,
         general, x, tangent, slopes, share,
@@ -316,11 +316,14 @@ def _simulate_markets(
 
 
 @jit
-def _differentiate_market(
+def differentiate_market(
     initial_share, active, response, entry_share, total_sales, duration, jump_price, reference_sales, gamma,
     general, x, tangent, slopes, share,
 ):  # fmt: skip
-    """Write shares and turn the response tangents into those of ln share; return whether it was solved."""
+    """Write shares and turn the response tangents into those of ln share; return whether it was solved.
+
+    Public for `kernels.motion.share_tangents`.
+    """
     n_times, n = response.shape
     state = np.empty(n)
     log_state = np.empty(n)

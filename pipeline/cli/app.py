@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import ahead, plan, stores, studies, time
+from pipeline.cli import ahead, causes, plan, stores, studies, time
 from pipeline.cli.leaving import run_and_leave
 from pipeline.cli.memory import memory_sentence
 from pipeline.cli.output import output_is_lost
@@ -50,6 +50,9 @@ COMMANDS = (
     stores.show,
     stores.report,
     stores.export,
+    causes.effects,
+    causes.explain,
+    causes.returns,
     ahead.forecast,
     plan.plan,
     ahead.game,

@@ -12,7 +12,7 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.parameters import GAIN
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
-from pipeline.forecasting.draws import draw_parameters, stored_replicates
+from pipeline.forecasting.draws import draw_parameters
 from pipeline.forecasting.efforts import EffortPlan, plan_efforts, varied_plans
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, share_out
@@ -21,6 +21,7 @@ from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
+from pipeline.results.stored_fit import stored_replicates
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ class Draws:
         """
         market, expected = drawn.market, drawn.share[0].copy()
         settings = self.scenario.uncertainty
-        plans, replicates = self._plans(market, len(totals), rng), stored_replicates(self.results, market)
+        plans, replicates = (
+            self._plans(market, len(totals), rng),
+            stored_replicates(self.results, market.market, market.model, market.names),
+        )
         made = rejected = 0
         while made < len(totals):
             theta = market.theta

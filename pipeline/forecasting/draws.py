@@ -1,27 +1,10 @@
 """Draws of the parameters of a calibrated market."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.models.parameter_spread import principal_steps
-
-if TYPE_CHECKING:
-    from pipeline.results.results import Results
-
-
-def stored_replicates(results: "Results", market: ForecastMarket) -> Floats:
-    """Read the bootstrap replicates of a fit in the order of the kernels, shape (B, P); B = 0 without any."""
-    fit = results.fits(market.model)
-    none = np.empty((0, market.theta.size))
-    if "replicate_value" not in fit:
-        return none
-    cells = fit["replicate_value"].sel(market=market.market).isel(window=0)
-    names = [str(name) for name in fit["param"].values]
-    values: Floats = cells.transpose("replicate", "param").values[:, [names.index(n) for n in market.names]]
-    return values[np.isfinite(values).all(axis=1)]
 
 
 def draw_parameters(

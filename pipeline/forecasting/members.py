@@ -40,11 +40,14 @@ class ModelChoice:
         name.
     sentences
         In words: what it is and why, whether a baseline forecast better, what was passed over.
+    assumption
+        What has to be true for its coefficients to be read as causes; None where nothing has.
     """
 
     model: str
     by: str
     sentences: tuple[str, ...]
+    assumption: str | None = None
 
 
 def model_weights(

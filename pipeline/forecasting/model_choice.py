@@ -1,11 +1,13 @@
 """Which model a forecast, a plan or a game of one market goes by, and why, in words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.forecasting.members import ModelChoice, model_weights, no_usable_fit
 from pipeline.names import Label
-from pipeline.results.verdict import Verdict
+from pipeline.results.effects.assumption import assumption_of
+from pipeline.results.verdict import Verdict, judge
 from pipeline.status import is_usable
 
 if TYPE_CHECKING:
@@ -27,6 +29,40 @@ _GROUNDS = {
 def pattern_of(model: str | None) -> str | None:
     """Give the pattern of the models that a setting lets take part: `BEST` is one of all."""
     return None if model == BEST else model
+
+
+def choose_model(
+    results: "Results",
+    market: Label,
+    models: Sequence[str],
+    wanted: str | None,
+    verdict: Verdict | None = None,
+) -> ModelChoice:
+    """Choose the model of a market: of smallest AICc where `BEST` is wanted, else by the verdict.
+
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    market
+        Label of the market.
+    models
+        Those that may take part.
+    wanted
+        What was asked for.
+    verdict
+        On all models of the sweep, where it is known already.
+
+    Raises
+    ------
+    QueryError
+        None of the models has a usable fit.
+    """
+    if wanted == BEST:
+        choice = best_by_aicc(results, market, models)
+    else:
+        choice = by_verdict(results, verdict or judge(results.tables), market, models)
+    return replace(choice, assumption=assumption_of(results))
 
 
 def best_by_aicc(results: "Results", market: Label, models: Sequence[str]) -> ModelChoice:

@@ -11,29 +11,24 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import StartShares
-from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.config.terms import response_terms
 from pipeline.errors import ForecastError, QueryError
 from pipeline.forecasting.market import ForecastMarket
-from pipeline.forecasting.model_choice import BEST, best_by_aicc, by_verdict
+from pipeline.forecasting.model_choice import choose_model
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.models.error_carry import correct
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import noise_of_shares
 from pipeline.models.one_step import modelled_shares
-from pipeline.models.parameter_spread import trusted_covariance
 from pipeline.models.predictive import log_errors
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
 from pipeline.results.select import select_markets
-from pipeline.results.stored_fit import read_fit
-from pipeline.results.verdict import judge
+from pipeline.results.stored_fit import read_fit, stored_covariance
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from pipeline.results.results import Results
 
 
@@ -63,10 +58,7 @@ def open_market(
         No such market, or none named although there are several; no usable fit; fewer than two firms left.
     """
     label = choose_market(results, settings.market)
-    if settings.model == BEST:
-        choice = best_by_aicc(results, label, models)
-    else:
-        choice = by_verdict(results, judge(results.tables), label, models)
+    choice = choose_model(results, label, models, settings.model)
     market = read_market(results, label, choice.model, horizon, settings.start)
     market = replace(market, choice=choice)
     return market, market_total(settings.total_sales, market)
@@ -138,8 +130,8 @@ def read_market(
         model=model,
         firms=arrays.firms[present],
         efforts=efforts,
-        kinds=_effort_labels(panel, "kind", "index"),
-        units=_effort_labels(panel, "unit", "1"),
+        kinds=fit.effort_labels("kind", "index"),
+        units=fit.effort_labels("unit", "1"),
         curves=problem.response.curves[: len(efforts)],
         domains=problem.response.domains[: len(efforts)],
         terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
@@ -149,7 +141,7 @@ def read_market(
         theta=fit.theta,
         lower=problem.lower,
         upper=problem.upper,
-        covariance=_trusted_covariance(results, arrays.market, model, problem, fit.covariance),
+        covariance=stored_covariance(results, fit, model),
         reference_sales=problem.data.reference_sales,
         history=np.ascontiguousarray(np.where(arrays.active, arrays.efforts, 0.0)[..., present]),
         active=np.ascontiguousarray(arrays.active[:, present]),
@@ -196,28 +188,6 @@ def _last_error(arrays: MarketArrays, modelled: Floats, start: str) -> Floats:
         return np.zeros(arrays.firms.size)
     last = slice(-1, None)
     return np.nan_to_num(log_errors(arrays.share[last], modelled[last], moving_firms(arrays.active)[last])[0])
-
-
-def _trusted_covariance(
-    results: "Results", market: Label, model: str, problem: MarketModel, covariance: Floats
-) -> Floats:
-    """Widen a covariance that takes errors as independent to the intervals of the most trusted method."""
-    arrays, labels = results.tables.arrays(model), results.tables.labels
-    if "interval" not in arrays:
-        return covariance
-    methods, levels = labels("interval_method").tolist(), np.asarray(labels("level"), dtype=float)
-    method = methods.index(most_trusted(methods) or methods[0])
-    row, widest = labels("market").tolist().index(market), int(np.argmax(levels))
-    ends = np.asarray(arrays["interval"][row, 0])[method, :, widest]
-    names = [str(name) for name in results.tables.params_of(model)]
-    order = [names.index(name) if name in names else 0 for name in problem.names]
-    return trusted_covariance(covariance, ends[order], float(levels[widest]))
-
-
-def _effort_labels(panel: "xr.Dataset", name: str, default: str) -> tuple[str, ...]:
-    if name not in panel:
-        return (default,) * panel.sizes["effort"]
-    return tuple(map(str, panel[name].values))
 
 
 def _closed(share: Floats) -> Floats:

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
 from kernels.response.evaluate import OK, evaluate, evaluate_effort_gradient, make_workspace, prepare
-from kernels.response.pareto import rank_efforts
 from kernels.response.response import ResponseError, check_efforts
-from kernels.response.workspace import refresh
 from pipeline.errors import ForecastError
 from pipeline.forecasting.periods import label_text
+from pipeline.models.effects.carried import carried_inputs, ranked_inputs, single_periods
 from pipeline.models.terms import GONE, term_inputs
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class ForecastResponse:
         self.equation = market.equation(self.theta)
         self._shape = (len(market.efforts) + len(market.terms), market.horizon, market.firms.size)
         # Ranking and carry-over are done here, so the kernel sees efforts of single periods.
-        self._spec = spec._replace(carry=np.full_like(spec.carry, NONE), ranked=np.empty(0, dtype=np.int64))
+        self._spec = single_periods(spec)
         self._work = make_workspace(self._spec, *self._shape[1:])
         self._present = np.ones(self._shape[1:], dtype=bool)
         self._column = np.full(self.theta.size, -1)
@@ -208,13 +207,7 @@ class ForecastResponse:
         return self._past + np.einsum("ktsn,ksn->ktn", self._weight, ranked), rank
 
     def _rank(self, efforts: Floats) -> tuple[Floats, Floats]:
-        """Multiply efforts by the weights of their Pareto ranks; ones without ranking."""
-        flat = np.array(efforts, dtype=np.float64, order="C").reshape(len(efforts), -1)
-        weight = np.ones_like(flat)
-        spec = self.market.spec
-        if spec.ranked.size:
-            rank_efforts(spec.ranked, spec.rank_weight, flat, weight)
-        return flat.reshape(efforts.shape), weight.reshape(efforts.shape)
+        return ranked_inputs(self.market.spec, efforts)
 
     def _carry(self, history: Floats, ahead: Floats) -> Floats:
         """Carried efforts of the periods to come, from ranked efforts of all periods."""
@@ -222,16 +215,8 @@ class ForecastResponse:
         efforts = np.concatenate([history, ahead], axis=1)
         active = np.concatenate([market.active, self._present])
         duration = np.concatenate([market.past_duration, market.duration])
-        return self._carried_along(efforts, active, duration)[:, -self._shape[1] :].copy()
-
-    def _carried_along(self, efforts: Floats, active: NDArray[np.bool_], duration: Floats) -> Floats:
-        """Carried efforts of ranked efforts (K + terms, T, N) of any periods."""
-        efforts = np.ascontiguousarray(efforts)
-        plain = self.market.spec._replace(ranked=np.empty(0, dtype=np.int64))
-        work = make_workspace(plain, *active.shape)
-        prepare(plain, efforts, active, duration, work)
-        refresh(plain, duration, work, self.theta)
-        return work.carried.reshape(efforts.shape)
+        carried = carried_inputs(market.spec, self.theta, efforts, active, duration)
+        return carried[:, -self._shape[1] :].copy()
 
     def carry_kernel(self, length: int) -> Floats:
         """Weights (K, length, N) of an effort in the carried effort of its own period and of those after it.
@@ -242,7 +227,7 @@ class ForecastResponse:
         efforts = np.zeros((self._shape[0], length + 1, self._shape[2]))
         efforts[:, 1] = 1.0
         active = np.ones(efforts.shape[1:], dtype=bool)
-        carried = self._carried_along(efforts, active, np.ones(length + 1))
+        carried = carried_inputs(self.market.spec, self.theta, efforts, active, np.ones(length + 1))
         return np.asarray(carried[: len(self.market.efforts), 1:])
 
     def _impulses(self) -> Floats:

@@ -145,20 +145,30 @@ class OneStep:
 
     def __call__(self, before: Matrix, at: NDArray[np.int64], response: Matrix | None = None) -> Matrix:
         """Take shares (B, N) through the periods ``at`` (B,), under other f (B, N) where they are given."""
+        moving, start = self.starts(before, at)
+        period = at[:, np.newaxis]
+        f = self.response[period] if response is None else response[:, np.newaxis]
+        shares = self.equation.shares(
+            start,
+            np.where(moving[:, np.newaxis], f, np.nan),
+            self.total_sales[period],
+            self.duration[period],
+        )[:, 0]
+        return self.admitted(shares, moving, at)
+
+    def starts(self, before: Matrix, at: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Matrix]:
+        """Tell who moves through the periods ``at`` (B,), and from which shares; both (B, N)."""
         active, seen = self.active[at], self.share[at]
         moving = active & ~np.isnan(before)
         # Where nobody stayed, the market is shared out among those who enter.
         moving = np.where(moving.any(axis=1, keepdims=True), moving, active)
         start = np.where(moving, np.where(np.isnan(before), seen, before), 0.0)
-        period = at[:, np.newaxis]
-        f = self.response[period] if response is None else response[:, np.newaxis]
-        shares = self.equation.shares(
-            start / start.sum(axis=1, keepdims=True),
-            np.where(moving[:, np.newaxis], f, np.nan),
-            self.total_sales[period],
-            self.duration[period],
-        )[:, 0]
-        entering = active & ~moving
+        return moving, start / start.sum(axis=1, keepdims=True)
+
+    def admitted(self, shares: Matrix, moving: NDArray[np.bool_], at: NDArray[np.int64]) -> Matrix:
+        """Let those who enter in a period into the shares (B, N) of those who moved through it."""
+        entering = self.active[at] & ~moving
+        seen = self.share[at]
         entry = np.where(entering, seen, 0.0)
         return np.where(entering, seen, shares * (1.0 - entry.sum(axis=1, keepdims=True)))
 

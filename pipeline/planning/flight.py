@@ -8,7 +8,6 @@ import numpy as np
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
 from pipeline.errors import PlanError
-from pipeline.forecasting.draws import stored_replicates
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, ModelChoice, model_weights
 from pipeline.forecasting.model_choice import BEST, VERDICT, pattern_of
@@ -22,6 +21,7 @@ from pipeline.planning.planner import Planner, Solution
 from pipeline.planning.search.aim import aim_for
 from pipeline.planning.steady import Holding
 from pipeline.results.select import select_models
+from pipeline.results.stored_fit import stored_replicates
 from pipeline.store.format.plan import PLAN_QUANTILES
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def contenders(results: "Results", settings: PlanSettings, market: ForecastMarke
         for member in members
     ]
     return tuple(
-        Contender(one, member.weight, stored_replicates(results, one))
+        Contender(one, member.weight, stored_replicates(results, one.market, one.model, one.names))
         for one, member in zip(markets, members, strict=True)
     )
 

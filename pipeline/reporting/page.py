@@ -13,6 +13,7 @@ from pipeline.reporting.blocks import Section
 from pipeline.reporting.choice import choose
 from pipeline.reporting.sections.best_models import best_models
 from pipeline.reporting.sections.drift import drift
+from pipeline.reporting.sections.effects import effects
 from pipeline.reporting.sections.fitted_shares import fitted_shares
 from pipeline.reporting.sections.identifiability import identifiability
 from pipeline.reporting.sections.market_function import market_function
@@ -30,6 +31,7 @@ SECTIONS: tuple[Callable[[ReportSubject], Section | None], ...] = (
     overview,
     best_models,
     market_function,
+    effects,
     fitted_shares,
     validation,
     parameters,

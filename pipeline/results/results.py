@@ -58,6 +58,13 @@ class Results:
         head = self._choose(sweep)
         self._info = None if head is None else read_sweep(self.session, head.name)
 
+    @classmethod
+    def of_tables(cls, tables: SweepTables) -> Self:
+        """Give the sweep that tables are of, in their snapshot; without its store it cannot be refreshed."""
+        made = cls.__new__(cls)
+        made.session, made._info, made.tables = tables.session, tables.info, tables
+        return made
+
     def __repr__(self) -> str:
         models = ", ".join(self.models) or "none"
         name = type(self).__name__

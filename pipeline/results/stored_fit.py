@@ -1,13 +1,16 @@
 """A calibrated model read back from a store: composed again from the study, with the stored estimates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.config.catalogue import own_curves
+from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.errors import QueryError
 from pipeline.models.market_model import MarketModel, build_model
+from pipeline.models.parameter_spread import trusted_covariance
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays, market_arrays
 from pipeline.results.results import Results
@@ -40,6 +43,12 @@ class StoredFit:
     problem: MarketModel
     theta: np.ndarray
     covariance: np.ndarray
+
+    def effort_labels(self, name: str, default: str) -> tuple[str, ...]:
+        """Give what the panel says of each effort: ``kind`` or ``unit``."""
+        if name not in self.panel:
+            return (default,) * len(self.efforts)
+        return tuple(map(str, self.panel[name].values))
 
 
 def read_fit(results: Results, market: Label, model: str) -> StoredFit:
@@ -108,3 +117,29 @@ def stored_estimates(
     covariance[fixed] = 0.0
     covariance[:, fixed] = 0.0
     return theta, covariance
+
+
+def stored_covariance(results: Results, fit: StoredFit, model: str) -> np.ndarray:
+    """Widen the covariance of a fit, which takes errors as independent, to its most trusted intervals."""
+    tables, problem = results.tables, fit.problem
+    arrays, labels = tables.arrays(model), tables.labels
+    if "interval" not in arrays:
+        return fit.covariance
+    methods, levels = labels("interval_method").tolist(), np.asarray(labels("level"), dtype=float)
+    method = methods.index(most_trusted(methods) or methods[0])
+    row, widest = labels("market").tolist().index(fit.arrays.market), int(np.argmax(levels))
+    ends = np.asarray(arrays["interval"][row, 0])[method, :, widest]
+    names = [str(name) for name in tables.params_of(model)]
+    order = [names.index(name) if name in names else 0 for name in problem.names]
+    return trusted_covariance(fit.covariance, ends[order], float(levels[widest]))
+
+
+def stored_replicates(results: Results, market: Label, model: str, names: Sequence[str]) -> np.ndarray:
+    """Read the bootstrap replicates of a fit, shape (B, P), parameters in this order; B = 0 without any."""
+    arrays = results.tables.arrays(model)
+    if "replicate_value" not in arrays:
+        return np.empty((0, len(names)))
+    row = results.tables.labels("market").tolist().index(market)
+    known = [str(name) for name in results.tables.params_of(model)]
+    values = np.asarray(arrays["replicate_value"][row, 0])[:, [known.index(name) for name in names]]
+    return values[np.isfinite(values).all(axis=1)]

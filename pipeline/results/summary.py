@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.results.effects.assumption import assumption_of
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.results import Results
@@ -80,6 +81,8 @@ class Summary:
         One row a model: γ, what it says of the markets, and the half-life of share adjustments.
     instruments
         What instruments say of each endogenous effort of the model of the verdict, in sentences.
+    assumption
+        What has to be true for coefficients to be read as causes; None where nothing has.
     """
 
     sweep: SweepInfo
@@ -102,6 +105,7 @@ class Summary:
     choice: Table
     regimes: Table
     instruments: tuple[str, ...]
+    assumption: str | None = None
 
 
 def summarise(results: Results) -> Summary:
@@ -114,6 +118,7 @@ def summarise(results: Results) -> Summary:
     return Summary(
         sweep=tables.info,
         verdict=verdict,
+        assumption=assumption_of(results),
         window=tables.first_window,
         models=_models(cubes),
         best=_best(cubes),

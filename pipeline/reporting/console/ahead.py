@@ -113,6 +113,8 @@ def _chosen(model: str, choice: ModelChoice | None, rows: int) -> dict[str, np.n
 def _print_choice(console: Console, choice: ModelChoice | None) -> None:
     for sentence in choice.sentences if choice else ():
         print_line(console, f"Model: {sentence}")
+    if choice and choice.assumption:
+        print_line(console, f"Note:  {choice.assumption}")
 
 
 def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:

@@ -130,6 +130,8 @@ def show_summary(console: Console, summary: Summary) -> None:
     print_verdict(console, summary.verdict)
     for sentence in summary.instruments:
         console.print(sentence, markup=False, highlight=False)
+    if summary.assumption:
+        print_line(console, f"{summary.assumption}\n")
     print_table(console, f"Models (window {summary.window}; medians over markets)", summary.models, rows=40)
     print_table(console, "Best model by market", summary.best)
     print_table(console, "Recovered against the truth", summary.recovered)

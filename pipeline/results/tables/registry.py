@@ -108,6 +108,14 @@ TABLES: Mapping[str, TableEntry] = {
         "a model and market: γ, the regime it means, half-life of adjustments",
         "pipeline.results.tables.regimes:regimes",
     ),
+    "elasticities": TableEntry(
+        "an effort of a firm and a share that it moves: elasticity by the model of the verdict, interval",
+        "pipeline.results.effects.tables:elasticities",
+    ),
+    "contributions": TableEntry(
+        "a cause of what became of a firm's share or sales from the first period to the last, interval",
+        "pipeline.results.effects.tables:contributions",
+    ),
     "drift": TableEntry(
         "a parameter of a vintage: value then and now, change; errors of the forecasts made then",
         "pipeline.results.tables.drift:drift",

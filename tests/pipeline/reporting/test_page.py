@@ -93,7 +93,7 @@ def test_the_page_is_whole(text):
     assert len(page.ids) == len(set(page.ids))
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
     assert sections == [
-        *("summary", "models", "function", "shares", "validation"),
+        *("summary", "models", "function", "effects", "shares", "validation"),
         *("parameters", "identifiability", "origin"),
     ]
     assert [attrs["href"] for tag, attrs in page.tags if tag == "a"] == [f"#{name}" for name in sections]
@@ -120,8 +120,8 @@ def test_what_the_data_say_is_escaped(text):
 def test_every_picture_says_what_it_shows(text):
     pictures = [attrs for tag, attrs in Page(text).tags if tag == "svg"]
     assert (
-        len(pictures) == 3 + 3 + 2 + 1 + 1
-    )  # functions, shares, errors and horizons, where shares came, estimates
+        len(pictures) == 3 + 3 + 3 + 2 + 1 + 1
+    )  # functions, effects, shares, errors and horizons, where shares came, estimates
     for attrs in pictures:
         assert attrs["role"] == "img"
         assert len(attrs["aria-label"]) > 20
