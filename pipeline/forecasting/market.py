@@ -50,6 +50,8 @@ class ForecastMarket:
         Lengths of the known periods, in periods.
     past_period, past_sales : (T,) arrays
         Their numbers, and the sales of the market in them, currency per period.
+    past_share : (T, N) array
+        Observed shares in them, of the whole market; nan where absent.
     share : (N,) array
         Shares at the end of the last period, summing to 1 over these firms.
     times : (H,) array
@@ -102,6 +104,7 @@ class ForecastMarket:
     past_duration: Floats
     past_period: np.ndarray
     past_sales: Floats
+    past_share: Floats
     share: Floats
     times: np.ndarray
     duration: Floats

@@ -13,19 +13,22 @@ from pipeline.errors import PlanError
 from pipeline.forecasting.efforts import held_efforts
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
+from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.games.payoff import PayoffModel, StrategySpace
 from pipeline.planning.controls import Controls, find_priced, make_controls, refuse_crossed
 
 
-def set_up_game(market: ForecastMarket, settings: GameSettings, total: Floats) -> tuple[PayoffModel, Floats]:
+def set_up_game(
+    market: ForecastMarket, settings: GameSettings, total: TotalForecast
+) -> tuple[PayoffModel, Floats]:
     """Set up the payoffs of a market.
 
     Parameters
     ----------
     market : ForecastMarket
     settings : GameSettings
-    total : (H,) array
-        Total sales, currency per period.
+    total : TotalForecast
+        Total sales.
 
     Returns
     -------
@@ -44,13 +47,14 @@ def set_up_game(market: ForecastMarket, settings: GameSettings, total: Floats) -
     held = held_efforts(market, RivalsSection(last=settings.last), [False] * market.firms.size)
     efforts = held.value.mean(axis=1)
     if settings.strategy == "budgets":
-        space, present = _budget_space(market, settings, efforts, total)
+        space, present = _budget_space(market, settings, efforts, total.median)
     else:
         space, present = _effort_space(market, settings, efforts)
     played = market.steady() if steady else market
     shape = (len(efforts), played.horizon, market.firms.size)
+    response = ForecastResponse(played)
     model = PayoffModel(
-        response=ForecastResponse(played),
+        response=response,
         space=space,
         held=replace(
             held,
@@ -58,7 +62,7 @@ def set_up_game(market: ForecastMarket, settings: GameSettings, total: Floats) -
             budget=np.full(shape, np.nan),
         ),
         margin=_margins(market, settings.margin),
-        total=np.array([total.mean()]) if steady else total,
+        total=(total.steady() if steady else total).course(response),
         discount=np.ones(1) if steady else played.discount_weights(settings.discount),
         steady=steady,
     )

@@ -1,6 +1,6 @@
 """Flight plans: the equation of motion read backwards, from a wanted share to investment and efforts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +14,12 @@ from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
 from pipeline.forecasting.periods import periods_until
 from pipeline.forecasting.total_sales import TotalForecast
+from pipeline.forecasting.totals.comparison import TotalUse, describe_total
 from pipeline.names import Label
+from pipeline.planning.answering_total import settled_planner
 from pipeline.planning.controls import make_controls
 from pipeline.planning.plannable import plannable_models
-from pipeline.planning.planner import Planner, Solution
+from pipeline.planning.planner import Solution
 from pipeline.planning.probability import probability_of_target
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ class FlightPlan:
         Of coming to the target or beyond under uncertain parameters and total sales; nan without draws.
     choice : ModelChoice or None
         Why it is this model.
+    total_use : TotalUse or None
+        What total sales follow; None for a market made by hand.
     """
 
     market: Label
@@ -74,6 +78,7 @@ class FlightPlan:
     budget_share: float | None
     probability: float
     choice: ModelChoice | None = None
+    total_use: TotalUse | None = None
 
     @property
     def feasible(self) -> bool:
@@ -97,7 +102,8 @@ def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     horizon = periods_until(time.values, str(time.attrs.get("frequency", "1")), settings.by)
     models = plannable_models(results, pattern_of(settings.model))
     market, total = open_market(results, settings, models, horizon)
-    return plan_market(market, settings, total, stored_replicates(results, market))
+    plan = plan_market(market, settings, total, stored_replicates(results, market))
+    return replace(plan, total_use=describe_total(settings.total_sales, market, total))
 
 
 def plan_market(
@@ -109,10 +115,9 @@ def plan_market(
     """Plan the way of a firm on a market at hand; see `flight_plan`."""
     firm = market.firm_index(settings.firm)
     controls = make_controls(market, firm, settings.bounds, settings.prices)
-    planner = Planner(market, settings, controls, total.median)
+    planner, plan = settled_planner(market, settings, controls, total)
     start = planner.start
     target = start if settings.target is None else settings.target
-    plan = planner.solve(target, settings.path)
     hold = plan if target == start else planner.solve(start, "linear")
     hold = planner.spend_least(start) or hold
     if target >= start and settings.path == "cheapest":

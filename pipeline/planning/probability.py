@@ -48,7 +48,7 @@ def probability_of_target(
         return float("nan")
     rng = np.random.default_rng(fit_seed(settings.seed, market.model, market.market))
     efforts, made, reached = planner.effort_plan(plan.own), 0, 0
-    for sales in total.draw(rng, settings.draws, noise=False):
+    for sales in total.courses(planner.response, rng, settings.draws, noise=False):
         theta = draw_parameters(market, 1, rng, replicates)[0]
         try:
             response = ForecastResponse(market, theta)
