@@ -15,6 +15,7 @@ from pipeline.config.sections.scenario import StartShares
 from pipeline.config.terms import Term
 from pipeline.errors import QueryError
 from pipeline.forecasting.members import ModelChoice
+from pipeline.forecasting.prices.index import PriceIndex
 from pipeline.models.share_equation import ShareEquation
 from pipeline.names import Label
 
@@ -77,6 +78,10 @@ class ForecastMarket:
     terms : tuple of Term
         Further inputs of f: past efforts, coefficients of single firms, what rivals do. Their inputs follow
         those of the efforts in `spec`.
+    prices : tuple of PriceIndex
+        Efforts that are indices of a price that firms set.
+    unpriced : tuple of str
+        Efforts that seem to be made of prices, but of which the study does not say so.
     choice : ModelChoice or None
         Why it is this model.
     state : callable or None
@@ -117,6 +122,8 @@ class ForecastMarket:
     last_error: Floats
     start: StartShares = "calibrated"
     terms: tuple[Term, ...] = ()
+    prices: tuple[PriceIndex, ...] = ()
+    unpriced: tuple[str, ...] = ()
     choice: ModelChoice | None = None
     state: Callable[[Floats], Floats] | None = None
 
@@ -124,6 +131,14 @@ class ForecastMarket:
     def acts_beyond_period(self) -> bool:
         """Whether an effort acts in later periods or on the f of rivals, other than by carry-over."""
         return any(term.lag or term.rival is not None for term in self.terms)
+
+    @property
+    def chosen(self) -> Floats:
+        """What firms set in the known periods, (K, T, N): efforts, but prices in place of their indices."""
+        chosen = self.history.copy()
+        for price in self.prices:
+            chosen[price.effort] = price.history
+        return chosen
 
     @property
     def horizon(self) -> int:

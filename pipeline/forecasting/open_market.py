@@ -18,6 +18,7 @@ from pipeline.errors import ForecastError, QueryError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import BEST, best_by_aicc, by_verdict
 from pipeline.forecasting.periods import durations_ahead, future_labels
+from pipeline.forecasting.prices.read import read_prices, unpriced_efforts
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.models.error_carry import correct
 from pipeline.models.market_model import MarketModel
@@ -138,6 +139,8 @@ def read_market(
         units=_effort_labels(panel, "unit", "1"),
         curves=problem.response.curves[: len(efforts)],
         domains=problem.response.domains[: len(efforts)],
+        prices=read_prices(results, panel, arrays, present),
+        unpriced=unpriced_efforts(results.study),
         terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
         # The firms left take their constants from the same parameters.
         spec=spec._replace(design=np.ascontiguousarray(spec.design[present])),

@@ -14,9 +14,11 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import TotalSection
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import one_per_period, season_length
+from pipeline.forecasting.prices.index import with_indices
 from pipeline.forecasting.totals.answering import Answer, AnsweringTotal, TotalSales
 from pipeline.forecasting.totals.level import level_spread, local_level
-from pipeline.forecasting.totals.pressure import Pressure, past_response, pressure_of
+from pipeline.forecasting.totals.past_pressure import past_response, pressure_of
+from pipeline.forecasting.totals.pressure import Pressure
 from pipeline.forecasting.totals.regression import Regression, regress
 
 if TYPE_CHECKING:
@@ -64,8 +66,12 @@ class TotalForecast:
         """Give the median: (H,), or what answers to the firms of a market at its estimates."""
         if self.answer is None:
             return self.median
-        coefficient, start = self.answer.coefficient, response.market.share
-        return AnsweringTotal(self.answer, self.median, coefficient, start, response.evaluate)
+        market, coefficient = response.market, self.answer.coefficient
+
+        def f(chosen: Floats) -> Floats:
+            return response.evaluate(with_indices(market.prices, chosen))
+
+        return AnsweringTotal(self.answer, self.median, coefficient, market.share, f)
 
     def courses(
         self, response: "ForecastResponse", rng: np.random.Generator, count: int, *, noise: bool = True
@@ -120,7 +126,7 @@ def _reference(market: "ForecastMarket", pressure: Pressure) -> Floats:
     """Pressure (H, J) when all firms stay as in the last period, which counts as it did."""
     # What carries over has not settled there, but any point will do to count from.
     f = past_response(market, needed=not pressure.index.size)[-1:]
-    last = pressure.series(market.share[np.newaxis], market.history[:, -1:], f)
+    last = pressure.series(market.share[np.newaxis], market.chosen[:, -1:], f)
     return np.repeat(last, market.horizon, axis=0)
 
 

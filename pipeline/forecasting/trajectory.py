@@ -8,6 +8,7 @@ from kernels.least_squares.market import ILR, PLAIN
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
+from pipeline.forecasting.prices.index import with_indices
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.step_length import StepLength
 from pipeline.forecasting.totals.answering import AnsweringTotal, TotalSales, reference_sales
@@ -36,6 +37,8 @@ class ShareTrajectory:
         Evaluations until budgets, shares and total sales agreed.
     total : (H,) array
         Total sales, currency per period.
+    chosen : (K, H, N) array
+        Efforts, but prices in currency in place of their indices.
     """
 
     share: Floats
@@ -43,6 +46,7 @@ class ShareTrajectory:
     response: Floats
     rounds: int
     total: Floats
+    chosen: Floats
 
 
 def simulate_trajectory(
@@ -73,17 +77,18 @@ def simulate_trajectory(
     share = np.tile(market.share, (market.horizon, 1)) if guess is None else guess
     sales = reference_sales(total)
     for count in range(1, _ROUNDS + 1):
-        efforts = plan.efforts(share, sales)
+        chosen = plan.chosen(share, sales)
+        efforts = with_indices(plan.prices, chosen)
         f = response.evaluate(efforts)
         following = _follow(response, f, sales)
         if not plan.follows_sales and not isinstance(total, AnsweringTotal):
-            return ShareTrajectory(following, efforts, f, count, sales)
+            return ShareTrajectory(following, efforts, f, count, sales, chosen)
         step = np.log(following) - np.log(share)
-        wanted = total.sales(share, efforts) if isinstance(total, AnsweringTotal) else sales
+        wanted = total.sales(share, chosen) if isinstance(total, AnsweringTotal) else sales
         rise = np.log(wanted) - np.log(sales)
         error = float(max(np.abs(step).max(), np.abs(rise).max()))
         if error < _TOLERANCE:
-            return ShareTrajectory(following, efforts, f, count, sales)
+            return ShareTrajectory(following, efforts, f, count, sales, chosen)
         step_length.update(error)
         share = share * np.exp(step_length.value * step)
         sales = sales * np.exp(step_length.value * rise)

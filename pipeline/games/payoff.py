@@ -1,4 +1,7 @@
-"""Payoffs of all firms of a market when each holds its strategy: margin times sales, less expenses."""
+"""Payoffs of all firms of a market when each holds its strategy: margin times sales, less expenses.
+
+Where firms set prices, the margin is that of the price: `margin_at`.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +12,8 @@ from numpy.typing import NDArray
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
+from pipeline.forecasting.prices.index import with_indices
+from pipeline.forecasting.prices.margin import margin_at
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.totals.answering import AnsweringTotal, TotalSales, reference_sales
 from pipeline.forecasting.trajectory import simulate_trajectory
@@ -55,7 +60,8 @@ class StrategySpace:
     scale : (L,) array
         Units of a strategy in one unit of the effort, where it is no money that buys a ratio.
     price : (L,) array
-        Currency per period for one unit of a strategy; nan where it is itself a ratio of sales.
+        Currency per period for one unit of a strategy; nan where it is itself a ratio of sales, 0 where it is
+        the price of what the firm sells.
     """
 
     efforts: NDArray[np.intp]
@@ -83,7 +89,7 @@ class PayoffModel:
     held : EffortPlan
         What firms do besides their strategies.
     margin : (N,) array
-        Part of sales that is earned before expenses.
+        Part of sales that is earned before expenses; where firms set prices, at their usual price.
     total : (H,) array or AnsweringTotal
         Total sales, currency per period.
     discount : (H,) array
@@ -116,18 +122,26 @@ class PayoffModel:
             share, efforts, total = trajectory.share, trajectory.efforts, trajectory.total
         sales = share * total[:, np.newaxis]
         expenses = self._expenses(strategies, efforts, sales)
-        payoff = self.discount @ (self.margin * sales - expenses)
+        payoff = self.discount @ (self._margins(plan) * sales - expenses)
         return Payoffs(share[-1], self.discount @ expenses, payoff)
+
+    def _margins(self, plan: EffortPlan) -> Floats:
+        """Part of sales that is earned, (N,), or (H, N) at the prices of each period."""
+        margin = self.margin
+        for price in plan.prices:
+            margin = margin_at(plan.value[price.effort], price.usual, margin)
+        return margin
 
     def _at_rest(self, plan: EffortPlan) -> tuple[Floats, Floats, Floats]:
         """Shares (1, N), efforts (K, 1, N) and total sales (1,) in the long run, all in agreement."""
         total = reference_sales(self.total)
         for _ in range(_ROUNDS):
             share = self._long_run(plan, total)[np.newaxis]
-            efforts = plan.efforts(np.maximum(share, _GONE), total)
+            chosen = plan.chosen(np.maximum(share, _GONE), total)
+            efforts = with_indices(plan.prices, chosen)
             if not isinstance(self.total, AnsweringTotal):
                 return share, efforts, total
-            following = self.total.at(share, efforts)
+            following = self.total.at(share, chosen)
             if float(np.abs(np.log(following / total)).max()) < _TOLERANCE:
                 return share, efforts, total
             total = following
@@ -159,8 +173,11 @@ class PayoffModel:
 
     @property
     def has_gradient(self) -> bool:
-        """Whether `gradient` gives it: in the long run, where efforts act on the firm's own f alone."""
-        alone = not self.response.market.acts_beyond_period
+        """Whether `gradient` gives it: in the long run, where efforts act on the firm's own f alone.
+
+        A price moves the indices of all firms and the margin.
+        """
+        alone = not (self.response.market.acts_beyond_period or self.held.prices)
         return self.steady and alone and not isinstance(self.total, AnsweringTotal)
 
     def gradient(self, strategies: Floats, firm: int) -> tuple[float, Floats]:

@@ -15,6 +15,7 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.games.payoff import PayoffModel, StrategySpace
+from pipeline.games.pricing import with_price
 from pipeline.planning.controls import Controls, find_priced, make_controls, refuse_crossed
 
 
@@ -46,10 +47,19 @@ def set_up_game(
         _refuse_lock_in(market)
     held = held_efforts(market, RivalsSection(last=settings.last), [False] * market.firms.size)
     efforts = held.value.mean(axis=1)
-    if settings.strategy == "budgets":
-        space, present = _budget_space(market, settings, efforts, total.median)
+    # Prices are another kind of strategy than money or efforts, bounded and paid for in their own way.
+    names = [market.efforts[price.effort] for price in market.prices]
+    other = settings.model_copy(
+        update={"bounds": {k: v for k, v in settings.bounds.items() if k not in names}}
+    )
+    if names and not find_priced(market, other.bounds, other.prices):
+        space, present = _no_space(), np.empty((0, market.firms.size))
+    elif settings.strategy == "budgets":
+        space, present = _budget_space(market, other, efforts, total.median)
     else:
-        space, present = _effort_space(market, settings, efforts)
+        space, present = _effort_space(market, other, efforts)
+    for price in market.prices:
+        space, present = with_price(market, price, settings.bounds, space, (present, efforts))
     played = market.steady() if steady else market
     shape = (len(efforts), played.horizon, market.firms.size)
     response = ForecastResponse(played)
@@ -67,6 +77,11 @@ def set_up_game(
         steady=steady,
     )
     return model, present
+
+
+def _no_space() -> StrategySpace:
+    none = np.empty(0)
+    return StrategySpace(none.astype(np.intp), none, none, none.astype(np.bool_), none, none)
 
 
 def _effort_space(

@@ -11,9 +11,9 @@ import numpy as np
 from pipeline.config.sections.data import DataSection
 from pipeline.names import did_you_mean
 from pipeline.panel.checks import Checker
-from pipeline.panel.dataset import hash_market
+from pipeline.panel.dataset import hash_market, hashed_names
 from pipeline.panel.dates import Span
-from pipeline.panel.efforts import Effort
+from pipeline.panel.efforts import Effort, build_prices
 from pipeline.panel.findings import Notes, PanelNote, Problems
 from pipeline.panel.reading.encode import Encoder, row_dtype
 from pipeline.panel.reading.formats import required_columns, row_filter
@@ -37,9 +37,9 @@ class Ingested:
     axis : TimeAxis
         The periods.
     efforts : tuple of Effort
-        The inputs of f.
+        The inputs of f, then the prices that firms set.
     runs : Runs
-        Rows (``firm``, ``time``: positions; ``values``: sales and efforts) of each position in `markets`.
+        Rows (``firm``, ``time``: positions; ``values``: sales and these) of each position in `markets`.
     hashes : tuple of str
         SHA-256 of the values of each market.
     notes : tuple of PanelNote
@@ -88,6 +88,7 @@ def ingest(
     problems = Problems(file)
     efforts = required_columns(data, reader.columns, problems)
     selection = row_filter(data, reader.columns, problems)
+    efforts += build_prices(data.efforts, data.currency)
     problems.raise_if_any()
     columns = tuple(dict.fromkeys([data.sales, *(column for effort in efforts for column in effort.columns)]))
     encoder = Encoder(data, columns, selection, zero_sales, "all", problems, span)
@@ -160,7 +161,7 @@ def _check_markets(
         notes,
     )
     runs = Runs(run_dtype(len(efforts)))
-    names = tuple(effort.name for effort in efforts)
+    names = hashed_names(efforts)
     hashes = [""] * markets.size
     count = 0
     for rows in buckets:

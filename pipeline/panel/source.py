@@ -13,6 +13,7 @@ from pipeline.errors import ConfigError, Problem
 from pipeline.names import Label
 from pipeline.panel.dataset import panel_dataset
 from pipeline.panel.dates import Span
+from pipeline.panel.efforts import PRICE
 from pipeline.panel.findings import PanelNote
 from pipeline.panel.ingest import Ingested, ingest
 from pipeline.panel.ledger.read import LedgerReader
@@ -81,7 +82,8 @@ class PanelSource:
         -------
         Dataset
             ``sales (market, firm, time)`` in currency per period, nan for an absent firm; ``efforts (market,
-            firm, effort, time)``, nan likewise; coordinates `market`, `firm`, `effort`, `time`; ``kind``,
+            firm, effort, time)``, nan likewise; where the study has prices that firms set ``prices (market,
+            firm, priced, time)``; coordinates `market`, `firm`, `effort`, `time`; ``kind``,
             ``unit`` and ``description`` of each effort; ``period (time)``, the number of the period on the
             regular axis.
 
@@ -93,7 +95,8 @@ class PanelSource:
         positions = self._positions(markets)
         shape = (len(positions), self.firms.size, self.times.size)
         sales = np.full(shape, np.nan)
-        efforts = np.full((len(positions), self.firms.size, len(self.efforts), self.times.size), np.nan)
+        inputs = len(self._ingested.efforts)
+        efforts = np.full((len(positions), self.firms.size, inputs, self.times.size), np.nan)
         for index, position in enumerate(positions):
             run = self._ingested.runs.read(position)
             sales[index, run["firm"], run["time"]] = run["values"][:, 0]
@@ -216,7 +219,7 @@ def _source(ingested: Ingested, currency: str, reference_sales: float | None) ->
         markets=ingested.markets,
         firms=ingested.firms,
         times=ingested.axis.times,
-        efforts=tuple(effort.name for effort in ingested.efforts),
+        efforts=tuple(effort.name for effort in ingested.efforts if effort.kind != PRICE),
         notes=ingested.notes,
         frequency=ingested.axis.frequency,
         _ingested=ingested,

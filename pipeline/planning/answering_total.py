@@ -31,7 +31,7 @@ def settled_planner(
         plan = planner.solve(planner.start if settings.target is None else settings.target, settings.path)
         if not isinstance(course, AnsweringTotal):
             break
-        following = course.sales(plan.course.share, plan.course.efforts)
+        following = course.sales(plan.course.share, plan.course.chosen)
         if np.abs(np.log(following / sales)).max() <= _AGREEMENT:
             break
         sales = following

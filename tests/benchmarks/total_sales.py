@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -38,6 +39,13 @@ class Known:
     terms: tuple = ()
     model: str = field(default="none")
 
+    @property
+    def chosen(self):
+        chosen = self.history.copy()
+        for price in self.prices:
+            chosen[price.effort] = price.history
+        return chosen
+
 
 def markets(study):
     panel = open_study_panel(study)
@@ -53,7 +61,15 @@ def markets(study):
                 np.where(one.active, one.share, np.nan),
                 np.where(one.active, one.efforts, 0.0),
                 one.active,
+                tuple(prices_of(block, one, panel.efforts)),
             )
+
+
+def prices_of(block, one, efforts):
+    for name in block["priced"].values if "prices" in block else ():
+        at = {"market": one.market, "firm": one.firms, "time": one.times, "priced": name}
+        history = np.nan_to_num(block["prices"].sel(at).transpose("time", "firm").values)
+        yield SimpleNamespace(effort=efforts.index(str(name)), history=history)
 
 
 def measure(name):

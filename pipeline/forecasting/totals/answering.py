@@ -49,8 +49,8 @@ class AnsweringTotal:
     start : (N,) array
         Shares before the first period.
     response : callable
-        Takes efforts (K, H, N) to f (H, N) at the estimates: drawn parameters have another scale of f than
-        that to which the coefficients were fitted.
+        Takes what firms set (K, H, N) to f (H, N) at the estimates: drawn parameters have another scale of f
+        than that to which the coefficients were fitted.
     """
 
     answer: Answer
@@ -59,15 +59,18 @@ class AnsweringTotal:
     start: Floats
     response: Callable[[Floats], Floats]
 
-    def sales(self, share: Floats, efforts: Floats) -> Floats:
-        """Total sales (H,), currency per period, along shares (H, N) at the ends of periods and efforts."""
-        return self.at(np.concatenate([self.start[np.newaxis], share[:-1]]), efforts)
+    def sales(self, share: Floats, chosen: Floats) -> Floats:
+        """Total sales (H,), currency per period, along shares (H, N) and what firms set (K, H, N).
 
-    def at(self, before: Floats, efforts: Floats) -> Floats:
+        Shares are those at the ends of periods.
+        """
+        return self.at(np.concatenate([self.start[np.newaxis], share[:-1]]), chosen)
+
+    def at(self, before: Floats, chosen: Floats) -> Floats:
         """Total sales (H,) when shares are ``before`` (H, N) at the beginning of each period."""
         pressure = self.answer.pressure
-        f = self.response(efforts) if not pressure.index.size else np.zeros_like(before)
-        moved = pressure.series(before, efforts, f) - self.answer.reference
+        f = self.response(chosen) if not pressure.index.size else np.zeros_like(before)
+        moved = pressure.series(before, chosen, f) - self.answer.reference
         return np.asarray(self.median * np.exp(moved @ self.coefficient))
 
 

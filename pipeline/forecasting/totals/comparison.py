@@ -11,7 +11,7 @@ from pipeline.config.sections.scenario import TotalModel, TotalSection
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import season_length
 from pipeline.forecasting.total_sales import TotalForecast, forecast_total, response_total
-from pipeline.forecasting.totals.pressure import past_response, past_weights, pressure_of
+from pipeline.forecasting.totals.past_pressure import past_response, past_weights, pressure_of
 
 if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket
@@ -154,6 +154,6 @@ def _misses(section: TotalSection, market: "ForecastMarket", origin: int) -> Flo
         pressure, past = pressure_of(market, section.efforts)
         f = past_response(market, needed=not pressure.index.size)
         # The weights of the first period ahead are known at the origin; later ones are not.
-        to_come = pressure.series(past_weights(market, origin), market.history, f)[origin:end]
+        to_come = pressure.series(past_weights(market, origin), market.chosen, f)[origin:end]
         made = response_total(section, sales, period, ahead, season, (pressure, past[:origin], to_come))
     return np.asarray(np.log(market.past_sales[origin:end]) - np.log(made.median))

@@ -332,7 +332,9 @@ def test_noise_upon_a_share_of_nothing(shops):
     """Where the largest f takes the market, the shares of the others are 0, and stay so without a warning."""
     market = read_market(shops, 1, "proportional-mixed", 3)
     market = replace(market, share=np.array([1.0, 0.0, 0.0, 0.0]))
-    trajectory = ShareTrajectory(np.tile(market.share, (3, 1)), np.empty(0), np.ones((3, 4)), 1, np.ones(3))
+    trajectory = ShareTrajectory(
+        np.tile(market.share, (3, 1)), np.empty(0), np.ones((3, 4)), 1, np.ones(3), np.empty(0)
+    )
     noisy = DrawnCourses(market, trajectory, 2).with_errors(np.random.default_rng(1))
     np.testing.assert_allclose(noisy.sum(axis=2), 1.0)
     assert noisy[..., 1:].max() < 1e-200

@@ -18,7 +18,7 @@ from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import forecast_total, market_total
 from pipeline.forecasting.totals.comparison import compare_totals
 from pipeline.forecasting.totals.level import local_level
-from pipeline.forecasting.totals.pressure import past_response
+from pipeline.forecasting.totals.past_pressure import past_response
 from pipeline.forecasting.totals.regression import regress
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.games.setup import set_up_game
@@ -117,7 +117,7 @@ def test_money_shares_and_total_sales_agree():
     plan = plan_efforts(scenario(horizon=6, firms={"A": {"e0": {"budget": 9.0}}}), market)
     made = simulate_trajectory(response, plan, total.course(response))
     np.testing.assert_allclose(made.efforts[0, :, 0] * made.share[:, 0] * made.total, 9.0, rtol=1e-10)
-    np.testing.assert_allclose(total.course(response).sales(made.share, made.efforts), made.total, rtol=1e-10)
+    np.testing.assert_allclose(total.course(response).sales(made.share, made.chosen), made.total, rtol=1e-10)
 
 
 def test_f_of_the_past_is_f_of_the_forecast():
@@ -159,7 +159,7 @@ def test_a_plan_and_a_game_use_the_total_that_they_bring():
     plan = plan_market(market, settings, total).plan
     course = total.course(ForecastResponse(market))
     np.testing.assert_allclose(
-        course.sales(plan.course.share, plan.course.efforts), plan.course.total, rtol=1e-5
+        course.sales(plan.course.share, plan.course.chosen), plan.course.total, rtol=1e-5
     )
     assert plan.course.share[-1, 0] == pytest.approx(0.24, abs=1e-7)
 
