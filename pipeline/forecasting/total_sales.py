@@ -138,7 +138,7 @@ def response_total(
     season: int | None,
     marketing: tuple[Pressure, Floats, Floats],
 ) -> TotalForecast:
-    """Continue the sales of a market by what its firms do, its season and its trend.
+    """Continue the sales of a market by what its firms do, and a trend and a season where AICc asks for them.
 
     Parameters
     ----------
@@ -155,15 +155,21 @@ def response_total(
     pressure, past_series, to_come = marketing
     count = sales.size if section.last is None else min(section.last, sales.size)
     past, log = period[-count:].astype(float), np.log(sales[-count:])
+    own = past_series[-count:]
     length = section.season or season
-    waves = length is not None and count >= _FEWEST_SEASONS * length
-    columns = _columns(section.model_copy(update={"model": "seasonal" if waves else "trend"}), season)
-    design = np.column_stack([columns(past, past[-1]), past_series[-count:]])
-    _refuse_few(section, count, design.shape[1])
-    fit = regress(design, log, past)
+    bases = [_no_columns, _columns(section.model_copy(update={"model": "trend"}), season)]
+    if length is not None and count >= _FEWEST_SEASONS * length:
+        bases.append(_columns(section.model_copy(update={"model": "seasonal"}), season))
+    _refuse_few(section, count, 1 + own.shape[1])
+    candidates = []
+    for base in bases:
+        design = np.column_stack([base(past, past[-1]), own])
+        if count > design.shape[1] + 1:
+            candidates.append((regress(design, log, past), base))
+    fit, columns = min(candidates, key=lambda one: one[0].aicc)
     future = np.column_stack([columns(ahead.astype(float), past[-1]), to_come])
     made = _continued(fit, future, past[-1], ahead)
-    moving = slice(design.shape[1] - to_come.shape[1], None)
+    moving = slice(fit.coefficient.size - to_come.shape[1], None)
     answer = Answer(pressure, fit.coefficient[moving], fit.root[moving], to_come)
     return replace(made, answer=answer)
 
@@ -228,6 +234,10 @@ def _level(log: Floats, horizon: int) -> TotalForecast:
     """Level of recent periods: how recent is estimated."""
     level, weight, noise = local_level(log)
     return TotalForecast(np.full(horizon, np.exp(level)), level_spread(weight, noise, horizon), noise)
+
+
+def _no_columns(period: Floats, _: float) -> Floats:
+    return np.ones((period.size, 1))
 
 
 def _columns(section: TotalSection, season: int | None) -> Callable[[Floats, float], Floats]:
