@@ -18,6 +18,7 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
+from pipeline.forecasting.totals.answering import TotalSales
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
@@ -44,8 +45,8 @@ class Draws:
         Plans, what is drawn and how often, quantiles.
     members, markets, trajectories
         Its models, the market under each of them, and its shares at the estimates.
-    total
-        Total sales.
+    totals
+        Total sales, under each of them.
     """
 
     results: "Results"
@@ -53,7 +54,7 @@ class Draws:
     members: tuple[Member, ...]
     markets: Sequence[ForecastMarket]
     trajectories: Sequence[ShareTrajectory]
-    total: TotalForecast
+    totals: Sequence[TotalForecast]
 
     def quantiles(self) -> tuple[Floats, Floats, int]:
         """Quantiles (Q, H, N) of shares and of sales, and the number of draws of parameters that failed.
@@ -65,26 +66,38 @@ class Draws:
         """
         scenario, settings = self.scenario, self.scenario.uncertainty
         rng = np.random.default_rng(fit_seed(scenario.seed, scenario.scenario, self.markets[0].market))
-        if settings.total_sales:
-            totals = self.total.draw(rng, settings.draws, noise=settings.noise)
-        else:
-            totals = np.tile(self.total.median, (settings.draws, 1))
         shares = np.empty((settings.draws, *self.trajectories[0].share.shape))
+        sales = np.empty_like(shares)
         first = rejected = 0
         counts = share_out(self.members, settings.draws)
-        for market, trajectory, count in zip(self.markets, self.trajectories, counts, strict=True):
+        for number, count in enumerate(counts):
+            market, trajectory = self.markets[number], self.trajectories[number]
             rows = slice(first, first + count)
+            totals = self._totals(self.totals[number], market, count, rng)
             drawn = DrawnCourses(market, trajectory, count)
-            if settings.parameters or settings.efforts:
-                rejected += self._under_draws(drawn, totals[rows], rng)
-            shares[rows] = drawn.with_errors(totals[rows], rng) if settings.noise else drawn.share
+            if settings.parameters or settings.efforts or self.totals[number].answer is not None:
+                rejected += self._under_draws(drawn, totals, rng)
+            elif settings.total_sales:
+                drawn.total[:] = np.array(totals)
+            shares[rows] = drawn.with_errors(rng) if settings.noise else drawn.share
+            sales[rows] = shares[rows] * drawn.total[:, :, np.newaxis]
             first += count
-        sales = shares * totals[:, :, np.newaxis]
         levels = np.array(scenario.quantiles)
         return np.quantile(shares, levels, axis=0), np.quantile(sales, levels, axis=0), rejected
 
-    def _under_draws(self, drawn: "DrawnCourses", totals: Floats, rng: np.random.Generator) -> int:
-        """Draw parameters and efforts, follow the shares under them and total sales (D, H).
+    def _totals(
+        self, total: TotalForecast, market: ForecastMarket, count: int, rng: np.random.Generator
+    ) -> list[TotalSales]:
+        """Draw total sales, where they are uncertain at all."""
+        settings, response = self.scenario.uncertainty, ForecastResponse(market)
+        if not settings.total_sales:
+            return [total.course(response)] * count
+        return total.courses(response, rng, count, noise=settings.noise)
+
+    def _under_draws(
+        self, drawn: "DrawnCourses", totals: Sequence[TotalSales], rng: np.random.Generator
+    ) -> int:
+        """Draw parameters and efforts, follow the shares under them and under each of the total sales.
 
         Returns how many draws failed.
         """
@@ -127,11 +140,15 @@ class Draws:
 
 
 class DrawnCourses:
-    """D courses of one market: shares (D, H, N), the f that moved them, the constants of their equation."""
+    """D courses of one market: shares (D, H, N), the f that moved them, the constants of their equation.
+
+    Their total sales are ``total`` (D, H).
+    """
 
     def __init__(self, market: ForecastMarket, trajectory: ShareTrajectory, count: int) -> None:
         self.market = market
         self.share = np.tile(trajectory.share, (count, 1, 1))
+        self.total = np.tile(trajectory.total, (count, 1))
         self._response = np.tile(trajectory.response, (count, 1, 1))
         self._theta = np.tile(market.theta, (count, 1))
         self._state = np.tile(market.share, (count, 1))
@@ -140,8 +157,9 @@ class DrawnCourses:
         """Replace one course by another, under parameters (P,) and from a state (N,) of its own."""
         self._theta[row], self._state[row] = theta, state
         self.share[row], self._response[row] = trajectory.share, trajectory.response
+        self.total[row] = trajectory.total
 
-    def with_errors(self, totals: Floats, rng: np.random.Generator) -> Floats:
+    def with_errors(self, rng: np.random.Generator) -> Floats:
         """Draw the errors of every period, and carry them on: shares (D, H, N).
 
         Efforts are those without errors, also where money buys them by the sales it brings.
@@ -166,7 +184,7 @@ class DrawnCourses:
             modelled = simulate_shares(
                 state,
                 self._response[:, at],
-                totals[:, at],
+                self.total[:, at],
                 market.duration[at],
                 jump_price=jump_price,
                 reference_sales=market.reference_sales,

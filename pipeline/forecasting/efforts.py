@@ -10,6 +10,7 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import EffortChoice, RivalsSection, Scenario
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import one_per_period
+from pipeline.forecasting.prices.index import PriceIndex, with_indices
 from pipeline.forecasting.reactions import Reaction, fit_rule
 from pipeline.models.effort_paths import effort_process
 
@@ -24,7 +25,8 @@ class EffortPlan:
     Attributes
     ----------
     value : (K, H, N) array
-        Efforts in their own units; what they would be without money where there is a budget.
+        Efforts in their own units, prices in currency in place of their indices; what they would be without
+        money where there is a budget.
     budget : (K, H, N) array
         Money, currency per period; nan where the effort itself is given.
     is_ratio : (K,) array of bool
@@ -32,6 +34,8 @@ class EffortPlan:
     reference_sales : float
         X_ref.
     reaction : Reaction
+    prices : tuple of PriceIndex
+        Efforts of which firms set the price.
     """
 
     value: Floats
@@ -39,6 +43,7 @@ class EffortPlan:
     is_ratio: NDArray[np.bool_]
     reference_sales: float
     reaction: Reaction
+    prices: tuple[PriceIndex, ...] = ()
 
     @property
     def follows_sales(self) -> bool:
@@ -47,6 +52,10 @@ class EffortPlan:
 
     def efforts(self, share: Floats, total: Floats) -> Floats:
         """Return all efforts (K, H, N) at shares (H, N) and total sales (H,)."""
+        return with_indices(self.prices, self.chosen(share, total))
+
+    def chosen(self, share: Floats, total: Floats) -> Floats:
+        """Return what firms set (K, H, N) at shares (H, N) and total sales (H,): prices, not indices."""
         sales = share * total[:, np.newaxis]
         scale = np.where(self.is_ratio[:, np.newaxis, np.newaxis], sales, self.reference_sales)
         has_budget = np.isfinite(self.budget)
@@ -101,7 +110,9 @@ def held_efforts(market: "ForecastMarket", rivals: RivalsSection, planners: list
     planners : list of bool
         Firms that will plan something; they never react.
     """
-    base = _repeated(market, rivals.last)
+    base, floor = _repeated(market, rivals.last), np.array([domain.minimum for domain in market.domains])
+    for price in market.prices:
+        floor[price.effort] = price.lowest
     is_ratio = np.array([kind == "ratio" for kind in market.kinds])
     budget = np.full(base.shape, np.nan)
     if rivals.kind == "hold_budget":
@@ -113,11 +124,11 @@ def held_efforts(market: "ForecastMarket", rivals: RivalsSection, planners: list
         kind=rivals.kind,
         planned=np.zeros((len(market.efforts), market.firms.size), dtype=bool),
         base=base,
-        before=market.history[:, -1],
-        rule=fit_rule(market.history, market.active) if rivals.kind == "rule" else None,
-        floor=np.array([domain.minimum for domain in market.domains]),
+        before=market.chosen[:, -1],
+        rule=fit_rule(market.chosen, market.active) if rivals.kind == "rule" else None,
+        floor=floor,
     )
-    return EffortPlan(base.copy(), budget, is_ratio, market.reference_sales, reaction)
+    return EffortPlan(base.copy(), budget, is_ratio, market.reference_sales, reaction, market.prices)
 
 
 def varied_plans(
@@ -146,7 +157,7 @@ def varied_plans(
     open_efforts = ~reaction.planned
     if len(market.active) < 2 or not open_efforts.any():
         return [plan] * count
-    process = effort_process(market.history, market.active)
+    process = effort_process(market.chosen, market.active)
     around = None if rivals.last == 1 else reaction.base
     courses = process.draw(market.horizon, count, rng, around)
     noise = reaction.rule.draw(market.horizon, count, rng) if reaction.rule is not None else None
@@ -170,12 +181,13 @@ def varied_plans(
 
 def _repeated(market: "ForecastMarket", count: int) -> Floats:
     """Repeat the efforts of the last periods over the horizon; a firm repeats only those it was there for."""
-    n_efforts, n_times, n_firms = market.history.shape
+    chosen = market.chosen
+    n_efforts, n_times, n_firms = chosen.shape
     result = np.empty((n_efforts, market.horizon, n_firms))
     for firm in range(n_firms):
         repeated = min(count, _periods_since_entry(market.active[:, firm]))
         source = n_times - repeated + np.arange(market.horizon) % repeated
-        result[:, :, firm] = market.history[:, source, firm]
+        result[:, :, firm] = chosen[:, source, firm]
     return result
 
 
@@ -199,6 +211,13 @@ def _value(
     else:
         assert choice.factor is not None
         result = base * one_per_period(choice.factor, market.horizon, what)
+    if any(price.effort == effort for price in market.prices):
+        if not (result > 0.0).all():
+            raise QueryError(
+                f"The plan of {where} comes to a price of {result.min():g} in market {market.market}; "
+                "expected prices above 0, in the currency of the data."
+            )
+        return result
     domain = market.domains[effort]
     bad = ~(result > domain.minimum if domain.open else result >= domain.minimum)
     if bad.any():

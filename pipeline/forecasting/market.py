@@ -15,6 +15,7 @@ from pipeline.config.sections.scenario import StartShares
 from pipeline.config.terms import Term
 from pipeline.errors import QueryError
 from pipeline.forecasting.members import ModelChoice
+from pipeline.forecasting.prices.index import PriceIndex
 from pipeline.models.share_equation import ShareEquation
 from pipeline.names import Label
 
@@ -50,6 +51,8 @@ class ForecastMarket:
         Lengths of the known periods, in periods.
     past_period, past_sales : (T,) arrays
         Their numbers, and the sales of the market in them, currency per period.
+    past_share : (T, N) array
+        Observed shares in them, of the whole market; nan where absent.
     share : (N,) array
         Shares at the end of the last period, summing to 1 over these firms.
     times : (H,) array
@@ -75,6 +78,10 @@ class ForecastMarket:
     terms : tuple of Term
         Further inputs of f: past efforts, coefficients of single firms, what rivals do. Their inputs follow
         those of the efforts in `spec`.
+    prices : tuple of PriceIndex
+        Efforts that are indices of a price that firms set.
+    unpriced : tuple of str
+        Efforts that seem to be made of prices, but of which the study does not say so.
     choice : ModelChoice or None
         Why it is this model.
     state : callable or None
@@ -102,6 +109,7 @@ class ForecastMarket:
     past_duration: Floats
     past_period: np.ndarray
     past_sales: Floats
+    past_share: Floats
     share: Floats
     times: np.ndarray
     duration: Floats
@@ -114,6 +122,8 @@ class ForecastMarket:
     last_error: Floats
     start: StartShares = "calibrated"
     terms: tuple[Term, ...] = ()
+    prices: tuple[PriceIndex, ...] = ()
+    unpriced: tuple[str, ...] = ()
     choice: ModelChoice | None = None
     state: Callable[[Floats], Floats] | None = None
 
@@ -121,6 +131,14 @@ class ForecastMarket:
     def acts_beyond_period(self) -> bool:
         """Whether an effort acts in later periods or on the f of rivals, other than by carry-over."""
         return any(term.lag or term.rival is not None for term in self.terms)
+
+    @property
+    def chosen(self) -> Floats:
+        """What firms set in the known periods, (K, T, N): efforts, but prices in place of their indices."""
+        chosen = self.history.copy()
+        for price in self.prices:
+            chosen[price.effort] = price.history
+        return chosen
 
     @property
     def horizon(self) -> int:

@@ -1,10 +1,11 @@
 """Opening a calibrated market of a store: which one, by which model, and what is known of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.least_squares.market import ILR, moving_firms
 from kernels.numeric.arrays import Floats
@@ -16,6 +17,7 @@ from pipeline.errors import ForecastError, QueryError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import choose_model
 from pipeline.forecasting.periods import durations_ahead, future_labels
+from pipeline.forecasting.prices.read import read_prices, unpriced_efforts
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.models.error_carry import correct
 from pipeline.models.market_model import MarketModel
@@ -114,12 +116,6 @@ def read_market(
         raise QueryError(f"The shares of market {market} under {model} cannot be computed from its store.")
     share = _last_share(problem, fit.theta, arrays, modelled, start)[present]
 
-    def state(theta: Floats) -> Floats:
-        followed = modelled_shares(problem, theta, arrays, results.study.fit.initial)
-        if followed is None:
-            raise ForecastError("f would be negative in the past.")
-        return _closed(_last_share(problem, theta, arrays, followed, start)[present])
-
     kind, used = problem.variant.noise_under(results.study.fit), _used(results, arrays.market, model, problem)
     noise = noise_of_shares(kind, arrays, modelled, slice(problem.data.first, None), used)
     panel_times, panel_period = panel["time"].values, panel["period"].values
@@ -134,6 +130,8 @@ def read_market(
         units=fit.effort_labels("unit", "1"),
         curves=problem.response.curves[: len(efforts)],
         domains=problem.response.domains[: len(efforts)],
+        prices=read_prices(results, panel, arrays, present),
+        unpriced=unpriced_efforts(results.study),
         terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
         # The firms left take their constants from the same parameters.
         spec=spec._replace(design=np.ascontiguousarray(spec.design[present])),
@@ -148,6 +146,7 @@ def read_market(
         past_duration=arrays.duration,
         past_period=period,
         past_sales=arrays.total_sales,
+        past_share=np.ascontiguousarray(np.where(arrays.active, arrays.share, np.nan)[:, present]),
         share=share / share.sum(),
         times=future_labels(panel_times, frequency, horizon),
         duration=durations_ahead(int(period[-1]), int(panel_period[-1]), horizon),
@@ -159,8 +158,22 @@ def read_market(
         autocorrelation=problem.autocorrelation(fit.theta),
         last_error=_last_error(arrays, modelled, start)[present],
         start=start,
-        state=state if start == "calibrated" else None,
+        state=_state_under(results, problem, arrays, present) if start == "calibrated" else None,
     )
+
+
+def _state_under(
+    results: "Results", problem: MarketModel, arrays: MarketArrays, present: NDArray[np.bool_]
+) -> Callable[[Floats], Floats]:
+    """Give the calibrated shares at the end of the data as a function of the parameters."""
+
+    def state(theta: Floats) -> Floats:
+        followed = modelled_shares(problem, theta, arrays, results.study.fit.initial)
+        if followed is None:
+            raise ForecastError("f would be negative in the past.")
+        return _closed(_last_share(problem, theta, arrays, followed, "calibrated")[present])
+
+    return state
 
 
 def _used(results: "Results", market: Label, model: str, problem: MarketModel) -> float:

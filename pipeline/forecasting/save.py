@@ -36,6 +36,10 @@ def store_forecast(results: "Results", forecast: "Forecast") -> str:
         "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "snapshot": results.snapshot,
         "model_choice": list(forecast.choices),
+        "total_sales": {
+            str(one.market): {"model": one.total_use.model, "error": _known(one.total_use.error)}
+            for one in forecast.markets
+        },
         "sales_units": str(results.panel()["sales"].attrs.get("units", "")),
     }
     results.store.write_forecast(results.sweep.name, name, coordinates, arrays, attributes)
@@ -87,6 +91,11 @@ def forecast_arrays(results: "Results", forecast: "Forecast") -> tuple[dict[str,
     if quantiles:
         coordinates["quantile"] = np.array(quantiles)
     return coordinates, arrays
+
+
+def _known(error: Mapping[str, float]) -> dict[str, float | None]:
+    """Errors as JSON has them: nothing in place of nan."""
+    return {model: float(value) if np.isfinite(value) else None for model, value in error.items()}
 
 
 def _empty(size: Mapping[str, int], *, bands: bool) -> Arrays:

@@ -18,6 +18,7 @@ from pipeline.forecasting.model_choice import BEST, VERDICT, best_by_aicc, by_ve
 from pipeline.forecasting.open_market import read_market
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import market_total
+from pipeline.forecasting.totals.comparison import TotalUse, describe_total
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.names import Label, did_you_mean, one_of
 from pipeline.results.select import select_markets, select_models
@@ -47,6 +48,8 @@ class MarketForecast:
         Empty without draws.
     rejected : int
         Draws of parameters under which shares could not be computed.
+    total_use : TotalUse
+        What total sales follow, and how it forecast held-out periods.
     choice : ModelChoice or None
         Why it is this model; None where several are weighed.
     """
@@ -62,6 +65,7 @@ class MarketForecast:
     share_quantile: Floats
     sales_quantile: Floats
     rejected: int
+    total_use: TotalUse
     choice: ModelChoice | None = None
 
 
@@ -201,31 +205,34 @@ def _forecast_market(
 ) -> MarketForecast:
     """Forecast one market, given under each of its models, the heaviest first."""
     market = markets[0]
-    total = market_total(scenario.total_sales, market)
+    totals = [market_total(scenario.total_sales, one) for one in markets]
+    responses = [ForecastResponse(one) for one in markets]
     trajectories = [
-        simulate_trajectory(ForecastResponse(one), plan_efforts(scenario, one), total.median)
-        for one in markets
+        simulate_trajectory(response, plan_efforts(scenario, one), total.course(response))
+        for one, response, total in zip(markets, responses, totals, strict=True)
     ]
     weights = np.array([member.weight for member in members])
     share = np.tensordot(weights, np.array([one.share for one in trajectories]), axes=1)
+    sales = np.tensordot(weights, np.array([one.share * one.total[:, None] for one in trajectories]), axes=1)
     n_cells = (scenario.horizon, market.firms.size)
     share_quantile, sales_quantile, rejected = np.empty((0, *n_cells)), np.empty((0, *n_cells)), 0
     if scenario.uncertainty.draws:
-        draws = Draws(results, scenario, members, markets, trajectories, total)
+        draws = Draws(results, scenario, members, markets, trajectories, totals)
         share_quantile, sales_quantile, rejected = draws.quantiles()
     heaviest = trajectories[0]
-    unit_cost = market.unit_cost(heaviest.share * total.median[:, np.newaxis])
+    unit_cost = market.unit_cost(heaviest.share * heaviest.total[:, np.newaxis])
     return MarketForecast(
         market=market.market,
         firms=market.firms,
         members=members,
         share=share,
-        sales=share * total.median[:, np.newaxis],
+        sales=sales,
         expense=(heaviest.efforts * unit_cost).sum(axis=0),
         efforts=heaviest.efforts,
-        total_sales=total.median,
+        total_sales=sales.sum(axis=1),
         share_quantile=share_quantile,
         sales_quantile=sales_quantile,
         rejected=rejected,
         choice=market.choice,
+        total_use=describe_total(scenario.total_sales, market, totals[0]),
     )

@@ -1,10 +1,10 @@
-"""Sales of the whole market in the periods to come: constant, trend, seasonal, logistic, or given.
+"""Sales of the whole market in the periods to come: level, trend, seasonal, logistic, response, or given.
 
-All but the last are curves fitted to the logarithm of total sales, so what they give is a median.
+All but the last are fitted to the logarithm of total sales, so what they give is a median.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +14,19 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import TotalSection
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import one_per_period, season_length
+from pipeline.forecasting.prices.index import with_indices
+from pipeline.forecasting.totals.answering import Answer, AnsweringTotal, TotalSales
+from pipeline.forecasting.totals.level import level_spread, local_level
+from pipeline.forecasting.totals.past_pressure import past_response, pressure_of
+from pipeline.forecasting.totals.pressure import Pressure
+from pipeline.forecasting.totals.regression import Regression, regress
 
 if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket
+    from pipeline.forecasting.response import ForecastResponse
+
+# A wave of the year is told from a trend by two years or more.
+_FEWEST_SEASONS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,36 +36,162 @@ class TotalForecast:
     Attributes
     ----------
     median : (H,) array
-        Currency per period.
-    spread : (H, Q) array
-        Square root of the covariance of its logarithm from the coefficients: ``spread @ standard normal``.
+        Currency per period; where total sales answer to marketing, with all firms as in the last period.
+    spread : (H, R) array
+        Square root of the covariance of its logarithm from what was estimated: ``spread @ standard normal``.
     noise : float
         Standard deviation of the logarithm from period to period.
+    fading : (H,) array or None
+        Which part of an error of the period before each repeats; None for nothing.
+    answer : Answer or None
+        How total sales answer to marketing; None where they do not.
     """
 
     median: Floats
     spread: Floats
     noise: float
+    fading: Floats | None = None
+    answer: Answer | None = None
 
     def draw(self, rng: np.random.Generator, count: int, *, noise: bool = True) -> Floats:
-        """Draw total sales ``count`` times, shape (count, H)."""
-        log = rng.standard_normal((count, self.spread.shape[1])) @ self.spread.T
+        """Draw total sales ``count`` times, shape (count, H), with all firms as in the last period."""
+        return self._drawn(rng.standard_normal((count, self.spread.shape[1])), rng, noise)
+
+    def steady(self) -> "TotalForecast":
+        """Give one period of the mean total sales, for the long run."""
+        one = self.answer and replace(self.answer, reference=self.answer.reference[:1])
+        return TotalForecast(np.array([self.median.mean()]), self.spread[:1], self.noise, answer=one)
+
+    def course(self, response: "ForecastResponse") -> TotalSales:
+        """Give the median: (H,), or what answers to the firms of a market at its estimates."""
+        if self.answer is None:
+            return self.median
+        market, coefficient = response.market, self.answer.coefficient
+
+        def f(chosen: Floats) -> Floats:
+            return response.evaluate(with_indices(market.prices, chosen))
+
+        return AnsweringTotal(self.answer, self.median, coefficient, market.share, f)
+
+    def courses(
+        self, response: "ForecastResponse", rng: np.random.Generator, count: int, *, noise: bool = True
+    ) -> list[TotalSales]:
+        """Draw ``count`` of what `course` gives."""
+        normal = rng.standard_normal((count, self.spread.shape[1]))
+        drawn = self._drawn(normal, rng, noise)
+        middle = self.course(response)
+        if self.answer is None or not isinstance(middle, AnsweringTotal):
+            return list(drawn)
+        coefficients = self.answer.coefficient + normal @ self.answer.root.T
+        return [
+            replace(middle, median=median, coefficient=coefficient)
+            for median, coefficient in zip(drawn, coefficients, strict=True)
+        ]
+
+    def _drawn(self, normal: Floats, rng: np.random.Generator, noise: bool) -> Floats:
+        log = normal @ self.spread.T
         if noise:
-            log = log + self.noise * rng.standard_normal((count, self.median.size))
+            new = self.noise * rng.standard_normal((len(normal), self.median.size))
+            log = log + (new if self.fading is None else _carried(new, self.fading))
         return np.asarray(self.median * np.exp(log))
 
 
+def _carried(new: Floats, fading: Floats) -> Floats:
+    """Errors (D, H) of which the next repeats a part; all are as wide as ``new`` once the first has faded."""
+    error = np.empty_like(new)
+    before = np.zeros(len(new))
+    for period, part in enumerate(fading):
+        before = error[:, period] = part * before + np.sqrt(1.0 - part**2) * new[:, period]
+    return error
+
+
 def market_total(section: TotalSection, market: "ForecastMarket") -> TotalForecast:
-    """Continue the sales of a calibrated market over its periods to come; see `forecast_total`."""
-    return forecast_total(
-        section, market.past_sales, market.past_period, market.period, season_length(market.frequency)
-    )
+    """Continue the sales of a calibrated market over its periods to come; see `forecast_total`.
+
+    Raises
+    ------
+    QueryError
+        As `forecast_total`; efforts that total sales cannot answer to.
+    """
+    season = season_length(market.frequency)
+    if section.model != "response":
+        return forecast_total(section, market.past_sales, market.past_period, market.period, season)
+    pressure, past = pressure_of(market, section.efforts)
+    reference = _reference(market, pressure)
+    sales, period = market.past_sales, market.past_period
+    return response_total(section, sales, period, market.period, season, (pressure, past, reference))
+
+
+def _reference(market: "ForecastMarket", pressure: Pressure) -> Floats:
+    """Pressure (H, J) when all firms stay as in the last period, which counts as it did."""
+    # What carries over has not settled there, but any point will do to count from.
+    f = past_response(market, needed=not pressure.index.size)[-1:]
+    last = pressure.series(market.share[np.newaxis], market.chosen[:, -1:], f)
+    return np.repeat(last, market.horizon, axis=0)
+
+
+def response_total(
+    section: TotalSection,
+    sales: Floats,
+    period: np.ndarray,
+    ahead: np.ndarray,
+    season: int | None,
+    marketing: tuple[Pressure, Floats, Floats],
+) -> TotalForecast:
+    """Continue the sales of a market by what its firms do, and a trend and a season where AICc asks for them.
+
+    Parameters
+    ----------
+    section, sales, period, ahead, season
+        As of `forecast_total`.
+    marketing : Pressure, (T, J) array, (H, J) array
+        Marketing pressure, its series in the known periods, and the ones to come for which the median stands.
+
+    Raises
+    ------
+    QueryError
+        Too few periods.
+    """
+    pressure, past_series, to_come = marketing
+    count = sales.size if section.last is None else min(section.last, sales.size)
+    past, log = period[-count:].astype(float), np.log(sales[-count:])
+    own = past_series[-count:]
+    length = section.season or season
+    bases = [_no_columns, _columns(section.model_copy(update={"model": "trend"}), season)]
+    if length is not None and count >= _FEWEST_SEASONS * length:
+        bases.append(_columns(section.model_copy(update={"model": "seasonal"}), season))
+    _refuse_few(section, count, 1 + own.shape[1])
+    candidates = []
+    for base in bases:
+        design = np.column_stack([base(past, past[-1]), own])
+        if count > design.shape[1] + 1:
+            candidates.append((regress(design, log, past), base))
+    fit, columns = min(candidates, key=lambda one: one[0].aicc)
+    future = np.column_stack([columns(ahead.astype(float), past[-1]), to_come])
+    made = _continued(fit, future, past[-1], ahead)
+    moving = slice(fit.coefficient.size - to_come.shape[1], None)
+    answer = Answer(pressure, fit.coefficient[moving], fit.root[moving], to_come)
+    return replace(made, answer=answer)
+
+
+def _continued(fit: Regression, future: Floats, last: float, ahead: np.ndarray) -> TotalForecast:
+    expected, spread = fit.predict(future, ahead - last)
+    fading = fit.autocorrelation ** np.diff(ahead.astype(float), prepend=last)
+    return TotalForecast(np.exp(expected), spread, fit.noise, fading)
+
+
+def _refuse_few(section: TotalSection, count: int, columns: int) -> None:
+    if count <= columns + 1:
+        raise QueryError(
+            f"The {section.model} model of total sales has {columns} coefficients, but there are "
+            f"only {count} periods to fit it to; choose constant, or use more periods (total_sales.last)."
+        )
 
 
 def forecast_total(
     section: TotalSection, sales: Floats, period: np.ndarray, ahead: np.ndarray, season: int | None
 ) -> TotalForecast:
-    """Continue the sales of a market.
+    """Continue the sales of a market by themselves alone.
 
     Parameters
     ----------
@@ -77,28 +213,35 @@ def forecast_total(
         return _given(section, ahead.size)
     count = sales.size if section.last is None else min(section.last, sales.size)
     past, log = period[-count:].astype(float), np.log(sales[-count:])
+    if section.model == "constant":
+        return _mean(log, ahead.size) if section.last is not None else _level(log, ahead.size)
     if section.model == "logistic":
         return _logistic(past, log, ahead.astype(float))
     columns = _columns(section, season)
     design = columns(past, past[-1])
-    if count <= design.shape[1] and section.model != "constant":
-        raise QueryError(
-            f"The {section.model} model of total sales has {design.shape[1]} coefficients, but there are "
-            f"only {count} periods to fit it to; choose constant, or use more periods (total_sales.last)."
-        )
-    coefficients, _, rank, _ = np.linalg.lstsq(design, log, rcond=None)
-    residual = log - design @ coefficients
-    variance = float(residual @ residual) / max(count - int(rank), 1)
-    future = columns(ahead.astype(float), past[-1])
-    # The pseudo-inverse leaves out directions that the periods do not show.
-    root = np.linalg.pinv(design) * np.sqrt(variance)
-    return TotalForecast(np.exp(future @ coefficients), future @ root, float(np.sqrt(variance)))
+    _refuse_few(section, count, design.shape[1])
+    return _continued(regress(design, log, past), columns(ahead.astype(float), past[-1]), past[-1], ahead)
+
+
+def _mean(log: Floats, horizon: int) -> TotalForecast:
+    """Mean of the periods asked for."""
+    noise = float(log.std(ddof=min(1, log.size - 1)))
+    spread = np.full((horizon, 1), noise / np.sqrt(log.size))
+    return TotalForecast(np.full(horizon, np.exp(log.mean())), spread, noise)
+
+
+def _level(log: Floats, horizon: int) -> TotalForecast:
+    """Level of recent periods: how recent is estimated."""
+    level, weight, noise = local_level(log)
+    return TotalForecast(np.full(horizon, np.exp(level)), level_spread(weight, noise, horizon), noise)
+
+
+def _no_columns(period: Floats, _: float) -> Floats:
+    return np.ones((period.size, 1))
 
 
 def _columns(section: TotalSection, season: int | None) -> Callable[[Floats, float], Floats]:
     """Give the rule for the columns of the regression at some periods, counted from the last one."""
-    if section.model == "constant":
-        return lambda period, _: np.ones((period.size, 1))
     length = section.season or season
     if section.model == "trend":
         return lambda period, origin: np.column_stack([np.ones(period.size), period - origin])
@@ -135,6 +278,12 @@ def _logistic(past: Floats, log: Floats, ahead: Floats) -> TotalForecast:
     def curve(theta: Floats, period: Floats) -> Floats:
         return np.asarray(theta[0] - np.logaddexp(0.0, -(period - origin - theta[1]) * np.exp(-theta[2])))
 
+    def slope(theta: Floats, period: Floats) -> Floats:
+        width = np.exp(-theta[2])
+        z = (period - origin - theta[1]) * width
+        below = np.exp(-np.logaddexp(0.0, z))  # the part of the ceiling that is left
+        return np.column_stack([np.ones(period.size), -below * width, -below * z])
+
     best = None
     for middle in (-span, -0.5 * span, 0.0, 0.5 * span):
         start = np.array([log.max() + 0.1, middle, np.log(0.25 * span)])
@@ -142,15 +291,14 @@ def _logistic(past: Floats, log: Floats, ahead: Floats) -> TotalForecast:
         low = np.array([log.max() - 1.0, -20.0 * span, np.log(1e-3 * span)])
         high = np.array([log.max() + 7.0, 20.0 * span, np.log(20.0 * span)])
         fitted = least_squares(
-            lambda theta: curve(theta, past) - log, start, bounds=(low, high), x_scale="jac"
+            lambda theta: curve(theta, past) - log,
+            start,
+            jac=lambda theta: slope(theta, past),
+            bounds=(low, high),
+            x_scale="jac",
         )
         best = fitted if best is None or fitted.cost < best.cost else best
     assert best is not None
     variance = 2.0 * best.cost / max(past.size - 3, 1)
-    slopes = np.empty((ahead.size, 3))
-    for parameter in range(3):
-        step = np.zeros(3)
-        step[parameter] = 1e-6
-        slopes[:, parameter] = (curve(best.x + step, ahead) - curve(best.x - step, ahead)) / 2e-6
     root = np.linalg.pinv(best.jac, rcond=1e-6) * np.sqrt(variance)
-    return TotalForecast(np.exp(curve(best.x, ahead)), slopes @ root, float(np.sqrt(variance)))
+    return TotalForecast(np.exp(curve(best.x, ahead)), slope(best.x, ahead) @ root, float(np.sqrt(variance)))

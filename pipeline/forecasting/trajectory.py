@@ -8,8 +8,10 @@ from kernels.least_squares.market import ILR, PLAIN
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
+from pipeline.forecasting.prices.index import with_indices
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.step_length import StepLength
+from pipeline.forecasting.totals.answering import AnsweringTotal, TotalSales, reference_sales
 from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
 
@@ -32,29 +34,36 @@ class ShareTrajectory:
     response : (H, N) array
         f, per period or per unit of the numeraire.
     rounds : int
-        Evaluations until budgets and shares agreed.
+        Evaluations until budgets, shares and total sales agreed.
+    total : (H,) array
+        Total sales, currency per period.
+    chosen : (K, H, N) array
+        Efforts, but prices in currency in place of their indices.
     """
 
     share: Floats
     efforts: Floats
     response: Floats
     rounds: int
+    total: Floats
+    chosen: Floats
 
 
 def simulate_trajectory(
-    response: ForecastResponse, plan: EffortPlan, total: Floats, guess: Floats | None = None
+    response: ForecastResponse, plan: EffortPlan, total: TotalSales, guess: Floats | None = None
 ) -> ShareTrajectory:
     """Simulate a market under a plan.
 
-    A ratio effort bought by a budget is E/X with the sales X of the same period, share times total: both
-    sides are brought to agree to a relative 1e-11.
+    A ratio effort bought by a budget is E/X with the sales X of the same period, share times total; and total
+    sales may answer to efforts, weighted by the shares before each period. All sides are brought to agree to
+    a relative 1e-11.
 
     Parameters
     ----------
     response : ForecastResponse
         The market, under the parameters to simulate it with.
     plan : EffortPlan
-    total : (H,) array
+    total : (H,) array or AnsweringTotal
         Total sales, currency per period.
     guess : (H, N) array, optional
         Shares to start the search from.
@@ -66,21 +75,27 @@ def simulate_trajectory(
     """
     market, step_length = response.market, StepLength(_SMALLEST_STEP, _PATIENCE)
     share = np.tile(market.share, (market.horizon, 1)) if guess is None else guess
+    sales = reference_sales(total)
     for count in range(1, _ROUNDS + 1):
-        efforts = plan.efforts(share, total)
+        chosen = plan.chosen(share, sales)
+        efforts = with_indices(plan.prices, chosen)
         f = response.evaluate(efforts)
-        following = _follow(response, f, total)
-        if not plan.follows_sales:
-            return ShareTrajectory(following, efforts, f, count)
+        following = _follow(response, f, sales)
+        if not plan.follows_sales and not isinstance(total, AnsweringTotal):
+            return ShareTrajectory(following, efforts, f, count, sales, chosen)
         step = np.log(following) - np.log(share)
-        error = float(np.abs(step).max())
+        wanted = total.sales(share, chosen) if isinstance(total, AnsweringTotal) else sales
+        rise = np.log(wanted) - np.log(sales)
+        error = float(max(np.abs(step).max(), np.abs(rise).max()))
         if error < _TOLERANCE:
-            return ShareTrajectory(following, efforts, f, count)
+            return ShareTrajectory(following, efforts, f, count, sales, chosen)
         step_length.update(error)
         share = share * np.exp(step_length.value * step)
+        sales = sales * np.exp(step_length.value * rise)
     raise ForecastError(
-        f"Budgets and shares of market {market.market} did not come to agree in {_ROUNDS} rounds: a budget "
-        "buys more effort than f can take. Give values instead of budgets, or smaller budgets."
+        f"Budgets, shares and total sales of market {market.market} did not come to agree in {_ROUNDS} "
+        "rounds: a budget buys more effort than f can take. Give values instead of budgets, or smaller "
+        "budgets."
     )
 
 

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
+from pipeline.forecasting.totals.answering import reference_sales
 
 if TYPE_CHECKING:
     from pipeline.games.payoff import PayoffModel
@@ -89,7 +90,12 @@ class _Search:
     def scale(self) -> float:
         """What the firm would earn with all sales, currency."""
         model = self.model
-        return float(np.abs(model.margin[self.firm]) * model.total.mean() * model.discount.sum()) or 1.0
+        return (
+            float(
+                np.abs(model.margin[self.firm]) * reference_sales(model.total).mean() * model.discount.sum()
+            )
+            or 1.0
+        )
 
     def _with(self, z: Floats) -> Floats:
         changed = self.strategies.copy()

@@ -1,7 +1,7 @@
 """The game of the firms of a calibrated market: what each could gain alone, and the equilibria of all."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,8 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
+from pipeline.forecasting.total_sales import TotalForecast
+from pipeline.forecasting.totals.comparison import TotalUse, describe_total
 from pipeline.games.best_response import best_response
 from pipeline.games.equilibrium import Equilibrium, find_equilibria
 from pipeline.games.payoff import Payoffs, StrategySpace
@@ -51,6 +53,8 @@ class Game:
         How many starts were tried.
     choice : ModelChoice or None
         Why it is this model.
+    total_use : TotalUse or None
+        What total sales follow; None for a market made by hand.
     """
 
     market: Label
@@ -65,6 +69,7 @@ class Game:
     equilibria: tuple[Equilibrium, ...]
     starts: int
     choice: ModelChoice | None = None
+    total_use: TotalUse | None = None
 
 
 def play(results: "Results", settings: GameSettings) -> Game:
@@ -83,11 +88,12 @@ def play(results: "Results", settings: GameSettings) -> Game:
     horizon = 1 if settings.horizon == "steady" else settings.horizon
     market, total = open_market(results, settings, models, horizon)
     market = sure_market(market)
-    return play_market(market, settings, total.median)
+    played = play_market(market, settings, total)
+    return replace(played, total_use=describe_total(settings.total_sales, market, total))
 
 
-def play_market(market: ForecastMarket, settings: GameSettings, total: Floats) -> Game:
-    """Play on a market at hand, with total sales (H,) in currency per period; see `play`."""
+def play_market(market: ForecastMarket, settings: GameSettings, total: TotalForecast) -> Game:
+    """Play on a market at hand, with a forecast of its total sales; see `play`."""
     model, present = set_up_game(market, settings, total)
     players = _players(market, settings)
     outcome = model.evaluate(present)

@@ -1,4 +1,7 @@
-"""Payoffs of all firms of a market when each holds its strategy: margin times sales, less expenses."""
+"""Payoffs of all firms of a market when each holds its strategy: margin times sales, less expenses.
+
+Where firms set prices, the margin is that of the price: `margin_at`.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,7 +12,10 @@ from numpy.typing import NDArray
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
+from pipeline.forecasting.prices.index import with_indices
+from pipeline.forecasting.prices.margin import margin_at
 from pipeline.forecasting.response import ForecastResponse
+from pipeline.forecasting.totals.answering import AnsweringTotal, TotalSales, reference_sales
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.planning.unit_box import UnitBox
 
@@ -54,7 +60,8 @@ class StrategySpace:
     scale : (L,) array
         Units of a strategy in one unit of the effort, where it is no money that buys a ratio.
     price : (L,) array
-        Currency per period for one unit of a strategy; nan where it is itself a ratio of sales.
+        Currency per period for one unit of a strategy; nan where it is itself a ratio of sales, 0 where it is
+        the price of what the firm sells.
     """
 
     efforts: NDArray[np.intp]
@@ -82,8 +89,8 @@ class PayoffModel:
     held : EffortPlan
         What firms do besides their strategies.
     margin : (N,) array
-        Part of sales that is earned before expenses.
-    total : (H,) array
+        Part of sales that is earned before expenses; where firms set prices, at their usual price.
+    total : (H,) array or AnsweringTotal
         Total sales, currency per period.
     discount : (H,) array
         Weights of the periods.
@@ -95,7 +102,7 @@ class PayoffModel:
     space: StrategySpace
     held: EffortPlan
     margin: Floats
-    total: Floats
+    total: TotalSales
     discount: Floats
     steady: bool
 
@@ -109,15 +116,39 @@ class PayoffModel:
         """
         plan = self._effort_plan(strategies)
         if self.steady:
-            share = self._long_run(plan)[np.newaxis]
-            efforts = plan.efforts(np.maximum(share, _GONE), self.total)
+            share, efforts, total = self._at_rest(plan)
         else:
             trajectory = simulate_trajectory(self.response, plan, self.total)
-            share, efforts = trajectory.share, trajectory.efforts
-        sales = share * self.total[:, np.newaxis]
+            share, efforts, total = trajectory.share, trajectory.efforts, trajectory.total
+        sales = share * total[:, np.newaxis]
         expenses = self._expenses(strategies, efforts, sales)
-        payoff = self.discount @ (self.margin * sales - expenses)
+        payoff = self.discount @ (self._margins(plan) * sales - expenses)
         return Payoffs(share[-1], self.discount @ expenses, payoff)
+
+    def _margins(self, plan: EffortPlan) -> Floats:
+        """Part of sales that is earned, (N,), or (H, N) at the prices of each period."""
+        margin = self.margin
+        for price in plan.prices:
+            margin = margin_at(plan.value[price.effort], price.usual, margin)
+        return margin
+
+    def _at_rest(self, plan: EffortPlan) -> tuple[Floats, Floats, Floats]:
+        """Shares (1, N), efforts (K, 1, N) and total sales (1,) in the long run, all in agreement."""
+        total = reference_sales(self.total)
+        for _ in range(_ROUNDS):
+            share = self._long_run(plan, total)[np.newaxis]
+            chosen = plan.chosen(np.maximum(share, _GONE), total)
+            efforts = with_indices(plan.prices, chosen)
+            if not isinstance(self.total, AnsweringTotal):
+                return share, efforts, total
+            following = self.total.at(share, chosen)
+            if float(np.abs(np.log(following / total)).max()) < _TOLERANCE:
+                return share, efforts, total
+            total = following
+        raise ForecastError(
+            f"Long-run shares and total sales of market {self.response.market.market} do not agree after "
+            f"{_ROUNDS} rounds."
+        )
 
     def _effort_plan(self, strategies: Floats) -> EffortPlan:
         value, budget = self.held.value.copy(), self.held.budget.copy()
@@ -142,8 +173,12 @@ class PayoffModel:
 
     @property
     def has_gradient(self) -> bool:
-        """Whether `gradient` gives it: in the long run, where efforts act on the firm's own f alone."""
-        return self.steady and not self.response.market.acts_beyond_period
+        """Whether `gradient` gives it: in the long run, where efforts act on the firm's own f alone.
+
+        A price moves the indices of all firms and the margin.
+        """
+        alone = not (self.response.market.acts_beyond_period or self.held.prices)
+        return self.steady and alone and not isinstance(self.total, AnsweringTotal)
 
     def gradient(self, strategies: Floats, firm: int) -> tuple[float, Floats]:
         """Payoff of one firm in the long run, and its derivative (L,) in the firm's own strategy.
@@ -153,12 +188,12 @@ class PayoffModel:
         ForecastError
             As `evaluate`.
         """
-        plan, space = self._effort_plan(strategies), self.space
-        share = np.maximum(self._long_run(plan), _GONE)
-        efforts = plan.efforts(share[np.newaxis], self.total)
+        plan, space, sales_of_all = self._effort_plan(strategies), self.space, reference_sales(self.total)
+        share = np.maximum(self._long_run(plan, sales_of_all), _GONE)
+        efforts = plan.efforts(share[np.newaxis], sales_of_all)
         f, slope = self.response.slope(efforts)
         power, thinning = self._elasticities(plan, efforts, f[0], slope[:, 0])
-        total, own_share = float(self.total[0]), share[firm]
+        total, own_share = float(sales_of_all[0]), share[firm]
         # Derivative of the firm's efforts in its strategies at given shares, then of its attraction.
         by_strategy = np.where(space.buys_ratio, 1.0 / (own_share * total), 1.0 / space.scale)
         push = power * slope[space.efforts, 0, firm] * by_strategy / max(f[0, firm], _SMALLEST)
@@ -187,12 +222,12 @@ class PayoffModel:
         bought = np.where(thinned, slope * efforts[:, 0], 0.0).sum(axis=0)
         return power, power * bought / np.maximum(f, _SMALLEST)
 
-    def _long_run(self, plan: EffortPlan) -> Floats:
+    def _long_run(self, plan: EffortPlan, total: Floats) -> Floats:
         """Shares (N,) at rest: in proportion to ``f**(1 / (1 - gamma))``, budgets and sales agreeing."""
         market, gamma = self.response.market, self.response.equation.returns_to_scale
         share, best, weight = market.share, np.inf, 1.0
         for _ in range(_ROUNDS):
-            efforts = plan.efforts(share[np.newaxis], self.total)
+            efforts = plan.efforts(share[np.newaxis], total)
             f = self.response.evaluate(efforts)[0]
             if not f.max() > 0.0:
                 return market.share

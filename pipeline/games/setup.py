@@ -13,19 +13,23 @@ from pipeline.errors import PlanError
 from pipeline.forecasting.efforts import held_efforts
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
+from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.games.payoff import PayoffModel, StrategySpace
+from pipeline.games.pricing import with_price
 from pipeline.planning.controls import Controls, find_priced, make_controls, refuse_crossed
 
 
-def set_up_game(market: ForecastMarket, settings: GameSettings, total: Floats) -> tuple[PayoffModel, Floats]:
+def set_up_game(
+    market: ForecastMarket, settings: GameSettings, total: TotalForecast
+) -> tuple[PayoffModel, Floats]:
     """Set up the payoffs of a market.
 
     Parameters
     ----------
     market : ForecastMarket
     settings : GameSettings
-    total : (H,) array
-        Total sales, currency per period.
+    total : TotalForecast
+        Total sales.
 
     Returns
     -------
@@ -43,14 +47,24 @@ def set_up_game(market: ForecastMarket, settings: GameSettings, total: Floats) -
         _refuse_lock_in(market)
     held = held_efforts(market, RivalsSection(last=settings.last), [False] * market.firms.size)
     efforts = held.value.mean(axis=1)
-    if settings.strategy == "budgets":
-        space, present = _budget_space(market, settings, efforts, total)
+    # Prices are another kind of strategy than money or efforts, bounded and paid for in their own way.
+    names = [market.efforts[price.effort] for price in market.prices]
+    other = settings.model_copy(
+        update={"bounds": {k: v for k, v in settings.bounds.items() if k not in names}}
+    )
+    if names and not find_priced(market, other.bounds, other.prices):
+        space, present = _no_space(), np.empty((0, market.firms.size))
+    elif settings.strategy == "budgets":
+        space, present = _budget_space(market, other, efforts, total.median)
     else:
-        space, present = _effort_space(market, settings, efforts)
+        space, present = _effort_space(market, other, efforts)
+    for price in market.prices:
+        space, present = with_price(market, price, settings.bounds, space, (present, efforts))
     played = market.steady() if steady else market
     shape = (len(efforts), played.horizon, market.firms.size)
+    response = ForecastResponse(played)
     model = PayoffModel(
-        response=ForecastResponse(played),
+        response=response,
         space=space,
         held=replace(
             held,
@@ -58,11 +72,16 @@ def set_up_game(market: ForecastMarket, settings: GameSettings, total: Floats) -
             budget=np.full(shape, np.nan),
         ),
         margin=_margins(market, settings.margin),
-        total=np.array([total.mean()]) if steady else total,
+        total=(total.steady() if steady else total).course(response),
         discount=np.ones(1) if steady else played.discount_weights(settings.discount),
         steady=steady,
     )
     return model, present
+
+
+def _no_space() -> StrategySpace:
+    none = np.empty(0)
+    return StrategySpace(none.astype(np.intp), none, none, none.astype(np.bool_), none, none)
 
 
 def _effort_space(

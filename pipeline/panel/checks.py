@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.formula.expression import ExpressionError
-from pipeline.panel.efforts import Effort, Groups
+from pipeline.panel.efforts import PRICE, Effort, Groups
 from pipeline.panel.findings import Notes, Problems, describe_place
 from pipeline.panel.row_report import NO_ROW, RowReport
 from pipeline.panel.time_axis import TimeAxis
@@ -142,6 +142,9 @@ class Checker:
                 self.problems.add_once("formulas", effort.key, got, expected, column=effort.name)
                 continue
             self._check_formula(effort, columns, result[:, index], runs)
+            if effort.kind == PRICE:
+                self._check_price(effort, result[:, index], runs)
+                continue
             low = np.minimum.reduceat(result[:, index], runs.market_start)
             high = np.maximum.reduceat(result[:, index], runs.market_start)
             constant = np.flatnonzero(low == high)
@@ -174,6 +177,16 @@ class Checker:
         kind, expected = "formulas without a value", "a finite number"
         hint = "Correct the columns, or write the formula so that it has a value here."
         self._report.add(kind, wrong, runs.rows, got, expected, hint, effort.name)
+
+    def _check_price(self, effort: Effort, values: np.ndarray, runs: "_Runs") -> None:
+        """Report prices of 0 and below; missing ones have been reported."""
+
+        def got(position: int) -> str:
+            return f"a price of {values[position]:g}"
+
+        hint = "Leave these rows out with data.filter, or take the role from the effort."
+        kind, expected = "prices", "a price above 0"
+        self._report.add(kind, values <= 0.0, runs.rows, got, expected, hint, effort.columns[0])
 
     @property
     def _report(self) -> RowReport:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from pipeline.panel.efforts import Effort
+from pipeline.panel.efforts import PRICE, Effort
 
 
 def panel_dataset(
@@ -24,11 +24,11 @@ def panel_dataset(
     axes : dict of str to array
         Labels of ``market`` (L), ``firm`` (N) and ``time`` (T).
     inputs : sequence of Effort
-        The K efforts.
+        The K efforts, then the P prices that firms set.
     sales : (L, N, T) array
         Sales, currency per period; nan for an absent firm.
-    efforts : (L, N, K, T) array
-        Efforts; nan likewise.
+    efforts : (L, N, K + P, T) array
+        Efforts, and prices in currency; nan likewise.
     currency : str
         Unit of money.
     instruments : pair, optional
@@ -38,8 +38,11 @@ def panel_dataset(
     -------
     Dataset
         `sales` and `efforts` over the axes `market`, `firm`, `effort` and `time`; `kind`, `unit` and
-        `description` of each effort; `instruments` over `market`, `firm`, `instrument` and `time`, if any.
+        `description` of each effort. `prices` over an axis `priced`, the efforts that are indices of them,
+        where there are any; `instruments` over `market`, `firm`, `instrument` and `time`, if any.
     """
+    n_efforts = sum(one.kind != PRICE for one in inputs)
+    prices = [one.name for one in inputs[n_efforts:]]
     of_efforts = {
         "effort": ("name", "effort"),
         "kind": ("kind", "kind of effort"),
@@ -55,7 +58,7 @@ def panel_dataset(
             ),
             "efforts": (
                 ("market", "firm", "effort", "time"),
-                efforts,
+                efforts[:, :, :n_efforts],
                 {"units": "see unit(effort)", "long_name": "input of the market function"},
             ),
         },
@@ -64,17 +67,36 @@ def panel_dataset(
             "firm": ("firm", axes["firm"], {"long_name": "firm"}),
             "time": ("time", axes["time"], {"long_name": "period", "axis": "T"}),
             **{
-                name: ("effort", np.array([getattr(one, field) for one in inputs]), {"long_name": long_name})
+                name: (
+                    "effort",
+                    np.array([getattr(one, field) for one in inputs[:n_efforts]]),
+                    {"long_name": long_name},
+                )
                 for name, (field, long_name) in of_efforts.items()
             },
         },
     )
+    if prices:
+        labels = {"long_name": "effort that is an index of a price"}
+        words = {"units": currency, "long_name": "price that the firm sets"}
+        dataset = dataset.assign_coords(priced=("priced", np.array(prices), labels)).assign(
+            prices=(("market", "firm", "priced", "time"), efforts[:, :, n_efforts:], words)
+        )
     if instruments is None:
         return dataset
     names = np.array([instrument.name for instrument in instruments[0]])
     attributes = {"units": "as given", "long_name": "what moves efforts from outside"}
     dataset["instruments"] = (("market", "firm", "instrument", "time"), instruments[1], attributes)
     return dataset.assign_coords(instrument=("instrument", names, {"long_name": "instrument"}))
+
+
+def hashed_names(inputs: Sequence[Effort]) -> tuple[str, ...]:
+    """Give the names of efforts and prices as they are hashed; a price has the name of its effort."""
+    return tuple(_price_name(one.name) if one.kind == PRICE else one.name for one in inputs)
+
+
+def _price_name(effort: str) -> str:
+    return f"price of {effort}"
 
 
 def hash_market(
@@ -87,7 +109,7 @@ def hash_market(
     market
         Its label.
     efforts
-        Names of the K efforts, and of instruments after them.
+        Names of the K efforts, of the prices after them, and of the instruments after these.
     firms : (N,) array
         Labels of the firms of the panel.
     times : (R,) array of int64 or datetime64[s]
@@ -110,6 +132,10 @@ def hash_markets(dataset: xr.Dataset) -> list[str]:
     sales = dataset["sales"].transpose("market", "firm", "time").values
     efforts = dataset["efforts"].transpose("market", "firm", "time", "effort").values
     names = [str(name) for name in dataset["effort"].values]
+    if "prices" in dataset:
+        prices = dataset["prices"].transpose("market", "firm", "time", "priced").values
+        efforts = np.concatenate([efforts, prices], axis=-1)
+        names += [_price_name(str(name)) for name in dataset["priced"].values]
     if "instruments" in dataset:
         instruments = dataset["instruments"].transpose("market", "firm", "time", "instrument").values
         efforts = np.concatenate([efforts, instruments], axis=-1)

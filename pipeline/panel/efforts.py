@@ -112,6 +112,19 @@ def uses_present(name: str, section: EffortSection, column: str) -> bool:
     return bool(before != after)
 
 
+PRICE = "price"
+"""Kind of an input that is no effort: the price of which an effort is an index, in currency."""
+
+
+def build_prices(efforts: Mapping[str, EffortSection], currency: str) -> tuple[Effort, ...]:
+    """Give the prices that firms set, each under the name of the effort that is an index of it."""
+    return tuple(
+        Effort(name, PRICE, currency, f"price behind {name}", (section.column or name,), None)
+        for name, section in efforts.items()
+        if section.role is not None
+    )
+
+
 def _whole_periods(periods: ArrayLike) -> int:
     number = np.unique(np.asarray(periods, dtype=np.float64))
     if number.size != 1 or number[0] != np.floor(number[0]) or not 1 <= number[0] <= 10_000:

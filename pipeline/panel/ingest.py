@@ -12,9 +12,9 @@ from pipeline.config.sections.data import DataSection
 from pipeline.config.sections.fit import FitSection
 from pipeline.names import did_you_mean
 from pipeline.panel.checks import Checker
-from pipeline.panel.dataset import hash_market
+from pipeline.panel.dataset import hash_market, hashed_names
 from pipeline.panel.dates import Span
-from pipeline.panel.efforts import Effort
+from pipeline.panel.efforts import Effort, build_prices
 from pipeline.panel.findings import Notes, PanelNote, Problems
 from pipeline.panel.reading.encode import Encoder, row_dtype
 from pipeline.panel.reading.formats import required_columns, row_filter
@@ -39,12 +39,12 @@ class Ingested:
     axis : TimeAxis
         The periods.
     efforts : tuple of Effort
-        The inputs of f.
+        The inputs of f, then the prices that firms set.
     instruments : tuple of Effort
         What moves endogenous ones among them from outside.
     runs : Runs
-        Rows (``firm``, ``time``: positions; ``values``: sales, efforts and instruments) of each position in
-        `markets`.
+        Rows (``firm``, ``time``: positions; ``values``: sales, efforts, prices and instruments) of each
+        position in `markets`.
     hashes : tuple of str
         SHA-256 of the values of each market.
     notes : tuple of PanelNote
@@ -95,6 +95,7 @@ def ingest(
     efforts = required_columns(data, reader.columns, problems)
     instruments = required_instruments(fit, data, reader.columns, problems)
     selection = row_filter(data, reader.columns, problems)
+    efforts += build_prices(data.efforts, data.currency)
     problems.raise_if_any()
     used = (column for one in (*efforts, *instruments) for column in one.columns)
     columns = tuple(dict.fromkeys([data.sales, *used]))
@@ -171,7 +172,7 @@ def _check_markets(
         encoder.problems,
         notes,
     )
-    names = tuple(one.name for one in checker.efforts)
+    names = (*hashed_names(efforts), *(one.name for one in instruments))
     runs = Runs(run_dtype(len(names)))
     hashes = [""] * markets.size
     count = 0

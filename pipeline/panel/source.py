@@ -14,6 +14,7 @@ from pipeline.errors import ConfigError, Problem
 from pipeline.names import Label
 from pipeline.panel.dataset import panel_dataset
 from pipeline.panel.dates import Span
+from pipeline.panel.efforts import PRICE
 from pipeline.panel.findings import PanelNote
 from pipeline.panel.ingest import Ingested, ingest
 from pipeline.panel.ledger.read import LedgerReader
@@ -82,7 +83,8 @@ class PanelSource:
         -------
         Dataset
             ``sales (market, firm, time)`` in currency per period, nan for an absent firm; ``efforts (market,
-            firm, effort, time)``, nan likewise; coordinates `market`, `firm`, `effort`, `time`; ``kind``,
+            firm, effort, time)``, nan likewise; where the study has prices that firms set ``prices (market,
+            firm, priced, time)``; coordinates `market`, `firm`, `effort`, `time`; ``kind``,
             ``unit`` and ``description`` of each effort; ``period (time)``, the number of the period on the
             regular axis.
 
@@ -94,7 +96,7 @@ class PanelSource:
         positions = self._positions(markets)
         shape = (len(positions), self.firms.size, self.times.size)
         sales = np.full(shape, np.nan)
-        count = len(self.efforts) + len(self._ingested.instruments)
+        count = len(self._ingested.efforts) + len(self._ingested.instruments)
         inputs = np.full((len(positions), self.firms.size, count, self.times.size), np.nan)
         for index, position in enumerate(positions):
             run = self._ingested.runs.read(position)
@@ -131,7 +133,7 @@ class PanelSource:
     def _dataset(self, markets: np.ndarray, sales: np.ndarray, inputs: np.ndarray) -> xr.Dataset:
         axis, of_panel = self._ingested.axis, self._ingested
         axes = {"market": markets, "firm": self.firms, "time": self.times}
-        efforts, rest = np.split(inputs, [len(self.efforts)], axis=2)
+        efforts, rest = np.split(inputs, [len(of_panel.efforts)], axis=2)
         instruments = (of_panel.instruments, rest) if of_panel.instruments else None
         dataset = panel_dataset(axes, of_panel.efforts, sales, efforts, self._currency, instruments)
         dataset["time"].attrs["frequency"] = self.frequency
@@ -220,7 +222,7 @@ def _source(ingested: Ingested, currency: str, reference_sales: float | None) ->
         markets=ingested.markets,
         firms=ingested.firms,
         times=ingested.axis.times,
-        efforts=tuple(effort.name for effort in ingested.efforts),
+        efforts=tuple(effort.name for effort in ingested.efforts if effort.kind != PRICE),
         notes=ingested.notes,
         frequency=ingested.axis.frequency,
         _ingested=ingested,

@@ -16,6 +16,7 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
+from pipeline.forecasting.totals.answering import TotalSales
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.seeds import fit_seed
 
@@ -93,11 +94,12 @@ class Futures:
         seed = fit_seed(settings.seed, f"chance {batch}", contenders[0].market.market)
         rng = np.random.default_rng(seed)
         self._entropy = seed.generate_state(4).tolist()
-        self._totals = np.tile(total.median, (drawn.draws, 1))
+        known = ForecastResponse(contenders[0].market)
+        self._totals = [total.course(known)] * drawn.draws
         if drawn.total_sales:
-            self._totals = total.draw(rng, drawn.draws, noise=drawn.noise)
+            self._totals = total.courses(known, rng, drawn.draws, noise=drawn.noise)
         counts = share_out([Member(one.market.model, one.weight) for one in contenders], drawn.draws)
-        self._groups: list[tuple[ForecastMarket, list[_Future], Floats]] = []
+        self._groups: list[tuple[ForecastMarket, list[_Future], list[TotalSales]]] = []
         first = 0
         for one, count in zip(contenders, counts, strict=True):
             if count:
@@ -132,7 +134,7 @@ class Futures:
                 if self._settings.uncertainty.noise:
                     # The same errors for every plan.
                     luck = np.random.SeedSequence(self._entropy, spawn_key=(number,))
-                    shares[kept] = courses.with_errors(totals[kept], np.random.default_rng(luck))
+                    shares[kept] = courses.with_errors(np.random.default_rng(luck))
             found.append(shares[:, :, firm])
         return np.concatenate(found) if found else np.empty((0, self._controls.low.shape[1]))
 
@@ -149,7 +151,7 @@ class Futures:
         place = int((1.0 - probability) * self.draws + 1e-9)
         return float(ordered[min(place, self.draws - 1)]), float(ordered[min(place + 1, self.draws - 1)])
 
-    def _follow(self, future: _Future, own: Floats, total: Floats) -> ShareTrajectory | None:
+    def _follow(self, future: _Future, own: Floats, total: TotalSales) -> ShareTrajectory | None:
         firm, controls = self._controls.firm, self._controls
         efforts = future.efforts
         plan = efforts.with_values(firm, controls.put(efforts.value, own)[:, :, firm])
@@ -158,8 +160,8 @@ class Futures:
         except (ValueError, ArithmeticError):
             return None
 
-    def _draw(self, one: Contender, totals: Floats, rng: np.random.Generator) -> list[_Future]:
-        """Draw parameters and rivals' efforts, one for each total (D, H), under which shares exist."""
+    def _draw(self, one: Contender, totals: list[TotalSales], rng: np.random.Generator) -> list[_Future]:
+        """Draw parameters and rivals' efforts, one for each of D totals, under which shares exist."""
         market, drawn, count = one.market, self._settings.uncertainty, len(totals)
         plan = _own_plan(market, self._settings, self._controls)
         plans = [plan] * count

@@ -11,6 +11,7 @@ from pipeline.config.sections.planning import Bounds
 from pipeline.errors import PlanError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.periods import one_per_period
+from pipeline.planning.prices import refuse_prices
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +108,7 @@ def make_controls(
     if not index or (must_move and not (high > low).any()):
         raise PlanError(
             f"Firm {market.firms[firm]} has nothing to change: all efforts of market {market.market} are of "
-            "kind index and have no price, or their bounds coincide. Give prices, e.g. "
-            f"--price {market.efforts[0]}=1000 (currency per period and unit)."
+            f"kind index and have no price, or their bounds coincide. {_give_prices(market)}"
         )
     kinds = [market.kinds[effort] for effort in index]
     names = [market.efforts[effort] for effort in index]
@@ -144,6 +144,15 @@ def _within_ramp(name: str, low: Floats, high: Floats, before: float, ramp: floa
     return np.minimum(low, high), high
 
 
+def _give_prices(market: ForecastMarket) -> str:
+    """Say which efforts may be given a price per unit, by an example; those made of prices may not."""
+    made_of_prices = {*market.unpriced, *(market.efforts[price.effort] for price in market.prices)}
+    free = [name for name in market.efforts if name not in made_of_prices]
+    if not free:
+        return "They are made of prices, which are set in a scenario or a game."
+    return f"Give prices, e.g. --price {free[0]}=1000 (currency per period and unit)."
+
+
 def find_priced(
     market: ForecastMarket, bounds: Mapping[str, Bounds], prices: Mapping[str, float]
 ) -> list[int]:
@@ -152,8 +161,10 @@ def find_priced(
     Raises
     ------
     PlanError
-        A bound or price of an effort that the market does not have, or bounds of one whose cost is not known.
+        A bound or price of an effort that the market does not have, or bounds of one whose cost is not known;
+        either of an effort that is made of prices.
     """
+    refuse_prices(market, (*bounds, *prices))
     for name in (*bounds, *prices):
         if name not in market.efforts:
             raise PlanError(f"There is no effort {name}; expected one of {', '.join(market.efforts)}.")

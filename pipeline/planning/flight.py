@@ -1,6 +1,6 @@
 """Flight plans: the equation of motion read backwards, from a wanted share to investment and efforts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,11 @@ from pipeline.forecasting.members import Member, ModelChoice, model_weights
 from pipeline.forecasting.model_choice import BEST, VERDICT, pattern_of
 from pipeline.forecasting.open_market import open_market, read_market
 from pipeline.forecasting.periods import periods_until
+from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
+from pipeline.forecasting.totals.comparison import TotalUse, describe_total
 from pipeline.names import Label
+from pipeline.planning.answering_total import settled_plan
 from pipeline.planning.chance import Chance, Contender, Futures, chance_of, sure_market
 from pipeline.planning.controls import make_controls
 from pipeline.planning.planner import Planner, Solution
@@ -75,6 +78,8 @@ class FlightPlan:
         Quantiles `PLAN_QUANTILES` of the share with these efforts; None without draws.
     choice : ModelChoice or None
         Why it is this model.
+    total_use : TotalUse or None
+        What total sales follow; None for a market made by hand.
     """
 
     market: Label
@@ -101,6 +106,7 @@ class FlightPlan:
     chance: Chance
     band: Floats | None = None
     choice: ModelChoice | None = None
+    total_use: TotalUse | None = None
 
     @property
     def feasible(self) -> bool:
@@ -125,7 +131,8 @@ def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     horizon += settings.value_after
     models = select_models(results.sweep, pattern_of(settings.model))
     market, total = open_market(results, settings, models, horizon)
-    return plan_market(market, settings, total, contenders(results, settings, market))
+    plan = plan_market(market, settings, total, contenders(results, settings, market))
+    return replace(plan, total_use=describe_total(settings.total_sales, market, total))
 
 
 def contenders(results: "Results", settings: PlanSettings, market: ForecastMarket) -> tuple[Contender, ...]:
@@ -162,10 +169,14 @@ def plan_market(
     controls = make_controls(
         market, firm, settings.bounds, settings.prices, widen=settings.widen, ramps=settings.ramps
     )
-    planner = Planner(market, settings, controls, total.median)
-    start = planner.start
+    start = float(market.share[firm])
     target = start if settings.target is None else settings.target
-    plan = _planned(planner, target, among, total)
+    planner, plan = settled_plan(
+        lambda sales: Planner(market, settings, controls, sales),
+        lambda planner: _planned(planner, target, among, total),
+        total.median,
+        total.course(ForecastResponse(market)),
+    )
     hold = plan if target == start else planner.solve(start, "linear")
     hold = planner.spend_least(start) or hold
     steady = planner.steady()

@@ -67,6 +67,7 @@ def plain_market(
         past_duration=np.ones(n_times),
         past_period=np.arange(n_times),
         past_sales=np.full(n_times, sales),
+        past_share=np.tile(np.asarray(share, float), (n_times, 1)),
         share=np.asarray(share, float),
         times=n_times + np.arange(horizon),
         duration=np.ones(horizon),

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from kernels.formula.expression import ExpressionError, parse
-from pipeline.config.sections.data import EFFORT_FUNCTIONS, DataSection
+from pipeline.config.sections.data import EFFORT_FUNCTIONS, PRICE_FUNCTIONS, DataSection
 from pipeline.config.sections.file_format import FORMATS, Format, expected_endings, format_of
 from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.location import is_url
@@ -32,8 +32,35 @@ def check_formulas(data: DataSection | LedgerSection, findings: Findings) -> Non
     for name, effort in data.efforts.items():
         if effort.formula is not None:
             _check_formula(("data", "efforts", name, "formula"), effort.formula, findings)
+        if effort.role is not None:
+            _check_price(name, data, findings)
     if data.filter is not None:
         _check_formula(("data", "filter"), data.filter, findings)
+
+
+def _check_price(name: str, data: DataSection | LedgerSection, findings: Findings) -> None:
+    """Check an effort that is an index of a price: it can be computed again from prices alone."""
+    effort, location = data.efforts[name], ("data", "efforts", name)
+    if isinstance(data, LedgerSection):
+        expected = "no role: a ledger has expenses, and no prices"
+        findings.add((*location, "role"), "the role price", expected)
+    first = next(other for other, section in data.efforts.items() if section.role is not None)
+    if name != first:
+        findings.add(
+            (*location, "role"), "a second price", f"one effort with this role: {first} is it already"
+        )
+    if effort.formula is None:
+        return
+    try:
+        used = parse(effort.formula, functions=EFFORT_FUNCTIONS)
+    except ExpressionError:
+        return  # reported with all formulas
+    others = [column for column in used.names if column != effort.column]
+    others += [f"{function}()" for function in used.functions if function not in PRICE_FUNCTIONS]
+    if others or effort.column not in used.names:
+        got = f"{effort.formula!r}, which uses {', '.join(others) or f'no {effort.column}'}"
+        expected = f"a formula over {effort.column} and market_mean alone, to be computed from planned prices"
+        findings.add((*location, "formula"), got, expected)
 
 
 def _check_formula(location: KeyPath, text: str, findings: Findings) -> None:

@@ -2,7 +2,13 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from pipeline.config.place import Location
 from pipeline.config.sections.file_format import Format
@@ -19,7 +25,11 @@ from pipeline.config.sections.types import (
 )
 
 EffortKind = Literal["ratio", "amount", "index"]
+EffortRole = Literal["price"]
 Frequency = Literal["integer", CalendarFrequency]
+
+PRICE_FUNCTIONS: dict[str, int | tuple[int, int]] = {"market_mean": 1}
+"""Those of formulas over a price that firms set: they can be evaluated again in periods to come."""
 
 EFFORT_FUNCTIONS: dict[str, int | tuple[int, int]] = {"market_mean": 1, "firm_mean": 1, "lag": (1, 2)}
 """Functions that formulas of efforts have besides the usual ones, with their numbers of arguments."""
@@ -43,14 +53,33 @@ class EffortSection(Section):
         description="ratio: expense over the firm's own sales, E/X; amount: expense over the market's "
         "reference sales, E/X_ref; index: any other number (a flag, a log price, a turnover).",
     )
+    role: EffortRole | None = Field(
+        default=None,
+        description="price: firms set the column, a price in currency, and the effort is an index of it: the "
+        "column, or a formula over it such as `log(price / market_mean(price))`. Scenarios and games then "
+        "set prices in currency, and pay for a cut through the margin given up.",
+    )
     unit: str = Field(default="1", description="Unit shown in tables and plots.")
     description: str = Field(default="", description="A few words for tables and plots.")
 
     @model_validator(mode="after")
     def _column_or_formula(self) -> Self:
-        if self.column is not None and self.formula is not None:
+        if self.role is not None:
+            if self.column is None:
+                raise refusal("a role without a column", "the column of the price beside the formula")
+            if self.kind != "index":
+                raise refusal(
+                    f"the role price with the kind {self.kind}", "the kind index: prices are no money"
+                )
+        elif self.column is not None and self.formula is not None:
             raise refusal("both column and formula", "one of the two: an effort is a column or a formula")
         return self
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the role where there is none: what was written before there were roles keeps its hash."""
+        content: dict[str, Any] = handler(self)
+        return {key: value for key, value in content.items() if key != "role" or value is not None}
 
 
 def effort_table(value: Any) -> Any:

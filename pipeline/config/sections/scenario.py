@@ -23,7 +23,7 @@ from pipeline.config.yaml.document import Document
 PerPeriod = Number | tuple[Number, ...]
 """One number for all periods, or one for each."""
 RivalKind = Literal["hold", "hold_budget", "match", "rule"]
-TotalModel = Literal["constant", "trend", "seasonal", "logistic", "given"]
+TotalModel = Literal["constant", "trend", "seasonal", "logistic", "response", "given"]
 StartShares = Annotated[
     Literal["observed", "calibrated"],
     Field(
@@ -88,11 +88,19 @@ class TotalSection(Section):
 
     model: TotalModel = Field(
         default="constant",
-        description="constant; trend: growth at a constant rate; seasonal: growth and a yearly wave; "
-        "logistic: growth towards a ceiling; given.",
+        description="constant: the level of recent periods, how recent is estimated; trend: growth at a "
+        "constant rate; seasonal: growth and a yearly wave; logistic: growth towards a ceiling; response: "
+        "trend, wave and what the firms' marketing does to the demand for all of them; given.",
+    )
+    efforts: OneOrMany[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="With model response: efforts that move total sales, each weighted by the shares of the "
+        "firms; by default the share-weighted market function f.",
     )
     last: Count | None = Field(
-        default=None, description="Fit it to the last so many periods; by default to all."
+        default=None,
+        description="Fit it to the last so many periods; by default to all. With model constant: their mean.",
     )
     season: Integer | None = Field(
         default=None, ge=2, le=10_000, description="Periods of a season; by default those of a year."
@@ -106,6 +114,8 @@ class TotalSection(Section):
     def _values_when_given(self) -> Self:
         if (self.model == "given") != (self.values is not None):
             raise refusal(f"the model {self.model!r}", "values with the model given, and only with it")
+        if self.efforts is not None and self.model != "response":
+            raise refusal(f"efforts with the model {self.model!r}", "efforts with the model response alone")
         values = self.values if isinstance(self.values, tuple) else (self.values,)
         for value in values:
             if value is not None and value <= 0:

@@ -119,7 +119,7 @@ def required_columns(data: DataSection, columns: Sequence[str], problems: Proble
     for name, section in data.efforts.items():
         key = f"data.efforts.{name}"
         column = section.column or name
-        if section.formula is None and column not in columns:
+        if (section.formula is None or section.role is not None) and column not in columns:
             _unknown(problems, key, column, columns)
             continue
         try:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.scenario import Forecast, MarketForecast
+from pipeline.forecasting.totals.comparison import TotalUse
 from pipeline.games.equilibrium import Equilibrium
 from pipeline.games.game import Game
 from pipeline.planning.flight import FlightPlan
@@ -18,6 +19,7 @@ from pipeline.results.frames.table import Table
 _MARKETS = 3
 #: A share above the one that was asked for, and not by rounding.
 _MORE = 1e-8
+_TOTAL_COLUMNS = ("total_model", "total_error", "total_best", "total_best_error")
 #: The difference of two investments is right to this part of them.
 _ROUNDING = 1e-12
 
@@ -27,10 +29,11 @@ def forecast_table(made: Forecast) -> Table:
     names = ["market", "time", "firm", "share", "sales", "expense"]
     levels = made.scenario.quantiles if made.scenario.uncertainty.draws else ()
     names += [f"{kind}_{level:g}" for kind in ("share", "sales") for level in levels]
-    names += ["model", "chosen_by"]
+    names += ["model", "chosen_by", *_TOTAL_COLUMNS]
     rows = []
     for one in made.markets:
         chosen = [_weights(one), one.choice.by if one.choice else made.scenario.uncertainty.models]
+        chosen += total_cells(one.total_use)
         for t, time in enumerate(made.times):
             for i, firm in enumerate(one.firms.tolist()):
                 row: list[Any] = [one.market, _label(time), firm]
@@ -39,6 +42,12 @@ def forecast_table(made: Forecast) -> Table:
                 row += [float(band[t, i]) for band in one.sales_quantile]
                 rows.append(row + chosen)
     return Table.from_rows(names, rows)
+
+
+def total_cells(use: TotalUse) -> list[Any]:
+    """Cells for programs: the model of total sales and its error, the best one and the error of that."""
+    best = use.best
+    return [use.model, use.error.get(use.model, np.nan), best or "", use.error.get(best or "", np.nan)]
 
 
 def _weights(one: MarketForecast) -> str:
@@ -57,6 +66,7 @@ def show_forecast(console: Console, made: Forecast, store: str, name: str) -> No
             print_line(
                 console, f"Note: {one.rejected} draws of parameters had no course and were drawn again."
             )
+        print_line(console, one.total_use.sentence)
     if len(made.markets) > _MARKETS:
         print_line(console, f"... and {len(made.markets) - _MARKETS} more markets.")
     for sentence in made.choices:
@@ -101,13 +111,24 @@ def plan_table(flight: FlightPlan) -> Table:
         name: np.full(len(table), value, dtype=object if isinstance(value, str) else None)
         for name, value in answer.items()
     }
-    return Table(dict(table.columns) | same | _chosen(flight.model, flight.choice, len(table)))
+    said = _chosen(flight.model, flight.choice, len(table)) | _total_columns(flight.total_use, len(table))
+    return Table(dict(table.columns) | {"total_sales": flight.plan.course.total} | same | said)
 
 
 def _chosen(model: str, choice: ModelChoice | None, rows: int) -> dict[str, np.ndarray]:
     """Columns for programs: the model, and what it was chosen by."""
     by = choice.by if choice else "asked"
     return {"model": np.full(rows, model, dtype=object), "chosen_by": np.full(rows, by, dtype=object)}
+
+
+def _total_columns(use: TotalUse | None, rows: int) -> dict[str, np.ndarray]:
+    """Spread the cells on total sales over all rows; none for a market made by hand."""
+    if use is None:
+        return {}
+    return {
+        name: np.full(rows, cell, dtype=object if isinstance(cell, str) else float)
+        for name, cell in zip(_TOTAL_COLUMNS, total_cells(use), strict=True)
+    }
 
 
 def _print_choice(console: Console, choice: ModelChoice | None) -> None:
@@ -149,6 +170,8 @@ def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
         )
     print_facts(console, f"Flight plan of {flight.firm}, market {flight.market}, model {flight.model}", facts)
     _print_choice(console, flight.choice)
+    if flight.total_use:
+        print_line(console, flight.total_use.sentence)
     print_table(console, f"The way ({flight.path})", _dated(_course(flight, flight.plan)), rows=60)
 
 
@@ -226,7 +249,8 @@ def game_table(game: Game) -> Table:
             rows.append(row)
     names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *game.levers)
     table = Table.from_rows(names, rows)
-    return Table(dict(table.columns) | _chosen(game.model, game.choice, len(table)))
+    said = _chosen(game.model, game.choice, len(table)) | _total_columns(game.total_use, len(table))
+    return Table(dict(table.columns) | said)
 
 
 def show_game(console: Console, game: Game) -> None:
@@ -240,6 +264,8 @@ def show_game(console: Console, game: Game) -> None:
     }
     print_table(console, f"Market {game.market}, model {game.model}: at present", Table(columns))
     _print_choice(console, game.choice)
+    if game.total_use:
+        print_line(console, game.total_use.sentence)
     moves: dict[str, np.ndarray] = {"firm": columns["firm"]}
     for row, lever in enumerate(game.levers):
         pairs = zip(game.present[row], game.answers[row], strict=True)

@@ -3,7 +3,8 @@
 Axes market and firm are those of the sweep; cells that were not forecast are nan. Own coordinates: ``future``
 (labels of the periods after the data), ``quantile``, ``effort``, ``member`` (models that take part).
 Attributes: scenario (JSON), created, snapshot of the fits, currency of sales, model_choice (sentences on
-which models were chosen and why; older forecasts lack it). A forecast is written once: the hash is that of
+which models were chosen and why), total_sales (by market, the model of total sales and the errors of all of
+them in held-out periods); older forecasts lack the last two. A forecast is written once: the hash is that of
 the scenario and of its numbers.
 """
 

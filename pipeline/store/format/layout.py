@@ -4,7 +4,8 @@
 
     /                                     attributes: format, format_version
     /panels/<data hash>                   the data calibrated on: sales (market, firm, time),
-                                          efforts (market, firm, effort, time), content_hash (market), ...
+                                          efforts (market, firm, effort, time), content_hash (market), ...;
+                                          prices (market, firm, priced, time) where firms set them
     /sweeps                               attribute index: study, state, created, logical date of all
     /sweeps/<study>-<hash8>               coordinates market, window, start, replicate, interval_method,
                                           level, side, direction, firm, time, stat, model,

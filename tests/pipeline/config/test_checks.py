@@ -87,6 +87,13 @@ CROSS = "{{family: mnl, cross: {}}}\nfit: {{priors: {{price.cross: [0, 1]}}, "
 ONE_PROBLEM = [
     # key, old, new, what was got
     ("fit.loss", "starts: 4", "starts: 4, loss: huber", "'huber' with method leastsq"),
+    (
+        "data.efforts.price.formula",
+        "{formula: log(price / market_mean(price))}",
+        "{column: price, role: price, formula: log(price / lag(cost))}",
+        "uses cost, lag()",
+    ),
+    ("data.efforts.feature.role", "feature:", "feature: {role: prize}", "'prize'"),
     ("fit.noise", "starts: 4", "starts: 4, noise: full, residual: share", "full with residual: share"),
     (
         "fit.noise",

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from plain_market import steady_total
 from shops import STUDY, run_shops
 
 from pipeline.config.sections.game import GameSettings
@@ -111,7 +112,7 @@ def test_games_are_played_with_terms_too(shops):
     """The best response is one: nothing near it pays more."""
     settings = GameSettings(model="investment-all", players=["A"], starts=1, rounds=3)
     market = read_market(shops, 1, "investment-all", 1)
-    model, present = set_up_game(market, settings, np.array([5e7]))
+    model, present = set_up_game(market, settings, steady_total(market, 5e7))
     assert not model.has_gradient, "what it does acts on rivals"
     answer = best_response(model, present, 0)
     assert answer.payoff >= model.evaluate(present).payoff[0]

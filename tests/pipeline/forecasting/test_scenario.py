@@ -332,8 +332,10 @@ def test_noise_upon_a_share_of_nothing(shops):
     """Where the largest f takes the market, the shares of the others are 0, and stay so without a warning."""
     market = read_market(shops, 1, "proportional-mixed", 3)
     market = replace(market, share=np.array([1.0, 0.0, 0.0, 0.0]))
-    trajectory = ShareTrajectory(np.tile(market.share, (3, 1)), np.empty(0), np.ones((3, 4)), 1)
-    noisy = DrawnCourses(market, trajectory, 2).with_errors(np.ones((2, 3)), np.random.default_rng(1))
+    trajectory = ShareTrajectory(
+        np.tile(market.share, (3, 1)), np.empty(0), np.ones((3, 4)), 1, np.ones(3), np.empty(0)
+    )
+    noisy = DrawnCourses(market, trajectory, 2).with_errors(np.random.default_rng(1))
     np.testing.assert_allclose(noisy.sum(axis=2), 1.0)
     assert noisy[..., 1:].max() < 1e-200
 
@@ -348,8 +350,10 @@ def test_errors_add_up_as_the_gain_says(gain, start):
     market = plain_market([0.4, 0.6], np.full((1, 2), 0.1), gamma=1.0, horizon=9)
     variance = 0.02**2
     market = replace(market, gain=gain, error_covariance=variance * np.eye(2), start=start)
-    course = ShareTrajectory(np.tile(market.share, (9, 1)), np.empty(0), np.full((9, 2), 0.1), 1)
-    drawn = DrawnCourses(market, course, 4000).with_errors(np.full((4000, 9), 50.0), np.random.default_rng(3))
+    course = ShareTrajectory(
+        np.tile(market.share, (9, 1)), np.empty(0), np.full((9, 2), 0.1), 1, np.full(9, 50.0)
+    )
+    drawn = DrawnCourses(market, course, 4000).with_errors(np.random.default_rng(3))
     spread = np.var(np.log(drawn[..., 0] / drawn[..., 1]), axis=0)
     off = (1 - gain) ** 2 if start == "observed" else 0.0
     expected = 2 * variance * (1 + off + gain**2 * np.arange(9))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from plain_market import plain_market
+from plain_market import plain_market, steady_total
 
 from pipeline.config.sections.game import GameSettings
 from pipeline.errors import PlanError
@@ -17,7 +17,7 @@ def settings(**given):
 
 
 def equilibrium(market, total=X, **given):
-    game = play_market(market, settings(**given), np.full(market.horizon, total))
+    game = play_market(market, settings(**given), steady_total(market, total))
     best = game.equilibria[0]
     assert best.converged, best
     assert best.regret.max() <= 1e-7 * X
@@ -48,7 +48,7 @@ def test_amounts_asymmetric_duopoly():
         GameSettings.model_validate(
             {"margin": {"A": 0.2, "B": 0.5}, "bounds": {"e0": [0, 30], "e1": [0, 30]}, "starts": 1}
         ),
-        np.full(market.horizon, X),
+        steady_total(market, X),
     )
     # Both may use both efforts; A's and B's best one is e0, three halves as strong.
     share = np.array([0.2, 0.5]) / 0.7
@@ -138,7 +138,7 @@ def test_firms_that_do_not_play_stay():
 def test_lock_in_has_no_long_run():
     market = plain_market([0.5, 0.5], [[0.1, 0.1]], gamma=1.0)
     with pytest.raises(PlanError, match="do not come to rest"):
-        play_market(market, settings(), np.full(market.horizon, X))
+        play_market(market, settings(), steady_total(market, X))
 
 
 @pytest.mark.parametrize("strategy", ["budgets", "efforts"])
@@ -154,7 +154,7 @@ def test_gradients_of_long_run_payoffs_are_differences(strategy, gamma):
         gamma=gamma,
     )
     chosen = GameSettings.model_validate({"strategy": strategy, "margin": 0.4})
-    model, present = set_up_game(market, chosen, np.full(10, X))
+    model, present = set_up_game(market, chosen, steady_total(market, X))
     for firm in range(3):
         value, slope = model.gradient(present, firm)
         assert value == pytest.approx(model.evaluate(present).payoff[firm], rel=1e-10)
@@ -170,4 +170,4 @@ def test_bounds_that_no_steady_strategy_keeps_are_refused():
     market = plain_market([0.5, 0.5], [[0.1, 0.1]], horizon=2)
     crossed = settings(strategy="efforts", bounds={"e0": [[0.0, 0.2], [0.1, 0.3]]})
     with pytest.raises(PlanError, match=r"bounds of e0 are \[0.2, 0.1\]"):
-        play_market(market, crossed, np.full(2, X))
+        play_market(market, crossed, steady_total(market, X))

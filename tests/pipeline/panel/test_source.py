@@ -13,6 +13,7 @@ from s3 import s3_bucket
 from table_study import EFFORTS, table_study
 
 from pipeline.errors import ConfigError, DataError
+from pipeline.panel.dataset import hash_markets
 from pipeline.panel.market import iterate_markets, market_arrays
 from pipeline.panel.source import open_panel, panel_of_blocks
 
@@ -365,3 +366,31 @@ def test_files_on_s3(table, cube, source, tmp_path, bucket, write):
     assert found.content_hash == source.content_hash
     with pytest.raises(DataError, match="no such file"):
         open_panel(table_study("s3://market-data/2026/other.csv"))
+
+
+def test_prices_that_firms_set_are_kept(table, tmp_path):
+    table.to_csv(tmp_path / "table.csv", index=False)
+    role = {"column": "price", "role": "price", "formula": "log(price / market_mean(price))"}
+    source = open_panel(table_study(tmp_path / "table.csv", efforts={"price": role, "feature": {}}))
+    plain = open_panel(
+        table_study(tmp_path / "table.csv", efforts={"price": {"formula": role["formula"]}, "feature": {}})
+    )
+    dataset = source.load(source.markets)
+    assert source.efforts == plain.efforts == ("price", "feature")
+    assert dataset.priced.to_numpy().tolist() == ["price"]
+    for row in table.itertuples():
+        at = {"market": row.store, "firm": row.firm, "time": row.week}
+        assert dataset.prices.sel(**at, priced="price") == row.price
+    xr.testing.assert_equal(dataset.efforts, plain.load(plain.markets).efforts)
+    # Prices are part of what is hashed, and of what a stored panel is held against.
+    assert source.content_hash != plain.content_hash
+    assert hash_markets(dataset) == list(source.market_hashes.values())
+    assert hash_markets(plain.load(plain.markets)) == list(plain.market_hashes.values())
+
+
+def test_prices_that_firms_set_are_above_0(table, tmp_path):
+    table.assign(price=np.where(table.week == 5, 0.0, table.price)).to_csv(
+        tmp_path / "table.csv", index=False
+    )
+    with pytest.raises(DataError, match=r"a price of 0; expected a price above 0"):
+        open_panel(table_study(tmp_path / "table.csv", efforts={"price": {"role": "price"}, "feature": {}}))

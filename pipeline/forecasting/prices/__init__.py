@@ -1,0 +1,1 @@
+"""Prices that firms set, in currency, and the indices of them that are efforts."""

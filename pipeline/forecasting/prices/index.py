@@ -1,0 +1,124 @@
+"""An effort that is an index of a price: what firms set is the price, and rivals' indices move with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from kernels.formula.expression import Expression
+from kernels.formula.expression_derivative import differentiate
+from kernels.formula.expression_nodes import Call, CallerCall, Name, Node, evaluate_node
+from kernels.numeric.arrays import Floats
+
+# A price this much below the lowest one seen is still a price.
+_BELOW = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class PriceIndex:
+    """One effort of a market of N firms.
+
+    Attributes
+    ----------
+    effort : int
+        Its position.
+    column : str
+        Name of the price in the formula.
+    expression : Expression or None
+        The index, a formula over the price and its means over the market; None where it is the price itself.
+    history : (T, N) array
+        Prices of the known periods, in currency; 0 where a firm is absent.
+    """
+
+    effort: int
+    column: str
+    expression: Expression | None
+    history: Floats
+
+    @property
+    def lowest(self) -> float:
+        """A price that is low, and above 0."""
+        return float(self.history[self.history > 0.0].min() * _BELOW)
+
+    @property
+    def usual(self) -> Floats:
+        """Mean price (N,) of each firm in the periods that it was there."""
+        return np.asarray(self.history.sum(axis=0) / (self.history > 0.0).sum(axis=0))
+
+    def index(self, price: Floats) -> Floats:
+        """Return the effort (..., N) of all firms at prices (..., N) of all firms."""
+        if self.expression is None:
+            return price
+        value = self.expression.evaluate({self.column: price}, {"market_mean": _mean})
+        return np.asarray(np.broadcast_to(value, price.shape))
+
+    def slope(self, price: Floats) -> Floats:
+        """Return the derivative (..., i, j) of the effort of firm i in the price of firm j.
+
+        Notes
+        -----
+        The index of i is a formula F(p_i, m_1, m_2, ...) with means m_c over firms j of formulas over p_j, so
+        ``dF_i/dp_j = [i = j] F_p + sum over c of F_c x_c'(p_j) / N``, means of means likewise.
+        """
+        n_firms = price.shape[-1]
+        if self.expression is None:
+            return np.broadcast_to(np.eye(n_firms), (*price.shape, n_firms)).copy()
+        values: dict[str, Floats] = {self.column: price}
+        slopes: dict[str, Floats] = {self.column: np.broadcast_to(np.eye(n_firms), (*price.shape, n_firms))}
+        for name, inner in self._steps[:-1]:
+            mean = np.mean(np.broadcast_to(_value(inner, values), price.shape), axis=-1, keepdims=True)
+            moved = _chain(inner, values, slopes, price.shape).mean(axis=-2, keepdims=True)
+            values[name] = np.broadcast_to(mean, price.shape)
+            slopes[name] = np.broadcast_to(moved, (*price.shape, n_firms))
+        return _chain(self._steps[-1][1], values, slopes, price.shape)
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[str, Node], ...]:
+        """Means, innermost first, each as a name and what it is the mean of; last the formula of names."""
+        assert self.expression is not None
+        steps: list[tuple[str, Node]] = []
+
+        def named(node: Node) -> Node:
+            if not isinstance(node, Call | CallerCall):
+                return node
+            operands = tuple(named(operand) for operand in node.operands)
+            if isinstance(node, Call):
+                return Call(node.operation, operands)
+            name = f"mean {len(steps)}"
+            steps.append((name, operands[0]))
+            return Name(name)
+
+        root = named(self.expression.root)
+        return (*steps, ("", root))
+
+
+def with_indices(prices: Sequence[PriceIndex], chosen: Floats) -> Floats:
+    """Turn what firms set (K, ..., N) into efforts: indices in place of prices."""
+    if not prices:
+        return chosen
+    efforts = chosen.copy()
+    for price in prices:
+        efforts[price.effort] = price.index(chosen[price.effort])
+    return efforts
+
+
+def _mean(values: Floats) -> Floats:
+    return np.asarray(np.mean(values, axis=-1, keepdims=True) + np.zeros_like(values))
+
+
+def _value(node: Node, values: dict[str, Floats]) -> Floats:
+    with np.errstate(all="ignore"):
+        return np.asarray(evaluate_node(node, values, {}, {}), dtype=np.float64)
+
+
+def _chain(
+    node: Node, values: dict[str, Floats], slopes: dict[str, Floats], shape: tuple[int, ...]
+) -> Floats:
+    """Give the derivative (..., i, j) of a tree of names whose values and derivatives are known."""
+    names = tuple(values)
+    parts = differentiate(node, names, "the index of a price")
+    total = np.zeros((*shape, shape[-1]))
+    for name, part in zip(names, parts, strict=True):
+        total = total + np.broadcast_to(_value(part, values), shape)[..., np.newaxis] * slopes[name]
+    return total

@@ -1,0 +1,1 @@
+"""Parts of the forecasts of total sales: level, regression, marketing pressure, held-out errors."""
