@@ -21,7 +21,8 @@ CONSTANT = "constant"
 INITIAL = "initial"
 """Log-ratio of a firm's share before the first period, where it is estimated: ``initial.Acme``."""
 OF_ERRORS = frozenset({GAIN, AUTOCORRELATION})
-"""What the errors are like, not the law by which shares move."""
+"""What the errors are like, not the law by which shares move; coefficients of controls are so, too."""
+_CONTROL = ".control"
 RESERVED = frozenset({JUMP_PRICE, RETURNS_TO_SCALE, GAIN, AUTOCORRELATION, CONSTANT, INITIAL})
 
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+)")
@@ -34,7 +35,13 @@ def effort_parameter(effort: str, parameter: str) -> str:
 
 def control_parameter(effort: str) -> str:
     """Name the coefficient by which errors go with what instruments leave of an effort."""
-    return f"{effort}.control"
+    return f"{effort}{_CONTROL}"
+
+
+def of_errors(name: str) -> bool:
+    """Tell whether a parameter is about the errors, and no part of the law by which shares move."""
+    first, _, last = name.rpartition(".")
+    return name in OF_ERRORS or (f".{last}" == _CONTROL and first not in RESERVED)
 
 
 def firm_parameter(firm: str | None) -> str:

@@ -272,4 +272,5 @@ def check_data(
         instruments.add(block)
     efforts.refuse()
     instruments.refuse()
-    return (*efforts.warnings(), *instruments.warnings(), *check.warnings())
+    weak = (EffortWarning("", sentence) for sentence in instruments.sentences())
+    return (*efforts.warnings(), *weak, *check.warnings())

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.spread import evenly_spread
-from pipeline.config.parameters import INITIAL, JUMP_PRICE, OF_ERRORS
+from pipeline.config.parameters import INITIAL, JUMP_PRICE, of_errors
 from pipeline.models.population import Evidence, estimate_population, evidence_of
 from pipeline.models.priors import Belief, prior_of
 from pipeline.store.format.layout import STATISTIC_NAMES
@@ -56,10 +56,7 @@ def _window_population(
 ) -> dict[str, Belief]:
     value, stderr = fits["value"].values, fits["stderr"].values
     shared = np.array(
-        [
-            name != JUMP_PRICE and name not in OF_ERRORS and not name.startswith(f"{INITIAL}.")
-            for name in names
-        ]
+        [name != JUMP_PRICE and not of_errors(name) and not name.startswith(f"{INITIAL}.") for name in names]
     )
     known = np.isfinite(value) & np.isfinite(stderr)
     kept = np.flatnonzero(shared & (known.sum(axis=0) >= _FEWEST_MARKETS))

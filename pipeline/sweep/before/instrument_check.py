@@ -9,11 +9,8 @@ import xarray as xr
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.errors import DataError, Problem
-from pipeline.models.instruments.controls import first_stages
 from pipeline.models.instruments.first_stage import WEAK, FirstStageError
-from pipeline.models.terms import with_terms
 from pipeline.panel.market import iterate_markets
-from pipeline.sweep.before.effort_check import EffortWarning
 
 
 @dataclass
@@ -38,6 +35,10 @@ class InstrumentCheck:
         variant = next((one for one in self.variants if one.endogenous), None)
         if variant is None:
             return
+        # Here, since only studies with instruments need them.
+        from pipeline.models.instruments.controls import first_stages
+        from pipeline.models.terms import with_terms
+
         efforts = tuple(str(name) for name in block["effort"].values)
         for market in iterate_markets(block):
             try:
@@ -63,13 +64,13 @@ class InstrumentCheck:
             problem = Problem("", None, "fit.endogenous", got, expected, hint)
             raise DataError("Instruments of endogenous efforts", [problem])
 
-    def warnings(self) -> tuple[EffortWarning, ...]:
+    def sentences(self) -> tuple[str, ...]:
         """Say where there is no first stage, and where instruments are weak."""
         found, of = [], len(self._failed) + len(self._strength)
         if self._failed and self._strength:
             market, reason = next(iter(self._failed.items()))
             sentence = f"No first stage in {len(self._failed)} of {of} markets; in market {market} {reason}."
-            found.append(EffortWarning("", sentence))
+            found.append(sentence)
         for effort, strength in zip(
             self.study.fit.instrumented, np.array(self._strength).T.tolist(), strict=False
         ):
@@ -79,5 +80,5 @@ class InstrumentCheck:
                     f"The instruments of the effort '{effort}' are weak (F below {WEAK:g}) in {weak} of {of} "
                     "markets: estimates lean to those without instruments there, and intervals are too short."
                 )
-                found.append(EffortWarning(effort, sentence))
+                found.append(sentence)
         return tuple(found)

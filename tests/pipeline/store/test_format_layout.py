@@ -29,6 +29,7 @@ def test_status_codes_never_move():
         "OPTIMISER_ERROR": 9,
         "WORKER_CRASHED": 10,
         "NOT_APPLICABLE": 11,
+        "NO_FIRST_STAGE": 12,
     }
     assert [status for status in Status if status.usable] == [
         Status.CONVERGED,
