@@ -7,8 +7,8 @@ together in compiled code, with analytic derivatives.
 
 The slope of a profile is that of the cost in the held parameter alone, the others being at their best (the
 envelope theorem), so every fit tells z and dz/dx. An end is found from both, by the inverse of z as a cubic
-through two points (Hermite); a fit is left out where that cubic and a straight line from the nearer point
-agree on the end.
+through two points (Hermite); a fit is left out where z is near and that cubic and a straight line agree on
+the end.
 
 Source: Bates & Watts (1988), Nonlinear Regression Analysis and Its Applications, ch. 6.
 """
@@ -32,8 +32,9 @@ _COST_TOLERANCE = 1e-8
 # at the largest distance.
 _FLAT = 1e-3
 _SMALLEST_GROWTH = 1.05
-# Guesses are trusted from a z this near to its quantile, and made beyond a z of this part of it.
-_NEAR, _CLOSE = 0.05, 0.6
+# Guesses are trusted from a z this near to its quantile, as z may jump where f is nearly negative.
+# They are made beyond a z of this part of it.
+_NEAR, _CLOSE = 5e-4, 0.6
 # Where z and the distance differ by more than this part, or further on than so many times the distance gone,
 # the others are taken to go on as they went last.
 _BENT, _FURTHER = 0.25, 1.5
@@ -245,7 +246,7 @@ class _Search:
             middle = np.where(np.isfinite(chord), chord, inner.distance + 0.5 * width)
             inside = (cubic > inner.distance) & (cubic < outer.distance - np.where(closed, 0.0, 0.1 * width))
             inside &= (inner.distance > 0.0) | closed
-            guess = np.where(inside & (rounds < _ROUNDS // 2), cubic, middle)
+            guess = np.where(inside & (rounds < _ROUNDS // 3), cubic, middle)
         step = np.where(np.isfinite(outer.distance), guess, further)
         return np.where(sure, cubic, np.minimum(step, self._limit)), sure
 
