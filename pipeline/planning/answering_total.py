@@ -1,12 +1,15 @@
 """Plans on a market whose total sales answer to what the firm does."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.forecasting.totals.answering import AnsweringTotal, TotalSales
-from pipeline.planning.planner import Planner, Solution
+
+if TYPE_CHECKING:
+    from pipeline.planning.planner import Planner, Solution
 
 # Total sales and plan have agreed when none of the former moves by more than this part.
 _AGREEMENT = 1e-6
@@ -14,11 +17,11 @@ _ROUNDS = 8
 
 
 def settled_plan(
-    planner_under: Callable[[Floats], Planner],
-    plan: Callable[[Planner], Solution],
+    planner_under: Callable[[Floats], "Planner"],
+    plan: Callable[["Planner"], "Solution"],
     sales: Floats,
     course: TotalSales,
-) -> tuple[Planner, Solution]:
+) -> tuple["Planner", "Solution"]:
     """Plan under the total sales (H,) that the plan brings, from ``sales`` on.
 
     Plan and total sales are found in turn until they agree. While a plan is searched for, total sales stay:
