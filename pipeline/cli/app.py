@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import ahead, plan, stores, studies, time
+from pipeline.cli import ahead, allocate, plan, stores, studies, time
 from pipeline.cli.leaving import run_and_leave
 from pipeline.cli.memory import memory_sentence
 from pipeline.cli.output import output_is_lost
@@ -52,6 +52,7 @@ COMMANDS = (
     stores.export,
     ahead.forecast,
     plan.plan,
+    allocate.allocate,
     ahead.game,
     time.recalibrate,
     time.history,
