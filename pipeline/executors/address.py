@@ -31,7 +31,7 @@ def run[Job, Result](
     jobs: Iterable[Job], work: Callable[[Job], Result], settings: ClusterSection, hooks: Hooks[Job, Result]
 ) -> bool:
     """Do the jobs on the workers of the scheduler at `settings.address`."""
-    with logs_in_file(hooks.on_note), _connected(settings) as client:
+    with logs_in_file(hooks.on_note, workers=False), _connected(settings) as client:
         prepare_workers(client, hooks, ignore_interrupts=False)
         try:
             return drive(client, jobs, work, hooks, timeout=TIMEOUT)

@@ -168,6 +168,7 @@ def drive[Job, Result](
     hooks: Hooks[Job, Result],
     *,
     timeout: float | None,
+    expected: int = 0,
 ) -> bool:
     """Do the jobs on the client's workers; see `pipeline.executors.execute.execute`.
 
@@ -179,10 +180,12 @@ def drive[Job, Result](
     ----------
     timeout
         Seconds without any worker after which to give up; None: never.
+    expected
+        Worker threads to keep in work also before they are there, because they come when there is some.
     """
     if not wait_for_workers(client, hooks, timeout):
         return False
-    return _Flight(client, iter(jobs), work, hooks, timeout).run()
+    return _Flight(client, iter(jobs), work, hooks, timeout, expected).run()
 
 
 @dataclass
@@ -223,8 +226,10 @@ class _Flight[Job, Result]:
         work: Callable[[Job], Result],
         hooks: Hooks[Job, Result],
         timeout: float | None,
+        expected: int,
     ) -> None:
         self.client, self.jobs, self.work, self.hooks, self.timeout = client, jobs, work, hooks, timeout
+        self.expected = expected
         self.exhausted = False
         self.in_flight: dict[Future, _InFlight[Job]] = {}
         self.stragglers = Stragglers()
@@ -269,7 +274,7 @@ class _Flight[Job, Result]:
             return
         if any(one.alone for one in self.in_flight.values()):
             return
-        free = DEPTH * max(threads, 1) - len(self.in_flight)
+        free = DEPTH * max(threads, self.expected, 1) - len(self.in_flight)
         for job in itertools.islice(self.jobs, max(free, 0)):
             self._submit(job, alone=False)
             free -= 1

@@ -21,13 +21,16 @@ _ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
 
 
 @contextmanager
-def logs_in_file(note: Callable[[str], object]) -> Iterator[Path]:
+def logs_in_file(note: Callable[[str], object], *, workers: bool = True) -> Iterator[Path]:
     """Send dask's warnings and errors, also those of worker processes started here, to a file until the end.
 
     Parameters
     ----------
     note
         Told where the file is, when something was written; otherwise the file is deleted.
+    workers
+        Whether workers write to it. Those of other computers cannot, and an ssh cluster waits for what they
+        print to know that they are there.
     """
     descriptor, name = tempfile.mkstemp(prefix="beed-dask-", suffix=".log")
     os.close(descriptor)
@@ -36,7 +39,8 @@ def logs_in_file(note: Callable[[str], object]) -> Iterator[Path]:
     handler.setFormatter(logging.Formatter(_FORMAT))
     before = {name: _take_over(name, handler) for name in _LOGGERS}
     # Worker processes set their loggers up while they import dask, from their environment.
-    environment = dask.config.get(_ENVIRONMENT, {}) | {"DASK_LOGGING": repr(_worker_logging(path))}
+    logging_here = {"DASK_LOGGING": repr(_worker_logging(path))} if workers else {}
+    environment = dask.config.get(_ENVIRONMENT, {}) | logging_here
     try:
         with dask.config.set({_ENVIRONMENT: environment}):
             yield path

@@ -1,7 +1,7 @@
 """Run jobs on any engine: one function, the same answers.
 
-The engines are listed in `pipeline.config.engines`. Each is a module of this package that bears its name and
-has one function::
+The engines are listed in `pipeline.config.engines`. Each is a module of this package (`Engine.module`) with
+one function::
 
     run(jobs, work, settings, hooks) -> bool
 
@@ -49,6 +49,20 @@ def execute[Job, Result](
             f"Cluster kind '{settings.kind}' is unknown; expected one of {', '.join(ENGINES)}."
         )
     # Imported on use: a serial run never loads dask.
-    engine = importlib.import_module(f"pipeline.executors.{settings.kind}")
+    engine = importlib.import_module(f"pipeline.executors.{ENGINES[settings.kind].module}")
     finished: bool = engine.run(jobs, work, settings, hooks)
     return finished
+
+
+def refuse_unusable(settings: ClusterSection) -> None:
+    """Refuse before any work an engine whose packages are not installed or that takes no such options.
+
+    Raises
+    ------
+    ClusterError
+        With what to install or to change.
+    """
+    if ENGINES[settings.kind].cluster is not None:
+        importlib.import_module(f"pipeline.executors.{ENGINES[settings.kind].module}").refuse_unusable(
+            settings
+        )

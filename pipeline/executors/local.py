@@ -19,7 +19,7 @@ from pipeline.executors.dask_client import (
 )
 from pipeline.executors.dask_logs import logs_in_file
 from pipeline.executors.jobs import Hooks
-from pipeline.executors.worker import count_workers
+from pipeline.executors.worker import expected_threads, first_workers, follow_work
 
 #: Seconds for worker processes to import and to load compiled code, or to come back.
 TIMEOUT = 60.0
@@ -55,7 +55,8 @@ def _run_once[Job, Result](
     ):
         show_dashboard(cluster, settings, hooks)
         prepare_workers(client, hooks, ignore_interrupts=True)
-        return drive(client, jobs, work, hooks, timeout=TIMEOUT)
+        follow_work(cluster, settings)
+        return drive(client, jobs, work, hooks, timeout=TIMEOUT, expected=expected_threads(settings))
 
 
 def start_cluster(settings: ClusterSection) -> LocalCluster:
@@ -72,7 +73,7 @@ def start_cluster(settings: ClusterSection) -> LocalCluster:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return LocalCluster(
-                n_workers=count_workers(settings),
+                n_workers=first_workers(settings),
                 threads_per_worker=settings.threads,
                 memory_limit=settings.memory or "auto",
                 processes=True,

@@ -2,11 +2,12 @@
 
 import importlib
 import os
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from pipeline.config.engines import ENGINES
-from pipeline.config.sections.cluster import ClusterSection
+from pipeline.config.sections.cluster import ClusterSection, WorkersRange
 
 
 def count_workers(settings: ClusterSection) -> int:
@@ -17,7 +18,30 @@ def count_workers(settings: ClusterSection) -> int:
     where = ENGINES[settings.kind].where
     if where != "this computer":
         return int(where == "this process")
-    return settings.workers or max(usable_cores() // settings.threads, 1)
+    return settings.most_workers or max(usable_cores() // settings.threads, 1)
+
+
+def first_workers(settings: ClusterSection) -> int:
+    """Count the processes that this computer starts with: the fewest, where their number follows the work."""
+    return settings.workers.min if isinstance(settings.workers, WorkersRange) else count_workers(settings)
+
+
+def expected_threads(settings: ClusterSection) -> int:
+    """Count the worker threads that come when there is work for them; 0 where their number is fixed.
+
+    A cluster that follows the work sees only what is submitted: it has to be enough for the largest number.
+    """
+    if not isinstance(settings.workers, WorkersRange):
+        return 0
+    return settings.workers.max * settings.threads
+
+
+def follow_work(cluster: Any, settings: ClusterSection) -> bool:
+    """Let a dask cluster have as many workers as there is work for, if the study says so; tell whether."""
+    if not isinstance(settings.workers, WorkersRange):
+        return False
+    cluster.adapt(minimum=settings.workers.min, maximum=settings.workers.max)
+    return True
 
 
 def usable_cores() -> int:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from pipeline.config.study import Study
 from pipeline.errors import PlanError, StoreNotFoundError
+from pipeline.executors.execute import refuse_unusable
 from pipeline.executors.worker import count_workers
 from pipeline.models.ladder import climb
 from pipeline.panel.open import open_study_panel
@@ -63,7 +64,10 @@ def estimate_study(
     ------
     PlanError
         When neither disk nor memory would hold the results.
+    ClusterError
+        The package of the cluster is missing, or its class takes no such options.
     """
+    refuse_unusable(study.cluster)
     _refuse_too_large(study, plan)
     return estimate(climb(study, panel), panel, plan, calibrator or default_calibrator())
 
@@ -147,6 +151,7 @@ def run_panel(
     RunReport
     """
     start = time.monotonic()
+    refuse_unusable(study.cluster)
     watcher, options = watcher or Watcher(), options or SweepOptions()
     calibrator = calibrator or default_calibrator()
     name = options.name or sweep_name(study.study, study.content_hash, panel.content_hash)

@@ -12,7 +12,9 @@ of the 104 were not observed, in runs of one to three (efforts were those of the
 
 import argparse
 import itertools
+import json
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
@@ -162,6 +164,23 @@ def covered(task):
     return held.T, record.value[record.names.index("gain")]
 
 
+def read_kept(path):
+    """Read the outcomes of markets that were made before, by task."""
+    lines = Path(path).read_text().splitlines() if path and Path(path).exists() else []
+    return {
+        tuple(task): None if one is None else (np.array(one[0], dtype=float), one[1])
+        for task, one in map(json.loads, lines)
+    }
+
+
+def keep(path, task, one):
+    """Add the outcome of a market to a file: days of work may be done in pieces."""
+    if path:
+        plain = None if one is None else [one[0].tolist(), float(one[1])]
+        with Path(path).open("a") as file:
+            file.write(json.dumps([task, plain]) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--markets", type=int, default=1000)
@@ -172,7 +191,9 @@ def main():
     parser.add_argument("--gaps", action="store_true", help="8 periods of the 104 were not observed")
     parser.add_argument("--fit-noise", default="homogeneous", choices=["homogeneous", "by_firm", "full"])
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", metavar="FILE", help="take markets from this file, and add those made")
     given = parser.parse_args()
+    kept = read_kept(given.keep)
     print(
         f"{'form':13}{'half-life':>10} {'noise':12}" + "".join(f"{level:>8.0%}" for level in LEVELS), end=""
     )
@@ -183,7 +204,11 @@ def main():
                 (form, half_life, noise, given.entrant, given.gaps, given.fit_noise, seed)
                 for seed in range(given.markets)
             ]
-            found = [one for one in pool.map(covered, tasks, chunksize=10) if one is not None]
+            missing = [task for task in tasks if task not in kept]
+            for task, one in zip(missing, pool.map(covered, missing, chunksize=5), strict=True):
+                kept[task] = one
+                keep(given.keep, task, one)
+            found = [kept[task] for task in tasks if kept[task] is not None]
             held = np.array([one[0] for one in found])
             share = np.nanmean(held, axis=(0, 2))
             # Coefficients of one market are not independent: the error is that of markets.

@@ -9,17 +9,26 @@ from pipeline.config.yaml.findings import Findings
 from pipeline.names import one_of
 from pipeline.urls import has_user_info
 
+_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx|inproc)://")
 
 
 def check_cluster(cluster: ClusterSection, findings: Findings) -> None:
     """Check the section `cluster`."""
-    known = ENGINES[cluster.kind].settings
-    for key in sorted(cluster.model_fields_set - {"kind", *known}):
+    engine = ENGINES[cluster.kind]
+    known = engine.settings
+    named = {key.removesuffix("_") for key in cluster.model_fields_set}
+    for key in sorted(named - {"kind", *known}):
         expected = f"with kind {cluster.kind} {one_of(sorted(known))}"
         findings.add(("cluster", key), f"the key {key!r} with kind {cluster.kind}", expected)
     if cluster.kind == "address":
         _check_address(cluster, findings)
+    if engine.cluster == "" and (cluster.class_ is None or _CLASS.fullmatch(cluster.class_) is None):
+        got = "nothing" if cluster.class_ is None else repr(cluster.class_)
+        findings.add(("cluster", "class"), got, "the dotted path of a class, e.g. dask_jobqueue.PBSCluster")
+    if cluster.kind == "ssh" and not isinstance(cluster.options.get("hosts"), list):
+        expected = "a list of computers, the scheduler's first: [one, one, two]"
+        findings.add(("cluster", "options", "hosts"), repr(cluster.options.get("hosts")), expected)
 
 
 def _check_address(cluster: ClusterSection, findings: Findings) -> None:

@@ -13,104 +13,19 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
-import zarr
-from places import ROOT, SUPPORT
+from places import SUPPORT
+from slow_study import MARKETS, committed, environment, finish, run_to_the_end, start, traced, wait_for
 
 from pipeline.cli.studies import choose_cluster
 from pipeline.config.load import load_study
 from pipeline.errors import ClusterError, ExitCode
-from pipeline.status import Status
 from pipeline.store.format.layout import SweepState
 from pipeline.store.store import Store
 from pipeline.sweep.coordinator import run_study
 
-MARKETS = 300
-STUDY = """
-study: slow
-data:
-  file: panel.csv
-  market: store
-  firm: brand
-  time: week
-  sales: sales
-  efforts:
-    price: {kind: index}
-models:
-  form: investment
-  response: linear
-fit: {starts: 3}
-store: runs
-cluster: {kind: serial}
-"""
-
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture
-def study(tmp_path):
-    lines = ["store,brand,week,sales,price"]
-    for store in range(MARKETS):
-        lines += [f"{store},{b},{w},{10 + w * b},{1 + (w + b) % 3}" for b in (0, 1) for w in range(4)]
-    (tmp_path / "panel.csv").write_text("\n".join(lines) + "\n")
-    (tmp_path / "study.yaml").write_text(STUDY)
-    (tmp_path / "trace").mkdir()
-    return tmp_path / "study.yaml"
-
-
-def environment(study, **more):
-    paths = os.pathsep.join([str(SUPPORT), str(ROOT)])
-    return os.environ | {"PYTHONPATH": paths, "SLOW_TRACE": str(study.parent / "trace")} | more
-
-
-def start(study, *options, seconds="0.02"):
-    """Start the command line in a process group of its own, like a shell does."""
-    return subprocess.Popen(
-        [sys.executable, str(SUPPORT / "slow_market.py"), str(study), *options],
-        env=environment(study, SLOW_SECONDS=seconds, SLOW_CHUNK="8"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        cwd=study.parent,
-    )
-
-
-def wait_for(condition, seconds=90.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def traced(study):
-    return len(list((study.parent / "trace").iterdir()))
-
-
-def committed(study):
-    """Fits that a reader sees in the store."""
-    try:
-        store = Store.open(study.parent / "runs")
-        (info,) = store.sweeps()
-    except (OSError, ValueError):
-        return 0
-    path = f"sweeps/{info.name}/fits/investment-linear/status"
-    status = zarr.open_array(store.session().store, path=path, mode="r")[...]
-    return int(np.sum(status == Status.CONVERGED))
-
-
-def finish(process, seconds=120):
-    out, _ = process.communicate(timeout=seconds)
-    return process.returncode, out
-
-
-def run_to_the_end(study, *options):
-    code, out = finish(start(study, *options, seconds="0"))
-    assert code == 0, out
-    assert committed(study) == MARKETS
-    return out
 
 
 @pytest.mark.parametrize("cluster", ["serial", "local"])
@@ -330,14 +245,3 @@ def test_a_scheduler_without_workers_is_a_sentence(study, programs, monkeypatch)
     wait_for(listening)
     with pytest.raises(ClusterError, match=r"No dask worker .* Start some with 'dask worker"):
         run_study(loaded, calibrator=slow_market.CALIBRATOR)
-
-
-@pytest.mark.slurm
-def test_slurm_jobs_do_the_work(study, monkeypatch):
-    if shutil.which("sbatch") is None or subprocess.run(["sinfo"], capture_output=True).returncode:
-        pytest.skip("no SLURM controller answers here")
-    monkeypatch.setenv("DASK_JOBQUEUE__SLURM__INTERFACE", "lo")
-    section = "cluster={kind: slurm, workers: 1, memory: 1 GiB, walltime: '00:10:00'}"
-    code, out = finish(start(study, "--set", section, seconds="0"), 180)
-    assert code == 0, out
-    assert committed(study) == MARKETS

@@ -14,6 +14,7 @@ import cloudpickle
 import numpy as np
 import pytest
 from distributed import KilledWorker
+from engine_jobs import draw
 
 from pipeline import executors
 from pipeline.config.engines import ENGINES
@@ -39,13 +40,6 @@ def run(jobs, work, settings, **hooks):
     outcomes = []
     finished = execute(jobs, work, settings, Hooks(on_outcome=outcomes.append, **hooks))
     return finished, outcomes
-
-
-def draw(job):
-    """Random numbers and linear algebra: bits that would show a different seed or thread count."""
-    random = np.random.default_rng([7, job])
-    a = random.standard_normal((60, 20))
-    return np.linalg.lstsq(a, random.standard_normal(60))[0]
 
 
 def test_serial_does_jobs_in_order_and_reports_failures():
@@ -92,8 +86,8 @@ def test_every_engine_has_a_file_and_every_such_file_is_listed():
         for path in Path(executors.__path__[0]).glob("*.py")
         if re.search(r"^def run\b", path.read_text(), re.MULTILINE)
     }
-    assert runners == set(ENGINES)
-    for name in ENGINES:
+    assert runners == {engine.module for engine in ENGINES.values()}
+    for name in runners:
         assert callable(importlib.import_module(f"pipeline.executors.{name}").run)
 
 
@@ -291,7 +285,7 @@ def flight(monkeypatch, jobs, outcomes):
         return futures[-1]
 
     client = SimpleNamespace(submit=submit, status="running")
-    flying = dask_client._Flight(client, iter(jobs), None, Hooks(on_outcome=outcomes.append), None)
+    flying = dask_client._Flight(client, iter(jobs), None, Hooks(on_outcome=outcomes.append), None, 0)
     monkeypatch.setattr("pipeline.executors.stragglers.SHORTEST", 0.0)
     flying._refill(2)
     flying._refill(2)
