@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import ahead, causes, plan, stores, studies, time
+from pipeline.cli import ahead, allocate, causes, plan, stores, studies, time
 from pipeline.cli.leaving import run_and_leave
 from pipeline.cli.memory import memory_sentence
 from pipeline.cli.output import output_is_lost
@@ -55,6 +55,7 @@ COMMANDS = (
     causes.returns,
     ahead.forecast,
     plan.plan,
+    allocate.allocate,
     ahead.game,
     time.recalibrate,
     time.history,

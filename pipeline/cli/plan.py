@@ -94,7 +94,7 @@ def plan(
         chosen, passed = settings_of(stored_plan(results, again)), deviations(results, [again])
     flight = flight_plan(results, chosen)
     if name := save or again:
-        store_plan(results, flight, chosen, name)
+        store_plan(results, flight, chosen, name, again=again is not None)
     if plot is not None:
         from pipeline.reporting.plots.ahead import plot_plan
 

@@ -54,8 +54,12 @@ class Deviation:
         return not self.low <= self.observed <= self.high
 
 
-def store_plan(results: "Results", flight: "FlightPlan", settings: PlanSettings, name: str) -> None:
+def store_plan(
+    results: "Results", flight: "FlightPlan", settings: PlanSettings, name: str, *, again: bool = False
+) -> None:
     """Write a plan into the store that it was made from, under a name.
+
+    Planned ``again`` on a sweep that has the plan, nothing is written: the one that is flown stays.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def store_plan(results: "Results", flight: "FlightPlan", settings: PlanSettings,
             "snapshot": results.snapshot,
         },
     )
-    if not fresh:
+    if not fresh and not again:
         raise PlanError(f"The sweep {results.sweep.name} has a plan {name}; give it another name.")
 
 

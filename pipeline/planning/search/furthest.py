@@ -34,9 +34,9 @@ def reachable(objective: "PlanObjective") -> tuple[Floats, Floats]:
     if objective.cap is None and not market.acts_beyond_period:
         return worst, best
     low = objective.controls.low
-    if not keeps_limits(objective, low):
+    if objective.cap is not None and not keeps_limits(objective, low):
         raise PlanError(
-            f"The smallest efforts allowed cost more than the cap of {np.min(objective.cap):.4g} per period "
+            f"The smallest efforts allowed cost more than the cap of {objective.cap.min():.4g} per period "
             "(or change by more than their ramps). Give a higher cap, or lower bounds."
         )
     return _search(objective, worst, -1.0, low), _search(objective, best, 1.0, low)

@@ -2,12 +2,14 @@
 
 import pytest
 from growing import rows, write
+from rich.console import Console
 
 from pipeline.config.load import load_study
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.errors import PlanError, StoreNotFoundError
 from pipeline.planning.flight import flight_plan
 from pipeline.planning.stored import deviations, settings_of, store_plan, stored_plan
+from pipeline.reporting.console.deviations import show_deviations
 from pipeline.results.result_store import open_store
 from pipeline.vintages.recalibrate import recalibrate_study
 
@@ -49,6 +51,11 @@ def test_a_plan_is_held_against_what_has_happened(folder):
     assert found.observed == pytest.approx(float(sales.sel(firm="A") / sales.sum()))
     assert found.planned == pytest.approx(float(plan["share"][1]))
     assert found.low < found.planned < found.high
+    console = Console(width=200, record=True, quiet=False)
+    show_deviations(console, [found], "runs")
+    said = console.export_text()
+    assert "Plan hold-a: A in market 1 has" in said
+    assert "beed plan runs --again hold-a" in said
     with pytest.raises(StoreNotFoundError, match="there are: hold-a"):
         stored_plan(results, "hold-b")
 

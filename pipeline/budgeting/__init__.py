@@ -1,0 +1,5 @@
+"""One firm's money over several markets: the best allocation, the frontier, and what a share costs."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"allocate": ["allocate"]})
