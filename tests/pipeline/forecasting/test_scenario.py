@@ -350,9 +350,8 @@ def test_errors_add_up_as_the_gain_says(gain, start):
     market = plain_market([0.4, 0.6], np.full((1, 2), 0.1), gamma=1.0, horizon=9)
     variance = 0.02**2
     market = replace(market, gain=gain, error_covariance=variance * np.eye(2), start=start)
-    course = ShareTrajectory(
-        np.tile(market.share, (9, 1)), np.empty(0), np.full((9, 2), 0.1), 1, np.full(9, 50.0)
-    )
+    share, none = np.tile(market.share, (9, 1)), np.empty(0)
+    course = ShareTrajectory(share, none, np.full((9, 2), 0.1), 1, np.full(9, 50.0), none)
     drawn = DrawnCourses(market, course, 4000).with_errors(np.random.default_rng(3))
     spread = np.var(np.log(drawn[..., 0] / drawn[..., 1]), axis=0)
     off = (1 - gain) ** 2 if start == "observed" else 0.0
