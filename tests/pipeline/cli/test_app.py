@@ -24,7 +24,7 @@ from pipeline.results.frames.formats import FORMATS
 from pipeline.results.tables.registry import TABLES
 
 COMMANDS = {"run", "check", "schema", "runs", "query", "show", "report", "export", "forecast", "plan", "game"}
-COMMANDS |= {"recalibrate", "history", "schedule", "prune", "verify"}
+COMMANDS |= {"recalibrate", "history", "schedule", "prune", "verify", "effects", "explain", "returns"}
 
 STUDY = """
 study: small
