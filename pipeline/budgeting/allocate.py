@@ -16,6 +16,8 @@ from pipeline.forecasting.efforts import held_efforts
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
+from pipeline.forecasting.total_sales import TotalForecast
+from pipeline.forecasting.totals.answering import reference_sales
 from pipeline.games.payoff import PayoffModel, Payoffs
 from pipeline.games.setup import set_up_game
 from pipeline.names import Label
@@ -177,7 +179,7 @@ def allocate(results: "Results", settings: AllocationSettings) -> AllocationAnsw
         try:
             game = _game(settings, label)
             market, total = open_market(results, game, models, 1)
-            one = firm_market(sure_market(market), settings, game, total.median)
+            one = firm_market(sure_market(market), settings, game, total)
         except (QueryError, PlanError, ForecastError) as error:
             if len(labels) == 1:
                 raise
@@ -202,7 +204,7 @@ def allocate_among(found: list[FirmMarket], settings: AllocationSettings) -> All
         markets=tuple(one.market.market for one in found),
         models=tuple(one.market.model for one in found),
         efforts=tuple(found[0].market.efforts[effort] for effort in found[0].model.space.efforts),
-        total=np.array([float(one.model.total.mean()) for one in found]),
+        total=np.array([float(reference_sales(one.model.total).mean()) for one in found]),
         budget=budget,
         present=present,
         best=best,
@@ -241,13 +243,13 @@ def best_allocation(found: list[FirmMarket], budget: float, near: Allocation | N
 
 
 def firm_market(
-    market: ForecastMarket, settings: AllocationSettings, game: GameSettings, total: Floats
+    market: ForecastMarket, settings: AllocationSettings, game: GameSettings, total: TotalForecast
 ) -> FirmMarket:
-    """Set up what a firm's money brings in a market, with total sales (H,) in currency per period."""
+    """Set up what a firm's money brings in a market, with a forecast of its total sales."""
     firm = market.firm_index(settings.firm)
     model, present = set_up_game(market, game, total)
     controls = make_controls(market, firm, {}, settings.prices, must_move=False, widen=settings.widen)
-    unit_cost = controls.unit_cost(np.asarray(market.share[firm] * total.mean()))
+    unit_cost = controls.unit_cost(np.asarray(market.share[firm] * total.median.mean()))
     most = controls.high[:, 0] * unit_cost
     # A firm that spends nothing at all is gone: there is no long run to come back from.
     least = np.maximum(controls.low[:, 0] * unit_cost, _LEAST * most)
@@ -261,7 +263,9 @@ def hold_everywhere(one: FirmMarket, settings: AllocationSettings) -> Holding:
     planner = [firm == one.firm for firm in range(market.firms.size)]
     held = held_efforts(market, RivalsSection(), planner).value
     controls = make_controls(market, one.firm, {}, settings.prices, widen=settings.widen)
-    return SteadyMarket(market, controls, held, float(one.model.total.mean())).hold(settings.target)
+    return SteadyMarket(market, controls, held, float(reference_sales(one.model.total).mean())).hold(
+        settings.target
+    )
 
 
 def _game(settings: AllocationSettings, market: Label) -> GameSettings:
@@ -279,7 +283,7 @@ def _game(settings: AllocationSettings, market: Label) -> GameSettings:
 def _allocation(found: list[FirmMarket], money: list[Floats]) -> Allocation:
     outcomes = [one.outcome(part) for one, part in zip(found, money, strict=True)]
     share = np.array([float(o.share[one.firm]) for one, o in zip(found, outcomes, strict=True)])
-    sales = share * np.array([float(one.model.total.mean()) for one in found])
+    sales = np.array([float(o.sales[one.firm]) for one, o in zip(found, outcomes, strict=True)])
     profit = [
         np.nan if one.margin is None else float(o.payoff[one.firm])
         for one, o in zip(found, outcomes, strict=True)

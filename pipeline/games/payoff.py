@@ -34,6 +34,8 @@ class Payoffs:
     ----------
     share : (N,) array
         In the long run, or at the end of the horizon.
+    sales : (N,) array
+        Likewise, currency per period.
     expenses : (N,) array
         Currency per period (long run), or discounted over the horizon.
     payoff : (N,) array
@@ -41,6 +43,7 @@ class Payoffs:
     """
 
     share: Floats
+    sales: Floats
     expenses: Floats
     payoff: Floats
 
@@ -123,7 +126,7 @@ class PayoffModel:
         sales = share * total[:, np.newaxis]
         expenses = self._expenses(strategies, efforts, sales)
         payoff = self.discount @ (self._margins(plan) * sales - expenses)
-        return Payoffs(share[-1], self.discount @ expenses, payoff)
+        return Payoffs(share[-1], sales[-1], self.discount @ expenses, payoff)
 
     def _margins(self, plan: EffortPlan) -> Floats:
         """Part of sales that is earned, (N,), or (H, N) at the prices of each period."""

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from plain_market import plain_market
+from plain_market import plain_market, steady_total
 
 from pipeline.budgeting.allocate import allocate_among, best_allocation, firm_market, hold_everywhere
 from pipeline.config.sections.allocation import AllocationSettings
@@ -34,7 +34,7 @@ def markets(
             sales=sales,
             gamma=0.0,
         )
-        found.append(firm_market(market, settings, game, np.full(3, sales)))
+        found.append(firm_market(market, settings, game, steady_total(market, sales)))
     return settings, found
 
 

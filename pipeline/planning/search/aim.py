@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.planning.chance import Futures
-
 if TYPE_CHECKING:
+    from pipeline.planning.chance import Futures
     from pipeline.planning.planner import Solution
 
 
@@ -18,7 +17,11 @@ _LARGEST_SHARE = 1.0 - 1e-6
 
 
 def aim_for(
-    solve: "Callable[[float], Solution]", futures: Futures, target: float, probability: float, deadline: int
+    solve: "Callable[[float], Solution]",
+    futures: "Futures",
+    target: float,
+    probability: float,
+    deadline: int,
 ) -> "Solution":
     """Find the plan under which the target is reached with a probability, and not more.
 
