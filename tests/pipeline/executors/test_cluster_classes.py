@@ -241,6 +241,7 @@ def ssh_server(study):
 
 
 @pytest.mark.cluster
+@pytest.mark.long
 def test_computers_reached_by_ssh_do_the_work(study, ssh_server):
     options = {"hosts": ["127.0.0.1"] * 3, "connect_options": ssh_server}
     section = {"kind": "ssh", "memory": "1 GiB", "options": options}
@@ -252,7 +253,8 @@ def test_computers_reached_by_ssh_do_the_work(study, ssh_server):
 
 
 @pytest.mark.slurm
-@pytest.mark.parametrize("workers", ["1", pytest.param("{min: 1, max: 2}", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("workers", ["1", "{min: 1, max: 2}"])
 def test_slurm_jobs_do_the_work(study, monkeypatch, workers):
     idle = ["sinfo", "--noheader", "--states=idle"]
     if shutil.which("sbatch") is None or not subprocess.run(idle, capture_output=True).stdout:
