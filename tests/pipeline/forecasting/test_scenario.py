@@ -38,12 +38,12 @@ def test_f_ahead_is_f_of_past_and_future_together(carry):
     expected = response.evaluate(market.theta, whole)[-5:]
     ahead = ForecastResponse(market)
     np.testing.assert_allclose(ahead.evaluate(efforts), expected, rtol=1e-12)
-    value, slope = ahead.slope(efforts)
+    value, influence = ahead.influence(efforts, np.array([0]), 2)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
     step = np.zeros_like(efforts)
     step[0, 1, 2] = 1e-6
     change = (ahead.evaluate(efforts + step) - ahead.evaluate(efforts - step)) / 2e-6
-    np.testing.assert_allclose(slope[0, :, 2] * ahead.spread(efforts)[0, :, 1, 2], change[:, 2], rtol=1e-6)
+    np.testing.assert_allclose(influence[0, :, 1, 2], change[:, 2], rtol=1e-6)
 
 
 def test_ranked_efforts_carry_over_as_in_the_fit():

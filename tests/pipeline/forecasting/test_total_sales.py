@@ -155,7 +155,9 @@ def test_a_plan_and_a_game_use_the_total_that_they_bring():
     market, _ = answering_market(noise=1e-3)
     section = TotalSection(model="response", efforts=("e0",))
     total = market_total(section, market)
-    settings = PlanSettings(firm="A", target=0.24, path="linear", draws=0, total_sales=section)
+    settings = PlanSettings(
+        firm="A", target=0.24, path="linear", uncertainty={"draws": 0}, total_sales=section
+    )
     plan = plan_market(market, settings, total).plan
     course = total.course(ForecastResponse(market))
     np.testing.assert_allclose(
