@@ -43,7 +43,8 @@ def test_a_forecast(shops, tmp_path):
 
 
 def test_a_plan(shops, tmp_path):
-    found = flight_plan(shops, PlanSettings(firm="B", market=1, by="+6", target=0.3, draws=0))
+    settings = PlanSettings(firm="B", market=1, by="+6", target=0.3, uncertainty={"draws": 0})
+    found = flight_plan(shops, settings)
     figure = draw_plan(found, market_arrays(shops.panel(), 1))
     assert [axes.get_title() for axes in figure.axes] == ["share", "expenses per period", "discount", "place"]
     np.testing.assert_array_equal(line(figure.axes[0], "cheapest"), found.plan.course.share[:, 1])
