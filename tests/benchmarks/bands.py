@@ -19,6 +19,7 @@ from pathlib import Path
 import noise_coverage
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from pipeline import open_store
 from pipeline.config.load import load_study
@@ -147,7 +148,7 @@ def scenario_of(asked, future, label, market, results):
         "uncertainty": {"draws": asked.draws},
     }
     if future == "given":
-        efforts = filled(ahead["efforts"].transpose("time", "firm", "effort").to_numpy())
+        efforts = filled(set_by_firms(ahead).transpose("time", "firm", "effort").to_numpy())
         total = filled(ahead["sales"].sum("firm", min_count=1).to_numpy())
         names = [str(name) for name in ahead["effort"].to_numpy()]
         content["total_sales"] = {"model": "given", "values": total.tolist()}
@@ -157,6 +158,17 @@ def scenario_of(asked, future, label, market, results):
             if np.isfinite(efforts[:, i]).all()
         }
     return Scenario.model_validate(content)
+
+
+def set_by_firms(market):
+    """Efforts as firms set them: prices in place of their indices."""
+    if "prices" not in market:
+        return market["efforts"]
+    prices = market["prices"].rename(priced="effort")
+    rest = market["efforts"].drop_sel(effort=prices["effort"].to_numpy())
+    return xr.concat([rest, prices], dim="effort", coords="minimal", compat="override").sel(
+        effort=market["effort"].to_numpy()
+    )
 
 
 def filled(values):
