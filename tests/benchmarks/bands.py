@@ -19,7 +19,6 @@ from pathlib import Path
 import noise_coverage
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from pipeline import open_store
 from pipeline.config.load import load_study
@@ -162,13 +161,10 @@ def scenario_of(asked, future, label, market, results):
 
 def set_by_firms(market):
     """Efforts as firms set them: prices in place of their indices."""
-    if "prices" not in market:
-        return market["efforts"]
-    prices = market["prices"].rename(priced="effort")
-    rest = market["efforts"].drop_sel(effort=prices["effort"].to_numpy())
-    return xr.concat([rest, prices], dim="effort", coords="minimal", compat="override").sel(
-        effort=market["effort"].to_numpy()
-    )
+    chosen = market["efforts"].copy(deep=True)
+    for name in market["priced"].to_numpy() if "prices" in market else ():
+        chosen.loc[{"effort": name}] = market["prices"].sel(priced=name)
+    return chosen
 
 
 def filled(values):
