@@ -89,8 +89,8 @@ def test_show_says_it(managers):
 
 def test_forecasts_and_plans_need_no_instruments(managers):
     model = "investment-mnl-instrumented"
-    wish = {"firm": "A", "market": 1, "by": "+4", "target": 0.3, "draws": 0, "prices": {"deal": 1.0}}
-    flown = flight_plan(managers, PlanSettings(**wish, model=model))
+    wish = {"firm": "A", "market": 1, "by": "+4", "target": 0.3, "prices": {"deal": 1.0}}
+    flown = flight_plan(managers, PlanSettings(**wish, model=model, uncertainty={"draws": 0}))
     assert flown.model == model
     assert flown.plan.course.share[-1, flown.place] == pytest.approx(0.3, abs=1e-3)
 
