@@ -33,7 +33,7 @@ def imports_of(path):
 
 def test_all_are_found():
     assert [path.stem for path in NOTEBOOKS] == [
-        *("01_shopping_centre", "02_orange_juice", "03_cars", "04_asking_the_store")
+        *("01_shopping_centre", "02_orange_juice", "03_cars", "04_asking_the_store", "05_what_moves_my_share")
     ]
 
 
