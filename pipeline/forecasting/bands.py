@@ -103,10 +103,8 @@ class Draws:
         """
         market, expected = drawn.market, drawn.share[0].copy()
         settings = self.scenario.uncertainty
-        plans, replicates = (
-            self._plans(market, len(totals), rng),
-            stored_replicates(self.results, market.market, market.model, market.names),
-        )
+        plans = self._plans(market, len(totals), rng)
+        replicates = stored_replicates(self.results, market.market, market.model, market.names)
         made = rejected = 0
         while made < len(totals):
             theta = market.theta

@@ -280,14 +280,10 @@ class Store:
             False when it was there already.
         """
         read_sweep(self.session(), sweep)
-        fresh = False
-
-        def write(session: icechunk.Session) -> None:
-            nonlocal fresh
-            fresh = write_forecast(session, sweep, name, coordinates, arrays, attributes)
-
-        transact(self.location, self._repository, write, f"{sweep}: forecast {name}")
-        return fresh
+        return self._write_once(
+            lambda session: write_forecast(session, sweep, name, coordinates, arrays, attributes),
+            f"{sweep}: forecast {name}",
+        )
 
     def write_plan(
         self,
@@ -298,13 +294,20 @@ class Store:
         attributes: Mapping[str, object],
     ) -> bool:
         """Store a flight plan beside the fits of a sweep, once; see `write_forecast`."""
+        return self._write_once(
+            lambda session: write_plan(session, sweep, name, coordinates, arrays, attributes),
+            f"{sweep}: plan {name}",
+        )
+
+    def _write_once(self, write: Callable[[icechunk.Session], bool], message: str) -> bool:
+        """Commit what ``write`` adds, again where others were faster; give what its last call gave."""
         fresh = False
 
-        def write(session: icechunk.Session) -> None:
+        def transaction(session: icechunk.Session) -> None:
             nonlocal fresh
-            fresh = write_plan(session, sweep, name, coordinates, arrays, attributes)
+            fresh = write(session)
 
-        transact(self.location, self._repository, write, f"{sweep}: plan {name}")
+        transact(self.location, self._repository, transaction, message)
         return fresh
 
     def panel(self, data_hash: str) -> "xr.Dataset":

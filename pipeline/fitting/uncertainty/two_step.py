@@ -35,9 +35,13 @@ def first_stage_covariance(
     """
     count = len(jacobian)
     total = np.zeros((count, count))
-    basis = covariance.basis
+    if not model.stages:
+        return total
+    basis, known = covariance.basis, model.residual(theta)
+    assert known is not None, "an optimum has residuals"
+    known = known[: model.n_residuals]
     for row, stage in enumerate(model.stages):
-        slope = np.array([_slope(model, theta, row, regressor) for regressor in stage.regressors])
+        slope = np.array([_slope(model, theta, row, regressor, known) for regressor in stage.regressors])
         answer = -basis @ (basis.T @ (jacobian[:, : model.n_residuals] @ slope.T))
         total += answer @ stage.covariance @ answer.T
     return total
@@ -73,14 +77,14 @@ def draw_controlled_errors(model: MarketModel, theta: Vector, count: int, rng: n
     return drawn
 
 
-def _slope(model: MarketModel, theta: Vector, row: int, regressor: Matrix) -> Vector:
-    """Differentiate the residual (R,) in a first-stage slope: the control loses so much of the regressor.
+def _slope(model: MarketModel, theta: Vector, row: int, regressor: Matrix, known: Vector) -> Vector:
+    """Differentiate the residual ``known`` (R,) in a first-stage slope: the control loses that regressor.
 
     The residual is straight in the control, so any difference will do.
     """
     moved = model.data.controls.copy()
     moved[row] -= rows_of(regressor, model.data)
-    slope: Vector = _residual(model, theta, moved) - _residual(model, theta, model.data.controls)
+    slope: Vector = _residual(model, theta, moved) - known
     return slope
 
 
