@@ -119,8 +119,9 @@ class FitSection(Section):
     )
     initial: Literal["observed", "estimated"] = Field(
         default="estimated",
-        description="estimated: the shares before the first period are parameters; observed: the state after "
-        "the first period is the observed one.",
+        description="estimated: the shares before the first period are parameters, and so are the errors of "
+        "the first shares of firms that enter later; observed: the state after the first period, of a market "
+        "or of a firm in it, is the observed one.",
     )
     gain: OneOrMany[Gain] = Field(
         default=("estimated",),
