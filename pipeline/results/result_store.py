@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.names import Label
     from pipeline.results.curves import ResponseCurve
     from pipeline.results.frames.table import Table
-    from pipeline.results.summary import Summary
+    from pipeline.results.summary.summary import Summary
     from pipeline.results.verdict import Verdict
 
 
@@ -131,7 +131,7 @@ class ResultStore(Results):
 
     def summary(self) -> "Summary":
         """Summarise: best models, agreement of starts, failures, bounds, truth, validation."""
-        from pipeline.results.summary import summarise
+        from pipeline.results.summary.summary import summarise
 
         return summarise(self)
 

@@ -9,7 +9,7 @@ from pipeline.reporting.sections.calibration import calibration
 from pipeline.reporting.subject import ReportSubject
 from pipeline.reporting.words import case_title, cases, describe_case, future_title
 from pipeline.results.frames.table import Table
-from pipeline.results.summary import Summary
+from pipeline.results.summary.summary import Summary
 from pipeline.results.verdict import describe_difference
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES

@@ -10,6 +10,7 @@ from pipeline.results.effects.assumption import assumption_of
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.results import Results
+from pipeline.results.summary.parameters import summarise_parameters
 from pipeline.results.tables.choice import pooled_choice
 from pipeline.results.tables.comparison import all_metrics, by_horizon, comparisons, kinds, read_losses
 from pipeline.results.tables.fits import params, status_names
@@ -46,6 +47,9 @@ class Summary:
         One row a model: its noise, where that of some model is not homogeneous; fits done and usable, one a
         market; markets where it is best by AIC and by BIC, medians of the error in share, of the starts that
         agree, of seconds.
+    parameters
+        Of the model of the verdict: one row a parameter, see
+        `pipeline.results.summary.parameters.summarise_parameters`.
     best
         One row a market: best model by AIC and by BIC, how far the second is behind, starts that agree.
     failures
@@ -89,6 +93,7 @@ class Summary:
     verdict: Verdict
     window: str
     models: Table
+    parameters: Table
     best: Table
     failures: Table
     at_bounds: Table
@@ -121,6 +126,7 @@ def summarise(results: Results) -> Summary:
         assumption=assumption_of(results),
         window=tables.first_window,
         models=_models(cubes),
+        parameters=Table({}) if verdict.model is None else summarise_parameters(tables, verdict.model),
         best=_best(cubes),
         failures=_failures(cubes),
         at_bounds=at_bounds(tables, tables.info.models),
