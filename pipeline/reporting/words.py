@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.results.difference import describe_difference
 from pipeline.results.frames.table import Table
 from pipeline.results.summary.summary import Summary
 from pipeline.results.tables.regimes import REGIMES
-from pipeline.results.verdict import describe_difference
 
 if TYPE_CHECKING:
     from pipeline.reporting.choice import Shown

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
@@ -111,6 +112,14 @@ class Summary:
     regimes: Table
     instruments: tuple[str, ...]
     assumption: str | None = None
+
+    def _repr_html_(self) -> str:
+        """Show what matters most in a notebook: the verdict, its parameters, the models."""
+        sweep, said = self.sweep, [*self.instruments, self.assumption or ""]
+        head = f"<p><b>{escape(sweep.name)}</b>: {sweep.state.value}, {sweep.n_markets} markets</p>"
+        sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in said if sentence)
+        tables = "".join(table._repr_html_() for table in (self.parameters, self.models) if len(table))
+        return f"{head}{self.verdict._repr_html_()}{sentences}{tables}"
 
 
 def summarise(results: Results) -> Summary:
