@@ -54,8 +54,8 @@ def open_store(
 
     Examples
     --------
-    >>> from pipeline import open_store
-    >>> fits = open_store("runs/orange_juice").fits("investment-mnl")  # doctest: +SKIP
+    >>> import beed
+    >>> fits = beed.open_store("runs/orange_juice").fits("investment-mnl")  # doctest: +SKIP
     >>> fits.value.sel(market=5, param="discount")  # doctest: +SKIP
     """
     store = Store.open(path)
