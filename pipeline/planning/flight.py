@@ -17,7 +17,6 @@ from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.forecasting.totals.comparison import TotalUse, describe_total
 from pipeline.names import Label
-from pipeline.planning.answering_total import settled_plan
 from pipeline.planning.chance import Chance, Contender, Futures, chance_of, sure_market
 from pipeline.planning.controls import make_controls
 from pipeline.planning.planner import Planner, Solution
@@ -167,19 +166,21 @@ def plan_market(
     market = sure_market(market)
     firm, deadline = market.firm_index(settings.firm), market.horizon - 1 - settings.value_after
     controls = make_controls(
-        market, firm, settings.bounds, settings.prices, widen=settings.widen, ramps=settings.ramps
+        market,
+        firm,
+        settings.bounds,
+        settings.prices,
+        widen=settings.widen,
+        ramps=settings.ramps,
+        margin=settings.margin,
     )
     start = float(market.share[firm])
     target = start if settings.target is None else settings.target
-    planner, plan = settled_plan(
-        lambda sales: Planner(market, settings, controls, sales),
-        lambda planner: _planned(planner, target, among, total),
-        total.median,
-        total.course(ForecastResponse(market)),
-    )
+    planner = Planner(market, settings, controls, total.course(ForecastResponse(market)))
+    plan = _planned(planner, target, among, total)
     hold = plan if target == start else planner.solve(start, "linear")
     hold = planner.spend_least(start) or hold
-    steady = planner.steady()
+    steady = planner.steady(float(plan.course.total.mean()))
     at_target = steady.hold(target)
     levers = tuple(market.efforts[effort] for effort in controls.index)
     outcomes = Futures(among, settings, controls, total, batch=1).shares(plan.own)
