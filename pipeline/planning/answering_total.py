@@ -1,11 +1,15 @@
 """Total sales that answer to a plan: period after period, with what every control does to them."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.totals.answering import AnsweringTotal
-from pipeline.planning.controls import Controls
+
+if TYPE_CHECKING:
+    from pipeline.planning.controls import Controls
 
 
 def total_of_period(total: AnsweringTotal, t: int, before: Floats, chosen: Floats, f: Floats) -> float:
@@ -42,7 +46,7 @@ def follow_total(
 
 def total_slope(
     total: AnsweringTotal,
-    controls: Controls,
+    controls: "Controls",
     course: tuple[Floats, Floats, Floats],
     values: Floats,
     influence: Floats,
@@ -78,7 +82,7 @@ def total_slope(
 
 def pressure_slopes(
     total: AnsweringTotal,
-    controls: Controls,
+    controls: "Controls",
     course: tuple[Floats, Floats, Floats],
     values: Floats,
     influence: Floats,

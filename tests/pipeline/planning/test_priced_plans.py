@@ -111,10 +111,10 @@ def test_a_cut_costs_the_margin_that_it_gives_up(kind):
     np.testing.assert_allclose(found.plan.given_up, found.plan.expenses - spent * sales, rtol=1e-9)
     # No other course of price and money that comes to the share earns more.
     rng = np.random.default_rng(1)
-    for _ in range(40):
+    for _ in range(30 if kind is None else 6):
         other = found.plan.levers * np.exp(0.1 * rng.standard_normal((2, 6)))
         low, high = 0.5, 2.0
-        for _ in range(60):  # all prices moved together until the share is the target
+        for _ in range(32):  # all prices moved together until the share is the target
             part = np.sqrt(low * high)
             reached = simulated(market, other * [[part], [1.0]], kind)
             low, high = (part, high) if reached.share[-1, 0] > 0.32 else (low, part)
@@ -157,7 +157,7 @@ def test_a_share_is_held_by_the_price_that_it_goes_with():
 
 def test_a_price_is_planned_for_a_chance():
     market, _ = priced_market(jump_price=60.0)
-    settings = {"target": 0.4, "bounds": {"e0": [0.5, 4.0]}, "uncertainty": {"draws": 200}}
+    settings = {"target": 0.4, "bounds": {"e0": [0.5, 4.0]}, "uncertainty": {"draws": 100}}
     plain, sure = plan(market, **settings), plan(market, **settings, probability=0.9)
     assert plain.chance.value < 0.8
     assert sure.chance.value == pytest.approx(0.9, abs=4 * sure.chance.error)
