@@ -7,7 +7,7 @@ import typer
 from pipeline.cli.ahead import Bound, Market, Model, Overrides, Price, Settings, present
 from pipeline.cli.arguments import parse_bounds, parse_numbers, parse_prices, parse_target
 from pipeline.cli.options import Format, Plot, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import print_formatted
+from pipeline.cli.output import announce_compiling, print_formatted
 from pipeline.errors import ExitCode, PlanError
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def plan(
     else:
         _refuse_beside_again([*options, *(["settings"] if settings else []), *(overrides or ())])
         chosen, passed = settings_of(stored_plan(results, again)), deviations(results, [again])
+    announce_compiling("evaluate_effort_gradient", "differentiate_market")
     flight = flight_plan(results, chosen)
     if name := save or again:
         store_plan(results, flight, chosen, name, again=again is not None)

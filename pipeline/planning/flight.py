@@ -224,6 +224,9 @@ def _planned(planner: Planner, target: float, among: tuple[Contender, ...], tota
     deadline = planner.market.horizon - 1 - settings.value_after
     if least is not None and futures.chance(least.own, target, deadline).value >= settings.probability:
         return least
-    return aim_for(
-        lambda share: planner.solve(share, settings.path), futures, target, settings.probability, deadline
-    )
+
+    def aimed(share: float) -> Solution:
+        # The chance is that of the deadline: after it the target is held, and not what was aimed at.
+        return planner.solve(share, settings.path, hold=min(share, target))
+
+    return aim_for(aimed, futures, target, settings.probability, deadline)

@@ -53,7 +53,9 @@ class PlanObjective:
     margin : float
         Part of sales that is earned and counts against the expenses.
     after : int
-        Periods at the end in which the target is held; the deadline is the last one before them.
+        Periods at the end in which a share is held; the deadline is the last one before them.
+    held_part : float
+        What is held in them, as a part of the share wanted at the deadline.
     goodwill : (L, H) array, optional
         What a unit of effort is still worth after the last period, currency: what it would cost to bring the
         same effect about later. Counts against the expenses.
@@ -68,6 +70,7 @@ class PlanObjective:
     discount: Floats
     margin: float = 0.0
     after: int = 0
+    held_part: float = 1.0
     goodwill: Floats | None = None
     cap: Floats | None = None
 
@@ -147,8 +150,8 @@ class PlanObjective:
         return self.controls.put(self.efforts, values)
 
     def last_share(self, values: Floats) -> float:
-        """Share of the firm at the deadline, or the smallest one from then on."""
-        return end_share(self.shares(values)[:, self.controls.firm], self.after)
+        """Share of the firm at the deadline, or what those after it come to; see `end_share`."""
+        return end_share(self.shares(values)[:, self.controls.firm], self.after, self.held_part)
 
     def expenses(self, values: Floats, share: Floats, total: Floats) -> Floats:
         """Money of the firm per period (H,) at shares (H, N) and total sales (H,).
@@ -273,6 +276,10 @@ class PlanObjective:
         return ratio, efforts[fixed & (kinds == "amount")].sum(axis=0) * self.market.reference_sales
 
 
-def end_share(share: Floats, after: int) -> float:
-    """Share at the deadline, or the smallest one from then on, of shares (H,) at the ends of periods."""
-    return float(share[share.size - 1 - after :].min())
+def end_share(share: Floats, after: int, held_part: float = 1.0) -> float:
+    """Share at the deadline, of shares (H,) at the ends of periods.
+
+    Less where a later one is below the part of it that is to be held: what that one would be held of.
+    """
+    end = share[share.size - 1 - after :]
+    return float(min(end[0], (end[1:] / held_part).min(initial=np.inf)))

@@ -64,7 +64,7 @@ class Solution:
     investment : Investment
         Effective investment of the firm.
     reached : float
-        Share at the deadline; the smallest one from then on, where the target is held after it.
+        Share at the deadline; less, where one after it is below what is held: see `end_share`.
     binding : tuple of BoundHit
         Empty when the target is reached.
     """
@@ -105,7 +105,7 @@ class Planner:
         self.held = held.with_planned(planned)
         self.discount = market.discount_weights(settings.discount)
         self.start = float(market.share[controls.firm])
-        self.after = settings.value_after
+        self.after, self._held_part = settings.value_after, 1.0
         self._cap = None if settings.cap is None else one_per_period(settings.cap, market.horizon, "caps")
         self.goodwill = np.zeros_like(controls.low)
         if self.response.carries:
@@ -119,8 +119,10 @@ class Planner:
         firm = self.controls.firm
         return self.held.with_values(firm, self.controls.put(self.held.value, values)[:, :, firm])
 
-    def solve(self, target: float, path: PathKind) -> Solution:
+    def solve(self, target: float, path: PathKind, hold: float | None = None) -> Solution:
         """Find the controls that end at the target, or as near to it as the bounds allow.
+
+        After the deadline the share is ``hold`` or more, by default the target.
 
         Raises
         ------
@@ -131,6 +133,7 @@ class Planner:
         """
         if path == "cheapest":
             refuse_many(self.controls.low.size)
+        self._held_part = 1.0 if hold is None else hold / target
         values = np.clip(self.controls.take(self.held.value), self.controls.low, self.controls.high)
         objective = self._objective(values)
         for _ in range(_ROUNDS):
@@ -151,7 +154,7 @@ class Planner:
 
         Along the way the share stays at the present one or the target, whichever is less.
         """
-        values = self.controls.low
+        values, self._held_part = self.controls.low, 1.0
         share = self._simulate(values).share[:, self.controls.firm]
         reached = end_share(share, self.after)
         if reached < target or share.min() < min(target, self.start):
@@ -176,7 +179,8 @@ class Planner:
         return simulate_trajectory(self.response, self.effort_plan(values), self.total)
 
     def _last_share(self, values: Floats) -> float:
-        return end_share(self._simulate(values).share[:, self.controls.firm], self.after)
+        share = self._simulate(values).share[:, self.controls.firm]
+        return end_share(share, self.after, self._held_part)
 
     def _objective(self, values: Floats) -> PlanObjective:
         """Hold the rivals' efforts at their answer to ``values`` (L, H)."""
@@ -189,6 +193,7 @@ class Planner:
             discount=self.discount,
             margin=self.settings.margin,
             after=self.after,
+            held_part=self._held_part,
             goodwill=self.goodwill * self.discount[-1] / self.market.duration[-1],
             cap=self._cap,
         )
@@ -208,9 +213,8 @@ class Planner:
         if target <= objective.last_share(worst):
             return worst
         kind: PathKind = "linear" if path == "cheapest" else path
-        followed = follow_path(
-            objective, wanted_path(kind, self.start, target, self.market.duration, self.after), worst, best
-        )
+        wanted = wanted_path(kind, self.start, target, self.market.duration, self.after, objective.held_part)
+        followed = follow_path(objective, wanted, worst, best)
         if path != "cheapest":
             return followed
         floor = min(self.start, target) if self.settings.keep else 0.0
@@ -224,7 +228,7 @@ class Planner:
 
     def _solution(self, values: Floats, target: float, worst: Floats, best: Floats) -> Solution:
         trajectory = self._simulate(values)
-        reached = end_share(trajectory.share[:, self.controls.firm], self.after)
+        reached = end_share(trajectory.share[:, self.controls.firm], self.after, self._held_part)
         missed, objective = abs(reached - target) > _MISS, self._objective(values)
         return Solution(
             own=values,

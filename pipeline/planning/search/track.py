@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _EXACT = {"xtol": 1e-300, "rtol": 8.9e-16, "maxiter": 500}
 
 
-def wanted_path(kind: PathKind, start: float, target: float, duration: Floats, after: int = 0) -> Floats:
+def wanted_path(
+    kind: PathKind, start: float, target: float, duration: Floats, after: int = 0, held_part: float = 1.0
+) -> Floats:
     """Share of the firm at the ends of H periods, from ``start`` to ``target``.
 
     Parameters
@@ -29,7 +31,9 @@ def wanted_path(kind: PathKind, start: float, target: float, duration: Floats, a
     duration : (H,) array
         Lengths of the periods.
     after : int
-        Periods at the end in which the target is held.
+        Periods at the end in which a share is held.
+    held_part : float
+        That share, as a part of the target.
     """
     way = duration[: duration.size - after]
     part = np.cumsum(way) / way.sum()
@@ -41,7 +45,7 @@ def wanted_path(kind: PathKind, start: float, target: float, duration: Floats, a
         )
         path = 1.0 / (1.0 + np.exp(-odds))
     path[-1] = target
-    return np.concatenate([path, np.full(after, target)])
+    return np.concatenate([path, np.full(after, held_part * target)])
 
 
 def follow_path(objective: "PlanObjective", path: Floats, worst: Floats, best: Floats) -> Floats:

@@ -163,3 +163,15 @@ def test_a_price_is_planned_for_a_chance():
     assert sure.chance.value == pytest.approx(0.9, abs=4 * sure.chance.error)
     assert sure.plan.levers[0].mean() < plain.plan.levers[0].mean()
     assert sure.cost > plain.cost
+
+
+def test_after_the_deadline_the_target_is_held_and_not_what_was_aimed_at():
+    market = plain_market([0.3, 0.7], [[0.1, 0.3]], curves=["sqrt"], kinds=["amount"], horizon=9, theta=[0.5])
+    market = replace(market, error_covariance=0.01 * np.eye(2), gain=1.0)
+    settings = {"target": 0.34, "bounds": {"e0": [0, 2]}, "margin": 0.0, "value_after": 4}
+    found = plan(market, **settings, probability=0.9, uncertainty={"draws": 200})
+    share = found.plan.course.share[:, 0]
+    assert found.chance.value == pytest.approx(0.9, abs=4 * found.chance.error)
+    assert share[4] > 0.35
+    assert share[5:].min() == pytest.approx(0.34, abs=1e-6)
+    assert found.plan.expenses[-1] == pytest.approx(found.holding_target.cost, rel=1e-2)
