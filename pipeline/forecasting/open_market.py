@@ -17,7 +17,6 @@ from pipeline.errors import ForecastError, QueryError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import choose_model
 from pipeline.forecasting.periods import durations_ahead, future_labels
-from pipeline.forecasting.prices.read import read_prices, unpriced_efforts
 from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.models.error_carry import correct
 from pipeline.models.market_model import MarketModel
@@ -27,6 +26,7 @@ from pipeline.models.predictive import log_errors
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
+from pipeline.results.prices.read import read_prices, unpriced_efforts
 from pipeline.results.select import select_markets
 from pipeline.results.stored_fit import read_fit, stored_covariance
 

@@ -14,12 +14,12 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import TotalSection
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import one_per_period, season_length
-from pipeline.forecasting.prices.index import with_indices
 from pipeline.forecasting.totals.answering import Answer, AnsweringTotal, TotalSales
 from pipeline.forecasting.totals.level import level_spread, local_level
 from pipeline.forecasting.totals.past_pressure import past_response, pressure_of
 from pipeline.forecasting.totals.pressure import Pressure
 from pipeline.forecasting.totals.regression import Regression, regress
+from pipeline.results.prices.index import with_indices
 
 if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket

@@ -8,10 +8,10 @@ import numpy as np
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import Bounds
 from pipeline.forecasting.market import ForecastMarket
-from pipeline.forecasting.prices.index import PriceIndex
 from pipeline.games.payoff import StrategySpace
 from pipeline.planning.controls import refuse_crossed
 from pipeline.planning.prices import refuse_free
+from pipeline.results.prices.index import PriceIndex
 
 
 def with_price(

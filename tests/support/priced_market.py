@@ -7,7 +7,7 @@ from plain_market import plain_market
 
 from kernels.formula.expression import parse
 from pipeline.config.sections.data import EFFORT_FUNCTIONS
-from pipeline.forecasting.prices.index import PriceIndex
+from pipeline.results.prices.index import PriceIndex
 
 RELATIVE = "log(price / market_mean(price))"
 

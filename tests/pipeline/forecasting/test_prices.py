@@ -14,12 +14,12 @@ from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import RivalsSection, TotalSection
 from pipeline.errors import PlanError, QueryError
 from pipeline.forecasting.efforts import held_efforts, plan_efforts, varied_plans
-from pipeline.forecasting.prices.margin import margin_at
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import market_total
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.games.game import play_market
 from pipeline.planning.flight import plan_market
+from pipeline.results.prices.margin import margin_at
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.formula.expression import Expression
 from kernels.formula.expression_derivative import differentiate
@@ -72,6 +73,19 @@ class PriceIndex:
             values[name] = np.broadcast_to(mean, price.shape)
             slopes[name] = np.broadcast_to(moved, (*price.shape, n_firms))
         return _chain(self._parts[-1], values, slopes, price.shape)
+
+    def past_slope(self, active: NDArray[np.bool_]) -> Floats:
+        """Differentiate the effort of i in the logarithm of the price of j, in known periods, (T, i, j).
+
+        Means are over the firms there, ``active`` (T, N); 0 for the others.
+        """
+        slope = np.zeros((*active.shape, active.shape[1]))
+        patterns, which = np.unique(active, axis=0, return_inverse=True)
+        for number, there in enumerate(patterns):
+            at, firms = np.flatnonzero(which.ravel() == number), np.flatnonzero(there)
+            price = self.history[np.ix_(at, firms)]
+            slope[np.ix_(at, firms, firms)] = self.slope(price) * price[:, np.newaxis]
+        return slope
 
     @cached_property
     def _steps(self) -> tuple[tuple[str, Node], ...]:
