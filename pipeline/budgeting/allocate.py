@@ -16,8 +16,6 @@ from pipeline.forecasting.efforts import held_efforts
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
-from pipeline.forecasting.total_sales import TotalForecast
-from pipeline.forecasting.totals.answering import reference_sales
 from pipeline.games.payoff import PayoffModel, Payoffs
 from pipeline.games.setup import set_up_game
 from pipeline.names import Label
@@ -25,6 +23,8 @@ from pipeline.planning.chance import sure_market
 from pipeline.planning.controls import find_priced, make_controls
 from pipeline.planning.steady import Holding, SteadyMarket
 from pipeline.results.select import select_markets, select_models
+from pipeline.results.totals.answering import reference_sales
+from pipeline.results.totals.continuation import TotalForecast
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results

@@ -8,10 +8,10 @@ import xarray as xr
 
 from pipeline.causes.subject import checked_level, firm_place, intervals_by, one_market
 from pipeline.errors import QueryError
-from pipeline.forecasting.periods import season_length
 from pipeline.names import Label
 from pipeline.results.effects.causal_market import CausalMarket
 from pipeline.results.effects.returns import LEVELS, QUANTITIES, refuse_without_curves, return_curves
+from pipeline.results.totals.season import season_length
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results

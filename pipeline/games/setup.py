@@ -13,10 +13,10 @@ from pipeline.errors import PlanError
 from pipeline.forecasting.efforts import held_efforts
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.games.payoff import PayoffModel, StrategySpace
 from pipeline.games.pricing import with_price
 from pipeline.planning.controls import Controls, find_priced, make_controls, refuse_crossed
+from pipeline.results.totals.continuation import TotalForecast
 
 
 def set_up_game(

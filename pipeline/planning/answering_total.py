@@ -6,7 +6,7 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.totals.answering import AnsweringTotal
+from pipeline.results.totals.answering import AnsweringTotal
 
 if TYPE_CHECKING:
     from pipeline.planning.controls import Controls

@@ -14,8 +14,7 @@ from pipeline.forecasting.model_choice import BEST, VERDICT, pattern_of
 from pipeline.forecasting.open_market import open_market, read_market
 from pipeline.forecasting.periods import periods_until
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import TotalForecast
-from pipeline.forecasting.totals.comparison import TotalUse, describe_total
+from pipeline.forecasting.total_sales import describe_total
 from pipeline.names import Label
 from pipeline.planning.chance import Chance, Contender, Futures, chance_of, sure_market
 from pipeline.planning.controls import make_controls
@@ -24,6 +23,8 @@ from pipeline.planning.search.aim import aim_for
 from pipeline.planning.steady import Holding
 from pipeline.results.select import select_models
 from pipeline.results.stored_fit import stored_replicates
+from pipeline.results.totals.comparison import TotalUse
+from pipeline.results.totals.continuation import TotalForecast
 from pipeline.store.format.plan import PLAN_QUANTILES
 
 if TYPE_CHECKING:

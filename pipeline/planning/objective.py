@@ -9,10 +9,10 @@ from kernels.motion.shares import ShareSensitivities
 from kernels.numeric.arrays import Floats
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.totals.answering import AnsweringTotal, TotalSales
 from pipeline.planning.answering_total import follow_total, pressure_slopes, total_of_period, total_slope
 from pipeline.planning.controls import Controls
 from pipeline.results.prices.index import with_indices
+from pipeline.results.totals.answering import AnsweringTotal, TotalSales
 
 # Levels at which an effort is tried to see which one brings most.
 _GRID = 33

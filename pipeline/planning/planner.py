@@ -10,7 +10,6 @@ from pipeline.forecasting.efforts import EffortPlan, held_efforts
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.periods import one_per_period
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.totals.answering import TotalSales, reference_sales
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.planning.controls import Controls, make_controls
 from pipeline.planning.goodwill import goodwill_part
@@ -22,6 +21,7 @@ from pipeline.planning.search.furthest import reachable
 from pipeline.planning.search.limits import keeps_limits
 from pipeline.planning.search.track import follow_path, wanted_path
 from pipeline.planning.steady import SteadyMarket
+from pipeline.results.totals.answering import TotalSales, reference_sales
 
 # Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts
 # are; the plan is brought to the target exactly afterwards, rivals reacting.

@@ -7,13 +7,13 @@ from rich.console import Console
 
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.scenario import Forecast, MarketForecast
-from pipeline.forecasting.totals.comparison import TotalUse
 from pipeline.games.equilibrium import Equilibrium
 from pipeline.games.game import Game
 from pipeline.planning.flight import FlightPlan
 from pipeline.planning.planner import Solution
 from pipeline.reporting.console.printing import print_facts, print_line, print_table
 from pipeline.results.frames.table import Table
+from pipeline.results.totals.comparison import TotalUse
 
 #: Markets of a forecast that are shown; the store holds all.
 _MARKETS = 3
