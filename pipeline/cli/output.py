@@ -41,6 +41,17 @@ def _write(data: bytes) -> None:
     sys.stdout.buffer.write(data)
 
 
+def announce_compiling(*kernels: str) -> None:
+    """Say on the standard error that kernels will be compiled, where no machine code of them is kept."""
+    from kernels.numeric.jit import jit_enabled, machine_code_folder
+
+    folder = machine_code_folder()
+    if folder is None or not jit_enabled() or os.environ.get("NUMBA_CACHE_DIR"):
+        return
+    if not all(any(folder.rglob(f"*.{kernel}-*.nbi")) for kernel in kernels):
+        print("Compiling code for this question, once: up to a minute.", file=sys.stderr, flush=True)
+
+
 def output_is_lost() -> str | None:
     """Say why the standard output cannot be written, if so; what was on its way there is then given up."""
     try:

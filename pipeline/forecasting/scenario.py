@@ -18,11 +18,11 @@ from pipeline.forecasting.members import Member, ModelChoice, model_weights
 from pipeline.forecasting.model_choice import BEST, VERDICT, best_by_aicc, by_verdict
 from pipeline.forecasting.open_market import read_market
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import market_total
-from pipeline.forecasting.totals.comparison import TotalUse, describe_total
+from pipeline.forecasting.total_sales import describe_total, market_total
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.names import Label, did_you_mean, one_of
 from pipeline.results.select import select_markets, select_models
+from pipeline.results.totals.comparison import TotalUse
 from pipeline.results.verdict import Verdict, judge
 
 if TYPE_CHECKING:

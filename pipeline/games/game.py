@@ -14,8 +14,7 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
-from pipeline.forecasting.total_sales import TotalForecast
-from pipeline.forecasting.totals.comparison import TotalUse, describe_total
+from pipeline.forecasting.total_sales import describe_total
 from pipeline.games.best_response import best_response
 from pipeline.games.equilibrium import Equilibrium, find_equilibria
 from pipeline.games.payoff import Payoffs, StrategySpace
@@ -23,6 +22,8 @@ from pipeline.games.setup import set_up_game
 from pipeline.names import Label
 from pipeline.planning.chance import sure_market
 from pipeline.results.select import select_models
+from pipeline.results.totals.comparison import TotalUse
+from pipeline.results.totals.continuation import TotalForecast
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from pipeline.reporting.sections.market_function import market_function
 from pipeline.reporting.sections.origin import origin
 from pipeline.reporting.sections.overview import overview
 from pipeline.reporting.sections.parameters import parameters
+from pipeline.reporting.sections.total_sales import total_sales
 from pipeline.reporting.sections.validation import validation
 from pipeline.reporting.subject import ReportSubject
 from pipeline.results.results import Results
@@ -34,6 +35,7 @@ SECTIONS: tuple[Callable[[ReportSubject], Section | None], ...] = (
     effects,
     fitted_shares,
     validation,
+    total_sales,
     parameters,
     identifiability,
     drift,

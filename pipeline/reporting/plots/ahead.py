@@ -157,7 +157,7 @@ def draw_plan(flight: "FlightPlan", past: MarketArrays) -> Figure:
     money.set_ylim(bottom=min(0.0, money.get_ylim()[0]))
     for axes, effort in zip(panels[2:], levers, strict=False):
         axes.plot(times, past.efforts[effort, seen, firm], **_SEEN)
-        axes.step(flight.times, flight.plan.course.efforts[effort, :, flight.place], where="mid", color="C0")
+        axes.step(flight.times, flight.plan.course.chosen[effort, :, flight.place], where="mid", color="C0")
         axes.set_title(flight.efforts[effort], fontsize=9)
     for axes in panels[:count]:
         _tidy(axes)
