@@ -15,6 +15,7 @@ import pyarrow.csv
 import pyarrow.dataset
 
 from pipeline.errors import DataError, Problem
+from pipeline.names import did_you_mean, one_of
 from pipeline.panel.findings import LISTED, Problems
 from pipeline.panel.reading.files import locate, open_binary
 from pipeline.panel.reading.numbers import DECIMAL_HINT
@@ -212,26 +213,30 @@ class ParquetReader:
 
 @dataclass(frozen=True)
 class ExcelReader:
-    """Rows of the first sheet of a workbook, read whole. Row numbers are those of the sheet."""
+    """Rows of a sheet of a workbook, read whole. Row numbers are those of the sheet."""
 
     location: str
     columns: tuple[str, ...]
     frame: pd.DataFrame = field(repr=False)
 
     @classmethod
-    def open(cls, location: str) -> "ExcelReader":
-        """Read the sheet."""
+    def open(cls, location: str, sheet: str | None = None) -> "ExcelReader":
+        """Read a sheet, by default the first one."""
         try:
             # Named, because pandas warns that its choice for .xlsx will change.
             readers = ("io.excel.xlsx.reader", "openpyxl", "io.excel.xls.reader", "calamine")
-            with open_binary(location) as file, pd.option_context(*readers):
-                frame = pd.read_excel(file, dtype=object, na_filter=False)
+            with open_binary(location) as file, pd.option_context(*readers), pd.ExcelFile(file) as book:
+                sheets = [str(name) for name in book.sheet_names]
+                if sheet is not None and sheet not in sheets:
+                    hint = did_you_mean(sheet, sheets)
+                    raise refusal(location, f"the sheet {sheet}", one_of(sheets), hint, "data.sheet")
+                frame = pd.read_excel(book, sheet_name=sheet or 0, dtype=object, na_filter=False)
         except ImportError as error:
             hint = "Install it with: pip install 'beed[excel]'."
             raise refusal(
                 location, f"an Excel file ({error})", "the package that reads Excel files", hint
             ) from None
-        except OSError:
+        except (OSError, DataError):
             raise
         except Exception as error:  # each library for workbooks raises different errors
             raise refusal(location, str(error), "an Excel workbook") from None
