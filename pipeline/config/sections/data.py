@@ -146,7 +146,7 @@ class DataSection(PanelSection):
     sheet: str | None = Field(default=None, description="Sheet of a workbook; by default the first one.")
     decimal: Literal[".", ","] = Field(
         default=".",
-        description="Sign before the decimals in a CSV file. With the comma thousands may be grouped: 1.234,5.",
+        description="Sign before the decimals in a CSV file. With a comma thousands may be grouped: 1.234,5.",
     )
     columns: Table[str | Table[str]] = optional_table(
         "Other names for columns, such as formulas can use: `price: Price (EUR)`. In a wide table, with a "

@@ -172,8 +172,8 @@ class Encoder:
             rows,
             lambda position: repr(self.times.texts[rows["time"][position]]),
             EXPECTED,
-            "Write ISO dates or whole numbers, or say data.date_format (31.12.2026 is %d.%m.%Y); a time of day "
-            "must be midnight.",
+            "Write ISO dates or whole numbers, or say data.date_format (31.12.2026 is %d.%m.%Y); a time of "
+            "day must be midnight.",
             self.data.time,
         )
         return usable & ~unreadable
