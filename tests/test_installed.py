@@ -58,7 +58,7 @@ class Installed:
             env=keep,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=3600,  # kernels are compiled, which takes a machine that does other things long
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

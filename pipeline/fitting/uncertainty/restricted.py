@@ -25,8 +25,8 @@ BIASED = 0.125
 
 Chosen with tests/benchmarks/noise_coverage.py, 24 investment markets of 104 periods a cell, medians: 0.00
 where errors do not last (intervals hold without), 0.11 where they do at a half-life of 2 (they hold), 0.19
-and 0.39 at 8 and 20 with both kinds of noise (they covered 91 and 84 %), 0.46 and 0.61 where all errors last (86
-and 73 %).
+and 0.39 at 8 and 20 with both kinds of noise (they covered 91 and 84 %), 0.46 and 0.61 where all errors last
+(86 and 73 %).
 """
 
 # Where less of an error lasts, there is no bias worth the look.

@@ -192,6 +192,6 @@ def test_windows_that_end_after_an_entry_go_on_from_it(form, ends):
     course = MarketCourse(part, theta, first_periods(market, ends), "estimated")
     np.testing.assert_allclose(course.modelled, ahead[:ends], atol=1e-12)
     np.testing.assert_allclose(ahead[: ends + 1], whole.shares(same)[: ends + 1], atol=1e-12)
-    moved, share, state = course.carry_on(course.state[0][None], 1, None, course.error[None, 1:])
+    moved, _, state = course.carry_on(course.state[0][None], 1, None, course.error[None, 1:])
     np.testing.assert_allclose(moved[0], course.modelled[1:], atol=1e-10)
     np.testing.assert_allclose(state[0], course.state[1:], atol=1e-10)
