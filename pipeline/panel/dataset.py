@@ -112,8 +112,11 @@ def entries_in(dataset: xr.Dataset) -> np.ndarray:
     if "entries" in dataset.coords:
         return dataset["entries"].values
     sales = dataset["sales"].transpose("market", "firm", "time").values
-    found = [entries_of(*np.nonzero(~np.isnan(one)), sales.shape[1]) for one in sales]
-    return np.max([np.zeros(sales.shape[1], dtype=np.int64), *found], axis=0)
+    counts: np.ndarray = np.zeros(sales.shape[1], dtype=np.int64)
+    for one in sales:
+        firm, time = np.nonzero(~np.isnan(one))
+        counts = np.maximum(counts, entries_of(firm, time, counts.size))
+    return counts
 
 
 def hashed_names(inputs: Sequence[Effort]) -> tuple[str, ...]:
