@@ -11,6 +11,7 @@ from pipeline.budgeting.spread import Return, spread_money
 from pipeline.config.sections.allocation import AllocationSettings
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.scenario import RivalsSection
+from pipeline.config.settings import Given, settings_of
 from pipeline.errors import ForecastError, PlanError, QueryError
 from pipeline.forecasting.efforts import held_efforts
 from pipeline.forecasting.market import ForecastMarket
@@ -163,18 +164,28 @@ class AllocationAnswer:
         return all(one.feasible for one in self.holdings)
 
 
-def allocate(results: "Results", settings: AllocationSettings) -> AllocationAnswer:
+def allocate(results: "Results", settings: Given[AllocationSettings]) -> AllocationAnswer:
     """Spread a firm's money over its markets, for the largest sales or profit in the long run.
 
     Rivals keep their money. Efforts of kind index without a price stay as they are.
 
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    settings
+        Firm, budget, margin, ...: `AllocationSettings`, a YAML file or a mapping.
+
     Raises
     ------
+    ConfigError
+        A file or mapping that makes no settings.
     QueryError
         Markets or models that the sweep does not have, or a firm that is in none of them.
     PlanError
         A budget below the least there is to spend, or nothing that money buys.
     """
+    settings = settings_of(AllocationSettings, settings, what="allocation")
     labels = results.tables.labels("market")[select_markets(results.tables, settings.markets)].tolist()
     models = select_models(results.sweep, pattern_of(settings.model))
     found: list[FirmMarket] = []

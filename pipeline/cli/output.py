@@ -27,8 +27,16 @@ def print_formatted(table: "Table", style: str, *, spreadsheet_safe: bool = Fals
     if style == "table":
         print(str(text).removesuffix("\n"))
         return
+    _write(text if isinstance(text, bytes) else f"{text.removesuffix('\n')}\n".encode())
+
+
+def print_json(text: str) -> None:
+    """Write a JSON document to the standard output."""
+    _write(f"{text}\n".encode())
+
+
+def _write(data: bytes) -> None:
     # For programs, so in UTF-8 whatever the terminal shows: a question mark in place of γ would be a loss.
-    data = text if isinstance(text, bytes) else f"{text.removesuffix('\n')}\n".encode()
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
 

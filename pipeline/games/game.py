@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
+from pipeline.config.settings import Given, settings_of
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.model_choice import pattern_of
@@ -73,11 +74,20 @@ class Game:
     total_use: TotalUse | None = None
 
 
-def play(results: "Results", settings: GameSettings) -> Game:
+def play(results: "Results", settings: Given[GameSettings]) -> Game:
     """Play on a calibrated market of a store.
+
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    settings
+        Margins, strategies, horizon, ...: `GameSettings`, a YAML file or a mapping.
 
     Raises
     ------
+    ConfigError
+        A file or mapping that makes no settings.
     QueryError
         A market, model or firm that the store does not have.
     PlanError
@@ -85,6 +95,7 @@ def play(results: "Results", settings: GameSettings) -> Game:
     ForecastError
         Shares cannot be computed for the present strategies, or for any of a firm.
     """
+    settings = settings_of(GameSettings, settings, what="game")
     models = select_models(results.sweep, pattern_of(settings.model))
     horizon = 1 if settings.horizon == "steady" else settings.horizon
     market, total = open_market(results, settings, models, horizon)

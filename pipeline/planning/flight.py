@@ -7,6 +7,7 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
+from pipeline.config.settings import Given, settings_of
 from pipeline.errors import PlanError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, ModelChoice, model_weights
@@ -114,11 +115,20 @@ class FlightPlan:
         return not self.plan.binding
 
 
-def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
+def flight_plan(results: "Results", settings: Given[PlanSettings]) -> FlightPlan:
     """Plan the way of a firm to a share on a calibrated market.
+
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    settings
+        Target, deadline, bounds, ...: `PlanSettings`, a YAML file or a mapping.
 
     Raises
     ------
+    ConfigError
+        A file or mapping that makes no settings.
     QueryError
         A market, model or firm that the store does not have, or a deadline in the past.
     PlanError
@@ -126,6 +136,7 @@ def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     ForecastError
         Shares cannot be computed for these efforts.
     """
+    settings = settings_of(PlanSettings, settings, what="plan")
     time = results.panel()["time"]
     horizon = periods_until(time.values, str(time.attrs.get("frequency", "1")), settings.by)
     horizon += settings.value_after

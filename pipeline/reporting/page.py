@@ -24,7 +24,7 @@ from pipeline.reporting.sections.total_sales import total_sales
 from pipeline.reporting.sections.validation import validation
 from pipeline.reporting.subject import ReportSubject
 from pipeline.results.results import Results
-from pipeline.results.summary import summarise
+from pipeline.results.summary.summary import summarise
 
 #: In their order; each gives None where it has nothing to say of a sweep. To add one, write a file in
 #: ``sections`` and name it here.

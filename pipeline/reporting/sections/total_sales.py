@@ -10,9 +10,9 @@ from pipeline.results.frames.table import Table
 
 _NOTE = (
     "Root mean square error of the logarithm of the sales of the whole market in periods that a model had "
-    "not seen (up to 8 origins in the second half of the data, 13 periods ahead at most). `constant`, the "
-    "level of recent periods, is what forecasts, plans and games use unless told `total_sales.model`; "
-    "`response` is demand that answers to the share-weighted f."
+    "not seen (up to 8 origins in the second half of the data, up to 13 periods ahead). `constant`, the "
+    "level of recent periods, is what forecasts, plans and games use unless `total_sales.model` says "
+    "otherwise; `response` is demand that answers to the share-weighted f."
 )
 
 

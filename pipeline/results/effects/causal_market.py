@@ -12,7 +12,7 @@ from pipeline.config.parameters import RETURNS_TO_SCALE
 from pipeline.errors import QueryError
 from pipeline.models.effects.delta import Directions, delta_errors, principal_directions
 from pipeline.models.effects.market_course import MarketCourse
-from pipeline.models.priors import prior_of, with_weak_beliefs
+from pipeline.models.priors import entry_spread, prior_of, with_weak_beliefs
 from pipeline.names import Label
 from pipeline.results.prices.index import PriceIndex
 from pipeline.results.prices.read import read_prices
@@ -153,7 +153,9 @@ def read_causal_market(results: Results, market: Label, model: str) -> CausalMar
     if len(fit.arrays.times) < 2:
         raise QueryError(f"Market {market} has a single period: nothing has moved in it.")
     problem, priors = fit.problem, results.study.fit.priors
-    believed = with_weak_beliefs(prior_of(problem.names, priors), problem.names, problem.start, problem.vary)
+    spread = entry_spread(problem.data, problem.error_shape, problem.autocorrelation(fit.theta))
+    prior = prior_of(problem.names, priors)
+    believed = with_weak_beliefs(prior, problem.names, problem.start, problem.vary, spread)
     covariance = stored_covariance(results, fit, model)
     return CausalMarket(
         market=market,
