@@ -46,8 +46,8 @@ def explain(
     reference : str, optional
         Compare with what other efforts after the first date would have made of the share of the last one:
         ``last-year`` (of a year before, all firms), ``rivals-at-mean`` (of rivals, their mean up to the last
-        date), ``nothing`` (none by the firm: 0). By default the change from the first date to the last one is
-        explained, against efforts, firms and sales that stay as they were at the first.
+        date), ``nothing`` (none by the firm: 0; its price stays). By default the change from the first date
+        to the last one is explained, against efforts, firms and sales that stay as they were at the first.
     market, model, level, intervals
         As in `pipeline.causes.effects.effects`, one market.
 
@@ -106,7 +106,7 @@ def explain(
 
 
 def _reference(one: CausalMarket, kind: str, first: int, last: int, place: int) -> np.ndarray:
-    """Give the efforts (K, T, N) of a reference course after the first period.
+    """Give what firms set (K, T, N) on a reference course after the first period.
 
     Raises
     ------
@@ -114,9 +114,12 @@ def _reference(one: CausalMarket, kind: str, first: int, last: int, place: int) 
         An unknown kind; no year before; a course that the model has no f for.
     """
     arrays = one.fit.arrays
-    efforts, after = arrays.efforts.copy(), slice(first + 1, last + 1)
+    actual, after = _chosen(one), slice(first + 1, last + 1)
+    efforts = actual.copy()
     if kind == NOTHING:
         efforts[:, after, place] = np.where(arrays.active[after, place], 0.0, np.nan)
+        for price in one.prices:  # nothing is sold at no price
+            efforts[price.effort] = actual[price.effort]
     elif kind == RIVALS_AT_MEAN:
         known = np.where(arrays.active[: last + 1], efforts[:, : last + 1], 0.0).sum(axis=1)
         mean = known / np.maximum(arrays.active[: last + 1].sum(axis=0), 1)
@@ -127,16 +130,27 @@ def _reference(one: CausalMarket, kind: str, first: int, last: int, place: int) 
     else:
         raise QueryError(f"Got the reference {kind}; expected one of {', '.join(REFERENCES)}.")
     efforts = np.where(arrays.active, efforts, np.nan)
+    made = efforts.copy()
+    for price in one.prices:
+        made[price.effort] = price.index_among(np.nan_to_num(efforts[price.effort]), arrays.active)
     try:
-        one.course().response.at(efforts)
+        one.course().response.at(made)
     except ValueError as error:
         raise QueryError(f"The reference {kind} cannot be compared with: {error}") from error
     return efforts
 
 
+def _chosen(one: CausalMarket) -> np.ndarray:
+    """Give what firms set (K, T, N): efforts, but prices in place of their indices."""
+    chosen = one.fit.arrays.efforts.copy()
+    for price in one.prices:
+        chosen[price.effort] = price.history
+    return chosen
+
+
 def _a_year_before(one: CausalMarket, first: int, last: int) -> np.ndarray:
-    """Efforts (K, W, N) of the same periods a year before; of firms that were not there, what they are."""
-    arrays = one.fit.arrays
+    """Give what firms set (K, W, N) a year before; of those that were not there, what they do now."""
+    arrays, chosen = one.fit.arrays, _chosen(one)
     frequency = str(one.fit.panel["time"].attrs.get("frequency", "1"))
     season = season_length(frequency) or (1 if "year" in frequency else None)
     number = np.cumsum(arrays.duration)
@@ -148,4 +162,4 @@ def _a_year_before(one: CausalMarket, first: int, last: int) -> np.ndarray:
         )
     before = np.searchsorted(number, number[now] - season)
     there = arrays.active[before]
-    return np.where(there, arrays.efforts[:, before], arrays.efforts[:, now])
+    return np.where(there, chosen[:, before], chosen[:, now])

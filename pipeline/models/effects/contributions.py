@@ -7,7 +7,9 @@ what did not change. Errors go along, from none to what they were. Firms that en
 their cause is the mean of what that does before and after all others (Shapley 1953).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +56,27 @@ class Contributions:
         return missing
 
 
-def between(course: MarketCourse, first: int, last: int) -> Contributions:
+class SharedEffort(Protocol):
+    """An effort that what each firm sets moves for all: an index of prices."""
+
+    @property
+    def effort(self) -> int:
+        """Its position."""
+
+    @property
+    def history(self) -> Matrix:
+        """What firms set (T, N)."""
+
+    def index_among(self, price: Matrix, active: NDArray[np.bool_]) -> Matrix:
+        """Return the effort (T, N) when firms that are there (T, N) set this (T, N)."""
+
+    def slope_among(self, price: Matrix, active: NDArray[np.bool_]) -> Cube:
+        """Return the derivative (T, i, j) of the effort of i in what j sets."""
+
+
+def between(
+    course: MarketCourse, first: int, last: int, shared: Sequence[SharedEffort] = ()
+) -> Contributions:
     """Take the change from one period to a later one apart.
 
     The reference: from the first period on efforts and firms stay as they are in it, without further errors.
@@ -64,17 +86,22 @@ def between(course: MarketCourse, first: int, last: int) -> Contributions:
     course : MarketCourse
     first, last : int
         Periods; ``0 <= first < last``.
+    shared : sequence of SharedEffort
+        Efforts of which what firms set goes along the line, so that causes are what firms set.
     """
     market, window = course.market, slice(first + 1, last + 1)
     money = np.array([market.total_sales[first], market.total_sales[last]])
     motions: list[MarketMotion] = [course]
+    actual = [_chosen(market, shared)]
     staying = market.active[window] == market.active[first]
     if not staying.all():
-        motions.insert(0, MarketMotion(course.model, course.theta, _without_moves(market, first)))
+        without = _without_moves(replace(market, efforts=actual[0]), first)
+        motions.insert(0, MarketMotion(course.model, course.theta, without))
+        actual.insert(0, without.efforts)
     found = []
-    for motion in motions:
-        held = _held(motion.market.efforts, motion.market.active, first)
-        found.append(_integrate(course, motion, first, last, held, money, with_errors=True))
+    for motion, chosen in zip(motions, actual, strict=True):
+        line = _Line(_held(chosen, motion.market.active, first), chosen, motion.market.active, shared)
+        found.append(_integrate(course, motion, first, last, line, money, with_errors=True))
     before, after = np.nan_to_num(course.share[first]), np.nan_to_num(course.share[last])
     first_ends, last_ends = found[0].ends, found[-1].ends
     nothing = np.zeros_like(before)
@@ -92,13 +119,17 @@ def between(course: MarketCourse, first: int, last: int) -> Contributions:
     )
 
 
-def against(course: MarketCourse, first: int, last: int, efforts: Cube) -> Contributions:
+def against(
+    course: MarketCourse, first: int, last: int, efforts: Cube, shared: Sequence[SharedEffort] = ()
+) -> Contributions:
     """Compare the shares of a period with those that other efforts (K, T, N) since ``first`` would have made.
 
-    Errors, firms and the sales of the market are the same in both, so efforts alone are causes.
+    Errors, firms and the sales of the market are the same in both, so efforts alone are causes. Of ``shared``
+    ones ``efforts`` has what firms set.
     """
     money = np.full(2, course.market.total_sales[last])
-    one = _integrate(course, course, first, last, efforts, money, with_errors=False)
+    line = _Line(efforts, _chosen(course.market, shared), course.market.active, shared)
+    one = _integrate(course, course, first, last, line, money, with_errors=False)
     after, nothing = np.nan_to_num(course.share[last]), np.zeros((2, efforts.shape[2]))
     return Contributions(
         before=np.stack([one.ends[0], one.ends[0] * money[0]]),
@@ -110,6 +141,45 @@ def against(course: MarketCourse, first: int, last: int, efforts: Cube) -> Contr
         last=nothing,
         total=nothing,
     )
+
+
+def _chosen(market: MarketArrays, shared: Sequence[SharedEffort]) -> Cube:
+    """Give what firms set (K, T, N): efforts, but of shared ones what they are made of; nan where absent."""
+    chosen = np.array(market.efforts)
+    for one in shared:
+        chosen[one.effort] = np.where(market.active, one.history, np.nan)
+    return chosen
+
+
+class _Line:
+    """What firms set (K, T, N) along a straight line from a reference to what they did.
+
+    Parameters
+    ----------
+    reference, actual : (K, T, N) arrays
+    active : (T, N) array of bool
+    shared : sequence of SharedEffort
+    """
+
+    def __init__(
+        self, reference: Cube, actual: Cube, active: NDArray[np.bool_], shared: Sequence[SharedEffort]
+    ) -> None:
+        self.reference, self._active, self._shared = np.nan_to_num(reference), active, shared
+        self._change = np.nan_to_num(actual) - self.reference
+
+    def at(self, motion: MarketMotion, part: float) -> tuple[Matrix, NDArray[np.float64]]:
+        """Return f (T, N) at a part of the way, and its derivative (K, N, T, N) along it, by who acts."""
+        chosen = self.reference + part * self._change
+        efforts = chosen.copy()
+        for one in self._shared:
+            efforts[one.effort] = one.index_among(chosen[one.effort], self._active)
+        point = motion.response.at(efforts)
+        moved = motion.response.along(point, self._change)
+        for one in self._shared:
+            slope = one.slope_among(chosen[one.effort], self._active)
+            weight = slope * self._change[one.effort][:, np.newaxis]
+            moved[one.effort] = motion.response.along_shared(point, one.effort, weight)
+        return point.value, moved
 
 
 def _held(efforts: Cube, active: NDArray[np.bool_], first: int) -> Cube:
@@ -158,17 +228,17 @@ def _integrate(
     motion: MarketMotion,
     first: int,
     last: int,
-    reference: Cube,
+    way: _Line,
     money: Vector,
     *,
     with_errors: bool,
 ) -> _Integral:
-    """Integrate from reference efforts (K, T, N) to those of the market, with as many nodes as it takes."""
+    """Integrate from reference efforts to those of the market, with as many nodes as it takes."""
     n_nodes = _NODES
     while True:
         node, weight = np.polynomial.legendre.leggauss(n_nodes)
         line = np.concatenate([[0.0], 0.5 * (node + 1.0), [1.0]])
-        share, change = _along(course, motion, first, last, reference, line, with_errors)
+        share, change = _along(course, motion, first, last, way, line, with_errors)
         weight = np.concatenate([[0.0], 0.5 * weight, [0.0]])
         sales = money[0] + line * (money[1] - money[0])
         parts = np.stack([np.einsum("g,gci->ci", one, change) for one in (weight, weight * sales)])
@@ -176,7 +246,7 @@ def _integrate(
         if missing < _CLOSE or n_nodes >= _MOST_NODES:
             break
         n_nodes *= 2
-    n_efforts, _, n_firms = reference.shape
+    n_efforts, _, n_firms = way.reference.shape
     return _Integral(
         ends=share[[0, -1]],
         efforts=parts[:, :-2].reshape(2, n_efforts, n_firms, n_firms),
@@ -191,7 +261,7 @@ def _along(
     motion: MarketMotion,
     first: int,
     last: int,
-    reference: Cube,
+    way: _Line,
     line: Vector,
     with_errors: bool,
 ) -> tuple[Matrix, Cube]:
@@ -199,8 +269,7 @@ def _along(
 
     The C causes: every effort of every firm, errors carried on, the error of the last period.
     """
-    window, actual = slice(first + 1, last + 1), np.nan_to_num(motion.market.efforts)
-    reference = np.nan_to_num(reference)
+    window = slice(first + 1, last + 1)
     moving = motion.step.moving[window]
     error = np.where(moving, course.error[window], 0.0)
     # Where other firms are there than were, what is common to errors is none.
@@ -208,9 +277,9 @@ def _along(
     scale = line if with_errors else np.ones_like(line)
     response, moved = [], []
     for part in line:
-        point = motion.response.at(reference + part * (actual - reference))
-        response.append(point.value[window])
-        moved.append(motion.response.along(point, actual - reference)[:, :, window])
+        value, change = way.at(motion, part)
+        response.append(value[window])
+        moved.append(change[:, :, window])
     f, by_effort = np.stack(response), np.stack(moved)
     by_effort = by_effort.reshape(line.size, -1, *f.shape[1:])
     state = np.tile(course.state[first], (line.size, 1))

@@ -54,8 +54,8 @@ def explain_market(
     first, last : int
         Periods, ``first < last``.
     reference : (K, T, N) array, optional
-        Other efforts after the first period; None: as they were in it, and the change since then is asked
-        for.
+        Other efforts after the first period, prices in place of their indices; None: as they were in it, and
+        the change since then is asked for.
     level, by
         As in `CausalMarket.estimate`.
     """
@@ -64,8 +64,8 @@ def explain_market(
     def quantities(theta: Vector) -> NDArray[np.float64]:
         course = one.course(theta)
         if reference is None:
-            return _stacked(between(course, first, last))
-        return _stacked(against(course, first, last, reference))
+            return _stacked(between(course, first, last, one.prices))
+        return _stacked(against(course, first, last, reference, one.prices))
 
     made = [("effort", name, firm) for name in efforts for firm in range(arrays.firms.size)]
     rest = [(kind, "", -1) for kind in (START, MEMBERSHIP, LASTING, LAST, TOTAL, AFTER)]

@@ -1,6 +1,6 @@
 """An effort that is an index of a price: what firms set is the price, and rivals' indices move with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -79,12 +79,20 @@ class PriceIndex:
 
         Means are over the firms there, ``active`` (T, N); 0 for the others.
         """
+        return self.slope_among(self.history, active) * self.history[:, np.newaxis]
+
+    def index_among(self, price: Floats, active: NDArray[np.bool_]) -> Floats:
+        """Return the effort (T, N) at prices (T, N), where means are over the firms there; 0 for others."""
+        index = np.zeros(price.shape)
+        for at, firms in _patterns(active):
+            index[np.ix_(at, firms)] = self.index(price[np.ix_(at, firms)])
+        return index
+
+    def slope_among(self, price: Floats, active: NDArray[np.bool_]) -> Floats:
+        """Differentiate `index_among` of i in the price of j, (T, i, j)."""
         slope = np.zeros((*active.shape, active.shape[1]))
-        patterns, which = np.unique(active, axis=0, return_inverse=True)
-        for number, there in enumerate(patterns):
-            at, firms = np.flatnonzero(which.ravel() == number), np.flatnonzero(there)
-            price = self.history[np.ix_(at, firms)]
-            slope[np.ix_(at, firms, firms)] = self.slope(price) * price[:, np.newaxis]
+        for at, firms in _patterns(active):
+            slope[np.ix_(at, firms, firms)] = self.slope(price[np.ix_(at, firms)])
         return slope
 
     @cached_property
@@ -124,6 +132,13 @@ def with_indices(prices: Sequence[PriceIndex], chosen: Floats) -> Floats:
     for price in prices:
         efforts[price.effort] = price.index(chosen[price.effort])
     return efforts
+
+
+def _patterns(active: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Give the periods in which the same firms are there, and these firms."""
+    patterns, which = np.unique(active, axis=0, return_inverse=True)
+    for number, there in enumerate(patterns):
+        yield np.flatnonzero(which.ravel() == number), np.flatnonzero(there)
 
 
 def _mean(values: Floats) -> Floats:

@@ -7,7 +7,10 @@ import pytest
 from command_line import beed
 from shops import STUDY, run_shops
 
+from kernels.numeric import jit
+from kernels.numeric.jit import jit_enabled
 from pipeline import effects, open_store, returns
+from pipeline.cli.output import announce_compiling
 from pipeline.config.sections.scenario import TotalSection
 from pipeline.errors import ExitCode
 from pipeline.forecasting.open_market import read_market
@@ -71,6 +74,18 @@ def test_models_of_total_sales_are_compared_in_sql_and_report(store, tmp_path):
     page = write_report(results, tmp_path / "report.html", markets=[1]).read_text()
     assert "Sales of the whole market" in page
     assert "logistic" in page
+
+
+@pytest.mark.skipif(not jit_enabled(), reason="nothing is compiled")
+def test_compiling_is_announced_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(jit, "machine_code_folder", lambda: tmp_path)
+    announce_compiling("evaluate_effort_gradient")
+    assert "Compiling code for this question, once" in capsys.readouterr().err
+    (tmp_path / "response").mkdir()
+    (tmp_path / "response" / "evaluate.evaluate_effort_gradient-73.py313.nbi").touch()
+    announce_compiling("evaluate_effort_gradient")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

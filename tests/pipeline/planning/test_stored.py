@@ -60,6 +60,12 @@ def test_a_plan_is_held_against_what_has_happened(folder):
         stored_plan(results, "hold-b")
 
 
+def test_a_plan_is_not_stored_beside_a_sweep_that_is_not_there(folder):
+    store = open_store(folder / "runs").store
+    with pytest.raises(StoreNotFoundError, match="nowhere"):
+        store.write_plan("nowhere", "plan", {}, {}, {})
+
+
 def test_the_rest_is_planned_again(folder):
     results = open_store(folder / "runs", sweep="shops")
     settings = settings_of(stored_plan(results, "hold-a"))

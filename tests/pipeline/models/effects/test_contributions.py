@@ -1,8 +1,11 @@
 """Contributions add up, and are what an independent account gives where there is one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from effects_market import GAMMA, market_of, model_of
+from priced_market import price_index
 
 from pipeline.models.effects.contributions import against, between
 from pipeline.models.effects.market_course import MarketCourse
@@ -73,3 +76,27 @@ def test_what_did_not_change_did_nothing():
     assert np.abs(found.efforts[:, 0, 1]).max() == 0.0
     assert np.abs(found.efforts[:, 0, 0]).max() > 0.0
     np.testing.assert_allclose(found.rest[0], 0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("form", "entrant"), [("investment", False), ("scaled", True), ("proportional", False)]
+)
+def test_what_a_price_does_is_the_doing_of_who_sets_it(form, entrant):
+    """Its index compares with the mean, so a rival's price moves it; only who changes theirs did that."""
+    market = market_of(entrant=entrant)
+    prices = np.where(market.active, np.exp(0.3 * np.nan_to_num(market.efforts[0])), 0.0)
+    prices[5:, 2] = prices[5, 2]
+    index = price_index(prices)
+    market = replace(market, efforts=np.stack([index.index_among(prices, market.active), market.efforts[1]]))
+    model, theta = model_of(form, market)
+    course = MarketCourse(model, theta, market, "estimated")
+    plain, found = between(course, 5, 19), between(course, 5, 19, [index])
+    np.testing.assert_allclose(found.rest[0], 0.0, atol=1e-8)
+    np.testing.assert_allclose(found.after, plain.after, atol=1e-12)
+    assert np.abs(found.efforts[:, 0, 2]).max() == 0.0
+    assert np.abs(plain.efforts[0, 0, 2]).max() > 1e-4, "its index moved, though not its price"
+    reference = np.stack([np.where(prices > 0.0, prices, np.nan), market.efforts[1]])
+    reference[0, 6:, 0] *= 1.2
+    other = against(course, 5, 19, reference, [index])
+    np.testing.assert_allclose(other.rest, 0.0, atol=1e-6)
+    assert np.abs(other.efforts[0, 0, 1:]).max() == 0.0
