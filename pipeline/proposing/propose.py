@@ -106,7 +106,7 @@ def _open(study: Study, roles: Roles) -> Any:
 def _sentences(source: Source, roles: Roles, efforts: Efforts) -> list[str]:
     said = [f"{key} {source.keys[key]}: {why}." for key, why in source.reasons.items()]
     if "columns" in source.keys:
-        names = ", ".join(source.keys["columns"][0])
+        names = ", ".join(source.keys["columns"])
         said.append(f"A wide table: a row has all firms, and columns of {names} for each.")
     for role in ("market", "firm", "time", "sales"):
         if role in roles.columns:

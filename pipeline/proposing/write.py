@@ -91,7 +91,12 @@ def _models(efforts: list[Effort], scale: Scale) -> list[str]:
     lines = ["models: # every list is an axis; all combinations are calibrated"]
     forms = ", ".join(scale.forms)
     lines.append(
-        _line(f"  form: [{forms}]", "γ = 0, estimated, 1" if len(scale.forms) == 3 else "how inertia works")
+        _line(
+            f"  form: [{forms}]",
+            "γ = 0, estimated, 1"
+            if len(scale.forms) == 3
+            else "γ = 0; further ones: scaled (γ estimated), proportional (γ = 1)",
+        )
     )
     lines.append("  response:")
     if amounts and all(effort.nonnegative for effort in efforts):
