@@ -116,15 +116,17 @@ class _Table:
         """Say why a column is no effort; None when it can be one."""
         kind = meaning(column.name, NUMERIC)
         present = self._with_sales(column.numbers)
+        missing = int(np.isnan(present).sum())
         reasons: tuple[tuple[Callable[[], bool], str], ...] = (
-            (lambda: not column.is_number, "no numbers"),
+            (lambda: not column.is_number, f"no numbers, but {column.example}"),
             (
                 lambda: kind is None and meaning(column.name, LABELS) == "time",
                 "another way to write the period",
             ),
+            (lambda: column.is_whole and _numbers_rows(column), "it numbers the rows"),
             (lambda: kind == "outcome", "a result, not something that firms do"),
             (lambda: kind in ("sales", "share", "quantity"), "another measure of sales"),
-            (lambda: bool(np.isnan(present).any()), f"{int(np.isnan(present).sum()):,} values are missing"),
+            (lambda: missing > 0, f"values are missing in {missing:,} row{'s' * (missing != 1)}"),
             (lambda: np.unique(present).size == 1, "it never changes"),
             (lambda: self._like_sales(column), "it goes with sales nearly one to one"),
             (lambda: self._same_within(self.period, column), "the same for all firms of a period"),
@@ -149,6 +151,10 @@ class _Table:
     def _same_within(self, groups: np.ndarray, column: Column) -> bool:
         of_group = pd.Series(column.numbers).groupby(groups)
         return bool((of_group.max() == of_group.min()).all())
+
+
+def _numbers_rows(column: Column) -> bool:
+    return column.numbers.size > 1 and bool((np.diff(column.numbers) == 1).all())
 
 
 @dataclass

@@ -102,7 +102,6 @@ def _models(efforts: list[Effort], scale: Scale) -> list[str]:
     if amounts and all(effort.nonnegative for effort in efforts):
         lines.append(_line("    - linear", "f = firm + Σ coefficient · effort"))
         lines.append(_line(f"    - {scalar(saturating)}", "more and more of the same does less"))
-        lines.append(_line("    - mnl", "f = exp(firm + Σ coefficient · effort)"))
     else:
         lines.append(_line("    - mnl", "f = exp(firm + Σ coefficient · effort), multinomial logit"))
         if amounts:

@@ -123,13 +123,17 @@ def test_what_cannot_be_an_effort_is_left_out_with_its_reason(tmp_path):
     table["margin"] = 0.3 * table["sales"]
     table["echo"] = 3 * table["sales"]
     table.loc[3, "advertising"] = None
+    table["line"] = range(len(table))
+    table["list"] = "$" + table["price"].astype(str)
     table.to_csv(tmp_path / "table.csv", index=False)
     said = " ".join(propose(str(tmp_path / "table.csv"), tmp_path / "study.yaml").sentences)
     assert "not temperature: the same for all firms of a period" in said
     assert "not floor: it never changes for a firm" in said
     assert "not margin: a result" in said
+    assert "not line: it numbers the rows" in said
+    assert "not list: no numbers, but '$" in said
     assert "not echo: it goes with sales nearly one to one" in said
-    assert "not advertising: 1 values are missing" in said
+    assert "not advertising: values are missing in 1 row" in said
 
 
 @pytest.mark.parametrize(
