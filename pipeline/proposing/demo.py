@@ -14,7 +14,7 @@ from pipeline.panel.open import open_study_panel
 
 _STUDY = "mall.yaml"
 # Enough to see the truth again, and little enough for a minute of one core.
-_SMALLER = ("simulate.markets=2", "simulate.firms=5")
+_SMALLER = ("simulate.markets=2", "simulate.firms=6")
 
 
 def simulated_study() -> Path:

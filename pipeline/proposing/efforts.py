@@ -85,6 +85,8 @@ def propose_efforts(roles: Roles) -> Efforts:
             continue
         found.append(_Maker(table, efforts, found).make(column))
     efforts.taken, efforts.spare = found[:MOST], found[MOST:]
+    if (sales := table.columns[roles.columns["sales"]]).missing:
+        _Maker(table, efforts, found).term(sales)  # the filter of rows names it
     return efforts
 
 
@@ -114,15 +116,17 @@ class _Table:
         """Say why a column is no effort; None when it can be one."""
         kind = meaning(column.name, NUMERIC)
         present = self._with_sales(column.numbers)
+        missing = int(np.isnan(present).sum())
         reasons: tuple[tuple[Callable[[], bool], str], ...] = (
-            (lambda: not column.is_number, "no numbers"),
+            (lambda: not column.is_number, f"no numbers, but {column.example}"),
             (
                 lambda: kind is None and meaning(column.name, LABELS) == "time",
                 "another way to write the period",
             ),
+            (lambda: column.is_whole and _numbers_rows(column), "it numbers the rows"),
             (lambda: kind == "outcome", "a result, not something that firms do"),
             (lambda: kind in ("sales", "share", "quantity"), "another measure of sales"),
-            (lambda: bool(np.isnan(present).any()), f"{int(np.isnan(present).sum()):,} values are missing"),
+            (lambda: missing > 0, f"values are missing in {missing:,} row{'s' * (missing != 1)}"),
             (lambda: np.unique(present).size == 1, "it never changes"),
             (lambda: self._like_sales(column), "it goes with sales nearly one to one"),
             (lambda: self._same_within(self.period, column), "the same for all firms of a period"),
@@ -147,6 +151,10 @@ class _Table:
     def _same_within(self, groups: np.ndarray, column: Column) -> bool:
         of_group = pd.Series(column.numbers).groupby(groups)
         return bool((of_group.max() == of_group.min()).all())
+
+
+def _numbers_rows(column: Column) -> bool:
+    return column.numbers.size > 1 and bool((np.diff(column.numbers) == 1).all())
 
 
 @dataclass
@@ -175,13 +183,13 @@ class _Maker:
         if low >= -_SMALL and high <= _SMALL:
             return self._as_it_is(column, "small numbers", low >= 0)
         if low > 0:
-            keys = {"formula": f"log({self._term(column)} / market_mean({self._term(column)}))"}
+            keys = {"formula": f"log({self.term(column)} / market_mean({self.term(column)}))"}
             return self._effort(column, keys, "log against the mean of all firms", False)
         scale = float(np.abs(values[values != 0]).mean())
         return self._scaled(column, scale, "in units of what is usual", low >= 0, amount=low >= 0)
 
     def _price(self, column: Column) -> Effort:
-        term = self._term(column)
+        term = self.term(column)
         keys: dict[str, Any] = {"formula": f"log({term} / market_mean({term}))"}
         reason = "log price against the mean of all firms"
         if not any("role" in effort.keys for effort in self.made):
@@ -190,23 +198,22 @@ class _Maker:
         return self._effort(column, keys, reason, False)
 
     def _expense(self, column: Column) -> Effort:
-        sales = self.table.sales
-        with np.errstate(all="ignore"):
-            part = float(np.nanmedian(np.where(sales > 0, column.numbers / sales, np.nan)))
-        if self.table.is_money and part < 1 and np.nanmin(sales) > 0:
-            sold = self._term(self.table.columns[self.table.roles.columns["sales"]])
-            keys = {"formula": f"{self._term(column)} / {sold}", "kind": "ratio"}
+        sold = np.isfinite(self.table.sales)
+        sales, spent = self.table.sales[sold], column.numbers[sold]
+        if self.table.is_money and sales.min() > 0 and np.median(spent / sales) < 1:
+            of_sales = self.term(self.table.columns[self.table.roles.columns["sales"]])
+            keys = {"formula": f"{self.term(column)} / {of_sales}", "kind": "ratio"}
             return self._effort(
                 column, keys, "expense as a part of the firm's sales, σ = E/X", True, amount=True
             )
-        spent = column.numbers[column.numbers > 0]
-        return self._scaled(column, float(spent.mean()), "expense in units of a usual one", amount=True)
+        usual = float(spent[spent > 0].mean())
+        return self._scaled(column, usual, "expense in units of a usual one", amount=True)
 
     def _scaled(
         self, column: Column, scale: float, reason: str, nonnegative: bool = True, amount: bool = False
     ) -> Effort:
         rounded = float(f"{scale:.1g}")
-        keys = {"formula": f"{self._term(column)} / {rounded:.12g}"}
+        keys = {"formula": f"{self.term(column)} / {rounded:.12g}"}
         return self._effort(column, keys, reason, nonnegative, amount)
 
     def _as_it_is(self, column: Column, reason: str, nonnegative: bool) -> Effort:
@@ -220,7 +227,7 @@ class _Maker:
             keys = {**keys, "description": column.name}
         return Effort(name, keys, reason, nonnegative, amount)
 
-    def _term(self, column: Column) -> str:
+    def term(self, column: Column) -> str:
         """Give the name by which formulas can use a column."""
         try:
             usable = parse(column.name, functions=EFFORT_FUNCTIONS).names == (column.name,)

@@ -19,6 +19,7 @@ from pipeline.proposing.scale import Scale, fit_into_time, scale_for
 from pipeline.proposing.source import Source
 from pipeline.proposing.wishes import Wishes
 from pipeline.proposing.write import write_study
+from pipeline.sweep.before.cost import readable_seconds
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ class Proposal:
         The study, as YAML with comments.
     sentences : tuple of str
         What was guessed and why, and what was left out.
-    seconds : float
-        What running it takes, estimated.
+    duration : str
+        What running it takes, estimated, besides starting and compiling.
     """
 
     text: str
     sentences: tuple[str, ...]
-    seconds: float
+    duration: str
 
 
 def propose(table: str, output: Path, wishes: Wishes | None = None) -> Proposal:
@@ -84,7 +85,7 @@ def propose(table: str, output: Path, wishes: Wishes | None = None) -> Proposal:
     scale = fit_into_time(scale, study_of, panel)
     panel.close()
     text = write_study(source, roles, efforts, scale)
-    return Proposal(text, tuple(_sentences(source, roles, efforts)), scale.seconds)
+    return Proposal(text, tuple(_sentences(source, roles, efforts)), readable_seconds(scale.seconds))
 
 
 def _relative(path: Path, folder: str) -> str:
@@ -106,7 +107,7 @@ def _open(study: Study, roles: Roles) -> Any:
 def _sentences(source: Source, roles: Roles, efforts: Efforts) -> list[str]:
     said = [f"{key} {source.keys[key]}: {why}." for key, why in source.reasons.items()]
     if "columns" in source.keys:
-        names = ", ".join(source.keys["columns"][0])
+        names = ", ".join(source.keys["columns"])
         said.append(f"A wide table: a row has all firms, and columns of {names} for each.")
     for role in ("market", "firm", "time", "sales"):
         if role in roles.columns:

@@ -126,7 +126,7 @@ def _read_time(roles: Roles) -> None:
     column = roles.sample.columns[roles.columns["time"]]
     roles.periods = read_periods(column)
     if roles.periods is None:
-        got = f"the column {column.name} with {', '.join(column.distinct[:2]) or 'nothing'} in it"
+        got = f"the column {column.name} with {column.example} in it"
         expected = "whole numbers, or dates that are all written alike, of two periods or more"
         hint = "Say --time COLUMN for another one."
         roles.problems.append(Problem("", None, "the time", got, expected, hint))

@@ -91,13 +91,17 @@ def _models(efforts: list[Effort], scale: Scale) -> list[str]:
     lines = ["models: # every list is an axis; all combinations are calibrated"]
     forms = ", ".join(scale.forms)
     lines.append(
-        _line(f"  form: [{forms}]", "γ = 0, estimated, 1" if len(scale.forms) == 3 else "how inertia works")
+        _line(
+            f"  form: [{forms}]",
+            "γ = 0, estimated, 1"
+            if len(scale.forms) == 3
+            else "γ = 0; further ones: scaled (γ estimated), proportional (γ = 1)",
+        )
     )
     lines.append("  response:")
     if amounts and all(effort.nonnegative for effort in efforts):
         lines.append(_line("    - linear", "f = firm + Σ coefficient · effort"))
         lines.append(_line(f"    - {scalar(saturating)}", "more and more of the same does less"))
-        lines.append(_line("    - mnl", "f = exp(firm + Σ coefficient · effort)"))
     else:
         lines.append(_line("    - mnl", "f = exp(firm + Σ coefficient · effort), multinomial logit"))
         if amounts:

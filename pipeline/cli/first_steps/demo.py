@@ -26,7 +26,7 @@ def demo(
     proposal = write_study(str(table), study)
     for sentence in proposal.sentences:
         print(f"   {sentence}")
-    print(f"3. beed run {study}, about {proposal.seconds:.0f} s (besides compiling, once)\n", flush=True)
+    print(f"3. beed run {study}, about {proposal.duration} (besides start, and compiling once)\n", flush=True)
     run(study)
     store = folder / "runs" / "shops"
     known = ", ".join(f"{name} {value:g}" for name, value in truth.items())

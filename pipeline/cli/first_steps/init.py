@@ -32,7 +32,7 @@ def init(
     proposal = write_study(data, output, Wishes(market, firm, time, sales, sheet, ask))
     for sentence in proposal.sentences:
         print(f"  {sentence}")
-    needed = f"about {proposal.seconds:.0f} s (besides compiling, once)"
+    needed = f"about {proposal.duration} (besides start, and compiling once)"
     print(f"\nWrote {output}, which runs in {needed}. Read it, then:")
     for line in (f"beed check {output}", f"beed run {output}"):
         print(f"  {line}")

@@ -45,6 +45,11 @@ class Column:
         return self.is_number and bool((present == np.round(present)).all())
 
     @property
+    def example(self) -> str:
+        """The first value, for messages."""
+        return repr(self.distinct[0]) if self.distinct else "nothing"
+
+    @property
     def missing(self) -> int:
         """How many values are missing."""
         return int(self.texts.isna().sum())

@@ -1,0 +1,202 @@
+"""Tables as strangers bring them: what their columns are taken for, and that the proposed study passes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from pipeline.config.load import load_study
+from pipeline.errors import DataError
+from pipeline.panel.open import open_study_panel
+from pipeline.proposing import scale
+from pipeline.proposing.propose import propose
+from pipeline.proposing.wishes import Wishes
+
+FIRMS = ("Nord", "Süd", "West")
+
+
+def shares_and_efforts(periods=28, firms=FIRMS, seed=1):
+    """Make a tidy table of English words: a logit of prices, a promotion and advertising."""
+    random = np.random.default_rng(seed)
+    shape = (periods, len(firms))
+    price = random.uniform(1.5, 2.5, shape).round(2)
+    promo = (random.random(shape) < 0.3).astype(int)
+    advertising = random.gamma(2, 200, shape).round(2)
+    pull = np.exp(-2 * np.log(price) + 0.4 * promo + random.normal(0, 0.05, shape))
+    sales = (pull / pull.sum(1, keepdims=True) * 20_000).round(2)
+    weeks = pd.date_range("2024-01-01", periods=periods, freq="W-MON")
+    index = pd.MultiIndex.from_product([weeks, firms], names=["week", "brand"])
+    columns = {"sales": sales, "price": price, "promo": promo, "advertising": advertising}
+    return pd.DataFrame({key: value.reshape(-1) for key, value in columns.items()}, index).reset_index()
+
+
+def week_of(table):
+    return table["week"].dt.isocalendar().week
+
+
+def german(folder):
+    table = shares_and_efforts()
+    table["week"] = table["week"].dt.strftime("%d.%m.%Y")
+    for name in ("sales", "price", "advertising"):
+        table[name] = [f"{x:,.2f}".translate(str.maketrans(",.", ".,")) for x in table[name]]
+    table.columns = ["Woche", "Filiale", "Umsatz (EUR)", "Ø-Preis", "Aktion", "Werbeausgaben"]
+    table.to_csv(folder / "Läden.csv", sep=";", index=False)
+    return "Läden.csv"
+
+
+def russian(folder):
+    table = shares_and_efforts()
+    table.columns = ["Неделя", "Магазин", "Выручка", "Цена", "Акция", "Расходы на рекламу"]
+    table.to_csv(folder / "магазины.csv", sep="\t", index=False)
+    return "магазины.csv"
+
+
+def two_sheets(folder):
+    with pd.ExcelWriter(folder / "book.xlsx") as book:
+        pd.DataFrame({"from": ["the sales department"]}).to_excel(book, sheet_name="Read me", index=False)
+        shares_and_efforts().to_excel(book, sheet_name="Panel", index=False)
+    return "book.xlsx"
+
+
+def wide(folder):
+    table = shares_and_efforts().pivot_table(index="week", columns="brand")
+    table.columns = [f"{name}_{firm}" for name, firm in table.columns]
+    table.to_csv(folder / "wide.csv")
+    return "wide.csv"
+
+
+def units_in_stores(folder):
+    """Two stores that have numbers, quantities instead of sales, a store closed for weeks, no promotion."""
+    parts = [shares_and_efforts(seed=store).assign(store=store) for store in (7, 12)]
+    table = pd.concat(parts).rename(columns={"sales": "units sold"}).drop(columns="promo")
+    table.loc[
+        (table["store"] == 7) & (table["brand"] == "Nord") & (table["week"] < "2024-02-01"), "units sold"
+    ] = None
+    table.to_parquet(folder / "stores.parquet", index=False)
+    return "stores.parquet"
+
+
+def unnamed(folder):
+    table = shares_and_efforts().drop(columns=["advertising", "promo"])
+    table["week"] = table["week"].rank(method="dense").astype(int)
+    table.columns = ["t", "who", "turnover", "x"]
+    table.to_csv(folder / "plain.csv", index=False)
+    return "plain.csv"
+
+
+@pytest.mark.parametrize(
+    ("make", "roles", "efforts"),
+    [
+        (german, (None, "Filiale", "Woche", "umsatz_eur"), "preis:price aktion: werbeausgaben:ratio"),
+        (russian, (None, "Магазин", "Неделя", "Выручка"), "tsena:price aktsiya: raskhody_na_reklamu:ratio"),
+        (two_sheets, (None, "brand", "week", "sales"), "price:price promo: advertising:ratio"),
+        (wide, (None, "firm", "week", "sales"), "price:price promo: advertising:ratio"),
+        (units_in_stores, ("store", "brand", "week", "units_sold"), "price:price advertising:"),
+        (unnamed, (None, "who", "t", "turnover"), "x:"),
+    ],
+)
+def test_the_proposed_study_passes_and_says_what_the_table_means(tmp_path, make, roles, efforts):
+    file = make(tmp_path)
+    output = tmp_path / "study.yaml"
+    proposal = propose(str(tmp_path / file), output)
+    assert proposal.text.count("\n") < 60
+    output.write_text(proposal.text, encoding="utf-8")
+    study = load_study(output)
+    assert (study.data.market, study.data.firm, study.data.time, study.data.sales) == roles
+    kinds = {name: effort.role or effort.kind for name, effort in study.data.efforts.items()}
+    assert " ".join(f"{name}:{kind.removeprefix('index')}" for name, kind in kinds.items()) == efforts
+    panel = open_study_panel(study)
+    data = panel.load(slice(None))
+    shapes = {1: (1, 3, 28), 2: (2, 3, 28)}
+    assert data["sales"].shape == shapes[2 if roles[0] else 1]
+    assert panel.frequency == ("1" if make is unnamed else "1 week")
+    truth = shares_and_efforts(seed=7 if roles[0] else 1)
+    first = data["sales"].isel(market=0).sel(firm="West").to_numpy()
+    np.testing.assert_allclose(first, truth.loc[truth["brand"] == "West", "sales"])
+    assert study.validation.origins >= 2
+
+
+def test_what_cannot_be_an_effort_is_left_out_with_its_reason(tmp_path):
+    table = shares_and_efforts()
+    table["temperature"] = table.groupby("week")["price"].transform("sum")
+    table["floor"] = table["brand"].map({"Nord": 120, "Süd": 80, "West": 95})
+    table["margin"] = 0.3 * table["sales"]
+    table["echo"] = 3 * table["sales"]
+    table.loc[3, "advertising"] = None
+    table["line"] = range(len(table))
+    table["list"] = "$" + table["price"].astype(str)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    said = " ".join(propose(str(tmp_path / "table.csv"), tmp_path / "study.yaml").sentences)
+    assert "not temperature: the same for all firms of a period" in said
+    assert "not floor: it never changes for a firm" in said
+    assert "not margin: a result" in said
+    assert "not line: it numbers the rows" in said
+    assert "not list: no numbers, but '$" in said
+    assert "not echo: it goes with sales nearly one to one" in said
+    assert "not advertising: values are missing in 1 row" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.drop(columns="sales"), r"the sales: .*--sales COLUMN"),
+        (lambda t: t.assign(a=t["brand"], b=t["brand"]).drop(columns="brand"), "--firm with one of a, b"),
+        (lambda t: t[["week", "brand", "sales"]], "the efforts: got nothing beside sales"),
+        (lambda t: pd.concat([t, t]), "several rows with the same brand and week"),
+        (
+            lambda t: t.assign(week=week_of(t) % 14, year=2023 + week_of(t) // 14),
+            "in two columns, year and week",
+        ),
+        (lambda t: t.assign(week="soon"), "the time: got no column that is clearly a period"),
+        (lambda t: t.assign(debit=1.5, credit=2.5), "accounting postings"),
+        (lambda t: t.assign(sales=-t["sales"]), "sales above 0"),
+    ],
+)
+def test_what_cannot_be_guessed_is_refused_with_a_remedy(tmp_path, change, said):
+    change(shares_and_efforts()).to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(DataError, match=said):
+        propose(str(tmp_path / "table.csv"), tmp_path / "study.yaml")
+
+
+def test_all_that_is_open_is_said_at_once(tmp_path):
+    table = shares_and_efforts().drop(columns=["sales", "promo"])
+    table = table.assign(week="soon", a=table["brand"], b=table["brand"]).drop(columns="brand")
+    table.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(DataError) as refused:
+        propose(str(tmp_path / "table.csv"), tmp_path / "study.yaml")
+    assert {problem.key for problem in refused.value.problems} == {"the time", "the sales", "the firm"}
+
+
+def test_wrong_columns_are_refused_with_the_right_one(tmp_path):
+    shares_and_efforts().to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(
+        DataError, match=r"(?s)--firm: got the column brnd.*'brand'.*--sales: got the column sale"
+    ):
+        propose(str(tmp_path / "table.csv"), tmp_path / "study.yaml", Wishes(firm="brnd", sales="sale"))
+
+
+def test_answers_count_as_options_do(tmp_path):
+    asked = []
+
+    def ask(question, choices):
+        asked.append(question)
+        return "x2"
+
+    table = shares_and_efforts().rename(columns={"sales": "x1", "advertising": "x2"})
+    table.to_csv(tmp_path / "table.csv", index=False)
+    proposal = propose(str(tmp_path / "table.csv"), tmp_path / "study.yaml", Wishes(ask=ask))
+    assert asked == ["Which column holds the firm's sales in the period?"]
+    assert yaml.safe_load(proposal.text)["data"]["sales"] == "x2"
+
+
+def test_of_many_markets_so_many_are_taken_as_fit_into_the_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(scale, "SECONDS", 1e-6)
+    monkeypatch.setattr(scale, "_SERIAL", 0.0)
+    parts = [shares_and_efforts(seed=town).assign(town=f"town {town}") for town in range(7)]
+    pd.concat(parts).to_csv(tmp_path / "towns.csv", index=False)
+    proposal = propose(str(tmp_path / "towns.csv"), tmp_path / "study.yaml")
+    (tmp_path / "study.yaml").write_text(proposal.text)
+    study = load_study(tmp_path / "study.yaml")
+    assert study.data.markets == ("town 0", "town 3", "town 6")
+    assert "3 of 7, spread evenly" in proposal.text
+    assert (study.models.form, study.fit.starts) == (("investment",), 1)
