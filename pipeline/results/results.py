@@ -152,7 +152,7 @@ class Results:
         Returns
         -------
         xarray.Dataset
-            value, stderr, at_bound (market, window, param), correlation (market, window, param, param_),
+            value, stderr, at_bound (market, window, param), correlation (market, window, param, ``param_``),
             interval (market, window, interval_method, param, level, side) and replicate_value (market,
             window, replicate, param) where the study asked for them, sensitivity (market, window, param),
             direction (market, window, direction, param), direction_strength (market, window, direction),
