@@ -145,7 +145,8 @@ def calibrate_market(
         return FitRecord(Status.NO_FIRST_STAGE, message=str(error))
     dependent = [name for name in fit.expr if name in model.names]
     prior = prior_of(model.names, fit.priors if population is None else population)
-    if model.n_residuals + np.isfinite(prior.spread[model.vary]).sum() <= model.n_free - len(dependent):
+    believed = np.isfinite(prior.spread[model.vary]).sum() + model.data.entries
+    if model.n_residuals + believed <= model.n_free - len(dependent):
         return FitRecord(Status.TOO_FEW_RESIDUALS)
     factor = np.nan
     if fit.shrinkage is not None and population is None and not prior.empty:

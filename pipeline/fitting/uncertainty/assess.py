@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.config.parameters import CONSTANT, INITIAL, OF_ERRORS
+from pipeline.config.parameters import CONSTANT, ENTRY, INITIAL, OF_ERRORS
 from pipeline.config.sections.uncertainty import UncertaintySection, most_trusted
 from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
 from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of, propagate
@@ -32,7 +32,7 @@ AT_EDGE = 2
 _STREAM = 0x0B00
 # ... and those of the tests of residuals apart from both.
 _CHECKS = 0x0C00
-_OF_FIRMS = (f"{CONSTANT}.", f"{INITIAL}.")
+_OF_FIRMS = (f"{CONSTANT}.", f"{INITIAL}.", f"{ENTRY}.")
 
 
 @dataclass(frozen=True, slots=True)
