@@ -62,8 +62,9 @@ def fit_weighted(
         model.weigh(scaled_covariance(noise.covariance, moving, first))
         deviation = residual_deviation(model, polished.theta)
         if before > 0.0 and deviation > 0.0:
-            # Rows of priors are measured in the deviation of the rows that compare data.
+            # Rows of priors and experiments are measured in the deviation of the rows that compare data.
             model.set_prior(model.prior_mean, model.prior_weight * (deviation / before))
+            model.weigh_experiments(deviation)
         # lmfit hardly moves from where a parameter is at a bound, which compiled fits do.
         moved = model.screen(polished.theta[np.newaxis], _EVALUATIONS)
         fitted = again(moved.value[0] if np.isfinite(moved.cost[0]) else polished.theta)
