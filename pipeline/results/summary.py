@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.results.effects.assumption import assumption_of
+from pipeline.results.experiments.table import describe_experiments
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.results import Results
@@ -81,6 +82,8 @@ class Summary:
         One row a model: γ, what it says of the markets, and the half-life of share adjustments.
     instruments
         What instruments say of each endogenous effort of the model of the verdict, in sentences.
+    experiments
+        Whether experiments agree with the model of the verdict, in sentences.
     assumption
         What has to be true for coefficients to be read as causes; None where nothing has.
     """
@@ -105,6 +108,7 @@ class Summary:
     choice: Table
     regimes: Table
     instruments: tuple[str, ...]
+    experiments: tuple[str, ...] = ()
     assumption: str | None = None
 
 
@@ -137,6 +141,7 @@ def summarise(results: Results) -> Summary:
         choice=pooled_choice(tables),
         regimes=regime_counts(tables),
         instruments=() if verdict.model is None else describe_instruments(tables, verdict.model),
+        experiments=() if verdict.model is None else describe_experiments(tables, verdict.model),
     )
 
 

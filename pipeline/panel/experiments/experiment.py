@@ -1,7 +1,8 @@
 """One experiment in one market: what was changed, when, and what that was measured to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,34 @@ def experiments_of(
     """
     known = np.flatnonzero(~np.isnan(table[:, FIELDS.index("effect")]))
     return tuple(_experiment(number, table[number], firms, times) for number in known.tolist())
+
+
+def hash_experiments(
+    market_hash: str, table: NDArray[np.float64], axes: Sequence[NDArray | Sequence[str]]
+) -> str:
+    """Hash the experiments of a market (E, F) with the hash of its data, which it is where there are none.
+
+    Parameters
+    ----------
+    market_hash : str
+        SHA-256 of the data.
+    table : (E, F) array
+        As in `experiments_of`.
+    axes : sequence
+        Labels of firms, efforts and periods, which count, and not their places.
+    """
+    known = table[~np.isnan(table[:, FIELDS.index("effect")])]
+    if not len(known):
+        return market_hash
+    periods = np.asarray(axes[2])
+    # Stores give back finer dates than were stored.
+    periods = periods.astype("datetime64[s]") if periods.dtype.kind == "M" else periods
+    digest = sha256(market_hash.encode())
+    for row in known.tolist():
+        firm, effort, first, last = (int(place) for place in row[:4])
+        labels = axes[0][firm], axes[1][effort], periods[first], periods[last]
+        digest.update("\x1f".join([*map(str, labels), *map(repr, row[4:])]).encode())
+    return digest.hexdigest()
 
 
 def without_later(experiments: Iterable[Experiment], count: int) -> tuple[Experiment, ...]:

@@ -128,7 +128,7 @@ def show_summary(console: Console, summary: Summary) -> None:
         {"state": sweep.state.value, "created": sweep.created, "markets": str(sweep.n_markets)},
     )
     print_verdict(console, summary.verdict)
-    for sentence in summary.instruments:
+    for sentence in (*summary.instruments, *summary.experiments):
         console.print(sentence, markup=False, highlight=False)
     if summary.assumption:
         print_line(console, f"{summary.assumption}\n")
