@@ -24,6 +24,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from pipeline.causes.effects import effects
+    from pipeline.causes.experiment import propose_experiment
     from pipeline.causes.explain import explain
     from pipeline.causes.returns import returns
     from pipeline.config.load import load_study
@@ -42,6 +43,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "causes.effects": ["effects"],
+        "causes.experiment": ["propose_experiment"],
         "causes.explain": ["explain"],
         "causes.returns": ["returns"],
         "config.load": ["load_study"],
@@ -68,6 +70,7 @@ __all__ = [
     "investment_against",
     "load_study",
     "open_store",
+    "propose_experiment",
     "recalibrate_study",
     "required_investment",
     "returns",
