@@ -1,6 +1,6 @@
 """The test that would tell most of a quantity: which effort, where, by whom, how far."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -92,7 +92,7 @@ class ExperimentSettings:
 
 def propose_experiment(
     results: "Results",
-    quantity: str,
+    quantity: str | Callable[[CausalMarket], Quantity],
     settings: ExperimentSettings | None = None,
     *,
     markets: Sequence[Label] | None = None,
@@ -106,9 +106,11 @@ def propose_experiment(
     ----------
     results : Results
         An open store.
-    quantity : str
+    quantity : str or callable
         ``elasticity:EFFORT`` (own, on impact; ``:long_run`` or ``:H`` after it for another horizon), mean
-        over periods and firms, or ``coefficient:NAME``. Over several markets, the mean of theirs.
+        over periods and firms, or ``coefficient:NAME``. Over several markets, the mean of theirs. For
+        anything else, such as the cost of a plan: a function that takes a market to a function of its
+        parameters (P,), a number.
     settings : ExperimentSettings, optional
         Length, begin, controls, budget, bounds of the test.
     markets : sequence of labels, optional
@@ -131,17 +133,19 @@ def propose_experiment(
     for one, _ in causal_markets(results, markets or [ALL], model):
         setting = settings.of_market(one)
         firms = list(range(one.fit.arrays.firms.size)) if firm is None else [firm_place(one, firm)]
-        slope = quantity_slope(one, _quantity(quantity, one, None if firm is None else firms[0]))
+        tester = None if firm is None else firms[0]
+        value = _quantity(quantity, one, tester) if isinstance(quantity, str) else quantity(one)
+        slope = quantity_slope(one, value)
         if np.isnan(slope).any():
             unknown.append(one.market)
             continue
         proposals = propose(one, slope, setting, firms, _chosen(one, efforts))
         found.append((one, float(slope @ slope), proposals, setting))
-    table = _ranked(found)
+    table, name = _ranked(found), quantity if isinstance(quantity, str) else "the quantity"
     if not len(table):
-        raise QueryError(_why_none(bool(found), bool(unknown), quantity, settings))
+        raise QueryError(_why_none(bool(found), bool(unknown), name, settings))
     frequency = str(found[0][0].fit.panel["time"].attrs.get("frequency", "1 period"))
-    sentences = _sentences(table, quantity, frequency, settings.controls, len(found))
+    sentences = _sentences(table, name, frequency, settings.controls, len(found))
     if unknown:
         listed = ", ".join(map(str, unknown[:5]))
         sentences = (*sentences, f"Left out, as the data say nothing of the quantity there: market {listed}.")

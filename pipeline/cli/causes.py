@@ -44,6 +44,12 @@ Intervals = Annotated[
         "study asked for bootstrap, else delta."
     ),
 ]
+Prices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price", metavar="EFFORT=MONEY", help="Currency per period for one unit of an index. Repeatable."
+    ),
+]
 
 
 def effects(
@@ -101,14 +107,7 @@ def returns(
         ),
     ] = None,
     margin: Annotated[float | None, typer.Option(help="Part of sales that is earned: gives profit.")] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--price",
-            metavar="EFFORT=MONEY",
-            help="Currency per period for one unit of an index. Repeatable.",
-        ),
-    ] = None,
+    price: Prices = None,
     level: Level = 0.95,
     intervals: Intervals = None,
     plot: Plot = None,
@@ -196,24 +195,37 @@ def explain(
         print_formatted(explained_table(found), style, spreadsheet_safe=spreadsheet_safe)
 
 
+Quantity = Annotated[
+    str,
+    typer.Option(
+        help="What is to be known better: elasticity:EFFORT (own; :long_run or :H after it), or "
+        "coefficient:NAME."
+    ),
+]
+Tester = Annotated[
+    str | None,
+    typer.Option(help="Who tests, and whose elasticity it is; by default any, and the mean of all."),
+]
+Tested = Annotated[
+    list[str] | None, typer.Option("--effort", help="May be tested; by default all. Repeatable.")
+]
+Bounds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bound",
+        metavar="EFFORT=LOW:HIGH",
+        help="Limits of an effort; by default what the firm was seen to do. Repeatable.",
+    ),
+]
+
+
 def experiment(
     store: StorePath,
-    quantity: Annotated[
-        str,
-        typer.Option(
-            help="What is to be known better: elasticity:EFFORT (own; :long_run or :H after it), or "
-            "coefficient:NAME."
-        ),
-    ],
+    quantity: Quantity,
     market: Markets = None,
     model: Model = None,
-    firm: Annotated[
-        str | None,
-        typer.Option(help="Who tests, and whose elasticity it is; by default any, and the mean of all."),
-    ] = None,
-    effort: Annotated[
-        list[str] | None, typer.Option("--effort", help="May be tested; by default all. Repeatable.")
-    ] = None,
+    firm: Tester = None,
+    effort: Tested = None,
     periods: Annotated[int, typer.Option(min=1, help="Periods that the test lasts.")] = 8,
     date: Annotated[
         str, typer.Option("--date", metavar="D", help="Its first period; next: right after the data.")
@@ -222,22 +234,8 @@ def experiment(
     budget: Annotated[
         float | None, typer.Option(help="Money that the test may add or take away, in all.")
     ] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--price",
-            metavar="EFFORT=MONEY",
-            help="Currency per period for one unit of an index. Repeatable.",
-        ),
-    ] = None,
-    bound: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--bound",
-            metavar="EFFORT=LOW:HIGH",
-            help="Limits of an effort; by default what the firm was seen to do. Repeatable.",
-        ),
-    ] = None,
+    price: Prices = None,
+    bound: Bounds = None,
     style: Format = "table",
     spreadsheet_safe: SpreadsheetSafe = False,
     sweep: SweepName = None,

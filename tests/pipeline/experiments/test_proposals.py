@@ -134,6 +134,21 @@ def test_errors_of_a_test_are_those_of_simulated_markets(form):
     np.testing.assert_allclose(more, expected * np.sqrt(1.25 / 2.0))
 
 
+def test_any_function_of_the_parameters_may_be_the_quantity(store):
+    def ratio(one):
+        places = [one.fit.problem.names.index(name) for name in ("discount", "place")]
+        return lambda theta: theta[places[0]] / theta[places[1]]
+
+    settings = ExperimentSettings(bounds=BOUNDS)
+    own = propose_experiment(store, ratio, settings, markets=[1]).table
+    # What a test tells of a quantity does not depend on its unit.
+    double = propose_experiment(
+        store, lambda one: lambda theta: 2.0 * ratio(one)(theta), settings, markets=[1]
+    )
+    np.testing.assert_allclose(double.table["stderr_now"], 2.0 * own["stderr_now"])
+    np.testing.assert_allclose(double.table["shrinks"], own["shrinks"], rtol=1e-6)
+
+
 def test_what_cannot_be_proposed_is_refused(store):
     for quantity, match in [
         ("elasticity:prize", "no effort 'prize'"),
