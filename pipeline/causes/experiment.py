@@ -144,8 +144,7 @@ def propose_experiment(
     table, name = _ranked(found), quantity if isinstance(quantity, str) else "the quantity"
     if not len(table):
         raise QueryError(_why_none(bool(found), bool(unknown), name, settings))
-    frequency = str(found[0][0].fit.panel["time"].attrs.get("frequency", "1 period"))
-    sentences = _sentences(table, name, frequency, settings.controls, len(found))
+    sentences = _sentences(table, name, found[0][0], settings.controls, len(found))
     if unknown:
         listed = ", ".join(map(str, unknown[:5]))
         sentences = (*sentences, f"Left out, as the data say nothing of the quantity there: market {listed}.")
@@ -211,10 +210,16 @@ def _ranked(found: Sequence[tuple[CausalMarket, float, list[Proposal], Setting]]
     return table.sorted("-shrinks") if rows else table
 
 
-def _sentences(table: Table, quantity: str, frequency: str, controls: int, markets: int) -> tuple[str, ...]:
+def _sentences(
+    table: Table, quantity: str, one: CausalMarket, controls: int, markets: int
+) -> tuple[str, ...]:
     best = {name: column[0] for name, column in table.columns.items()}
+    frequency = str(one.fit.panel["time"].attrs.get("frequency", "1 period"))
+    currency = str(one.fit.panel["sales"].attrs.get("units", "currency")).partition(" /")[0]
     when = "right after the data" if best["begins"] == NEXT else f"from {best['begins']}"
-    money = "" if np.isnan(best["cost"]) else f" It moves {best['cost']:,.4g} of money."
+    money = "" if np.isnan(best["cost"]) else f" It moves {best['cost']:,.4g} {currency}."
+    if best["cost"] >= 1000.0:
+        money = f" It moves {best['cost']:,.0f} {currency}."
     of = f"the mean over {markets} markets of " if markets > 1 else ""
     beside = "one control market" if controls == 1 else f"{controls} control markets"
     return (
