@@ -8,12 +8,12 @@ from kernels.least_squares.market import ILR, PLAIN
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
-from pipeline.forecasting.prices.index import with_indices
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.step_length import StepLength
-from pipeline.forecasting.totals.answering import AnsweringTotal, TotalSales, reference_sales
 from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
+from pipeline.results.prices.index import with_indices
+from pipeline.results.totals.answering import AnsweringTotal, TotalSales, reference_sales
 
 _TOLERANCE = 1e-11
 _ROUNDS = 1000

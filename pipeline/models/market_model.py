@@ -28,7 +28,7 @@ from kernels.least_squares.whitening import make_whitening
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import Response
-from pipeline.config.parameters import AUTOCORRELATION, GAIN, control_parameter
+from pipeline.config.parameters import AUTOCORRELATION, ENTRY, GAIN, control_parameter
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.variants import Variant
 from pipeline.models.experiments.attach import experiment_rows
@@ -76,6 +76,8 @@ class MarketModel:
         See `set_prior`.
     noise : Noise or None
         What its errors are like, set by a fit; None before.
+    error_shape : (N, N) array
+        Covariance of the errors of log shares, in units of the rows that compare data.
     experiments : ExperimentRows or None
         Of the periods to fit. They have no rows until they are given the deviation of residuals.
     covariance : (P, P) array or None
@@ -108,6 +110,7 @@ class MarketModel:
         self.noise: Noise | None = None
         self.experiments: ExperimentRows | None = None
         self.covariance: Matrix | None = None
+        self.error_shape = np.eye(data.active.shape[1])
         self.prior_mean, self.prior_weight = np.zeros((2, len(quantities)))
         self.observe(data, observed_target(data))
 
@@ -133,13 +136,14 @@ class MarketModel:
         Scaled as `kernels.least_squares.whitening.scaled_covariance` does it.
         """
         self.data = self.data._replace(whitening=make_whitening(covariance, moving_firms(self.data.active)))
+        self.error_shape = covariance
         self._point = None
 
     def weigh_experiments(self, deviation: float) -> None:
         """Measure experiments in a deviation of the residuals that compare data; 0: leave them out."""
+        self._point = None
         if self.experiments is not None:
             self.experiments.deviation = deviation
-            self._point = None
 
     @property
     def tested(self) -> bool:
@@ -250,11 +254,6 @@ class MarketModel:
             cost_tolerance=cost_tolerance,
         )
 
-    def evaluate(self, theta: Vector) -> tuple[Vector, Matrix] | None:
-        """Give residuals (R,) and their derivatives (free, R); None where there are none."""
-        residual = self.residual(theta)
-        return None if residual is None else (residual, self.jacobian(theta))
-
     def shares(self, theta: Vector, data: MarketData | None = None) -> Matrix | None:
         """Simulate shares at the end of every period, shape (T, N); None where the model cannot be evaluated.
 
@@ -272,6 +271,11 @@ class MarketModel:
         none = np.full(self.column.size, -1, dtype=np.int64)
         status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
         return share if status == OK else None
+
+    @property
+    def entries(self) -> NDArray[np.intp]:
+        """(E,) positions of the errors of first shares, in the order of entries."""
+        return np.flatnonzero([name.startswith(f"{ENTRY}.") for name in self.names])
 
     @property
     def controls(self) -> NDArray[np.intp]:
@@ -293,7 +297,12 @@ class MarketModel:
 
 
 def market_data(
-    market: MarketArrays, initial: str, reference_sales: float, kind: int, corrected: int = 0, serial: int = 0
+    market: MarketArrays,
+    initial: str,
+    reference_sales: float,
+    kind: int,
+    corrected: int = 0,
+    entries: int = 0,
 ) -> MarketData:
     """Arrange a market for the kernels.
 
@@ -308,8 +317,8 @@ def market_data(
         Errors of log-ratios or of plain shares: `ILR` or `PLAIN` of the kernels.
     corrected : int
         Periods before this one begin at a state corrected by the gain.
-    serial : int
-        1 where the last parameter is the autocorrelation of the errors.
+    entries : int
+        How many entries of firms have a parameter.
     """
     return MarketData(
         efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
@@ -321,7 +330,7 @@ def market_data(
         first=1 if initial == "observed" else 0,
         kind=kind,
         corrected=corrected,
-        serial=serial,
+        entries=entries,
     )
 
 
@@ -370,29 +379,22 @@ def build_model(
     ValueError
         A share is zero under log-ratios.
     """
-    given = market.reference_sales
+    whole, given = market, market.reference_sales
     reference_sales = float(market.total_sales.mean()) if given is None else given
-    whole = market
     market, inputs = with_terms(variant, market, efforts)
     stages = first_stages(variant, market, inputs, fit)
     response = compose_response(variant, market, inputs, curves)
     quantities = market_parameters(variant, response, market, inputs, fit, reference_sales, stages)
     corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
-    serial = int(quantities[-1].name == AUTOCORRELATION)
-    data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected, serial)
+    entries = sum(quantity.name.startswith(f"{ENTRY}.") for quantity in quantities)
+    kind = RESIDUAL_KIND[fit.residual]
+    data = market_data(market, fit.initial, reference_sales, kind, corrected, entries)
+    data = data._replace(serial=int(quantities[-1].name == AUTOCORRELATION))
     data = data._replace(controls=control_rows(stages, data))
     model = MarketModel(variant, response, quantities, data, efforts, stages)
 
-    def arranged(course: MarketArrays, until: int) -> MarketData:
-        return market_data(model.prepared(course), fit.initial, reference_sales, data.kind, until)
+    def arranged(course: MarketArrays, until: int, known: int) -> MarketData:
+        return market_data(model.prepared(course), fit.initial, reference_sales, kind, until, known)
 
-    model.experiments = experiment_rows(
-        whole,
-        arranged,
-        response,
-        model.gamma_form,
-        model.column,
-        corrected=corrected > 0,
-        of_errors=len(stages) + serial,
-    )
+    model.experiments = experiment_rows(whole, arranged, response, data, model.gamma_form, model.column)
     return model

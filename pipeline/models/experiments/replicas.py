@@ -6,6 +6,7 @@ a model that is evaluated from here.
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -35,8 +36,11 @@ class Problem(Protocol):
     def observe(self, data: MarketData, target: Vector) -> None:
         """Compare with other shares."""
 
-    def evaluate(self, theta: Vector) -> tuple[Vector, Matrix] | None:
-        """Give residuals and their derivatives."""
+    def residual(self, theta: Vector) -> Vector | None:
+        """Give residuals (R,); None where there are none."""
+
+    def jacobian(self, theta: Vector) -> Matrix:
+        """Give their derivatives (C, R)."""
 
 
 def fit_tested(
@@ -56,7 +60,7 @@ def fit_tested(
         for of_model, own in zip((model.lower, model.upper), bounds, strict=True)
     )
 
-    def evaluate(row: int) -> Problem:
+    def variation(row: int) -> Problem:
         if data is None and targets is None and luck is None:
             return model
         market = model.data if data is None else one_market(data, row)
@@ -64,7 +68,7 @@ def fit_tested(
         return _replica(model, market, target, starts[row], None if luck is None else luck[row])
 
     return _search_many(
-        lambda row: evaluate(row).evaluate,
+        lambda row: partial(_evaluate, variation(row)),
         starts,
         lower,
         upper,
@@ -72,6 +76,11 @@ def fit_tested(
         max_evaluations=max_evaluations,
         cost_tolerance=cost_tolerance,
     )
+
+
+def _evaluate(model: Problem, theta: Vector) -> tuple[Vector, Matrix] | None:
+    residual = model.residual(theta)
+    return None if residual is None else (residual, model.jacobian(theta))
 
 
 def _replica(model: Problem, data: MarketData, target: Vector, truth: Vector, luck: Vector | None) -> Problem:

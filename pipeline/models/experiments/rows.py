@@ -38,11 +38,11 @@ class ExperimentRows:
     courses : sequence of pairs of MarketData
         Of each: the market up to its end, under the baseline and under the change.
     spec : ResponseSpec
+    fitted : MarketData
+        What the model is fitted to.
     gamma_form : int
     column : (P,) array of int64
         Row of each parameter in the Jacobian, -1 when fixed.
-    of_errors : int
-        Parameters at the end that shape errors alone; courses do not depend on them.
 
     Attributes
     ----------
@@ -59,16 +59,16 @@ class ExperimentRows:
         experiments: Sequence[Experiment],
         courses: Sequence[tuple[MarketData, MarketData]],
         spec: ResponseSpec,
+        fitted: MarketData,
         gamma_form: int,
         column: NDArray[np.int64],
-        of_errors: int = 0,
     ) -> None:
         self.experiments = tuple(experiments)
         self.effect = np.array([one.effect for one in experiments], dtype=np.float64)
         self.stderr = np.array([one.stderr for one in experiments], dtype=np.float64)
         self.deviation = 0.0
         self._data, self._spec, self._gamma_form, self._column = tuple(courses), spec, gamma_form, column
-        self._of_errors = of_errors
+        self._fitted = fitted
         self._n_free = int((column >= 0).sum())
         self._courses = [tuple(self._course(data) for data in pair) for pair in courses]
         self._outcomes = [_Outcome(one, pair[0]) for one, pair in zip(experiments, courses, strict=True)]
@@ -90,7 +90,7 @@ class ExperimentRows:
         """
         courses = [(_seen(before, share), _seen(after, share)) for before, after in self._data]
         other = ExperimentRows(
-            self.experiments, courses, self._spec, self._gamma_form, self._column, self._of_errors
+            self.experiments, courses, self._spec, self._fitted, self._gamma_form, self._column
         )
         other.effect, other.deviation = self.effect, self.deviation
         if luck is not None and (found := other.differences(theta)) is not None:
@@ -99,11 +99,12 @@ class ExperimentRows:
 
     def differences(self, theta: Vector) -> tuple[Vector, Matrix] | None:
         """Give the differences (E,) that the model says, and their derivatives (C, E); None without any."""
-        count = theta.size - self._of_errors
-        point, column = np.ascontiguousarray(theta[:count]), self._column[:count]
+        # Parameters of errors alone come last, and before them those of entries, later ones behind.
+        known = theta.size - self._fitted.serial - len(self._fitted.controls) - self._fitted.entries
         value, slope = np.empty(len(self._courses)), np.empty((self._n_free, len(self._courses)))
         for number, (pair, outcome) in enumerate(zip(self._courses, self._outcomes, strict=True)):
-            ends = []
+            ends, count = [], known + self._data[number][0].entries
+            point, column = np.ascontiguousarray(theta[:count]), self._column[:count]
             for course in pair:
                 if not course.follow(point, column):
                     return None

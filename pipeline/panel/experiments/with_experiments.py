@@ -39,6 +39,11 @@ class PanelWithExperiments:
         return self.panel.firms
 
     @property
+    def entries(self) -> np.ndarray:
+        """How often each firm enters a market at the most."""
+        return self.panel.entries
+
+    @property
     def times(self) -> np.ndarray:
         """Labels of the periods."""
         return self.panel.times

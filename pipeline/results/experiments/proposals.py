@@ -205,18 +205,19 @@ def _differences(
     problem = one.fit.problem
     fitted = problem.data
 
-    def arranged(course: MarketArrays, until: int) -> MarketData:
-        return market_data(problem.prepared(course), one.initial, fitted.reference_sales, fitted.kind, until)
+    def arranged(course: MarketArrays, until: int, entries: int) -> MarketData:
+        return market_data(
+            problem.prepared(course), one.initial, fitted.reference_sales, fitted.kind, until, entries
+        )
 
     try:
         rows = experiment_rows(
             replace(market, experiments=(experiment,)),
             arranged,
             problem.response,
+            fitted,
             problem.gamma_form,
             problem.column,
-            corrected=fitted.corrected > 0,
-            of_errors=len(problem.stages) + fitted.serial,
         )
     except ResponseError:
         return None

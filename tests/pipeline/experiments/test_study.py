@@ -7,7 +7,7 @@ from shops import run_shops
 
 from pipeline.config.load import load_study
 from pipeline.results.stored_fit import read_fit
-from pipeline.results.summary import summarise
+from pipeline.results.summary.summary import summarise
 
 EXAMPLE = ROOT / "configs" / "mall_tested.yaml"
 
