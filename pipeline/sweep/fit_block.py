@@ -153,7 +153,15 @@ def _pooled_forecasters(everything: xr.Dataset, baseline: str, study: Study) -> 
 def _empty(panel: xr.Dataset, study: Study, name: str, models: list[ModelLayout]) -> Arrays:
     """Make the arrays for the results of one model or baseline in the markets of a panel."""
     markets, firms, times = (panel[axis].values for axis in ("market", "firm", "time"))
-    layout = study_layout(study, markets=markets, firms=firms, times=times, models=models, chunk=len(markets))
+    layout = study_layout(
+        study,
+        markets=markets,
+        firms=firms,
+        times=times,
+        models=models,
+        chunk=len(markets),
+        n_experiments=panel.sizes.get("experiment", 0),
+    )
     return empty_results(layout, name, len(markets))
 
 
@@ -167,6 +175,7 @@ def _positions(
         "param_": parameters,
         "firm": np.searchsorted(panel["firm"].values, market.firms),
         "time": np.searchsorted(panel["time"].values, market.times),
+        "experiment": record.experiments.number,
     }
 
 
@@ -196,8 +205,9 @@ def _values(record: FitRecord, name: str) -> NDArray[Any]:
         return pack_statistics(record.statistic)
     if name == "share":
         return record.share.T
-    source = record if hasattr(record, name) else record.uncertainty
-    return np.asarray(getattr(source, _FIELDS.get(name, name)))
+    field = _FIELDS.get(name, name)
+    sources = (record, record.experiments, record.uncertainty)
+    return np.asarray(getattr(next(one for one in sources if hasattr(one, field)), field))
 
 
 def _missing(

@@ -88,6 +88,11 @@ TABLES: Mapping[str, TableEntry] = {
         "pipeline.results.tables.uncertainty:endogeneity",
         "model",
     ),
+    "experiments": TableEntry(
+        "an experiment of a fit: what was measured, what the model says, residual, whether it is flagged",
+        "pipeline.results.experiments.table:experiments",
+        "model",
+    ),
     "comparison": TableEntry(
         "a model or baseline: mean error, difference to the best baseline, significance",
         "pipeline.results.tables.comparison:comparisons",
