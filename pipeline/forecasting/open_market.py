@@ -14,7 +14,7 @@ from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import StartShares
 from pipeline.config.terms import response_terms
 from pipeline.errors import ForecastError, QueryError
-from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.market import FirmPopulation, ForecastMarket
 from pipeline.forecasting.model_choice import choose_model
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.prices.read import read_prices, unpriced_efforts
@@ -158,8 +158,16 @@ def read_market(
         autocorrelation=problem.autocorrelation(fit.theta),
         last_error=_last_error(arrays, modelled, start)[present],
         start=start,
+        population=FirmPopulation(arrays.firms, spec.design, entry_shares(arrays)),
         state=_state_under(results, problem, arrays, present) if start == "calibrated" else None,
     )
+
+
+def entry_shares(arrays: MarketArrays) -> Floats:
+    """Shares of the firms that entered after the first period, each in its own first one."""
+    first = np.argmax(arrays.active, axis=0)
+    share = arrays.share[first, np.arange(first.size)]
+    return np.asarray(share[(first > 0) & (np.nan_to_num(share) > 0.0)])
 
 
 def _state_under(

@@ -11,15 +11,17 @@ from pipeline.config.sections.scenario import Scenario
 from pipeline.config.yaml.findings import Findings
 from pipeline.errors import ConfigError, ForecastError, QueryError
 from pipeline.forecasting.bands import Draws
-from pipeline.forecasting.efforts import plan_efforts
+from pipeline.forecasting.efforts import EffortPlan, plan_efforts
+from pipeline.forecasting.entry.check import check_entrants
+from pipeline.forecasting.entry.entrants import let_enter
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, ModelChoice, model_weights
 from pipeline.forecasting.model_choice import BEST, VERDICT, best_by_aicc, by_verdict
 from pipeline.forecasting.open_market import read_market
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import market_total
+from pipeline.forecasting.total_sales import TotalForecast, market_total
 from pipeline.forecasting.totals.comparison import TotalUse, describe_total
-from pipeline.forecasting.trajectory import simulate_trajectory
+from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.names import Label, did_you_mean, one_of
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.verdict import Verdict, judge
@@ -39,7 +41,7 @@ class MarketForecast:
     members : tuple of Member
         The models that take part.
     share, sales, expense : (H, N) arrays
-        At the estimates, weighted by model; currency per period.
+        At the estimates, weighted by model; currency per period. Firms that enter come last, nan before.
     efforts : (K, H, N) array
         Under the heaviest model.
     total_sales : (H,) array
@@ -52,6 +54,8 @@ class MarketForecast:
         What total sales follow, and how it forecast held-out periods.
     choice : ModelChoice or None
         Why it is this model; None where several are weighed.
+    share_without : (H, M) array or None
+        Shares of the M = N - E firms of the data if nobody entered; None where nobody enters.
     """
 
     market: Label
@@ -67,6 +71,13 @@ class MarketForecast:
     rejected: int
     total_use: TotalUse
     choice: ModelChoice | None = None
+    share_without: Floats | None = None
+
+    @property
+    def taken(self) -> Floats:
+        """What those who enter take from each firm of the data, (H, N - E); sums to their shares."""
+        assert self.share_without is not None
+        return np.asarray(self.share_without - self.share[:, : self.share_without.shape[1]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +142,7 @@ def forecast(results: "Results", scenario: Scenario) -> Forecast:
         The scenario names a market, model, firm or effort that the sweep does not have, or no market can be
         forecast.
     """
-    check_names(results, scenario)
+    enters = check_names(results, scenario)
     labels = results.tables.labels("market")[select_markets(results.tables, scenario.markets)].tolist()
     models = tuple(
         dict.fromkeys(m for pattern in scenario.models for m in select_models(results.sweep, pattern))
@@ -149,7 +160,7 @@ def forecast(results: "Results", scenario: Scenario) -> Forecast:
                 for member in members
             ]
             markets[0] = replace(markets[0], choice=choice)
-            done.append(_forecast_market(results, scenario, members, markets))
+            done.append(_forecast_market(results, scenario, members, markets, enters))
             times, efforts = markets[0].times, markets[0].efforts
         except (QueryError, ForecastError) as error:
             if scenario.markets is not None or len(labels) == 1:
@@ -174,8 +185,13 @@ def _members(
     return (Member(choice.model, 1.0),), choice
 
 
-def check_names(results: "Results", scenario: Scenario) -> None:
-    """Refuse firms and efforts that the sweep does not have, all at once.
+def check_names(results: "Results", scenario: Scenario) -> tuple[int, ...]:
+    """Refuse firms, efforts and entrants that make no sense on the sweep, all at once.
+
+    Returns
+    -------
+    tuple of int
+        Numbers of the periods to come in which firms enter, from 0.
 
     Raises
     ------
@@ -193,8 +209,10 @@ def check_names(results: "Results", scenario: Scenario) -> None:
             if effort not in efforts:
                 hint = did_you_mean(effort, efforts)
                 findings.add(("firms", firm, effort), f"the effort {effort!r}", one_of(efforts), hint)
+    enters = check_entrants(scenario, panel, findings) if scenario.entrants else ()
     if findings.problems:
         raise ConfigError(f"Scenario {scenario.scenario}", findings.problems.values())
+    return enters
 
 
 def _forecast_market(
@@ -202,22 +220,29 @@ def _forecast_market(
     scenario: Scenario,
     members: tuple[Member, ...],
     markets: Sequence[ForecastMarket],
+    enters: Sequence[int],
 ) -> MarketForecast:
     """Forecast one market, given under each of its models, the heaviest first."""
-    market = markets[0]
+    plans = [plan_efforts(scenario, one) for one in markets]
     totals = [market_total(scenario.total_sales, one) for one in markets]
-    responses = [ForecastResponse(one) for one in markets]
-    trajectories = [
-        simulate_trajectory(response, plan_efforts(scenario, one), total.course(response))
-        for one, response, total in zip(markets, responses, totals, strict=True)
-    ]
+    trajectories = _at_the_estimates(markets, plans, totals)
     weights = np.array([member.weight for member in members])
     share = np.tensordot(weights, np.array([one.share for one in trajectories]), axes=1)
+    share_without, entries = None, []
+    if enters:
+        share_without = share
+        entries = [let_enter(results, scenario, one, enters) for one in markets]
+        markets = [entry.market for entry in entries]
+        plans = [entry.joined_plan(plan) for entry, plan in zip(entries, plans, strict=True)]
+        totals = [market_total(scenario.total_sales, one) for one in markets]
+        trajectories = _at_the_estimates(markets, plans, totals)
+        share = np.tensordot(weights, np.array([one.share for one in trajectories]), axes=1)
+    market = markets[0]
     sales = np.tensordot(weights, np.array([one.share * one.total[:, None] for one in trajectories]), axes=1)
     n_cells = (scenario.horizon, market.firms.size)
     share_quantile, sales_quantile, rejected = np.empty((0, *n_cells)), np.empty((0, *n_cells)), 0
     if scenario.uncertainty.draws:
-        draws = Draws(results, scenario, members, markets, trajectories, totals)
+        draws = Draws(results, scenario, members, markets, trajectories, totals, entries)
         share_quantile, sales_quantile, rejected = draws.quantiles()
     heaviest = trajectories[0]
     unit_cost = market.unit_cost(heaviest.share * heaviest.total[:, np.newaxis])
@@ -229,10 +254,21 @@ def _forecast_market(
         sales=sales,
         expense=(heaviest.efforts * unit_cost).sum(axis=0),
         efforts=heaviest.efforts,
-        total_sales=sales.sum(axis=1),
+        total_sales=np.nansum(sales, axis=1),
         share_quantile=share_quantile,
         sales_quantile=sales_quantile,
         rejected=rejected,
         choice=market.choice,
         total_use=describe_total(scenario.total_sales, market, totals[0]),
+        share_without=share_without,
     )
+
+
+def _at_the_estimates(
+    markets: Sequence[ForecastMarket], plans: Sequence[EffortPlan], totals: Sequence[TotalForecast]
+) -> list[ShareTrajectory]:
+    responses = [ForecastResponse(one) for one in markets]
+    return [
+        simulate_trajectory(response, plan, total.course(response))
+        for response, plan, total in zip(responses, plans, totals, strict=True)
+    ]

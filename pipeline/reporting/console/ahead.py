@@ -29,6 +29,8 @@ def forecast_table(made: Forecast) -> Table:
     names = ["market", "time", "firm", "share", "sales", "expense"]
     levels = made.scenario.quantiles if made.scenario.uncertainty.draws else ()
     names += [f"{kind}_{level:g}" for kind in ("share", "sales") for level in levels]
+    entering = bool(made.scenario.entrants)
+    names += ["share_without", "taken"] if entering else []
     names += ["model", "chosen_by", *_TOTAL_COLUMNS]
     rows = []
     for one in made.markets:
@@ -40,8 +42,16 @@ def forecast_table(made: Forecast) -> Table:
                 row += [float(one.share[t, i]), float(one.sales[t, i]), float(one.expense[t, i])]
                 row += [float(band[t, i]) for band in one.share_quantile]
                 row += [float(band[t, i]) for band in one.sales_quantile]
+                row += _takings(one, t, i) if entering else []
                 rows.append(row + chosen)
     return Table.from_rows(names, rows)
+
+
+def _takings(one: MarketForecast, period: int, firm: int) -> list[float]:
+    """Cells for programs: the share of a firm if nobody entered, and what is taken from it."""
+    if one.share_without is None or firm >= one.share_without.shape[1]:
+        return [np.nan, np.nan]
+    return [float(one.share_without[period, firm]), float(one.taken[period, firm])]
 
 
 def total_cells(use: TotalUse) -> list[Any]:
@@ -62,6 +72,8 @@ def show_forecast(console: Console, made: Forecast, store: str, name: str) -> No
     for one in made.markets[:_MARKETS]:
         title = f"Market {one.market} in {_label(made.times[-1])} ({_weights(one)})"
         print_table(console, title, _end_table(made, one))
+        if one.share_without is not None:
+            print_table(console, _takings_title(made, one), _takings_table(one))
         if one.rejected:
             print_line(
                 console, f"Note: {one.rejected} draws of parameters had no course and were drawn again."
@@ -87,9 +99,29 @@ def _end_table(made: Forecast, one: MarketForecast) -> Table:
     }
     for level, band in zip(levels, one.share_quantile, strict=True):
         columns[f"share {level:.0%}"] = band[-1]
-    # Firms with a plan first, then the largest.
-    planned = np.array([str(firm) in made.scenario.firms for firm in one.firms.tolist()])
+    # Firms that enter or have a plan first, then the largest.
+    named = (*made.scenario.entrants, *made.scenario.firms)
+    planned = np.array([str(firm) in named for firm in one.firms.tolist()])
     return Table(columns).take(np.lexsort((-one.share[-1], ~planned)))
+
+
+def _takings_title(made: Forecast, one: MarketForecast) -> str:
+    return f"Taken by {', '.join(made.scenario.entrants)} in market {one.market}, at the estimates"
+
+
+def _takings_table(one: MarketForecast) -> Table:
+    """Tell what entrants take from each firm in the end, the most first."""
+    assert one.share_without is not None
+    without, taken = one.share_without[-1], one.taken[-1]
+    columns: dict[str, np.ndarray] = {
+        "firm": one.firms[: without.size].astype(object),
+        "share without": without,
+        "share with": one.share[-1, : without.size],
+        "taken": taken,
+        "part of what is taken": taken / taken.sum(),
+        "against its share": taken / taken.sum() / without,
+    }
+    return Table(columns).take(np.argsort(-taken, kind="stable"))
 
 
 def plan_table(flight: FlightPlan) -> Table:
