@@ -165,7 +165,7 @@ def varied_plans(
     rivals : RivalsSection
         How firms react. Efforts that hold their last value go to their usual level at the pace that the past
         shows; those that repeat several periods vary around them. Money that is held varies as the ratio that
-        it buys. Under a rule rivals deviate from it as they did.
+        it buys. Under a rule rivals deviate from it as they did, and it is drawn as far as it is known.
     count : int
         Plans drawn.
     rng : Generator
@@ -195,6 +195,7 @@ def varied_plans(
                 reaction,
                 base=np.where(free, courses[number], reaction.base),
                 noise=None if noise is None else noise[number],
+                rule=None if reaction.rule is None else reaction.rule.varied(rng),
             ),
         )
         for number in range(count)

@@ -196,7 +196,7 @@ class DrawsSection(Section):
     efforts: Flag = Field(
         default=True,
         description="Draw the efforts that no plan fixes around what they are held at, as they varied in the "
-        "past; with rivals that follow a rule, what the rule leaves unexplained.",
+        "past; with rivals that follow a rule, what the rule leaves unexplained, and its coefficients.",
     )
     total_sales: Flag = Field(default=True, description="Draw the coefficients of total sales.")
     noise: Flag = Field(
