@@ -8,6 +8,7 @@ from rich.console import Console
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.scenario import Forecast, MarketForecast
 from pipeline.forecasting.totals.comparison import TotalUse
+from pipeline.games.bands import QUANTILES
 from pipeline.games.equilibrium import Equilibrium
 from pipeline.games.game import Game
 from pipeline.planning.flight import FlightPlan
@@ -274,12 +275,15 @@ def game_table(game: Game) -> Table:
         (f"equilibrium {number}", one.strategies, one.outcome, one.regret)
         for number, one in enumerate(game.equilibria, 1)
     ]
-    for name, strategies, outcome, gain in profiles:
+    levels = [f"{kind}_{level:g}" for kind in ("share", "payoff") for level in QUANTILES if game.bands]
+    for number, (name, strategies, outcome, gain) in enumerate(profiles):
         for i, firm in enumerate(game.firms.tolist()):
             row: list[Any] = [name, firm, float(outcome.share[i]), float(outcome.expenses[i])]
             row += [float(outcome.payoff[i]), float(gain[i]), *map(float, strategies[:, i])]
+            if game.bands:
+                row += [*game.bands[number].share[:, i].tolist(), *game.bands[number].payoff[:, i].tolist()]
             rows.append(row)
-    names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *game.levers)
+    names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *game.levers, *levels)
     table = Table.from_rows(names, rows)
     said = _chosen(game.model, game.choice, len(table)) | _total_columns(game.total_use, len(table))
     return Table(dict(table.columns) | said)
@@ -292,6 +296,7 @@ def show_game(console: Console, game: Game) -> None:
         "share": game.outcome.share,
         "expenses": game.outcome.expenses,
         "payoff": game.outcome.payoff,
+        **_payoff_band(game, 0),
         "gain_alone": game.gain,
     }
     print_table(console, f"Market {game.market}, model {game.model}: at present", Table(columns))
@@ -304,7 +309,7 @@ def show_game(console: Console, game: Game) -> None:
         moves[lever] = np.array([f"{now:.4g} → {best:.4g}" for now, best in pairs], dtype=object)
     print_table(console, "The best response of each firm alone: what it does, and would do", Table(moves))
     for number, one in enumerate(game.equilibria, 1):
-        print_table(console, _equilibrium_title(game, one, number), _equilibrium(game, one))
+        print_table(console, _equilibrium_title(game, one, number), _equilibrium(game, one, number))
     if not any(one.converged for one in game.equilibria):
         print_line(console, "No start came to rest: this game may have no equilibrium of steady strategies.")
 
@@ -318,12 +323,21 @@ def _equilibrium_title(game: Game, one: Equilibrium, number: int) -> str:
     return f"Equilibrium {number}: {one.starts} of {game.starts} starts, at rest after {one.rounds} rounds"
 
 
-def _equilibrium(game: Game, one: Equilibrium) -> Table:
+def _payoff_band(game: Game, profile: int) -> dict[str, np.ndarray]:
+    """Columns with the band of payoffs: parameters drawn, rivals off their strategies."""
+    if not game.bands:
+        return {}
+    band = game.bands[profile].payoff
+    return {f"payoff {level:.0%}": values for level, values in zip(QUANTILES, band, strict=True)}
+
+
+def _equilibrium(game: Game, one: Equilibrium, number: int) -> Table:
     columns: dict[str, np.ndarray] = {
         "firm": game.firms.astype(object),
         "share": one.outcome.share,
         "expenses": one.outcome.expenses,
         "payoff": one.outcome.payoff,
+        **_payoff_band(game, number),
         "against present": one.outcome.payoff - game.outcome.payoff,
     }
     for row, lever in enumerate(game.levers):
