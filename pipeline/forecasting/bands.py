@@ -48,8 +48,9 @@ class Draws:
         Its models, the market under each of them, and its shares at the estimates.
     totals
         Total sales, under each of them.
-    entries
-        Who enters, under each of them; empty where nobody does.
+    entries, without
+        Who enters, under each of them, and the shares at the estimates if nobody did; empty where nobody
+        does.
     """
 
     results: "Results"
@@ -59,9 +60,12 @@ class Draws:
     trajectories: Sequence[ShareTrajectory]
     totals: Sequence[TotalForecast]
     entries: Sequence[Entry] = ()
+    without: Sequence[ShareTrajectory] = ()
 
-    def quantiles(self) -> tuple[Floats, Floats, int]:
-        """Quantiles (Q, H, N) of shares and of sales, and the number of draws of parameters that failed.
+    def quantiles(self) -> tuple[Floats, Floats, Floats, int]:
+        """Quantiles (Q, H, N) of shares, of sales and of what entrants take, and how many draws failed.
+
+        What they take is from the firms of the data, before errors; of no firms where nobody enters.
 
         Raises
         ------
@@ -72,6 +76,8 @@ class Draws:
         rng = np.random.default_rng(fit_seed(scenario.seed, scenario.scenario, self.markets[0].market))
         shares = np.empty((settings.draws, *self.trajectories[0].share.shape))
         sales = np.empty_like(shares)
+        n_before = self.without[0].share.shape[1] if self.without else 0
+        taken = np.zeros((*shares.shape[:2], n_before))
         first = rejected = 0
         counts = share_out(self.members, settings.draws)
         for number, count in enumerate(counts):
@@ -80,15 +86,17 @@ class Draws:
             totals = self._totals(self.totals[number], market, count, rng)
             drawn = DrawnCourses(market, trajectory, count)
             entry = self.entries[number] if self.entries else None
+            alone = np.tile(self.without[number].share, (count, 1, 1)) if entry else taken[rows]
             if settings.parameters or settings.efforts or self.totals[number].answer is not None:
-                rejected += self._under_draws(drawn, totals, entry, rng)
+                rejected += self._under_draws(drawn, totals, (entry, alone), rng)
             elif settings.total_sales:
                 drawn.total[:] = np.array(totals)
             shares[rows] = drawn.with_errors(rng) if settings.noise else drawn.share
             sales[rows] = shares[rows] * drawn.total[:, :, np.newaxis]
+            taken[rows] = alone - drawn.share[..., :n_before]
             first += count
-        levels = np.array(scenario.quantiles)
-        return np.quantile(shares, levels, axis=0), np.quantile(sales, levels, axis=0), rejected
+        found = [np.quantile(values, scenario.quantiles, axis=0) for values in (shares, sales, taken)]
+        return found[0], found[1], found[2], rejected
 
     def _totals(
         self, total: TotalForecast, market: ForecastMarket, count: int, rng: np.random.Generator
@@ -103,14 +111,16 @@ class Draws:
         self,
         drawn: "DrawnCourses",
         totals: Sequence[TotalSales],
-        entry: Entry | None,
+        entering: tuple[Entry | None, Floats],
         rng: np.random.Generator,
     ) -> int:
         """Draw parameters, entrants and efforts; follow the shares under them and each of the total sales.
 
+        Shares without the entrants are written beside them.
+
         Returns how many draws failed.
         """
-        market, expected = drawn.market, drawn.share[0].copy()
+        market, expected, (entry, alone) = drawn.market, drawn.share[0].copy(), entering
         settings = self.scenario.uncertainty
         plans = self._plans(market, entry, len(totals), rng)
         replicates = stored_replicates(self.results, market.market, market.model, market.names)
@@ -124,7 +134,11 @@ class Draws:
                 if settings.parameters and entry is not None:
                     under = entry.drawn(under, rng)
                 response = ForecastResponse(under, theta)
-                trajectory = simulate_trajectory(response, next(plans), totals[made], expected)
+                plan = next(plans)
+                trajectory = simulate_trajectory(response, plan, totals[made], expected)
+                if entry is not None:
+                    nobody = ForecastResponse(entry.without(under), theta)
+                    alone[made] = simulate_trajectory(nobody, plan.alone, totals[made]).share
                 drawn.put(made, response, trajectory)
                 made += 1
             except (ValueError, ArithmeticError) as error:

@@ -76,13 +76,18 @@ class EffortPlan:
         """Return what firms set (K, H, N) at shares (H, N) and total sales (H,): prices, not indices."""
         if self.joining is not None:
             n_firms = self.value.shape[2]
-            alone = replace(self, joining=None).chosen(share[:, :n_firms], total)
+            alone = self.alone.chosen(share[:, :n_firms], total)
             return np.concatenate([alone, self.joining.chosen(share[:, n_firms:], total)], axis=2)
         sales = share * total[:, np.newaxis]
         scale = np.where(self.is_ratio[:, np.newaxis, np.newaxis], sales, self.reference_sales)
         has_budget = np.isfinite(self.budget)
         bought = np.where(has_budget, self.budget, 0.0) / scale
         return self.reaction.apply(np.where(has_budget, bought, self.value))
+
+    @property
+    def alone(self) -> "EffortPlan":
+        """The plan without those who enter."""
+        return replace(self, joining=None, present=None)
 
     def with_values(self, firm: int, value: Floats) -> "EffortPlan":
         """Give one firm other efforts (K, H)."""

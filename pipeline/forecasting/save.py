@@ -106,6 +106,8 @@ def _put_entrants(arrays: Arrays, row: int, columns: np.ndarray, one: "MarketFor
     assert one.share_without is not None
     new = slice(columns.size, None)
     arrays["share_without"][row, columns] = one.share_without.T
+    if "taken_quantile" in arrays:
+        arrays["taken_quantile"][row][:, columns] = one.taken_quantile.transpose(0, 2, 1)
     for name in ("share", "sales", "expense"):
         arrays[f"entrant_{name}"][row] = getattr(one, name)[:, new].T
         if f"{name}_quantile" in arrays:
@@ -128,7 +130,7 @@ def _empty(size: Mapping[str, int], *, bands: bool) -> Arrays:
 
 def _needed(variable: Variable, size: Mapping[str, int], *, bands: bool) -> bool:
     """Tell whether a forecast has an array: of bands, of who enters."""
-    of_entry = "entrant" in variable.dims or variable.name == "share_without"
+    of_entry = "entrant" in variable.dims or variable.name in ("share_without", "taken_quantile")
     if of_entry and "entrant" not in size:
         return False
     return bands or not variable.optional or (of_entry and "quantile" not in variable.dims)

@@ -56,6 +56,8 @@ class MarketForecast:
         Why it is this model; None where several are weighed.
     share_without : (H, M) array or None
         Shares of the M = N - E firms of the data if nobody entered; None where nobody enters.
+    taken_quantile : (Q, H, M) array
+        Quantiles of what those who enter take from each; empty without draws.
     """
 
     market: Label
@@ -72,6 +74,7 @@ class MarketForecast:
     total_use: TotalUse
     choice: ModelChoice | None = None
     share_without: Floats | None = None
+    taken_quantile: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     @property
     def taken(self) -> Floats:
@@ -228,9 +231,9 @@ def _forecast_market(
     trajectories = _at_the_estimates(markets, plans, totals)
     weights = np.array([member.weight for member in members])
     share = np.tensordot(weights, np.array([one.share for one in trajectories]), axes=1)
-    share_without, entries = None, []
+    share_without, entries, without = None, [], []
     if enters:
-        share_without = share
+        share_without, without = share, trajectories
         entries = [let_enter(results, scenario, one, enters) for one in markets]
         markets = [entry.market for entry in entries]
         plans = [entry.joined_plan(plan) for entry, plan in zip(entries, plans, strict=True)]
@@ -241,9 +244,10 @@ def _forecast_market(
     sales = np.tensordot(weights, np.array([one.share * one.total[:, None] for one in trajectories]), axes=1)
     n_cells = (scenario.horizon, market.firms.size)
     share_quantile, sales_quantile, rejected = np.empty((0, *n_cells)), np.empty((0, *n_cells)), 0
+    taken_quantile = np.empty((0, *n_cells))
     if scenario.uncertainty.draws:
-        draws = Draws(results, scenario, members, markets, trajectories, totals, entries)
-        share_quantile, sales_quantile, rejected = draws.quantiles()
+        draws = Draws(results, scenario, members, markets, trajectories, totals, entries, without)
+        share_quantile, sales_quantile, taken_quantile, rejected = draws.quantiles()
     heaviest = trajectories[0]
     unit_cost = market.unit_cost(heaviest.share * heaviest.total[:, np.newaxis])
     return MarketForecast(
@@ -261,6 +265,7 @@ def _forecast_market(
         choice=market.choice,
         total_use=describe_total(scenario.total_sales, market, totals[0]),
         share_without=share_without,
+        taken_quantile=taken_quantile,
     )
 
 

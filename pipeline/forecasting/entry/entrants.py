@@ -46,7 +46,11 @@ class Entry:
 
     def joined_plan(self, plan: EffortPlan) -> EffortPlan:
         """Add what they do to a plan of the others."""
-        return replace(plan, joining=self.efforts, prices=self.market.prices, present=self.market.present)
+        return replace(plan, joining=self.efforts, present=self.market.present)
+
+    def without(self, market: ForecastMarket) -> ForecastMarket:
+        """Give the market without them, in the state that it has with them under some parameters."""
+        return replace(self.before, share=market.share[: self.before.firms.size])
 
     def drawn(self, market: ForecastMarket, rng: np.random.Generator) -> ForecastMarket:
         """Draw their constants and the shares that they enter with, in the market under some parameters."""

@@ -31,7 +31,8 @@ def forecast_table(made: Forecast) -> Table:
     levels = made.scenario.quantiles if made.scenario.uncertainty.draws else ()
     names += [f"{kind}_{level:g}" for kind in ("share", "sales") for level in levels]
     entering = bool(made.scenario.entrants)
-    names += ["share_without", "taken"] if entering else []
+    if entering:
+        names += ["share_without", "taken", *(f"taken_{level:g}" for level in levels)]
     names += ["model", "chosen_by", *_TOTAL_COLUMNS]
     rows = []
     for one in made.markets:
@@ -51,8 +52,9 @@ def forecast_table(made: Forecast) -> Table:
 def _takings(one: MarketForecast, period: int, firm: int) -> list[float]:
     """Cells for programs: the share of a firm if nobody entered, and what is taken from it."""
     if one.share_without is None or firm >= one.share_without.shape[1]:
-        return [np.nan, np.nan]
-    return [float(one.share_without[period, firm]), float(one.taken[period, firm])]
+        return [np.nan] * (2 + len(one.taken_quantile))
+    band = one.taken_quantile[:, period, firm]
+    return [float(one.share_without[period, firm]), float(one.taken[period, firm]), *band.tolist()]
 
 
 def total_cells(use: TotalUse) -> list[Any]:
@@ -74,7 +76,7 @@ def show_forecast(console: Console, made: Forecast, store: str, name: str) -> No
         title = f"Market {one.market} in {_label(made.times[-1])} ({_weights(one)})"
         print_table(console, title, _end_table(made, one))
         if one.share_without is not None:
-            print_table(console, _takings_title(made, one), _takings_table(one))
+            print_table(console, _takings_title(made, one), _takings_table(made, one))
         if one.rejected:
             print_line(
                 console, f"Note: {one.rejected} draws of parameters had no course and were drawn again."
@@ -110,7 +112,7 @@ def _takings_title(made: Forecast, one: MarketForecast) -> str:
     return f"Taken by {', '.join(made.scenario.entrants)} in market {one.market}, at the estimates"
 
 
-def _takings_table(one: MarketForecast) -> Table:
+def _takings_table(made: Forecast, one: MarketForecast) -> Table:
     """Tell what entrants take from each firm in the end, the most first."""
     assert one.share_without is not None
     without, taken = one.share_without[-1], one.taken[-1]
@@ -119,6 +121,11 @@ def _takings_table(one: MarketForecast) -> Table:
         "share without": without,
         "share with": one.share[-1, : without.size],
         "taken": taken,
+        **{
+            f"taken {level:.0%}": one.taken_quantile[number, -1]
+            for number, level in enumerate(made.scenario.quantiles[: len(one.taken_quantile)])
+            if level in (min(made.scenario.quantiles), max(made.scenario.quantiles))
+        },
         "part of what is taken": taken / taken.sum(),
         "against its share": taken / taken.sum() / without,
     }

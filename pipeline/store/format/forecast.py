@@ -68,6 +68,7 @@ FORECAST_VARIABLES: tuple[Variable, ...] = (
         "market share at the estimates if nobody entered",
         optional=True,
     ),
+    Variable("taken_quantile", "forecasts", _QUANTILE, "1", "quantiles of what they take", optional=True),
     Variable("weight", "forecasts", ("market", "member"), "1", "weight of the model"),
     Variable(
         "rejected",

@@ -190,6 +190,9 @@ def test_takings_come_to_what_enters_and_are_kept(shops):
     nobody = forecast(shops, scenario(**(given | {"entrants": {}}))).markets[0]
     np.testing.assert_array_equal(one.share_without, nobody.share)
     assert (np.diff(one.share_quantile[:, 2:, 4], axis=0) > 0.0).all()
+    # Of the same draws: what is taken is nothing before the entry, and comes to the entrant's share after it.
+    np.testing.assert_allclose(one.taken_quantile[:, 0], 0.0, atol=1e-9)
+    np.testing.assert_allclose(one.taken_quantile[2, 1].sum(), 0.05, rtol=0.02)
     name = store_forecast(shops, made)
     fresh = open_store(shops.store.location.url)
     stored = fresh.forecast(name)
