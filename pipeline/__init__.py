@@ -23,13 +23,20 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from pipeline.budgeting.allocate import allocate
     from pipeline.causes.effects import effects
     from pipeline.causes.explain import explain
     from pipeline.causes.returns import returns
     from pipeline.config.load import load_study
+    from pipeline.config.sections.allocation import AllocationSettings
+    from pipeline.config.sections.game import GameSettings
     from pipeline.config.sections.planning import PlanSettings
+    from pipeline.config.sections.scenario import Scenario
     from pipeline.config.study import Study
     from pipeline.errors import BeedError
+    from pipeline.forecasting.save import store_forecast
+    from pipeline.forecasting.scenario import forecast
+    from pipeline.games.game import play
     from pipeline.planning.equation import held_share, investment_against, required_investment
     from pipeline.planning.flight import flight_plan
     from pipeline.reporting.page import write_report
@@ -41,13 +48,20 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "budgeting.allocate": ["allocate"],
         "causes.effects": ["effects"],
         "causes.explain": ["explain"],
         "causes.returns": ["returns"],
         "config.load": ["load_study"],
+        "config.sections.allocation": ["AllocationSettings"],
+        "config.sections.game": ["GameSettings"],
         "config.sections.planning": ["PlanSettings"],
+        "config.sections.scenario": ["Scenario"],
         "config.study": ["Study"],
         "errors": ["BeedError"],
+        "forecasting.save": ["store_forecast"],
+        "forecasting.scenario": ["forecast"],
+        "games.game": ["play"],
         "planning.equation": ["held_share", "investment_against", "required_investment"],
         "planning.flight": ["flight_plan"],
         "reporting.page": ["write_report"],
@@ -57,20 +71,27 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     },
 )
 __all__ = [
+    "AllocationSettings",
     "BeedError",
+    "GameSettings",
     "PlanSettings",
     "ResultStore",
+    "Scenario",
     "Study",
+    "allocate",
     "effects",
     "explain",
     "flight_plan",
+    "forecast",
     "held_share",
     "investment_against",
     "load_study",
     "open_store",
+    "play",
     "recalibrate_study",
     "required_investment",
     "returns",
     "run_study",
+    "store_forecast",
     "write_report",
 ]

@@ -6,6 +6,7 @@ Every guard is a function of `house` that gives offences as sentences; each is s
 import ast
 import tomllib
 from importlib import import_module
+from importlib.metadata import version
 
 import pytest
 from house import (
@@ -22,6 +23,7 @@ from house import (
 )
 from places import ROOT
 
+import beed
 import kernels
 import pipeline
 
@@ -186,10 +188,28 @@ def test_public_names():
     assert kernels.__all__ == ["fit_batch", "share_sensitivities", "simulate_shares"]
     assert all(callable(getattr(kernels, name)) for name in kernels.__all__)
     assert pipeline.__all__ == [
-        *("BeedError", "PlanSettings", "ResultStore", "Study", "effects", "explain"),
-        *("flight_plan", "held_share", "investment_against", "load_study", "open_store", "recalibrate_study"),
-        *("required_investment", "returns", "run_study", "write_report"),
+        *(
+            "AllocationSettings",
+            "BeedError",
+            "GameSettings",
+            "PlanSettings",
+            "ResultStore",
+            "Scenario",
+            "Study",
+        ),
+        *("allocate", "effects", "explain", "flight_plan", "forecast", "held_share", "investment_against"),
+        *("load_study", "open_store", "play", "recalibrate_study", "required_investment", "returns"),
+        *("run_study", "store_forecast", "write_report"),
     ]
     assert all(callable(getattr(pipeline, name)) for name in pipeline.__all__)
     with pytest.raises(AttributeError, match="No kernels attribute simulate_share"):
         kernels.simulate_share  # noqa: B018
+
+
+def test_the_module_beed_is_the_public_face_of_both():
+    assert dir(beed) == sorted(beed.__all__)
+    assert {*pipeline.__all__, "__version__"} == set(beed.__all__)
+    assert all(getattr(beed, name) is getattr(pipeline, name) for name in pipeline.__all__)
+    assert beed.__version__ == version("beed")
+    with pytest.raises(AttributeError, match="has no attribute 'open_stores'"):
+        beed.open_stores  # noqa: B018

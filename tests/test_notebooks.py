@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+import beed
 import kernels
-import pipeline
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-PUBLIC = {"kernels": kernels.__all__, "pipeline": pipeline.__all__}
+PUBLIC = {"kernels": kernels.__all__, "beed": beed.__all__, "pipeline": ()}
 
 
 def cells_of(path, kind):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kernels.least_squares.entries import entering_firms
 from kernels.least_squares.market import ILR, PLAIN, MarketData, moving_firms, observed_target, write_target
 from kernels.least_squares.whitening import Whitening
 from kernels.motion.course import INVESTMENT, SCALED
@@ -60,6 +61,7 @@ def one_market(markets, index):
         markets.whitening,
         markets.serial,
         markets.controls,
+        markets.entries,
     )
 
 
@@ -109,7 +111,19 @@ def check_markets(markets: MarketData) -> MarketData:
         whitening=_check_whitening(markets.whitening, stacked["active"].shape),
         serial=int(markets.serial),
         controls=_check_controls(markets.controls, stacked["active"], int(markets.first)),
+        entries=_check_entries(int(markets.entries), stacked["active"]),
     )
+
+
+def _check_entries(entries: int, active: NDArray[np.bool_]) -> int:
+    """Hold the number of entries with a parameter against those that every market has."""
+    fewest = int(entering_firms(active).sum(axis=(1, 2)).min())
+    if not 0 <= entries <= fewest:
+        raise ValueError(
+            f"The markets have parameters for {entries} entries, and a market has {fewest}: "
+            "give as many as every market has, or fewer."
+        )
+    return entries
 
 
 def _check_controls(
@@ -155,11 +169,12 @@ def check_vary(vary: ArrayLike, value: NDArray[np.float64], markets: MarketData,
         )
     n_initial = markets.active.shape[2] - 1 if markets.first == 0 else 0
     n_controls = len(markets.controls)
-    returns_to_scale = n_parameters - 2 - n_initial - n_controls - markets.serial
+    returns_to_scale = n_parameters - 2 - n_initial - markets.entries - n_controls - markets.serial
     if returns_to_scale < 1:
         raise ValueError(
             f"starts has {n_parameters} parameters, expected those of the response, then jump_price, "
             f"returns_to_scale, gain{f', {n_initial} initial log-ratios' if n_initial else ''}"
+            f"{f', {markets.entries} errors of first shares' if markets.entries else ''}"
             f"{f', {n_controls} controls' if n_controls else ''}"
             f"{', autocorrelation' if markets.serial else ''}."
         )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.entries import enters, number_entries
 from kernels.least_squares.whitening import NO_WHITENING, Whitening
 from kernels.motion.bernoulli_work import BernoulliWork, make_bernoulli_work
 from kernels.motion.course import Correction, Course, Slopes
@@ -30,7 +31,8 @@ class MarketData(NamedTuple):
     """What is known about one market; everything but parameters.
 
     The share of a firm in its first period belongs to the end of that period, as period 0 does for all: the
-    others move without it, then are scaled to make room. That share is no residual. See `moves`.
+    others move without it, then are scaled to make room. That share is no residual: it is taken as observed,
+    or up to an error that is a parameter (``entries``). See `moves`.
 
     Stacks of markets carry a leading axis on each array; a kernel sees one slice.
     """
@@ -59,6 +61,8 @@ class MarketData(NamedTuple):
     """1 where the last parameter is the autocorrelation of the errors: rows are innovations of an AR(1)."""
     controls: NDArray[np.float64] = NO_CONTROLS
     """(control, observation) what errors go with, in the coordinates of rows; of all markets of a stack."""
+    entries: int = 0
+    """How many entries, the first ones in time (and then in the order of firms), have a parameter."""
 
 
 class MarketWorkspace(NamedTuple):
@@ -70,6 +74,8 @@ class MarketWorkspace(NamedTuple):
     """Workspace of the general form."""
     course: Course
     """What moves the shares: response, time scale, membership."""
+    entered: NDArray[np.float64]
+    """(time, firm) share of a firm at the end of the period that it enters in."""
     slopes: Slopes
     """Derivatives common to all firms."""
     tangent: NDArray[np.float64]
@@ -137,8 +143,9 @@ def make_market_workspace(spec, data, n_columns):
     """
     n_times, n = data.active.shape
     course = Course(
-        np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)), True, np.zeros((n_times, n)),
-        np.zeros(n_times), np.zeros(n_times, dtype=np.bool_), data.first,
+        np.zeros((n_times, n), dtype=np.bool_), np.zeros((n_times, n)),
+        np.full((n_times, n), -1, dtype=np.int64), np.zeros((n_columns, data.entries)), True,
+        np.zeros((n_times, n)), np.zeros(n_times), np.zeros(n_times, dtype=np.bool_), data.first,
         Correction(data.corrected, data.kind == PLAIN, np.zeros((n_times, n)), np.zeros((n_times, n)),
                    np.zeros((n_times, n)), np.ones((n_times, n)), np.zeros((n_times, n))),
     )  # fmt: skip
@@ -146,6 +153,7 @@ def make_market_workspace(spec, data, n_columns):
         make_workspace(spec, n_times, n),
         make_bernoulli_work(n),
         course,
+        np.zeros((n_times, n)),
         Slopes(np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)),
         np.zeros((n_columns, n_times, n)),
         np.zeros((n_columns, n)),
@@ -178,10 +186,12 @@ def prepare_market(spec, data, work):
         for i in range(n):
             # Who enters in a period is in the state from its end on.
             course.entry[t, i] = data.share[t - 1, i] if t > 0 and data.active[t - 1, i] else 0.0
+            work.entered[t, i] = data.share[t, i] if enters(data.active, t, i) else 0.0
             present = course.active[t, i] and data.share[t, i] > 0.0
             correction.share[t, i] = data.share[t, i] / total if present else 0.0
             correction.log_share[t, i] = log(correction.share[t, i]) if present else LOG_OF_ZERO
         work.log_ratio[t] = np.log(data.total_sales[t] / data.reference_sales)
+    number_entries(data.active, data.entries, course.place)
     mark_changes(course.active, data.first, course.changed)
 
 

@@ -9,12 +9,14 @@ see `kernels.least_squares.serial_errors`.
 Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, gain, and, when the
 initial state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of
 period 0 (entries of firms absent in period 0 are not used; if firm N is absent, fix one entry of a firm
-that is there); the coefficients of ``data.controls``, by which errors go with what is observed; last, with
-``data.serial``, the autocorrelation of the errors.
+that is there); ``data.entries`` errors of the first shares of firms that enter, see
+`kernels.least_squares.entries`; the coefficients of ``data.controls``, by which errors go with what is
+observed; last, with ``data.serial``, the autocorrelation of the errors.
 """
 
 import numpy as np
 
+from kernels.least_squares.entries import enter_shares, set_entry_slopes
 from kernels.least_squares.market import (
     ILR,
     PLAIN,
@@ -104,7 +106,8 @@ def residual_jacobian(
         `INVESTMENT`, `PROPORTIONAL` (``theta[R + 1]`` is then not read) or `SCALED`.
     theta : (P,) array
         Natural parameter values, P = R + 3, or R + 2 + N with an estimated initial state (``data.first ==
-        0``), one more for every control, and one more with ``data.serial``. The gain is between 0 and 1.
+        0``), one more for every entry and control, and one more with ``data.serial``. The gain is between
+        0 and 1.
     column : (P,) int64 array
         Jacobian column of each parameter, -1 when it is fixed.
     work : MarketWorkspace
@@ -168,7 +171,8 @@ def simulate_market(spec, data, gamma_form, theta, column, work, share):
     """Write the modelled shares at the end of every period, ``share (time, firm)``; NaN where absent.
 
     Arguments as in `residual_jacobian`; ``column`` is all -1 unless ``work`` was made for its columns.
-    Periods before ``data.first`` hold the observed shares, and so do firms in the period they enter in.
+    Periods before ``data.first`` hold the observed shares; firms in the period they enter in those that the
+    next period begins at, which are the observed ones where they have no parameter.
     Returns a key of `STATUS`.
     """
     # Not the constant True: the compiler would make a second copy of everything below for it.
@@ -178,12 +182,14 @@ def simulate_market(spec, data, gamma_form, theta, column, work, share):
         entering = 0.0
         for i in range(share.shape[1]):
             if data.active[t, i] and not work.course.active[t, i]:
-                entering += data.share[t, i]
+                entering += work.entered[t, i]
         for i in range(share.shape[1]):
             share[t, i] = np.nan
             if data.active[t, i]:
-                seen = t < data.first or not work.course.active[t, i]
-                share[t, i] = data.share[t, i] if seen else work.path[0, t, i] * (1.0 - entering)
+                share[t, i] = data.share[t, i]
+                if t >= data.first:
+                    moved = work.course.active[t, i]
+                    share[t, i] = work.path[0, t, i] * (1.0 - entering) if moved else work.entered[t, i]
     return status
 
 
@@ -284,6 +290,14 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
         slopes.gain,
         tangent,
     )
+    if data.entries > 0:
+        begin = n_response + 3 + (data.active.shape[1] - 1 if data.first == 0 else 0)
+        error, entry_column = theta[begin : begin + data.entries], column[begin : begin + data.entries]
+        enter_shares(data.active, data.share, data.entries, data.corrected, error, gain, work.entered)
+        course.entry[1:] = work.entered[:-1]
+        set_entry_slopes(
+            course.place, data.corrected, error, gain, entry_column, slopes.gain, course.entry_slope
+        )
     state, log_state, share, log_share = work.state[0], work.state[1], path[0], path[1]
     no_mean = share[:0]
     if gamma_form == INVESTMENT:

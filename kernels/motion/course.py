@@ -44,6 +44,10 @@ class Course(NamedTuple):
     """(time, firm) who is there."""
     entry: NDArray[np.float64]
     """(time, firm) share at which a firm that enters at the start of the period does so."""
+    place: NDArray[np.int64]
+    """(time, firm) where in ``entry_slope`` who enters at the start of the period is; -1: nowhere."""
+    entry_slope: NDArray[np.float64]
+    """(column, entry) derivative of the log of an entry share less that of all others."""
     joined: bool
     """Whether firms that enter were in the market at the end of the period before."""
     f: NDArray[np.float64]

@@ -60,11 +60,13 @@ def admit(before, now, entry, joined, share, log_share):
 
 
 @jit
-def admit_tangent(before, now, entry, joined, share, x):
+def admit_tangent(before, now, entry, place, slope, joined, share, x):
     """Apply exits and entries to ``x (column, firm)``, d ln share; ``share`` is that before them.
 
-    Entry shares are data: entrants get 0, and those who stay are centred on what the market was when the
-    entrants came: with those who leave if they were still there (``joined``), else without them.
+    Entrants get what their entry shares depend on: ``place[firm]`` in ``slope (column, entry)``, the
+    derivative of the log of their share less that of all others; those that are data (-1) get 0. Those who
+    stay are centred on what the market was when the entrants came: with those who leave if they were still
+    there (``joined``), else without them.
     """
     n_columns, n = x.shape
     total, entering, staying = 0.0, 0.0, 0.0
@@ -82,10 +84,15 @@ def admit_tangent(before, now, entry, joined, share, x):
             if before[i] and (joined or now[i]):
                 mean += share[i] * x[c, i]
         mean = mean / total if total > 0.0 else 0.0
-        shift = 0.0
+        shift, pushed = 0.0, 0.0
         for i in range(n):
             x[c, i] = x[c, i] - mean if before[i] and now[i] else 0.0
             shift += share[i] * x[c, i]
+            if place[i] >= 0 and now[i] and not before[i]:
+                x[c, i] = slope[c, place[i]]
+                pushed += entry[i] * x[c, i]
         shift *= room / (entering + room * staying) if staying > 0.0 else 0.0
+        if pushed != 0.0:
+            shift += pushed / (entering + room * staying)
         for i in range(n):
             x[c, i] -= shift if now[i] else 0.0

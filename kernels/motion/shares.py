@@ -269,7 +269,8 @@ def _make_course(active, response, entry_share, total_sales, duration, jump_pric
     mark_changes(active, 0, changed)
     nothing = np.zeros(active.shape)
     correction = Correction(0, False, nothing, nothing, nothing, np.ones(active.shape), nothing)
-    return Course(active, entry_share, False, response, tau, changed, 0, correction)
+    place = np.full(active.shape, -1, dtype=np.int64)
+    return Course(active, entry_share, place, nothing[:0], False, response, tau, changed, 0, correction)
 
 
 @jit

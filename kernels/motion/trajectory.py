@@ -119,7 +119,10 @@ def investment_tangent(course, share, rates, pull, x, tangent, slopes):
         for t in range(first, n_times):
             if changed[t]:
                 before = state[t - 1] if first < t < until else share[t - 1]
-                admit_tangent(active[t - 1], active[t], course.entry[t], course.joined, before, x[c : c + 1])
+                admit_tangent(
+                    active[t - 1], active[t], course.entry[t], course.place[t],
+                    course.entry_slope[c : c + 1], course.joined, before, x[c : c + 1],
+                )  # fmt: skip
                 mean = 0.0
             push = rates[3, t] * (tau[t] * total + rates[0, t] * log_tau) + log_tau
             common = rates[2, t] * total - rates[1, t] * push
@@ -191,7 +194,10 @@ def proportional_tangent(course, share, x, tangent, slopes):
         for t in range(first, n_times):
             if changed[t]:
                 before = state[t - 1] if first < t < until else share[t - 1]
-                admit_tangent(active[t - 1], active[t], course.entry[t], course.joined, before, x[c : c + 1])
+                admit_tangent(
+                    active[t - 1], active[t], course.entry[t], course.place[t],
+                    course.entry_slope[c : c + 1], course.joined, before, x[c : c + 1],
+                )  # fmt: skip
             if log_tau != 0.0:
                 for i in range(n):
                     tangent[c, t, i] += f[t, i] * log_tau
@@ -282,7 +288,10 @@ def follow_scaled(course, gain, gamma, log_ratio, share, log_share, mean, x, tan
                 close_logs(active[t - 1], log_state, state)
             correct_tangent(plain, share, keep, gap, t, gain_slope, x)
         if changed[t]:
-            admit_tangent(active[t - 1], active[t], course.entry[t], course.joined, firm[SHARE], x)
+            admit_tangent(
+                active[t - 1], active[t], course.entry[t], course.place[t], course.entry_slope,
+                course.joined, firm[SHARE], x,
+            )  # fmt: skip
             admit(active[t - 1], active[t], course.entry[t], course.joined, firm[SHARE], firm[LOG])
         if first < t < until or changed[t]:
             set_power(1.0 - gamma, firm)

@@ -11,20 +11,21 @@ from pipeline.budgeting.spread import Return, spread_money
 from pipeline.config.sections.allocation import AllocationSettings
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.scenario import RivalsSection
+from pipeline.config.settings import Given, settings_of
 from pipeline.errors import ForecastError, PlanError, QueryError
 from pipeline.forecasting.efforts import held_efforts
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
-from pipeline.forecasting.total_sales import TotalForecast
-from pipeline.forecasting.totals.answering import reference_sales
 from pipeline.games.payoff import PayoffModel, Payoffs
 from pipeline.games.setup import set_up_game
 from pipeline.names import Label
 from pipeline.planning.chance import sure_market
-from pipeline.planning.controls import make_controls
+from pipeline.planning.controls import find_priced, make_controls
 from pipeline.planning.steady import Holding, SteadyMarket
 from pipeline.results.select import select_markets, select_models
+from pipeline.results.totals.answering import reference_sales
+from pipeline.results.totals.continuation import TotalForecast
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -43,8 +44,8 @@ class FirmMarket:
     model : PayoffModel
         Payoffs of all firms.
     firm : int
-    present : (L, N) array
-        Money of all firms at present, currency per period.
+    present : (L or more, N) array
+        Money of all firms at present, currency per period; and then their prices, which stay.
     least, most : (L,) arrays
         Bounds of the firm's money.
     margin : float or None
@@ -57,6 +58,11 @@ class FirmMarket:
     least: Floats
     most: Floats
     margin: float | None
+
+    @property
+    def bought(self) -> list[int]:
+        """Positions of the L efforts that money is spent on."""
+        return self.model.space.efforts[: self.most.size].tolist()
 
     @property
     def market(self) -> ForecastMarket:
@@ -86,7 +92,7 @@ class FirmMarket:
 
     def _strategies(self, money: Floats) -> Floats:
         strategies = self.present.copy()
-        strategies[:, self.firm] = money
+        strategies[: money.size, self.firm] = money
         return strategies
 
 
@@ -158,18 +164,28 @@ class AllocationAnswer:
         return all(one.feasible for one in self.holdings)
 
 
-def allocate(results: "Results", settings: AllocationSettings) -> AllocationAnswer:
+def allocate(results: "Results", settings: Given[AllocationSettings]) -> AllocationAnswer:
     """Spread a firm's money over its markets, for the largest sales or profit in the long run.
 
     Rivals keep their money. Efforts of kind index without a price stay as they are.
 
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    settings
+        Firm, budget, margin, ...: `AllocationSettings`, a YAML file or a mapping.
+
     Raises
     ------
+    ConfigError
+        A file or mapping that makes no settings.
     QueryError
         Markets or models that the sweep does not have, or a firm that is in none of them.
     PlanError
         A budget below the least there is to spend, or nothing that money buys.
     """
+    settings = settings_of(AllocationSettings, settings, what="allocation")
     labels = results.tables.labels("market")[select_markets(results.tables, settings.markets)].tolist()
     models = select_models(results.sweep, pattern_of(settings.model))
     found: list[FirmMarket] = []
@@ -195,7 +211,7 @@ def allocate(results: "Results", settings: AllocationSettings) -> AllocationAnsw
 
 def allocate_among(found: list[FirmMarket], settings: AllocationSettings) -> AllocationAnswer:
     """Spread a firm's money over markets at hand; see `allocate`."""
-    present = _allocation(found, [one.present[:, one.firm] for one in found])
+    present = _allocation(found, [one.present[: one.most.size, one.firm] for one in found])
     budget = present.spent if settings.budget is None else settings.budget
     fractions = np.linspace(0.25, 2.0, settings.frontier)
     least, best = sum(float(one.least.sum()) for one in found), best_allocation(found, budget)
@@ -203,7 +219,7 @@ def allocate_among(found: list[FirmMarket], settings: AllocationSettings) -> All
         firm=settings.firm,
         markets=tuple(one.market.market for one in found),
         models=tuple(one.market.model for one in found),
-        efforts=tuple(found[0].market.efforts[effort] for effort in found[0].model.space.efforts),
+        efforts=tuple(found[0].market.efforts[effort] for effort in found[0].bought),
         total=np.array([float(reference_sales(one.model.total).mean()) for one in found]),
         budget=budget,
         present=present,
@@ -248,6 +264,12 @@ def firm_market(
     """Set up what a firm's money brings in a market, with a forecast of its total sales."""
     firm = market.firm_index(settings.firm)
     model, present = set_up_game(market, game, total)
+    if not find_priced(market, {}, settings.prices):
+        raise PlanError(
+            f"No effort of market {market.market} costs money that could be spread. Prices that firms set "
+            "stay as they are in an allocation: a flight plan sets them, and so does a game. Give money per "
+            "unit of another effort, e.g. --price feature=1000."
+        )
     controls = make_controls(market, firm, {}, settings.prices, must_move=False, widen=settings.widen)
     unit_cost = controls.unit_cost(np.asarray(market.share[firm] * total.median.mean()))
     most = controls.high[:, 0] * unit_cost
@@ -262,7 +284,8 @@ def hold_everywhere(one: FirmMarket, settings: AllocationSettings) -> Holding:
     assert settings.target is not None
     planner = [firm == one.firm for firm in range(market.firms.size)]
     held = held_efforts(market, RivalsSection(), planner).value
-    controls = make_controls(market, one.firm, {}, settings.prices, widen=settings.widen)
+    margin = settings.margin or 0.0
+    controls = make_controls(market, one.firm, {}, settings.prices, widen=settings.widen, margin=margin)
     return SteadyMarket(market, controls, held, float(reference_sales(one.model.total).mean())).hold(
         settings.target
     )

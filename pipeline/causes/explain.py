@@ -7,10 +7,11 @@ import xarray as xr
 
 from pipeline.causes.subject import checked_level, firm_place, intervals_by, one_market, period_of
 from pipeline.errors import QueryError
-from pipeline.forecasting.periods import label_text, season_length
+from pipeline.forecasting.periods import label_text
 from pipeline.names import Label
 from pipeline.results.effects.causal_market import CausalMarket
 from pipeline.results.effects.contributions import MEASURES, explain_market
+from pipeline.results.totals.season import season_length
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results

@@ -8,10 +8,10 @@ import xarray as xr
 
 from pipeline.causes.subject import checked_level, firm_place, intervals_by, one_market
 from pipeline.errors import QueryError
-from pipeline.forecasting.periods import season_length
 from pipeline.names import Label
 from pipeline.results.effects.causal_market import CausalMarket
 from pipeline.results.effects.returns import LEVELS, QUANTITIES, refuse_without_curves, return_curves
+from pipeline.results.totals.season import season_length
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -48,7 +48,9 @@ def returns(
         A level lasts from the end of the data on, and money and sales are compared in the last of so many
         periods; by default those of a year, else 12.
     margin : float, optional
-        Part of sales that is earned: then there is ``marginal_profit``, ``margin * marginal_sales - 1``.
+        Part of sales that is earned: then there is ``marginal_profit``, ``margin * marginal_sales - 1``, and
+        a curve of the price that firms set (role: price): money is the margin given up against the usual
+        price, below 0 above it.
     prices : mapping, optional
         Currency per period of one unit of an effort of kind index. Without one it is left out.
 
@@ -68,12 +70,16 @@ def returns(
     one, choice = one_market(results, market, model)
     places = [firm_place(one, firm) for firm in firms or one.fit.arrays.firms.tolist()]
     numbers = [_effort_place(one, name) for name in efforts or one.fit.efforts]
-    frequency = str(one.fit.panel["time"].attrs.get("frequency", "1"))
-    periods = (season_length(frequency) or _PERIODS) if periods is None else periods
-    if periods < 1:
-        raise QueryError(f"Got {periods} periods; expected 1 or more.")
+    periods = _checked_periods(one, periods)
     curves = return_curves(
-        one, periods, prices=prices or {}, firms=places, efforts=numbers, level=level, by=by
+        one,
+        periods,
+        prices=prices or {},
+        firms=places,
+        efforts=numbers,
+        margin=margin,
+        level=level,
+        by=by,
     )
     if not curves:
         raise refuse_without_curves(one)
@@ -107,6 +113,15 @@ def returns(
             "assumption": choice.assumption or "",
         },
     )
+
+
+def _checked_periods(one: CausalMarket, periods: int | None) -> int:
+    """Give the periods that a level lasts: those of a year, where none are said."""
+    frequency = str(one.fit.panel["time"].attrs.get("frequency", "1"))
+    periods = (season_length(frequency) or _PERIODS) if periods is None else periods
+    if periods < 1:
+        raise QueryError(f"Got {periods} periods; expected 1 or more.")
+    return periods
 
 
 def _effort_place(one: CausalMarket, effort: str) -> int:

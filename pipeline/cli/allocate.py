@@ -7,7 +7,7 @@ import typer
 from pipeline.cli.ahead import Model, Overrides, Price, Settings, present
 from pipeline.cli.arguments import parse_prices, parse_target
 from pipeline.cli.options import Format, Markets, Plot, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import print_formatted
+from pipeline.cli.output import announce_compiling, print_formatted
 from pipeline.errors import ExitCode
 
 
@@ -47,6 +47,7 @@ def allocate(
     chosen = load_settings(
         AllocationSettings, settings, given=present(given), overrides=overrides or (), what="allocation"
     )
+    announce_compiling("evaluate_effort_gradient")
     answer = spread(open_store(store, sweep=sweep), chosen)
     if plot is not None:
         from pipeline.reporting.plots.allocation import plot_allocation

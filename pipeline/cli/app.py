@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from pipeline.cli import ahead, allocate, causes, plan, stores, studies, time
+from pipeline.cli.first_steps import demo, init
 from pipeline.cli.leaving import run_and_leave
 from pipeline.cli.memory import memory_sentence
 from pipeline.cli.output import output_is_lost
@@ -40,6 +41,8 @@ app = typer.Typer(
 )
 #: All commands, in the order of the help. A new one is a function with typed options, and a line here.
 COMMANDS = (
+    init.init,
+    demo.demo,
     studies.run,
     studies.check,
     studies.schema,

@@ -6,7 +6,7 @@ import typer
 
 from pipeline.cli.arguments import parse_prices
 from pipeline.cli.options import Format, Markets, Plot, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import print_formatted
+from pipeline.cli.output import announce_compiling, print_formatted
 
 Market = Annotated[str | None, typer.Option(help="The market; needed when there are several.")]
 Model = Annotated[
@@ -68,6 +68,7 @@ def effects(
     from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
+    announce_compiling("_differentiate_periods")
     found = estimate(
         open_store(store, sweep=sweep),
         markets=market,
@@ -122,6 +123,7 @@ def returns(
     from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
+    announce_compiling("_differentiate_periods")
     found = estimate(
         open_store(store, sweep=sweep),
         market=market,
@@ -175,6 +177,7 @@ def explain(
     from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
+    announce_compiling("_differentiate_periods")
     found = take_apart(
         open_store(store, sweep=sweep),
         firm,

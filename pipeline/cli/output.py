@@ -27,10 +27,29 @@ def print_formatted(table: "Table", style: str, *, spreadsheet_safe: bool = Fals
     if style == "table":
         print(str(text).removesuffix("\n"))
         return
+    _write(text if isinstance(text, bytes) else f"{text.removesuffix('\n')}\n".encode())
+
+
+def print_json(text: str) -> None:
+    """Write a JSON document to the standard output."""
+    _write(f"{text}\n".encode())
+
+
+def _write(data: bytes) -> None:
     # For programs, so in UTF-8 whatever the terminal shows: a question mark in place of γ would be a loss.
-    data = text if isinstance(text, bytes) else f"{text.removesuffix('\n')}\n".encode()
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
+
+
+def announce_compiling(*kernels: str) -> None:
+    """Say on the standard error that kernels will be compiled, where no machine code of them is kept."""
+    from kernels.numeric.jit import jit_enabled, machine_code_folder
+
+    folder = machine_code_folder()
+    if folder is None or not jit_enabled() or os.environ.get("NUMBA_CACHE_DIR"):
+        return
+    if not all(any(folder.rglob(f"*.{kernel}-*.nbi")) for kernel in kernels):
+        print("Compiling code for this question, once: up to a minute.", file=sys.stderr, flush=True)
 
 
 def output_is_lost() -> str | None:

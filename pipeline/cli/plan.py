@@ -1,14 +1,18 @@
 """The command about flight plans. Heavy imports wait for it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.cli.ahead import Bound, Market, Model, Overrides, Price, Settings, present
 from pipeline.cli.arguments import parse_bounds, parse_numbers, parse_prices, parse_target
 from pipeline.cli.options import Format, Plot, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import print_formatted
+from pipeline.cli.output import announce_compiling, print_formatted
 from pipeline.errors import ExitCode, PlanError
+
+if TYPE_CHECKING:
+    from pipeline.planning.flight import FlightPlan
+    from pipeline.planning.stored import Deviation
 
 Target = Annotated[
     str | None,
@@ -27,6 +31,13 @@ Ramp = Annotated[
 ValueAfter = Annotated[
     int | None,
     typer.Option(metavar="N", help="Hold the target for N periods after the deadline, least cost in all."),
+]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        help="Part of sales that is earned at usual prices, e.g. 0.3: counts against what is spent, and "
+        "prices that firms set (role: price) are planned, too."
+    ),
 ]
 Cap = Annotated[float | None, typer.Option(help="Most money, currency per period.")]
 Budget = Annotated[float | None, typer.Option(help="Currency per period: tell which share it can hold.")]
@@ -57,6 +68,7 @@ def plan(
     path: Annotated[str | None, typer.Option(help="cheapest, linear or logistic.")] = None,
     bound: Bound = None,
     price: Price = None,
+    margin: Margin = None,
     ramp: Ramp = None,
     cap: Cap = None,
     value_after: ValueAfter = None,
@@ -74,14 +86,17 @@ def plan(
     from pipeline.config.sections.planning import PlanSettings
     from pipeline.config.settings import load_settings
     from pipeline.planning.flight import flight_plan
-    from pipeline.planning.stored import Deviation, deviations, settings_of, store_plan, stored_plan
-    from pipeline.reporting.console.ahead import plan_table, show_plan_of_firm
-    from pipeline.reporting.console.deviations import show_deviations
-    from pipeline.reporting.console.printing import make_console
+    from pipeline.planning.stored import deviations, settings_of, store_plan, stored_plan
     from pipeline.results.result_store import open_store
 
     given: dict[str, Any] = {"firm": firm, "market": market, "model": model, "path": path, "budget": budget}
-    given |= {"probability": probability, "cap": cap, "value_after": value_after, **parse_target(target)}
+    given |= {
+        "probability": probability,
+        "cap": cap,
+        "margin": margin,
+        "value_after": value_after,
+        **parse_target(target),
+    }
     given |= {"bounds": parse_bounds(bound), "prices": parse_prices(price)}
     given["ramps"] = parse_numbers(ramp, "--ramp", "EFFORT=STEP, e.g. place=0.01")
     options = present(given)
@@ -92,6 +107,7 @@ def plan(
     else:
         _refuse_beside_again([*options, *(["settings"] if settings else []), *(overrides or ())])
         chosen, passed = settings_of(stored_plan(results, again)), deviations(results, [again])
+    announce_compiling("evaluate_effort_gradient", "differentiate_market")
     flight = flight_plan(results, chosen)
     if name := save or again:
         store_plan(results, flight, chosen, name, again=again is not None)
@@ -99,13 +115,24 @@ def plan(
         from pipeline.reporting.plots.ahead import plot_plan
 
         plot_plan(results, flight, plot)
+    _print(flight, passed, style, spreadsheet_safe=spreadsheet_safe)
+    if not flight.feasible:
+        raise typer.Exit(ExitCode.UNREACHABLE)
+
+
+def _print(
+    flight: "FlightPlan", passed: tuple["Deviation", ...], style: str, *, spreadsheet_safe: bool
+) -> None:
+    """Print a plan, below where the market is against the one that it takes the place of."""
+    from pipeline.reporting.console.ahead import plan_table, show_plan_of_firm
+    from pipeline.reporting.console.deviations import show_deviations
+    from pipeline.reporting.console.printing import make_console
+
     if style == "table":
         show_deviations(make_console(), passed)
         show_plan_of_firm(make_console(), flight)
     else:
         print_formatted(plan_table(flight), style, spreadsheet_safe=spreadsheet_safe)
-    if not flight.feasible:
-        raise typer.Exit(ExitCode.UNREACHABLE)
 
 
 def _refuse_beside_again(others: list[str]) -> None:

@@ -6,19 +6,22 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.options import Date, Format, Markets, Model, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import print_formatted
+from pipeline.cli.output import print_formatted, print_json
 from pipeline.cli.studies import duration
 from pipeline.errors import ExitCode, QueryError
 from pipeline.results.tables.registry import TABLES
 
 
-def runs(store: StorePath) -> None:
+def runs(store: StorePath, style: Format = "table", spreadsheet_safe: SpreadsheetSafe = False) -> None:
     """List the sweeps of a store: state, progress, when it was made, hashes."""
     from pipeline.reporting.console.printing import make_console
-    from pipeline.reporting.console.tables import show_sweeps
+    from pipeline.reporting.console.tables import show_sweeps, sweeps_table
     from pipeline.store.store import Store
 
-    show_sweeps(make_console(), Store.open(store))
+    if style == "table":
+        show_sweeps(make_console(), Store.open(store))
+    else:
+        print_formatted(sweeps_table(Store.open(store)), style, spreadsheet_safe=spreadsheet_safe)
 
 
 def prune(
@@ -118,6 +121,12 @@ def query(
 
 def show(
     store: StorePath,
+    everything: Annotated[bool, typer.Option("--all", help="Print all sections, in all columns.")] = False,
+    section: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Print only this section, e.g. models, winners. May be repeated."),
+    ] = None,
+    style: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
     plot: Annotated[
         Path | None, typer.Option(help="Draw observed and fitted shares and the curves of f: .png or .svg.")
     ] = None,
@@ -126,21 +135,29 @@ def show(
     sweep: SweepName = None,
     date: Date = None,
 ) -> None:
-    """Summarise a sweep: verdict, best models, what the data cannot tell, failures, forecasts; or draw."""
+    """Summarise a sweep on a screen: verdict, what was found, models, who forecasts best; or draw."""
     from pipeline.results.result_store import open_store
 
+    if plot is None and (market is not None or model is not None):
+        raise QueryError("--market and --model say what to draw, with --plot FILE; 'beed query' lists fits.")
+    if style not in ("table", "json"):
+        raise QueryError(f"Got the format {style!r}; a summary is written as table or json.")
     results = open_store(store, sweep=sweep, date=date)
     if plot is not None:
         from pipeline.reporting.plots.market import plot_market
 
         print(f"Drawn into {plot_market(results, plot, market=market, model=model)}.")
         return
-    if market is not None or model is not None:
-        raise QueryError("--market and --model say what to draw, with --plot FILE; 'beed query' lists fits.")
     from pipeline.reporting.console.printing import make_console
-    from pipeline.reporting.console.tables import show_summary
+    from pipeline.reporting.console.summary import show_brief, show_sections, summary_json
 
-    show_summary(make_console(), results.summary())
+    summary = results.summary()
+    if style == "json":
+        print_json(summary_json(summary, section or ()))
+    elif everything or section:
+        show_sections(make_console(), summary, section or ())
+    else:
+        show_brief(make_console(), summary, store)
 
 
 def report(

@@ -20,10 +20,12 @@ CONSTANT = "constant"
 """The constant term of f; with firm effects followed by the firm: ``constant.Acme``."""
 INITIAL = "initial"
 """Log-ratio of a firm's share before the first period, where it is estimated: ``initial.Acme``."""
+ENTRY = "entry"
+"""Error of the log share that a firm is seen to enter with: ``entry.Acme``, ``entry.Acme:2`` later."""
 OF_ERRORS = frozenset({GAIN, AUTOCORRELATION})
 """What the errors are like, not the law by which shares move; coefficients of controls are so, too."""
 _CONTROL = ".control"
-RESERVED = frozenset({JUMP_PRICE, RETURNS_TO_SCALE, GAIN, AUTOCORRELATION, CONSTANT, INITIAL})
+RESERVED = frozenset({JUMP_PRICE, RETURNS_TO_SCALE, GAIN, AUTOCORRELATION, CONSTANT, INITIAL, ENTRY})
 
 _DOTTED = re.compile(r"\b([A-Za-z_]\w*(?:\.\w+)+)")
 
@@ -42,6 +44,16 @@ def of_errors(name: str) -> bool:
     """Tell whether a parameter is about the errors, and no part of the law by which shares move."""
     first, _, last = name.rpartition(".")
     return name in OF_ERRORS or (f".{last}" == _CONTROL and first not in RESERVED)
+
+
+def entry_parameter(firm: str, number: int) -> str:
+    """Name the error of the share with which a firm enters a market for the first time, or comes back."""
+    return f"{ENTRY}.{firm}" if number == 1 else f"{ENTRY}.{firm}:{number}"
+
+
+def of_states(name: str) -> bool:
+    """Tell whether a parameter is a share that the course of one market begins with, or its error."""
+    return name.startswith((f"{INITIAL}.", f"{ENTRY}."))
 
 
 def firm_parameter(firm: str | None) -> str:

@@ -11,6 +11,35 @@ from pipeline.config.yaml.overrides import apply_overrides
 from pipeline.config.yaml.validate import validate
 from pipeline.errors import ConfigError
 
+type Given[Settings] = Settings | str | Path | Mapping[str, Any]
+"""Settings as they are, the path of a YAML file with them, or their keys and values."""
+
+
+def settings_of[Settings: Section](kind: type[Settings], given: Given[Settings], *, what: str) -> Settings:
+    """Take settings in any of the ways that a caller may have them.
+
+    Parameters
+    ----------
+    kind, what
+        As for `load_settings`.
+    given
+        Settings that are ready, a YAML file, or a mapping such as the file holds.
+
+    Raises
+    ------
+    ConfigError
+        With every problem.
+    """
+    if isinstance(given, kind):
+        return given
+    if isinstance(given, Mapping):
+        return load_settings(kind, given=given, what=what)
+    if isinstance(given, str | Path):
+        return load_settings(kind, given, what=what)
+    raise TypeError(
+        f"Got {type(given).__name__} for a {what}; expected {kind.__name__}, a mapping or a path."
+    )
+
 
 def load_settings[Settings: Section](
     kind: type[Settings],

@@ -29,7 +29,7 @@ _NO_NUMBERS: dict[str, Any] = {
     "store": True,
     "cluster": True,
     "recalibration": True,
-    "data": {"file", "format", "ledger", "accounts"},
+    "data": {"file", "format", "sheet", "decimal", "columns", "date_format", "ledger", "accounts"},
 }
 
 

@@ -12,7 +12,6 @@ from kernels.least_squares.market import moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import ResponseError
-from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
@@ -23,8 +22,8 @@ from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import AT_EDGE, Uncertainty, assess_uncertainty
 from pipeline.fitting.uncertainty.covariance import correlation_of
+from pipeline.fitting.uncertainty.persistence import mean_rate
 from pipeline.fitting.weighting import fit_weighted
-from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.instruments.first_stage import FirstStageError
 from pipeline.models.market_model import MarketModel, build_model, first_periods
 from pipeline.models.one_step import later_periods
@@ -146,7 +145,8 @@ def calibrate_market(
         return FitRecord(Status.NO_FIRST_STAGE, message=str(error))
     dependent = [name for name in fit.expr if name in model.names]
     prior = prior_of(model.names, fit.priors if population is None else population)
-    if model.n_residuals + np.isfinite(prior.spread[model.vary]).sum() <= model.n_free - len(dependent):
+    believed = np.isfinite(prior.spread[model.vary]).sum() + model.data.entries
+    if model.n_residuals + believed <= model.n_free - len(dependent):
         return FitRecord(Status.TOO_FEW_RESIDUALS)
     factor = np.nan
     if fit.shrinkage is not None and population is None and not prior.empty:
@@ -237,7 +237,7 @@ def _record(
             "n_effective": effective,
             "n_noise": n_noise,
             "rmse": fit_rmse(share[fitted], market.share[fitted], moving_firms(market.active)[fitted]),
-            "adjustment_rate": _adjustment_rate(model, theta, share[fitted], fitted),
+            "adjustment_rate": mean_rate(model, theta, share),
             "nfev": float(polished.evaluations),
             "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
             "seconds": time.perf_counter() - began,
@@ -270,21 +270,6 @@ def _shares(model: MarketModel, theta: Vector, market: MarketArrays, initial: st
         return None
     ahead = np.full((len(market.times) - len(fitted), fitted.shape[1]), np.nan)
     return np.concatenate([fitted, ahead])
-
-
-def _adjustment_rate(model: MarketModel, theta: Vector, share: Matrix, fitted: slice) -> float:
-    data = model.data
-    response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
-    values = dict(zip(model.names, theta.tolist(), strict=True))
-    rate = adjustment_rate(
-        response[fitted],
-        share,
-        data.total_sales[fitted],
-        jump_price=values[JUMP_PRICE],
-        returns_to_scale=values[RETURNS_TO_SCALE],
-        reference_sales=float(data.reference_sales),
-    )
-    return float(np.average(rate, weights=data.duration[fitted]))
 
 
 def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:

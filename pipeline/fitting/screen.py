@@ -6,7 +6,7 @@ from kernels.least_squares.batch import BatchFit
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.residual_space import residual_space
 from pipeline.models.market_model import MarketModel
-from pipeline.models.priors import Prior, effective_parameters, with_weak_beliefs
+from pipeline.models.priors import Prior, effective_parameters, entry_spread, with_weak_beliefs
 
 # Evaluations that screening spends on one start; lmfit goes on from the best ones.
 _EVALUATIONS = 200
@@ -55,6 +55,7 @@ def settle(model: MarketModel, theta: Vector, prior: Prior) -> Vector:
         deviation = residual_deviation(model, theta)
         if not deviation > 0.0 or abs(deviation - before) <= _SETTLED * before:
             break
+        beliefs = _beliefs(model, prior, theta)
         model.set_prior(beliefs.mean, beliefs.weight(deviation))
         fit = model.screen(theta[np.newaxis], _EVALUATIONS)
         if not np.isfinite(fit.cost[0]):
@@ -63,8 +64,16 @@ def settle(model: MarketModel, theta: Vector, prior: Prior) -> Vector:
     return theta
 
 
-def _beliefs(model: MarketModel, prior: Prior) -> Prior:
-    return with_weak_beliefs(prior, model.names, model.start, model.vary)
+def _beliefs(model: MarketModel, prior: Prior, theta: Vector | None = None) -> Prior:
+    """Add weak beliefs; those about errors take their autocorrelation from a parameter vector, else as 0."""
+    spread = entry_spread_of(model, theta)
+    return with_weak_beliefs(prior, model.names, model.start, model.vary, spread)
+
+
+def entry_spread_of(model: MarketModel, theta: Vector | None = None) -> Vector:
+    """Give `pipeline.models.priors.entry_spread` for a model."""
+    rho = 0.0 if theta is None else model.autocorrelation(theta)
+    return entry_spread(model.data, model.error_shape, rho)
 
 
 def _step_deviation(model: MarketModel) -> float:

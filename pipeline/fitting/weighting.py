@@ -14,7 +14,7 @@ from kernels.least_squares.whitening import scaled_covariance
 from kernels.numeric.arrays import Vector
 from pipeline.config.sections.fit import NoiseKind
 from pipeline.fitting.polish import Polished
-from pipeline.fitting.screen import n_effective, residual_deviation
+from pipeline.fitting.screen import entry_spread_of, n_effective, residual_deviation
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import Noise, noise_of_shares
 from pipeline.panel.market import MarketArrays
@@ -63,7 +63,10 @@ def fit_weighted(
         deviation = residual_deviation(model, polished.theta)
         if before > 0.0 and deviation > 0.0:
             # Rows of priors are measured in the deviation of the rows that compare data.
-            model.set_prior(model.prior_mean, model.prior_weight * (deviation / before))
+            weight = model.prior_weight * (deviation / before)
+            # Errors of first shares are believed to be as all others are.
+            weight[model.entries] = 1.0 / entry_spread_of(model, polished.theta)
+            model.set_prior(model.prior_mean, weight)
         # lmfit hardly moves from where a parameter is at a bound, which compiled fits do.
         moved = model.screen(polished.theta[np.newaxis], _EVALUATIONS)
         fitted = again(moved.value[0] if np.isfinite(moved.cost[0]) else polished.theta)

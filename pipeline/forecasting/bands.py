@@ -18,12 +18,12 @@ from pipeline.forecasting.entry.entrants import Entry
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import TotalForecast
-from pipeline.forecasting.totals.answering import TotalSales
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
 from pipeline.results.stored_fit import stored_replicates
+from pipeline.results.totals.answering import TotalSales
+from pipeline.results.totals.continuation import TotalForecast
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:

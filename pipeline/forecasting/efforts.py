@@ -10,9 +10,9 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import EffortChoice, RivalsSection, Scenario
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import one_per_period
-from pipeline.forecasting.prices.index import PriceIndex, with_indices
 from pipeline.forecasting.reactions import Reaction, fit_rule
 from pipeline.models.effort_paths import effort_process
+from pipeline.results.prices.index import PriceIndex, with_indices
 
 if TYPE_CHECKING:
     from pipeline.forecasting.market import ForecastMarket

@@ -15,9 +15,9 @@ from pipeline.config.sections.scenario import StartShares
 from pipeline.config.terms import Term
 from pipeline.errors import QueryError
 from pipeline.forecasting.members import ModelChoice
-from pipeline.forecasting.prices.index import PriceIndex
 from pipeline.models.share_equation import ShareEquation
 from pipeline.names import Label
+from pipeline.results.prices.index import PriceIndex
 
 
 @dataclass(frozen=True, eq=False)

@@ -161,16 +161,3 @@ def _end_of(text: str, *, dates: bool) -> np.datetime64 | int:
         raise QueryError(f"Got the deadline {text!r}; expected {wanted}, or +N for N periods.")
     end = last_day(stamp) + 1
     return np.datetime64(end, "D").astype("datetime64[s]") if dates else end
-
-
-def season_length(frequency: str) -> int | None:
-    """Periods in a year; None when that is no whole number above 1."""
-    match = _FREQUENCY.fullmatch(frequency)
-    if match is None or match[2] is None:
-        return None
-    count, unit = int(match[1]), match[2]
-    if unit in _MONTHS:
-        periods, rest = divmod(12, count * _MONTHS[unit])
-    else:
-        periods, rest = round(365.25 / (count * _DAYS[unit])), 0
-    return periods if rest == 0 and periods > 1 else None

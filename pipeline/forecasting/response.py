@@ -129,24 +129,39 @@ class ForecastResponse:
         ForecastError
             As `evaluate`.
         """
+        value, rows = self._rows(efforts)
+        blocks = [self._influence_of(effort, firm, *rows) for effort in index.tolist()]
+        shape = (len(index), self._shape[1], self._shape[1], self._shape[2])
+        return self._usable(*value), np.array(blocks).reshape(shape)
+
+    def influence_of_all(self, efforts: Floats, effort: int) -> Floats:
+        """Return how f depends on one effort of each firm k, (k, t, s, N); see `influence`."""
+        _, rows = self._rows(efforts)
+        return np.array([self._influence_of(effort, firm, *rows) for firm in range(self._shape[2])])
+
+    def _rows(self, efforts: Floats) -> tuple[tuple[int, Floats], tuple[Floats, Floats]]:
+        """Give the status and f, and what every input of f does: slopes and ranks (K + terms, H, N)."""
         carried, rank = self._carried(efforts)
         value, slope = self._value_and_slope(carried)
-        total = np.zeros((len(index), self._shape[1], self._shape[1], self._shape[2]))
-        rows: list[tuple[int, int, int | None, int | None]]
-        rows = [(row, 0, None, None) for row in range(len(efforts))]
-        names = self.market.efforts
-        effort_of = [*range(len(names)), *(names.index(term.effort) for term in self.market.terms)]
-        rows += [(len(names) + n, t.lag, t.firm, t.rival) for n, t in enumerate(self.market.terms)]
-        for control, effort in enumerate(index):
-            for row, lag, only, rival in rows:
-                if effort_of[row] != effort or rival not in (None, firm) or only == GONE:
-                    continue
-                hit = [firm] if rival is None else range(self._shape[2])
-                for other in hit:
-                    if only in (None, other):
-                        part = self._through(row, slope[row, :, other], rank[row, :, other], other)
-                        total[control, :, : max(part.shape[1] - lag, 0), other] += part[:, lag:]
-        return self._usable(*value), total
+        return value, (slope, rank)
+
+    def _influence_of(self, effort: int, firm: int, slope: Floats, rank: Floats) -> Floats:
+        """Give the derivative (t, s, N) of f in one effort of one firm."""
+        total, names = np.zeros((self._shape[1], *self._shape[1:])), self.market.efforts
+        rows: list[tuple[int, int, int | None, int | None]] = [(effort, 0, None, None)]
+        rows += [
+            (len(names) + number, term.lag, term.firm, term.rival)
+            for number, term in enumerate(self.market.terms)
+            if term.effort == names[effort]
+        ]
+        for row, lag, only, rival in rows:
+            if rival not in (None, firm) or only == GONE:
+                continue
+            for other in [firm] if rival is None else range(self._shape[2]):
+                if only in (None, other):
+                    part = self._through(row, slope[row, :, other], rank[row, :, other], other)
+                    total[:, : max(part.shape[1] - lag, 0), other] += part[:, lag:]
+        return total
 
     def _through(self, row: int, slope: Floats, rank: Floats, firm: int) -> Floats:
         """Give the derivative (t, s) of f in the input of a row in period s, by slopes and ranks (H,)."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import Scenario
+from pipeline.config.settings import Given, settings_of
 from pipeline.config.yaml.findings import Findings
 from pipeline.errors import ConfigError, ForecastError, QueryError
 from pipeline.forecasting.bands import Draws
@@ -19,11 +20,12 @@ from pipeline.forecasting.members import Member, ModelChoice, model_weights
 from pipeline.forecasting.model_choice import BEST, VERDICT, best_by_aicc, by_verdict
 from pipeline.forecasting.open_market import read_market
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import TotalForecast, market_total
-from pipeline.forecasting.totals.comparison import TotalUse, describe_total
+from pipeline.forecasting.total_sales import describe_total, market_total
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.names import Label, did_you_mean, one_of
 from pipeline.results.select import select_markets, select_models
+from pipeline.results.totals.comparison import TotalUse
+from pipeline.results.totals.continuation import TotalForecast
 from pipeline.results.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ class Forecast:
         raise QueryError(f"Market {label} is not in this forecast.")
 
 
-def forecast(results: "Results", scenario: Scenario) -> Forecast:
+def forecast(results: "Results", scenario: Given[Scenario]) -> Forecast:
     """Forecast the markets of a sweep under a scenario.
 
     Parameters
@@ -132,7 +134,7 @@ def forecast(results: "Results", scenario: Scenario) -> Forecast:
     results
         Where the fits are.
     scenario
-        Plans, rivals, total sales, uncertainty.
+        Plans, rivals, total sales, uncertainty: a `Scenario`, a YAML file or a mapping.
 
     Returns
     -------
@@ -144,7 +146,10 @@ def forecast(results: "Results", scenario: Scenario) -> Forecast:
     QueryError
         The scenario names a market, model, firm or effort that the sweep does not have, or no market can be
         forecast.
+    ConfigError
+        A file or mapping that is no scenario.
     """
+    scenario = settings_of(Scenario, scenario, what="scenario")
     enters = check_names(results, scenario)
     labels = results.tables.labels("market")[select_markets(results.tables, scenario.markets)].tolist()
     models = tuple(

@@ -11,9 +11,9 @@ from pipeline.forecasting.efforts import EffortPlan
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.step_length import StepLength
-from pipeline.forecasting.totals.answering import AnsweringTotal, TotalSales, reference_sales
 from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
+from pipeline.results.totals.answering import AnsweringTotal, TotalSales, reference_sales
 
 _TOLERANCE = 1e-11
 _ROUNDS = 1000

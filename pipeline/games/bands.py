@@ -11,8 +11,8 @@ from pipeline.errors import ForecastError
 from pipeline.forecasting.draws import draw_parameters
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.totals.answering import reference_sales
 from pipeline.games.payoff import PayoffModel
+from pipeline.results.totals.answering import reference_sales
 
 QUANTILES = (0.05, 0.95)
 # Draws tried for each one wanted, before the parameters are called too uncertain for a band.

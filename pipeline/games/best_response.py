@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
-from pipeline.forecasting.totals.answering import reference_sales
+from pipeline.results.totals.answering import reference_sales
 
 if TYPE_CHECKING:
     from pipeline.games.payoff import PayoffModel

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
+from pipeline.config.settings import Given, settings_of
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
-from pipeline.forecasting.total_sales import TotalForecast
-from pipeline.forecasting.totals.comparison import TotalUse, describe_total
+from pipeline.forecasting.total_sales import describe_total
 from pipeline.games.bands import OutcomeBands, outcome_bands
 from pipeline.games.best_response import best_response
 from pipeline.games.equilibrium import Equilibrium, find_equilibria
@@ -24,6 +24,8 @@ from pipeline.names import Label
 from pipeline.planning.chance import sure_market
 from pipeline.results.select import select_models
 from pipeline.results.stored_fit import stored_replicates
+from pipeline.results.totals.comparison import TotalUse
+from pipeline.results.totals.continuation import TotalForecast
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:
@@ -77,11 +79,20 @@ class Game:
     bands: tuple[OutcomeBands, ...] = ()
 
 
-def play(results: "Results", settings: GameSettings) -> Game:
+def play(results: "Results", settings: Given[GameSettings]) -> Game:
     """Play on a calibrated market of a store.
+
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    settings
+        Margins, strategies, horizon, ...: `GameSettings`, a YAML file or a mapping.
 
     Raises
     ------
+    ConfigError
+        A file or mapping that makes no settings.
     QueryError
         A market, model or firm that the store does not have.
     PlanError
@@ -89,6 +100,7 @@ def play(results: "Results", settings: GameSettings) -> Game:
     ForecastError
         Shares cannot be computed for the present strategies, or for any of a firm.
     """
+    settings = settings_of(GameSettings, settings, what="game")
     models = select_models(results.sweep, pattern_of(settings.model))
     horizon = 1 if settings.horizon == "steady" else settings.horizon
     market, total = open_market(results, settings, models, horizon)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
-from pipeline.forecasting.prices.index import with_indices
-from pipeline.forecasting.prices.margin import margin_at
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.totals.answering import AnsweringTotal, TotalSales, reference_sales
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.planning.unit_box import UnitBox
+from pipeline.results.prices.index import with_indices
+from pipeline.results.prices.margin import margin_at
+from pipeline.results.totals.answering import AnsweringTotal, TotalSales, reference_sales
 
 _TOLERANCE = 1e-12
 _ROUNDS = 500

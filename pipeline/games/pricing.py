@@ -7,11 +7,11 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import Bounds
-from pipeline.errors import PlanError
 from pipeline.forecasting.market import ForecastMarket
-from pipeline.forecasting.prices.index import PriceIndex
 from pipeline.games.payoff import StrategySpace
 from pipeline.planning.controls import refuse_crossed
+from pipeline.planning.prices import refuse_free
+from pipeline.results.prices.index import PriceIndex
 
 
 def with_price(
@@ -48,8 +48,7 @@ def with_price(
     low = float(seen.min()) if smallest is None else float(np.max(smallest))
     high = float(seen.max()) if largest is None else float(np.min(largest))
     refuse_crossed(name, low, high)
-    if low <= 0.0:
-        raise PlanError(f"Got {low:g} as the lowest price for {name}; expected a price above 0, in currency.")
+    refuse_free(name, low)
     present, chosen = strategies
     wider = replace(
         space,

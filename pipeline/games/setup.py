@@ -13,10 +13,10 @@ from pipeline.errors import PlanError
 from pipeline.forecasting.efforts import held_efforts
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import TotalForecast
 from pipeline.games.payoff import PayoffModel, StrategySpace
 from pipeline.games.pricing import with_price
 from pipeline.planning.controls import Controls, find_priced, make_controls, refuse_crossed
+from pipeline.results.totals.continuation import TotalForecast
 
 
 def set_up_game(
@@ -99,7 +99,7 @@ def _effort_space(
         high=high,
         buys_ratio=np.zeros(len(low), dtype=np.bool_),
         scale=np.ones(len(low)),
-        price=np.where(controls.is_ratio, np.nan, controls.price),
+        price=np.where(controls.of_sales > 0.0, np.nan, controls.price),
     )
     return space, efforts[controls.index]
 
@@ -116,8 +116,8 @@ def _budget_space(
         efforts=controls.index,
         low=low,
         high=high,
-        buys_ratio=controls.is_ratio,
-        scale=np.where(controls.is_ratio, 1.0, controls.price),
+        buys_ratio=controls.of_sales > 0.0,
+        scale=np.where(controls.of_sales > 0.0, 1.0, controls.price),
         price=np.ones(len(low)),
     )
     return space, efforts[controls.index] * unit_cost

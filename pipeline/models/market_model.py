@@ -27,7 +27,7 @@ from kernels.least_squares.whitening import make_whitening
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import Response, compose
-from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN, control_parameter
+from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, ENTRY, GAIN, control_parameter
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
@@ -72,6 +72,8 @@ class MarketModel:
         See `set_prior`.
     noise : Noise or None
         What its errors are like, set by a fit; None before.
+    error_shape : (N, N) array
+        Covariance of the errors of log shares, in units of the rows that compare data.
     covariance : (P, P) array or None
         Of its parameters by the most trusted intervals, set by a fit; nan for what is not determined.
     """
@@ -104,6 +106,7 @@ class MarketModel:
         self._status = OK
         self.noise: Noise | None = None
         self.covariance: Matrix | None = None
+        self.error_shape = np.eye(data.active.shape[1])
         self.set_prior(np.zeros(len(quantities)), np.zeros(len(quantities)))
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
@@ -121,6 +124,7 @@ class MarketModel:
         Scaled as `kernels.least_squares.whitening.scaled_covariance` does it.
         """
         self.data = self.data._replace(whitening=make_whitening(covariance, moving_firms(self.data.active)))
+        self.error_shape = covariance
         self._point = None
 
     def residual(self, theta: Vector) -> Vector | None:
@@ -228,6 +232,11 @@ class MarketModel:
         return share if status == OK else None
 
     @property
+    def entries(self) -> NDArray[np.intp]:
+        """(E,) positions of the errors of first shares, in the order of entries."""
+        return np.flatnonzero([name.startswith(f"{ENTRY}.") for name in self.names])
+
+    @property
     def controls(self) -> NDArray[np.intp]:
         """(E,) positions of the coefficients of controls."""
         names = [control_parameter(stage.effort) for stage in self.stages]
@@ -259,7 +268,12 @@ class MarketModel:
 
 
 def market_data(
-    market: MarketArrays, initial: str, reference_sales: float, kind: int, corrected: int = 0, serial: int = 0
+    market: MarketArrays,
+    initial: str,
+    reference_sales: float,
+    kind: int,
+    corrected: int = 0,
+    entries: int = 0,
 ) -> MarketData:
     """Arrange a market for the kernels.
 
@@ -274,8 +288,8 @@ def market_data(
         Errors of log-ratios or of plain shares: `ILR` or `PLAIN` of the kernels.
     corrected : int
         Periods before this one begin at a state corrected by the gain.
-    serial : int
-        1 where the last parameter is the autocorrelation of the errors.
+    entries : int
+        How many entries of firms have a parameter.
     """
     return MarketData(
         efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
@@ -287,7 +301,7 @@ def market_data(
         first=1 if initial == "observed" else 0,
         kind=kind,
         corrected=corrected,
-        serial=serial,
+        entries=entries,
     )
 
 
@@ -342,9 +356,11 @@ def build_model(
     response = compose_response(variant, market, inputs, curves)
     quantities = market_parameters(variant, response, market, inputs, fit, reference_sales, stages)
     corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
+    entries = sum(quantity.name.startswith(f"{ENTRY}.") for quantity in quantities)
+    kind = RESIDUAL_KIND[fit.residual]
+    data = market_data(market, fit.initial, reference_sales, kind, corrected, entries)
     serial = int(quantities[-1].name == AUTOCORRELATION)
-    data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected, serial)
-    data = data._replace(controls=control_rows(stages, data))
+    data = data._replace(serial=serial, controls=control_rows(stages, data))
     return MarketModel(variant, response, quantities, data, efforts, stages)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.entries import enter_shares, entering_firms
 from kernels.least_squares.market import MarketData, moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
@@ -98,15 +99,27 @@ def later_periods(model: MarketModel, market: MarketArrays, initial: str) -> Mar
     """Arrange a market for the kernels beyond the periods that a model was composed for."""
     fitted = model.data
     corrected = fitted.corrected + 1 if fitted.corrected else 0
-    return market_data(model.prepared(market), initial, fitted.reference_sales, fitted.kind, corrected)
+    prepared, scale, kind = model.prepared(market), fitted.reference_sales, fitted.kind
+    return market_data(prepared, initial, scale, kind, corrected, entries=fitted.entries)
+
+
+def _entered(model: MarketModel, theta: Vector, active: NDArray[np.bool_], share: Matrix) -> Matrix:
+    """Give observed shares (T, N), where firms enter those that the next period begins at."""
+    fitted = model.data
+    if fitted.entries == 0:
+        return share
+    corrected = fitted.corrected + 1 if fitted.corrected else 0
+    found, error = np.zeros(share.shape), np.ascontiguousarray(theta[model.entries])
+    enter_shares(active, np.nan_to_num(share), fitted.entries, corrected, error, model.gain(theta), found)
+    return np.where(entering_firms(active), found, share)
 
 
 class OneStep:
     """One period of a calibrated model from any state.
 
     Called with shares (B, N), nan for firms that are not there, and numbers of periods (B,), it gives the
-    shares (B, N) at their ends; a firm that enters in a period has its observed share at its end, and the
-    others are scaled to make room.
+    shares (B, N) at their ends; a firm that enters in a period has its observed share at its end, or the one
+    that the model takes it to have entered with, and the others are scaled to make room.
 
     Parameters
     ----------
@@ -138,6 +151,7 @@ class OneStep:
         self.active = data.active
         self.moving = moving_firms(data.active)
         self.share = np.where(data.active, data.share, np.nan)
+        self._entered = _entered(model, theta, self.active, self.share)
         self.response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
         self.total_sales, self.duration = data.total_sales, data.duration
         values = dict(zip(model.names, theta.tolist(), strict=True))
@@ -158,7 +172,7 @@ class OneStep:
 
     def starts(self, before: Matrix, at: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Matrix]:
         """Tell who moves through the periods ``at`` (B,), and from which shares; both (B, N)."""
-        active, seen = self.active[at], self.share[at]
+        active, seen = self.active[at], self._entered[at]
         moving = active & ~np.isnan(before)
         # Where nobody stayed, the market is shared out among those who enter.
         moving = np.where(moving.any(axis=1, keepdims=True), moving, active)
@@ -168,7 +182,7 @@ class OneStep:
     def admitted(self, shares: Matrix, moving: NDArray[np.bool_], at: NDArray[np.int64]) -> Matrix:
         """Let those who enter in a period into the shares (B, N) of those who moved through it."""
         entering = self.active[at] & ~moving
-        seen = self.share[at]
+        seen = self._entered[at]
         entry = np.where(entering, seen, 0.0)
         return np.where(entering, seen, shares * (1.0 - entry.sum(axis=1, keepdims=True)))
 

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.entries import entering_firms
+from kernels.least_squares.market import PLAIN, MarketData, moving_firms
+from kernels.least_squares.serial_errors import kept_and_weight
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN, INITIAL
+from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, ENTRY, GAIN, INITIAL
 
 Belief = tuple[float, float]
 
@@ -29,6 +32,8 @@ _START_SPREAD = 2.0
 _GAIN_BELIEF = (0.5, 0.3)
 # A weak belief that errors of measurement are gone in the next period: what lasts is the gain's.
 _AUTOCORRELATION_BELIEF = (0.0, 0.3)
+# Of a share times that of all others: what is smaller is not told from it.
+_SMALLEST_ODDS = 1e-12
 # Directions with a square of their singular value beyond this lose no digit that counts by being squared.
 _WELL_SEEN = 1e-5
 
@@ -41,15 +46,20 @@ class Prior:
     ----------
     mean, spread
         (P,) means and standard deviations in natural units; an infinite one where nothing is believed.
+    of_errors
+        (P,) standard deviation of a parameter in those of a residual, where it is an error of an observation
+        itself; nan elsewhere. It stands in for the spread.
     """
 
     mean: Vector
     spread: Vector
+    of_errors: Vector | None = None
 
     @property
     def empty(self) -> bool:
         """Whether nothing is believed of any parameter."""
-        return not np.isfinite(self.spread).any()
+        believed = self.spread if self.of_errors is None else np.fmin(self.spread, self.of_errors)
+        return not np.isfinite(believed).any()
 
     def scaled(self, factor: float) -> "Prior":
         """Multiply all standard deviations."""
@@ -57,7 +67,10 @@ class Prior:
 
     def weight(self, deviation: float) -> Vector:
         """Weights of the rows that the kernels add, (P,), for residuals of this standard deviation."""
-        return np.where(np.isfinite(self.spread), deviation / self.spread, 0.0)
+        weight = np.where(np.isfinite(self.spread), deviation / self.spread, 0.0)
+        if self.of_errors is None:
+            return weight
+        return np.where(np.isfinite(self.of_errors), 1.0 / self.of_errors, weight)
 
 
 def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
@@ -77,7 +90,13 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
     )
 
 
-def with_weak_beliefs(prior: Prior, names: Sequence[str], start: Vector, vary: NDArray[np.bool_]) -> Prior:
+def with_weak_beliefs(
+    prior: Prior,
+    names: Sequence[str],
+    start: Vector,
+    vary: NDArray[np.bool_],
+    entry_spread: Vector | None = None,
+) -> Prior:
     """Believe a little of the first shares, the gain and the autocorrelation, where nothing else is believed.
 
     What adjusts within a period has forgotten where it began: without a belief the start could go anywhere,
@@ -89,6 +108,8 @@ def with_weak_beliefs(prior: Prior, names: Sequence[str], start: Vector, vary: N
         Other beliefs about the P parameters.
     names, start, vary
         (P,) names; values at the start of a search, of initial log-ratios those first observed; what is free.
+    entry_spread
+        (E,) standard deviations of the errors of first shares of firms that enter, see `entry_spread`.
     """
     mean, spread = prior.mean.copy(), prior.spread.copy()
     open_ = vary & ~np.isfinite(spread)
@@ -98,12 +119,53 @@ def with_weak_beliefs(prior: Prior, names: Sequence[str], start: Vector, vary: N
     mean[gain], spread[gain] = _GAIN_BELIEF
     rho = open_ & np.array([name == AUTOCORRELATION for name in names])
     mean[rho], spread[rho] = _AUTOCORRELATION_BELIEF
-    return Prior(mean, spread)
+    entries = np.array([name.startswith(f"{ENTRY}.") for name in names], dtype=np.bool_)
+    if entry_spread is None or not entries.any():
+        return Prior(mean, spread)
+    of_errors = np.full(len(spread), np.nan)
+    of_errors[entries] = entry_spread
+    of_errors[~open_] = np.nan
+    return Prior(mean, spread, of_errors)
+
+
+def entry_spread(data: MarketData, covariance: Matrix, autocorrelation: float) -> Vector:
+    """Give the standard deviations (E,) of the errors of the shares that firms enter with.
+
+    In those of a residual. Against the observed shares w of the firms that were there before, closed, the
+    error of a log share is e_i - w'e, and e is as the errors of all others are: a share that nothing predicts
+    is measured as well as they are. (What it has in common with theirs in the same period counts little.)
+    Where errors are those of plain shares, the log of a small share is less well known.
+
+    Parameters
+    ----------
+    data : MarketData
+        With E entries that have a parameter.
+    covariance : (N, N) array
+        Of errors of log shares, in units of the rows that compare data.
+    autocorrelation : float
+        Of the errors; a row that no other one comes before is an innovation of so much less.
+    """
+    moving = moving_firms(data.active)
+    spread = []
+    for period, firm in np.argwhere(entering_firms(data.active))[: data.entries].tolist():
+        share = data.share[period]
+        if data.kind == PLAIN:
+            there = 1.0 - 1.0 / max(data.active[period].sum(), 2)
+            spread.append(np.sqrt(there) / max(share[firm] * (1.0 - share[firm]), _SMALLEST_ODDS))
+            continue
+        before = np.where(moving[period], share, 0.0)
+        against = np.zeros(share.size) if not before.any() else -before / before.sum()
+        against[firm] += 1.0
+        spread.append(np.sqrt(against @ covariance @ against))
+    if autocorrelation == 0.0 or not spread:
+        return np.array(spread)
+    _, weight = kept_and_weight(autocorrelation, data.first, moving, data.duration)
+    return np.array(spread) / weight[data.first]
 
 
 def family_of(name: str) -> str:
     """Name what a parameter that carries a firm's name is one of: ``price.own`` of ``price.own.Acme``."""
-    for root in (CONSTANT, INITIAL):
+    for root in (CONSTANT, INITIAL, ENTRY):
         if name.startswith(f"{root}."):
             return root
     for kind in (".own.", ".cross."):

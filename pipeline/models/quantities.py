@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kernels.least_squares.entries import entering_firms
 from kernels.response.response import Response
 from pipeline.config.catalogue import SHARED_NAMES
 from pipeline.config.parameters import (
@@ -17,6 +18,7 @@ from pipeline.config.parameters import (
     RETURNS_TO_SCALE,
     control_parameter,
     effort_parameter,
+    entry_parameter,
     firm_parameter,
 )
 from pipeline.config.sections.fit import FitSection
@@ -30,6 +32,8 @@ _LARGEST_RETURNS = 3.0
 _LARGEST_CORRELATION = 0.98
 # Further terms are small beside the curves; this also keeps exp(f) finite at random starts.
 _TERM_BOX = 0.1
+# Errors of first shares are as small as all others.
+_ENTRY_BOX = 0.1
 # What a first share of 0 starts from, beside the smallest one that is seen.
 _SMALL_SHARE = 0.1
 
@@ -93,15 +97,15 @@ def market_parameters(
     Returns
     -------
     tuple of MarketParameter
-        Response parameters, M, gamma, gain, initial log-ratios where they are estimated, coefficients of
-        controls, and the autocorrelation of the errors where there is one.
+        Response parameters, M, gamma, gain, initial log-ratios and errors of entry shares where they are
+        estimated, coefficients of controls, and the autocorrelation of the errors where there is one.
     """
     quantities = [
         *_response_quantities(variant, response, market, efforts),
         _jump_price(variant, reference_sales),
         _returns_to_scale(variant),
         _gain(variant.gain_under(fit)),
-        *(_initial_shares(market) if fit.initial == "estimated" else ()),
+        *((*_initial_shares(market), *_entries(market)) if fit.initial == "estimated" else ()),
         *map(_control, stages),
         *_autocorrelation(variant.autocorrelation_under(fit)),
     ]
@@ -182,6 +186,20 @@ def _initial_shares(market: MarketArrays) -> list[MarketParameter]:
         MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, bool(vary))
         for firm, value, vary in zip(market.firms[:-1], ratio.tolist(), free.tolist(), strict=False)
     ]
+
+
+def _entries(market: MarketArrays) -> list[MarketParameter]:
+    """Errors of the first shares of firms that enter, in time and then in the order of firms.
+
+    A share of 0 stays what it is, whatever its logarithm is off by.
+    """
+    found, times = [], dict.fromkeys(range(market.firms.size), 0)
+    for period, firm in np.argwhere(entering_firms(market.active)).tolist():
+        times[firm] += 1
+        name = entry_parameter(str(market.firms[firm]), times[firm])
+        seen = bool(market.share[period, firm] > 0.0)
+        found.append(MarketParameter(name, "1", -50.0, 50.0, 0.0, -_ENTRY_BOX, _ENTRY_BOX, seen))
+    return found
 
 
 def _response_quantities(

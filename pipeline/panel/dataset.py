@@ -90,6 +90,35 @@ def panel_dataset(
     return dataset.assign_coords(instrument=("instrument", names, {"long_name": "instrument"}))
 
 
+def entries_of(firm: np.ndarray, time: np.ndarray, n_firms: int) -> np.ndarray:
+    """Count how often each firm enters a market after its first period, (N,).
+
+    Parameters
+    ----------
+    firm, time : (R,) arrays of int
+        Of its rows, by firm and then by period.
+    n_firms : int
+        N, firms of the panel.
+    """
+    period = np.unique(time, return_inverse=True)[1]
+    begins = np.ones(firm.size, dtype=bool)
+    begins[1:] = (firm[1:] != firm[:-1]) | (np.diff(period) != 1)
+    counts: np.ndarray = np.bincount(firm[begins & (period > 0)], minlength=n_firms)
+    return counts
+
+
+def entries_in(dataset: xr.Dataset) -> np.ndarray:
+    """Give how often each firm (N,) enters a market, of the whole panel, or as far as its markets say."""
+    if "entries" in dataset.coords:
+        return dataset["entries"].values
+    sales = dataset["sales"].transpose("market", "firm", "time").values
+    counts: np.ndarray = np.zeros(sales.shape[1], dtype=np.int64)
+    for one in sales:
+        firm, time = np.nonzero(~np.isnan(one))
+        counts = np.maximum(counts, entries_of(firm, time, counts.size))
+    return counts
+
+
 def hashed_names(inputs: Sequence[Effort]) -> tuple[str, ...]:
     """Give the names of efforts and prices as they are hashed; a price has the name of its effort."""
     return tuple(_price_name(one.name) if one.kind == PRICE else one.name for one in inputs)

@@ -25,6 +25,10 @@ class Panel(Protocol):
         """Labels of the firms in order, shape (N,)."""
 
     @property
+    def entries(self) -> np.ndarray:
+        """How often each firm enters a market at the most, after the first period there, shape (N,)."""
+
+    @property
     def times(self) -> np.ndarray:
         """Labels of the periods in order, shape (T,), int64 or datetime64[s]."""
 

@@ -12,7 +12,7 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.study import Study
 from pipeline.errors import ConfigError, Problem
 from pipeline.names import Label
-from pipeline.panel.dataset import panel_dataset
+from pipeline.panel.dataset import entries_of, panel_dataset
 from pipeline.panel.dates import Span
 from pipeline.panel.efforts import PRICE
 from pipeline.panel.findings import PanelNote
@@ -71,6 +71,15 @@ class PanelSource:
         """SHA-256 of the values of each market, by label; other markets do not matter."""
         return dict(zip(self.markets.tolist(), self._ingested.hashes, strict=True))
 
+    @cached_property
+    def entries(self) -> np.ndarray:
+        """(N,) how often each firm enters a market at the most, after the first period of the market."""
+        most = np.zeros(self.firms.size, dtype=np.int64)
+        for position in range(self.markets.size):
+            run = self._ingested.runs.read(position)
+            np.maximum(most, entries_of(run["firm"], run["time"], self.firms.size), out=most)
+        return most
+
     def load(self, markets: Sequence[Label] | np.ndarray | slice) -> xr.Dataset:
         """Load some markets.
 
@@ -86,7 +95,7 @@ class PanelSource:
             firm, effort, time)``, nan likewise; where the study has prices that firms set ``prices (market,
             firm, priced, time)``; coordinates `market`, `firm`, `effort`, `time`; ``kind``,
             ``unit`` and ``description`` of each effort; ``period (time)``, the number of the period on the
-            regular axis.
+            regular axis; ``entries (firm)`` of the whole panel.
 
         Raises
         ------
@@ -142,7 +151,8 @@ class PanelSource:
         if self.reference_sales is not None:
             dataset.attrs["reference_sales"] = self.reference_sales
         period = ("time", axis.period, {"long_name": "number of the period", "units": self.frequency})
-        return dataset.assign_coords(period=period)
+        entries = ("firm", self.entries, {"long_name": "times that the firm enters a market, at the most"})
+        return dataset.assign_coords(period=period, entries=entries)
 
 
 def open_panel(study: Study, span: Span | None = None) -> PanelSource:

@@ -36,8 +36,21 @@ class Stamp(NamedTuple):
     ordinal: int
 
 
-def parse_label(text: str) -> Stamp | None:
-    """Read one label; None when it is no whole number and no ISO date that exists."""
+def parse_label(text: str, date_format: str | None = None) -> Stamp | None:
+    """Read one label; None when it is no whole number and no ISO date that exists.
+
+    Parameters
+    ----------
+    text : str
+        The label.
+    date_format : str, optional
+        How days are written, for `datetime.strptime`; what is not written so is read as usual.
+    """
+    if date_format is not None:
+        try:
+            return Stamp("day", dt.datetime.strptime(text, date_format).toordinal() - _EPOCH)
+        except ValueError:
+            pass
     if _INTEGER.fullmatch(text):
         return Stamp("integer", int(text))
     try:

@@ -15,9 +15,9 @@ from pipeline.forecasting.efforts import EffortPlan, held_efforts, varied_plans
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import TotalForecast
-from pipeline.forecasting.totals.answering import TotalSales
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
+from pipeline.results.totals.answering import TotalSales
+from pipeline.results.totals.continuation import TotalForecast
 from pipeline.seeds import fit_seed
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.planning import PathKind, PlanSettings
+from pipeline.config.settings import Given, settings_of
 from pipeline.errors import PlanError
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, ModelChoice, model_weights
@@ -14,10 +15,8 @@ from pipeline.forecasting.model_choice import BEST, VERDICT, pattern_of
 from pipeline.forecasting.open_market import open_market, read_market
 from pipeline.forecasting.periods import periods_until
 from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import TotalForecast
-from pipeline.forecasting.totals.comparison import TotalUse, describe_total
+from pipeline.forecasting.total_sales import describe_total
 from pipeline.names import Label
-from pipeline.planning.answering_total import settled_plan
 from pipeline.planning.chance import Chance, Contender, Futures, chance_of, sure_market
 from pipeline.planning.controls import make_controls
 from pipeline.planning.planner import Planner, Solution
@@ -25,6 +24,8 @@ from pipeline.planning.search.aim import aim_for
 from pipeline.planning.steady import Holding
 from pipeline.results.select import select_models
 from pipeline.results.stored_fit import stored_replicates
+from pipeline.results.totals.comparison import TotalUse
+from pipeline.results.totals.continuation import TotalForecast
 from pipeline.store.format.plan import PLAN_QUANTILES
 
 if TYPE_CHECKING:
@@ -114,11 +115,20 @@ class FlightPlan:
         return not self.plan.binding
 
 
-def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
+def flight_plan(results: "Results", settings: Given[PlanSettings]) -> FlightPlan:
     """Plan the way of a firm to a share on a calibrated market.
+
+    Parameters
+    ----------
+    results
+        Where the fits are.
+    settings
+        Target, deadline, bounds, ...: `PlanSettings`, a YAML file or a mapping.
 
     Raises
     ------
+    ConfigError
+        A file or mapping that makes no settings.
     QueryError
         A market, model or firm that the store does not have, or a deadline in the past.
     PlanError
@@ -126,6 +136,7 @@ def flight_plan(results: "Results", settings: PlanSettings) -> FlightPlan:
     ForecastError
         Shares cannot be computed for these efforts.
     """
+    settings = settings_of(PlanSettings, settings, what="plan")
     time = results.panel()["time"]
     horizon = periods_until(time.values, str(time.attrs.get("frequency", "1")), settings.by)
     horizon += settings.value_after
@@ -167,19 +178,21 @@ def plan_market(
     market = sure_market(market)
     firm, deadline = market.firm_index(settings.firm), market.horizon - 1 - settings.value_after
     controls = make_controls(
-        market, firm, settings.bounds, settings.prices, widen=settings.widen, ramps=settings.ramps
+        market,
+        firm,
+        settings.bounds,
+        settings.prices,
+        widen=settings.widen,
+        ramps=settings.ramps,
+        margin=settings.margin,
     )
     start = float(market.share[firm])
     target = start if settings.target is None else settings.target
-    planner, plan = settled_plan(
-        lambda sales: Planner(market, settings, controls, sales),
-        lambda planner: _planned(planner, target, among, total),
-        total.median,
-        total.course(ForecastResponse(market)),
-    )
+    planner = Planner(market, settings, controls, total.course(ForecastResponse(market)))
+    plan = _planned(planner, target, among, total)
     hold = plan if target == start else planner.solve(start, "linear")
     hold = planner.spend_least(start) or hold
-    steady = planner.steady()
+    steady = planner.steady(float(plan.course.total.mean()))
     at_target = steady.hold(target)
     levers = tuple(market.efforts[effort] for effort in controls.index)
     outcomes = Futures(among, settings, controls, total, batch=1).shares(plan.own)
@@ -223,6 +236,9 @@ def _planned(planner: Planner, target: float, among: tuple[Contender, ...], tota
     deadline = planner.market.horizon - 1 - settings.value_after
     if least is not None and futures.chance(least.own, target, deadline).value >= settings.probability:
         return least
-    return aim_for(
-        lambda share: planner.solve(share, settings.path), futures, target, settings.probability, deadline
-    )
+
+    def aimed(share: float) -> Solution:
+        # The chance is that of the deadline: after it the target is held, and not what was aimed at.
+        return planner.solve(share, settings.path, hold=min(share, target))
+
+    return aim_for(aimed, futures, target, settings.probability, deadline)

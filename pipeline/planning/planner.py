@@ -21,6 +21,7 @@ from pipeline.planning.search.furthest import reachable
 from pipeline.planning.search.limits import keeps_limits
 from pipeline.planning.search.track import follow_path, wanted_path
 from pipeline.planning.steady import SteadyMarket
+from pipeline.results.totals.answering import TotalSales, reference_sales
 
 # Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts
 # are; the plan is brought to the target exactly afterwards, rivals reacting.
@@ -52,21 +53,27 @@ class Solution:
     ----------
     own : (L, H) array
         Values of the controls.
+    levers : (L, H) array
+        What the firm sets by them: efforts, and prices in currency.
     course : ShareTrajectory
         Shares, efforts and f of all firms when it is simulated forward.
     expenses : (H,) array
-        Money of the firm, currency per period.
+        Money of the firm, currency per period, the margin given up included.
+    given_up : (H,) array
+        Margin that its price gives up against its usual price, currency per period.
     investment : Investment
         Effective investment of the firm.
     reached : float
-        Share at the deadline; the smallest one from then on, where the target is held after it.
+        Share at the deadline; less, where one after it is below what is held: see `end_share`.
     binding : tuple of BoundHit
         Empty when the target is reached.
     """
 
     own: Floats
+    levers: Floats
     course: ShareTrajectory
     expenses: Floats
+    given_up: Floats
     investment: Investment
     reached: float
     binding: tuple[BoundHit, ...]
@@ -81,12 +88,12 @@ class Planner:
     settings : PlanSettings
     controls : Controls
         What the firm may change.
-    total : (H,) array
+    total : (H,) array or AnsweringTotal
         Total sales, currency per period.
     """
 
     def __init__(
-        self, market: ForecastMarket, settings: PlanSettings, controls: Controls, total: Floats
+        self, market: ForecastMarket, settings: PlanSettings, controls: Controls, total: TotalSales
     ) -> None:
         self.market, self.settings, self.controls, self.total = market, settings, controls, total
         self.response = ForecastResponse(market)
@@ -98,20 +105,24 @@ class Planner:
         self.held = held.with_planned(planned)
         self.discount = market.discount_weights(settings.discount)
         self.start = float(market.share[controls.firm])
-        self.after = settings.value_after
+        self.after, self._held_part = settings.value_after, 1.0
         self._cap = None if settings.cap is None else one_per_period(settings.cap, market.horizon, "caps")
         self.goodwill = np.zeros_like(controls.low)
         if self.response.carries:
-            sales = (settings.target or self.start) * total[-1]
-            self.goodwill = goodwill_part(self.response, controls) * controls.unit_cost(sales)[:, np.newaxis]
+            sales = (settings.target or self.start) * reference_sales(total)[-1]
+            # What a price leaves behind is no stock that money restores.
+            unit_cost = np.where(controls.is_price, 0.0, controls.unit_cost(sales))
+            self.goodwill = goodwill_part(self.response, controls) * unit_cost[:, np.newaxis]
 
     def effort_plan(self, values: Floats) -> EffortPlan:
         """Efforts of all firms when the controls have ``values`` (L, H), rivals reacting."""
         firm = self.controls.firm
         return self.held.with_values(firm, self.controls.put(self.held.value, values)[:, :, firm])
 
-    def solve(self, target: float, path: PathKind) -> Solution:
+    def solve(self, target: float, path: PathKind, hold: float | None = None) -> Solution:
         """Find the controls that end at the target, or as near to it as the bounds allow.
+
+        After the deadline the share is ``hold`` or more, by default the target.
 
         Raises
         ------
@@ -122,6 +133,7 @@ class Planner:
         """
         if path == "cheapest":
             refuse_many(self.controls.low.size)
+        self._held_part = 1.0 if hold is None else hold / target
         values = np.clip(self.controls.take(self.held.value), self.controls.low, self.controls.high)
         objective = self._objective(values)
         for _ in range(_ROUNDS):
@@ -142,7 +154,7 @@ class Planner:
 
         Along the way the share stays at the present one or the target, whichever is less.
         """
-        values = self.controls.low
+        values, self._held_part = self.controls.low, 1.0
         share = self._simulate(values).share[:, self.controls.firm]
         reached = end_share(share, self.after)
         if reached < target or share.min() < min(target, self.start):
@@ -151,22 +163,28 @@ class Planner:
             return None
         return replace(self._solution(values, reached, values, values), binding=())
 
-    def steady(self) -> SteadyMarket:
-        """Give the long run of the market, rivals doing on average what they do over the horizon."""
+    def steady(self, total: float) -> SteadyMarket:
+        """Give the long run of the market, rivals doing on average what they do over the horizon.
+
+        ``total`` are its sales, currency per period.
+        """
         market, settings, firm = self.market, self.settings, self.controls.firm
         # Ramps only tell how fast one comes there.
-        controls = make_controls(market, firm, settings.bounds, settings.prices, widen=settings.widen)
-        return SteadyMarket(market, controls, self.held.value, float(self.total.mean()))
+        controls = make_controls(
+            market, firm, settings.bounds, settings.prices, widen=settings.widen, margin=settings.margin
+        )
+        return SteadyMarket(market, controls, self.held.value, total)
 
     def _simulate(self, values: Floats) -> ShareTrajectory:
         return simulate_trajectory(self.response, self.effort_plan(values), self.total)
 
     def _last_share(self, values: Floats) -> float:
-        return end_share(self._simulate(values).share[:, self.controls.firm], self.after)
+        share = self._simulate(values).share[:, self.controls.firm]
+        return end_share(share, self.after, self._held_part)
 
     def _objective(self, values: Floats) -> PlanObjective:
         """Hold the rivals' efforts at their answer to ``values`` (L, H)."""
-        efforts = self._simulate(values).efforts
+        efforts = self._simulate(values).chosen
         return PlanObjective(
             response=self.response,
             controls=self.controls,
@@ -175,6 +193,7 @@ class Planner:
             discount=self.discount,
             margin=self.settings.margin,
             after=self.after,
+            held_part=self._held_part,
             goodwill=self.goodwill * self.discount[-1] / self.market.duration[-1],
             cap=self._cap,
         )
@@ -194,9 +213,8 @@ class Planner:
         if target <= objective.last_share(worst):
             return worst
         kind: PathKind = "linear" if path == "cheapest" else path
-        followed = follow_path(
-            objective, wanted_path(kind, self.start, target, self.market.duration, self.after), worst, best
-        )
+        wanted = wanted_path(kind, self.start, target, self.market.duration, self.after, objective.held_part)
+        followed = follow_path(objective, wanted, worst, best)
         if path != "cheapest":
             return followed
         floor = min(self.start, target) if self.settings.keep else 0.0
@@ -210,14 +228,16 @@ class Planner:
 
     def _solution(self, values: Floats, target: float, worst: Floats, best: Floats) -> Solution:
         trajectory = self._simulate(values)
-        reached = end_share(trajectory.share[:, self.controls.firm], self.after)
-        missed = abs(reached - target) > _MISS
+        reached = end_share(trajectory.share[:, self.controls.firm], self.after, self._held_part)
+        missed, objective = abs(reached - target) > _MISS, self._objective(values)
         return Solution(
             own=values,
+            levers=self.controls.chosen(values),
             course=trajectory,
-            expenses=self._objective(values).expenses(values, trajectory.share),
+            expenses=objective.expenses(values, trajectory.share, trajectory.total),
+            given_up=objective.given_up(values, trajectory.share, trajectory.total),
             investment=split_investment(
-                self.market, self.market.theta, trajectory.response, self.total, self.controls.firm
+                self.market, self.market.theta, trajectory.response, trajectory.total, self.controls.firm
             ),
             reached=reached,
             binding=self._binding(values, best if reached < target else worst) if missed else (),
@@ -226,12 +246,15 @@ class Planner:
     def _binding(self, values: Floats, extreme: Floats) -> tuple[BoundHit, ...]:
         """Bounds at which controls (L, H) are at the extreme that would help further, and f still moves."""
         controls, hits = self.controls, []
-        slope = controls.take(self.response.slope(self._simulate(values).efforts)[1])
+        slope = np.einsum("lssn->ls", np.abs(self._objective(values).influence(values)[1]))
         for row, effort in enumerate(controls.index):
             has_room = controls.high[row] > controls.low[row]
             against = (values[row] == extreme[row]) & (slope[row] != 0.0) & has_room
             if against.any():
-                value = float(values[row][against][-1])
-                side = "upper" if value == controls.high[row][against][-1] else "lower"
+                last = int(np.flatnonzero(against)[-1])
+                # The largest discount is the lowest price.
+                is_upper = (values[row, last] == controls.high[row, last]) != controls.is_price[row]
+                value = float(controls.chosen(values)[row, last])
+                side = "upper" if is_upper else "lower"
                 hits.append(BoundHit(self.market.efforts[effort], value, side, int(against.sum())))
         return tuple(hits) or (BoundHit("every effort", None, "best", self.market.horizon),)

@@ -154,4 +154,4 @@ class SteadyMarket:
 
     def _cost(self, efforts: Floats, share: float) -> float:
         shares = np.full((1, self._weight.size), share)
-        return float(self._objective.expenses(efforts[:, np.newaxis], shares)[0])
+        return float(self._objective.expenses(efforts[:, np.newaxis], shares, np.array([self._total]))[0])

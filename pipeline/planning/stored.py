@@ -80,7 +80,7 @@ def store_plan(
             "share": flight.plan.course.share[:, flight.place],
             "share_quantile": flight.band,
             "expenses": flight.plan.expenses,
-            "efforts": flight.plan.own,
+            "efforts": flight.plan.levers,
         },
         {
             "settings": json.loads(kept.model_dump_json()),

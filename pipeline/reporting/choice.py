@@ -10,7 +10,7 @@ from pipeline.errors import QueryError
 from pipeline.names import Label
 from pipeline.results.results import Results
 from pipeline.results.select import select_markets, select_models
-from pipeline.results.summary import Summary
+from pipeline.results.summary.summary import Summary
 from pipeline.status import is_usable
 
 

@@ -20,10 +20,11 @@ from pipeline.reporting.sections.market_function import market_function
 from pipeline.reporting.sections.origin import origin
 from pipeline.reporting.sections.overview import overview
 from pipeline.reporting.sections.parameters import parameters
+from pipeline.reporting.sections.total_sales import total_sales
 from pipeline.reporting.sections.validation import validation
 from pipeline.reporting.subject import ReportSubject
 from pipeline.results.results import Results
-from pipeline.results.summary import summarise
+from pipeline.results.summary.summary import summarise
 
 #: In their order; each gives None where it has nothing to say of a sweep. To add one, write a file in
 #: ``sections`` and name it here.
@@ -34,6 +35,7 @@ SECTIONS: tuple[Callable[[ReportSubject], Section | None], ...] = (
     effects,
     fitted_shares,
     validation,
+    total_sales,
     parameters,
     identifiability,
     drift,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.reporting.choice import Shown
 from pipeline.results.results import Results
-from pipeline.results.summary import Summary
+from pipeline.results.summary.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)

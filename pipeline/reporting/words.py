@@ -1,14 +1,17 @@
 """What a report says in sentences: the findings of a sweep in short, and who wins a comparison."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.reporting.choice import Shown
+from pipeline.results.difference import describe_difference
 from pipeline.results.frames.table import Table
-from pipeline.results.summary import Summary
+from pipeline.results.summary.summary import Summary
 from pipeline.results.tables.regimes import REGIMES
-from pipeline.results.verdict import describe_difference
+
+if TYPE_CHECKING:
+    from pipeline.reporting.choice import Shown
 
 _ADVICE = "trust the intervals of autoregressive, bootstrap or hac, not those of covariance"
 CORRELATED_ERRORS = (
@@ -50,7 +53,7 @@ def findings(summary: Summary, chosen: str | None) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def shown_markets(shown: Shown) -> str:
+def shown_markets(shown: "Shown") -> str:
     """Say which markets a section shows, and how to see others."""
     count = len(shown.markets)
     if count >= shown.usable:

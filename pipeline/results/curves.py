@@ -87,6 +87,14 @@ def response_curves(
     )
 
 
+def known_curves(results: Results, market: Label, model: str) -> tuple[ResponseCurve, ...]:
+    """Give f where its level is known, else f against its value at the median of the effort."""
+    curves = response_curves(results, market, model)
+    if all(curve.has_level for curve in curves):
+        return curves
+    return response_curves(results, market, model, relative=True)
+
+
 def _curve(
     fit: StoredFit,
     effort: int,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config.parameters import INITIAL
+from pipeline.config.parameters import of_states
 from pipeline.errors import QueryError
 from pipeline.names import Label
 from pipeline.results.estimates import Estimates
@@ -116,7 +116,7 @@ def _rows(
         arrays = tables.arrays(model)
         value, stderr = (np.asarray(arrays[name][:, 0])[chosen] for name in ("value", "stderr"))
         for column, name in enumerate(map(str, tables.params_of(model))):
-            wanted = not name.startswith(f"{INITIAL}.") if param is None else fnmatchcase(name, param)
+            wanted = not of_states(name) if param is None else fnmatchcase(name, param)
             if not wanted or np.isnan(value[:, column]).all():
                 continue
             date, centre, error = vintage.date.key, value[:, column], stderr[:, column]

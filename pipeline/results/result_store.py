@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.names import Label
     from pipeline.results.curves import ResponseCurve
     from pipeline.results.frames.table import Table
-    from pipeline.results.summary import Summary
+    from pipeline.results.summary.summary import Summary
     from pipeline.results.verdict import Verdict
 
 
@@ -53,8 +54,8 @@ def open_store(
 
     Examples
     --------
-    >>> from pipeline import open_store
-    >>> fits = open_store("runs/orange_juice").fits("investment-mnl")  # doctest: +SKIP
+    >>> import beed
+    >>> fits = beed.open_store("runs/orange_juice").fits("investment-mnl")  # doctest: +SKIP
     >>> fits.value.sel(market=5, param="discount")  # doctest: +SKIP
     """
     store = Store.open(path)
@@ -90,6 +91,37 @@ class ResultStore(Results):
         from pipeline.results.sql import query_sql
 
         return query_sql(self.tables, query, timeout=timeout)
+
+    def table(
+        self,
+        name: str,
+        *,
+        model: str | None = None,
+        market: "Sequence[Label] | None" = None,
+    ) -> "Table":
+        """Give one of the tables that SQL knows, whole or of some models and markets.
+
+        Parameters
+        ----------
+        name
+            A key of `pipeline.results.tables.registry.TABLES`: fits, params, intervals, regimes, ...
+        model
+            Pattern of names, for a table with a row a model; all when None.
+        market
+            Labels of markets, for such a table; all when None.
+
+        Raises
+        ------
+        QueryError
+            No such table, model or market, or a table that is not divided by them.
+        """
+        from pipeline.results.select import whole_table
+
+        return whole_table(self.tables, name, model=model, market=market)
+
+    def _repr_html_(self) -> str:
+        """Show the sweep in a notebook, as `summary` does."""
+        return self.summary()._repr_html_() if self._info is not None else f"<p>{escape(repr(self))}</p>"
 
     def select(
         self,
@@ -131,7 +163,7 @@ class ResultStore(Results):
 
     def summary(self) -> "Summary":
         """Summarise: best models, agreement of starts, failures, bounds, truth, validation."""
-        from pipeline.results.summary import summarise
+        from pipeline.results.summary.summary import summarise
 
         return summarise(self)
 

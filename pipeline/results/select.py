@@ -6,9 +6,10 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from pipeline.errors import QueryError
-from pipeline.names import Label
+from pipeline.names import Label, did_you_mean
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.fits import fits, params
+from pipeline.results.tables.registry import TABLES
 from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
 from pipeline.store.read import SweepInfo
 
@@ -76,6 +77,34 @@ def query_table(
         known = ", ".join(map(str, tables.labels("window")))
         raise QueryError(f"The sweep {tables.info.name} has no window {window!r}; it has {known}.")
     return table.take(table["window"] == window)
+
+
+def whole_table(
+    tables: SweepTables,
+    name: str,
+    *,
+    market: Sequence[Label] | None = None,
+    model: str | None = None,
+) -> Table:
+    """Build a table by its name; see `pipeline.results.result_store.ResultStore.table`.
+
+    Raises
+    ------
+    QueryError
+        Something that the sweep does not have, or a part of a table that is not divided so.
+    """
+    if name not in TABLES:
+        raise QueryError(f"No table {name!r}; there are {', '.join(TABLES)}. {did_you_mean(name, TABLES)}")
+    entry = TABLES[name]
+    if entry.by == "model":
+        return entry.build(tables, select_models(tables.info, model), select_markets(tables, market))
+    if model is not None or (market is not None and entry.by == "sweep"):
+        raise QueryError(
+            f"The table {name} cannot be asked for by model or market; take it whole, and rows of it."
+        )
+    if entry.by == "sweep":
+        return entry.build(tables)
+    return entry.build(tables, None, select_markets(tables, market))
 
 
 def _matching(table: Table, pattern: str) -> Table:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config.parameters import OF_ERRORS
+from pipeline.results.difference import describe_difference
 from pipeline.results.frames.table import Table
 from pipeline.results.recipes import AUTO, recipe_now
 from pipeline.results.tables.choice import POOLED, akaike
@@ -82,6 +84,13 @@ class Verdict:
     cautions: tuple[str, ...] = field(default=())
     ranking: tuple[str, ...] = field(default=())
 
+    def __str__(self) -> str:
+        return "\n".join([*self.sentences, *(f"Caution: {sentence}" for sentence in self.cautions)])
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        return "".join(f"<p>{escape(sentence)}</p>" for sentence in str(self).splitlines())
+
 
 def judge(tables: SweepTables, comparison: Table | None = None) -> Verdict:
     """Reach a verdict on a sweep.
@@ -111,17 +120,6 @@ def judge(tables: SweepTables, comparison: Table | None = None) -> Verdict:
             ranked = ranked.sorted("difference")
             return _by_forecasts(tables, comparison, case, ranked, recipe)
     return _by_fits(tables)
-
-
-def describe_difference(difference: float, error: float, p: float, against: str) -> str:
-    """Say how an error differs from that of the reference, and whether by more than chance."""
-    base = error - difference
-    if difference == 0.0 and np.isnan(p):
-        return "the reference"
-    size = f"{abs(difference) / base:.1%}" if base > 0.0 else f"{abs(difference):.3g}"
-    word = "smaller" if difference < 0.0 else "larger"
-    chance = "" if np.isnan(p) else ", more than chance" if p < LEVEL else ", may be chance"
-    return f"{size} {word} than {against}{chance}"
 
 
 def _case(comparison: Table, kind: str, future: str) -> Table:

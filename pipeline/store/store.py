@@ -294,6 +294,7 @@ class Store:
         attributes: Mapping[str, object],
     ) -> bool:
         """Store a flight plan beside the fits of a sweep, once; see `write_forecast`."""
+        read_sweep(self.session(), sweep)
         return self._write_once(
             lambda session: write_plan(session, sweep, name, coordinates, arrays, attributes),
             f"{sweep}: plan {name}",

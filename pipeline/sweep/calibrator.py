@@ -18,7 +18,7 @@ class Calibrator:
     Attributes
     ----------
     describe
-        ``(variant, study, firms) -> ModelLayout``: all parameters that any market may have.
+        ``(variant, study, firms, entries) -> ModelLayout``: all parameters that any market may have.
     columns
         ``(variant, study, n_firms) -> int``: free parameters in a market of that many firms.
     calibrate
@@ -34,7 +34,7 @@ class Calibrator:
         ``"module:function"`` that loads the compiled code that workers need, or compiles it; or None.
     """
 
-    describe: Callable[[Variant, Study, NDArray[Any]], ModelLayout]
+    describe: Callable[[Variant, Study, NDArray[Any], NDArray[Any]], ModelLayout]
     columns: Callable[[Variant, Study, int], int]
     calibrate: Callable[..., Arrays]
     assess: Callable[..., Arrays]

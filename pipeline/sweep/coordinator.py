@@ -46,7 +46,7 @@ def _plan_completed(
     return plan(
         study,
         panel,
-        describe=lambda variant: calibrator.describe(variant, study, panel.firms),
+        describe=lambda variant: calibrator.describe(variant, study, panel.firms, panel.entries),
         columns=lambda variant, firms: calibrator.columns(variant, study, firms),
         chunk=chunk,
         check=check,

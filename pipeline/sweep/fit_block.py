@@ -15,6 +15,7 @@ from pipeline.config.variants import Variant
 from pipeline.fitting.calibrate import FitRecord, calibrate_market
 from pipeline.fitting.warm_start import WarmStarts
 from pipeline.models.market_model import first_periods
+from pipeline.panel.dataset import entries_in
 from pipeline.panel.market import MarketArrays, iterate_markets
 from pipeline.seeds import fit_seed
 from pipeline.status import NoForecast
@@ -67,7 +68,7 @@ def calibrate_block(
     """
     curves = own_curves(study.curves)
     efforts = tuple(str(name) for name in panel["effort"].values)
-    model = describe_model(variant, study, panel["firm"].values)
+    model = describe_model(variant, study, panel["firm"].values, entries_in(panel))
     names = tuple(parameter.name for parameter in model.parameters)
     columns = {name: column for column, name in enumerate(names)}
     windows = windows_of(study.validation)

@@ -5,14 +5,23 @@ from typing import Any
 from numpy.typing import NDArray
 
 from kernels.response.catalogue import CURVES
-from pipeline.config.parameters import AUTOCORRELATION, GAIN, INITIAL, JUMP_PRICE, variant_parameters
+from pipeline.config.parameters import (
+    AUTOCORRELATION,
+    GAIN,
+    INITIAL,
+    JUMP_PRICE,
+    entry_parameter,
+    variant_parameters,
+)
 from pipeline.config.study import Study
 from pipeline.config.truth import true_model
 from pipeline.config.variants import Variant
 from pipeline.store.format.layout import ModelLayout, ParameterLabel
 
 
-def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> ModelLayout:
+def describe_model(
+    variant: Variant, study: Study, firms: NDArray[Any], entries: NDArray[Any] | None = None
+) -> ModelLayout:
     """Name all parameters that a model may have in any market, with their units.
 
     Parameters
@@ -22,11 +31,19 @@ def describe_model(variant: Variant, study: Study, firms: NDArray[Any]) -> Model
         Own curves, and whether initial shares are estimated.
     firms : (N,) array
         All firms of the panel.
+    entries : (N,) array, optional
+        How often each of them enters a market, at the most; by default never.
     """
     labels = [str(firm) for firm in firms.tolist()]
     names = [*variant_parameters(variant, study.curves, labels), GAIN]
     if study.fit.initial == "estimated":
         names += [f"{INITIAL}.{firm}" for firm in labels]
+        times = [] if entries is None else entries.tolist()
+        names += [
+            entry_parameter(firm, k + 1)
+            for firm, most in zip(labels, times, strict=False)
+            for k in range(most)
+        ]
     if variant.autocorrelation_under(study.fit) != 0.0:
         names.append(AUTOCORRELATION)
     formulas = {

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.spread import evenly_spread
-from pipeline.config.parameters import INITIAL, JUMP_PRICE, of_errors
+from pipeline.config.parameters import JUMP_PRICE, of_errors, of_states
 from pipeline.models.population import Evidence, estimate_population, evidence_of
 from pipeline.models.priors import Belief, prior_of
 from pipeline.store.format.layout import STATISTIC_NAMES
@@ -55,9 +55,7 @@ def _window_population(
     fits: "xr.Dataset", names: list[str], priors: Mapping[str, Belief]
 ) -> dict[str, Belief]:
     value, stderr = fits["value"].values, fits["stderr"].values
-    shared = np.array(
-        [name != JUMP_PRICE and not of_errors(name) and not name.startswith(f"{INITIAL}.") for name in names]
-    )
+    shared = np.array([name != JUMP_PRICE and not of_errors(name) and not of_states(name) for name in names])
     known = np.isfinite(value) & np.isfinite(stderr)
     kept = np.flatnonzero(shared & (known.sum(axis=0) >= _FEWEST_MARKETS))
     if kept.size == 0:

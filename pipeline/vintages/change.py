@@ -23,7 +23,7 @@ import numpy as np
 from scipy import stats
 
 from kernels.numeric.arrays import Floats
-from pipeline.config.parameters import INITIAL, of_errors
+from pipeline.config.parameters import of_errors, of_states
 from pipeline.results.estimates import Estimates, aligned
 
 if TYPE_CHECKING:
@@ -102,4 +102,4 @@ def beyond(change: Floats, threshold: float) -> np.ndarray:
 
 
 def _of_law(name: str) -> bool:
-    return not of_errors(name) and not name.startswith(f"{INITIAL}.")
+    return not of_errors(name) and not of_states(name)

@@ -16,9 +16,9 @@ import numpy as np
 from pipeline.config.load import load_study
 from pipeline.config.sections.scenario import TotalSection
 from pipeline.errors import QueryError
-from pipeline.forecasting.totals.comparison import MODELS, compare_totals
 from pipeline.panel.market import iterate_markets
 from pipeline.panel.open import open_study_panel
+from pipeline.results.totals.comparison import MODELS, compare_totals
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

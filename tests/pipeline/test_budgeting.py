@@ -1,14 +1,17 @@
 """Money over markets, against brute force; and what a share costs, against what it costs in each market."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 from plain_market import plain_market, steady_total
+from priced_market import priced_market
 
 from pipeline.budgeting.allocate import allocate_among, best_allocation, firm_market, hold_everywhere
 from pipeline.config.sections.allocation import AllocationSettings
 from pipeline.config.sections.game import GameSettings
+from pipeline.errors import PlanError
 from pipeline.reporting.console.allocation import frontier_table
 from pipeline.reporting.plots.allocation import draw_allocation
 
@@ -97,3 +100,29 @@ def test_a_share_in_all_markets_costs_what_holds_it_in_each():
         assert money.sum() == pytest.approx(holding.cost, rel=1e-9)
         # Played in the long run, this money holds the share.
         assert one.outcome(money).share[0] == pytest.approx(0.35, rel=1e-6)
+
+
+def test_prices_that_firms_set_stay_while_money_is_spread():
+    market, history = priced_market()
+    spent = np.full((1, 20, 3), 0.1)
+    both = plain_market(
+        [1 / 3] * 3,
+        np.concatenate([market.history, spent]),
+        kinds=["index", "amount"],
+        link="exp",
+        theta=np.array([-3.0, 2.0]),
+    )
+    both = replace(both, prices=market.prices)
+    settings = AllocationSettings(firm="A", margin=0.4, widen=3.0, target=0.35)
+    game = GameSettings(margin=0.4)
+    one = firm_market(both, settings, game, steady_total(both))
+    best = best_allocation([one], 6.0)
+    assert best.money.shape == (1, 1)
+    usual = history[:, 0].mean()
+    earned = (1 - 0.6 * usual / history[-1, 0]) * best.sales[0] - best.money.sum()
+    assert best.profit[0] == pytest.approx(earned, rel=1e-6)
+    # What a share costs may be a price, though.
+    assert hold_everywhere(one, settings).feasible
+    only = replace(market, kinds=("index",))
+    with pytest.raises(PlanError, match="Prices that firms set stay as they are in an allocation"):
+        firm_market(only, settings, game, steady_total(only))

@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 PACKAGES = ("kernels", "pipeline")
+FACE = "pipeline.face.beed"
+"""What is installed as the module `beed`: it takes the packages as users do."""
 _NAMED = re.compile(rf"({'|'.join(PACKAGES)})(\.\w+)+(:\w+)?")
 
 
@@ -58,8 +60,12 @@ class House:
 
     @cached_property
     def inner(self) -> list[Import]:
-        """Imports of modules of the house."""
-        return [one for one in self.imports if one.target in self.files and one.target != one.source]
+        """Imports of modules of the house, by modules of the house."""
+        return [
+            one
+            for one in self.imports
+            if one.target in self.files and one.target != one.source and one.source != FACE
+        ]
 
     def is_package(self, module: str) -> bool:
         """Tell whether a module is a folder."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from kernels.response.response import compose
 from pipeline.forecasting.market import ForecastMarket
-from pipeline.forecasting.total_sales import TotalForecast
+from pipeline.results.totals.continuation import TotalForecast
 
 
 def plain_market(

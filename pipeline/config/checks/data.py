@@ -10,13 +10,14 @@ from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.location import is_url
 from pipeline.config.yaml.document import KeyPath
 from pipeline.config.yaml.findings import Findings
-from pipeline.names import did_you_mean_file
+from pipeline.names import did_you_mean_file, one_of
 
 
 def check_table(data: DataSection, findings: Findings) -> None:
     """Check the section `data` of a table or labelled dataset."""
     check_formulas(data, findings)
     check_data_file("file", data, FORMATS, findings)
+    _check_format(data, findings)
     roles: dict[str, str] = {}
     for role in ("market", "firm", "time", "sales"):
         column = getattr(data, role)
@@ -25,6 +26,22 @@ def check_table(data: DataSection, findings: Findings) -> None:
             findings.add(("data", role), f"the column {column!r}", expected)
         elif column is not None:
             roles[column] = role
+
+
+def _check_format(data: DataSection, findings: Findings) -> None:
+    """Check what is said about how the file is written against its format."""
+    format_ = data.format or format_of(data.location)
+    for key, formats in (
+        ("decimal", ("csv",)),
+        ("sheet", ("excel",)),
+        ("columns", ("csv", "excel", "parquet")),
+    ):
+        if key in data.model_fields_set and format_ is not None and format_ not in formats:
+            expected = f"{key} only with {one_of(formats).removeprefix('one of ')}"
+            findings.add(("data", key), f"{key} with a file of the format {format_}", expected)
+    if data.date_format is not None and "%" not in data.date_format:
+        expected = "a format such as %d.%m.%Y, in the signs of Python's strptime"
+        findings.add(("data", "date_format"), repr(data.date_format), expected)
 
 
 def check_formulas(data: DataSection | LedgerSection, findings: Findings) -> None:

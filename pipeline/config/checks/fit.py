@@ -4,7 +4,15 @@ import re
 from collections.abc import Mapping, Sequence
 
 from kernels.formula.expression import ExpressionError, parse
-from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, GAIN, INITIAL, undotted, variant_parameters
+from pipeline.config.parameters import (
+    AUTOCORRELATION,
+    CONSTANT,
+    ENTRY,
+    GAIN,
+    INITIAL,
+    undotted,
+    variant_parameters,
+)
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.study import Study
 from pipeline.config.yaml.findings import Findings
@@ -88,7 +96,7 @@ def _is_known(name: str, known: Sequence[str]) -> bool:
     # What carries a firm's name is known by its first part; the firms come with the data.
     return (
         name in known
-        or re.fullmatch(rf"({CONSTANT}|{INITIAL})(\..+)?|{GAIN}|{AUTOCORRELATION}", name) is not None
+        or re.fullmatch(rf"({CONSTANT}|{INITIAL}|{ENTRY})(\..+)?|{GAIN}|{AUTOCORRELATION}", name) is not None
         or any(re.match(rf"{re.escape(effort)}\.(own|cross)\..", name) for effort in known)
     )
 

@@ -24,7 +24,8 @@ from pipeline.config.yaml.findings import Findings
 from pipeline.errors import Problem
 from pipeline.names import did_you_mean, one_of
 
-_USED_BY_STUDIES = RESERVED | RESPONSE_KEYS | CARRY_OVER_KEYS
+USED_BY_STUDIES = RESERVED | RESPONSE_KEYS | CARRY_OVER_KEYS
+"""Names that no effort may have."""
 
 
 def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = ()) -> dict[KeyPath, Problem]:
@@ -111,5 +112,5 @@ def _check_effort_names(study: Study, findings: Findings) -> None:
         if not is_name(name):
             expected = "a name of letters, digits and underscores that does not begin with a digit"
             findings.add(location, f"the effort {name!r}", expected)
-        elif name in _USED_BY_STUDIES:
+        elif name in USED_BY_STUDIES:
             findings.add(location, f"the effort {name!r}", f"another name: studies use {name!r} themselves")

@@ -1,5 +1,6 @@
 """The section `data` of a study: where the panel is read from, and what its columns mean."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -21,6 +22,7 @@ from pipeline.config.sections.types import (
     Positive,
     Section,
     Table,
+    optional_table,
     refusal,
 )
 
@@ -141,11 +143,28 @@ class DataSection(PanelSection):
     format: Format | None = Field(
         default=None, description="Format of the file; by default from the ending of its name."
     )
+    sheet: str | None = Field(default=None, description="Sheet of a workbook; by default the first one.")
+    decimal: Literal[".", ","] = Field(
+        default=".",
+        description="Sign before the decimals in a CSV file. With a comma thousands may be grouped: 1.234,5.",
+    )
+    columns: Table[str | Table[str]] = optional_table(
+        "Other names for columns, such as formulas can use: `price: Price (EUR)`. In a wide table, with a "
+        "column a firm, the columns of all firms: `sales: {North: sales_north, South: sales_south}`; then "
+        "`firm` is the name of a new column, and a firm without sales in a row is absent."
+    )
     market: str | None = Field(
         default=None, description="Column that names the market; without it the whole table is one market."
     )
     firm: str = Field(description="Column that names the firm.")
-    time: str = Field(description="Column that gives the period: whole numbers or ISO dates.")
+    time: str = Field(
+        description="Column that gives the period: whole numbers or ISO dates, or as date_format says."
+    )
+    date_format: str | None = Field(
+        default=None,
+        description="How dates are written where they are no ISO dates, in the signs of Python's strptime: "
+        "`%d.%m.%Y`, `%m/%d/%Y`, `%Y%m`.",
+    )
     frequency: Frequency | None = Field(
         default=None,
         description="What one period is; by default found from the time column. A gap is one longer period.",
@@ -157,3 +176,8 @@ class DataSection(PanelSection):
     def location(self) -> str:
         """Path or URL of the file, relative paths taken from the study file's folder."""
         return self.resolve(self.file)
+
+    @property
+    def wide(self) -> dict[str, Mapping[str, str]]:
+        """Columns with a value a firm, of a wide table: the column of every firm, by new name."""
+        return {name: of for name, of in self.columns.items() if isinstance(of, Mapping)}

@@ -79,7 +79,8 @@ class PlanSettings(OneMarketSettings):
         "the same step of the log-odds.",
     )
     bounds: Table[Bounds] = optional_table(
-        "Bounds of the firm's efforts; by default what this firm was observed to do, widened by `widen`."
+        "Bounds of the firm's efforts, of prices in currency; by default what this firm was observed to do, "
+        "widened by `widen`."
     )
     widen: Number = Field(
         default=1.5,
@@ -90,8 +91,8 @@ class PlanSettings(OneMarketSettings):
         "middle of what was seen so many times as far as they did.",
     )
     ramps: Table[Number] = optional_table(
-        "Largest change of an effort from one period to the next, up or down, in its unit; the first one "
-        "counts from the last known period."
+        "Largest change of an effort from one period to the next, up or down, in its unit (a price in "
+        "currency); the first one counts from the last known period."
     )
     cap: PerPeriod | None = Field(
         default=None, description="Most money, currency per period: one number, or one for each period."
@@ -116,7 +117,9 @@ class PlanSettings(OneMarketSettings):
         default=0.0,
         ge=0,
         le=1,
-        description="Fraction of sales that is earned; counts against the expenses on the cheapest path.",
+        description="Fraction of sales that is earned, at usual prices; counts against the expenses on the "
+        "cheapest path. Above 0 the price that firms set (role: price) is planned, too, in currency: below "
+        "the firm's mean price a unit gives up margin.",
     )
     rivals: RivalsSection = Field(default=RivalsSection(), description="What the other firms do.")
     probability: Number | None = Field(

@@ -73,7 +73,7 @@ class Document:
         for length in range(len(path), 0, -1):
             if path[:length] in self.lines:
                 return self.lines[path[:length]]
-        return 1 if self.content is not None else None
+        return 1 if self.file and self.content is not None else None
 
     def problem(self, path: KeyPath, got: str, expected: str, hint: str = "") -> Problem:
         """Make the problem of a key, with its line."""

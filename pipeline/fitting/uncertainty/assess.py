@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.config.parameters import CONSTANT, INITIAL
+from pipeline.config.parameters import CONSTANT, ENTRY, INITIAL, OF_ERRORS
 from pipeline.config.sections.uncertainty import UncertaintySection, most_trusted
 from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
-from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of
+from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of, propagate
 from pipeline.fitting.uncertainty.profile import profile_intervals
 from pipeline.fitting.uncertainty.recommended import Doubts, doubts, settled
 from pipeline.fitting.uncertainty.residual_checks import check_residuals
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace, residual_space
+from pipeline.fitting.uncertainty.restricted import slow_intervals
 from pipeline.fitting.uncertainty.robust import RobustCovariance, autoregressive, newey_west
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
 from pipeline.fitting.uncertainty.two_step import first_stage_covariance, hausman_t
@@ -31,7 +32,7 @@ AT_EDGE = 2
 _STREAM = 0x0B00
 # ... and those of the tests of residuals apart from both.
 _CHECKS = 0x0C00
-_OF_FIRMS = (f"{CONSTANT}.", f"{INITIAL}.")
+_OF_FIRMS = (f"{CONSTANT}.", f"{INITIAL}.", f"{ENTRY}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,12 @@ class _Fit:
         full[:, unknown] = np.nan
         return propagate(full, self.matrix)
 
+    def flagged(self, inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Place flags of inner parameters among all (P,)."""
+        flags = np.zeros(self.theta.size, dtype=np.bool_)
+        flags[self.inner] = inner
+        return flags
+
     def around(self, covariance: Matrix, degrees: float) -> NDArray[np.float64]:
         """Intervals of Student's t around the estimates, (Q, L, 2)."""
         spread = np.sqrt(np.diag(self.reported(covariance)))
@@ -242,17 +249,6 @@ class _Fit:
         half = spread[:, None] * quantile
         value = (self.matrix @ self.theta)[:, None]
         return np.stack([value - half, value + half], axis=-1)
-
-
-def propagate(covariance: Matrix, matrix: Matrix) -> Matrix:
-    """Covariance of ``matrix @ theta``; nan for what is fixed, or depends on something undetermined."""
-    unknown = np.isnan(np.diag(covariance))
-    result = matrix @ np.where(np.isnan(covariance), 0.0, covariance) @ matrix.T
-    touched = (matrix[:, unknown] != 0.0).any(axis=1)
-    fixed = np.diag(result) <= 0.0
-    result[touched | fixed, :] = np.nan
-    result[:, touched | fixed] = np.nan
-    return result
 
 
 def _covariance(fit: _Fit) -> NDArray[np.float64]:
@@ -276,16 +272,12 @@ def _own(fit: _Fit, ends: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _stderr(fit: _Fit) -> Vector:
-    spread = np.full(fit.theta.size, np.nan)
-    spread[fit.inner] = fit.covariance.stderr
-    return spread
+    return np.sqrt(np.diag(_inner_covariance(fit)))
 
 
 def _profile(fit: _Fit) -> NDArray[np.float64]:
-    covariance = np.full((fit.theta.size, fit.theta.size), np.nan)
-    covariance[np.ix_(fit.inner, fit.inner)] = fit.covariance.matrix
-    ends = profile_intervals(fit.model, fit.theta, covariance, fit.asked.levels, fit.degrees)
-    return _own(fit, ends)
+    levels = fit.asked.levels
+    return _own(fit, profile_intervals(fit.model, fit.theta, _inner_covariance(fit), levels, fit.degrees))
 
 
 def _percentile(fit: _Fit) -> NDArray[np.float64]:
@@ -300,24 +292,10 @@ def _percentile(fit: _Fit) -> NDArray[np.float64]:
 
 
 def _mcmc(fit: _Fit) -> NDArray[np.float64]:
-    from pipeline.fitting.uncertainty.mcmc import sample_posterior
+    from pipeline.fitting.uncertainty.mcmc import posterior_intervals
 
-    asked = fit.asked.mcmc
-    spread = _stderr(fit)
-    if not np.any(spread > 0.0):
-        return np.full((len(fit.matrix), len(fit.asked.levels), 2), np.nan)
-    posterior = sample_posterior(
-        fit.model,
-        fit.theta,
-        spread,
-        steps=asked.steps,
-        burn=asked.burn,
-        walkers=asked.walkers,
-        seed=int(fit._seeds[1]),
-    )
-    ends = percentile_intervals(posterior.values, fit.asked.levels)
-    ends[~(spread > 0.0)] = np.nan
-    return _own(fit, ends)
+    seed, levels = int(fit._seeds[1]), fit.asked.levels
+    return _own(fit, posterior_intervals(fit.model, fit.theta, _stderr(fit), fit.asked.mcmc, levels, seed))
 
 
 # Methods that fit again, and stop where f would be negative.
@@ -332,16 +310,17 @@ def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.fl
     names[stderr > 0.0] = "autoregressive"
     own = names[: fit.theta.size]
     own[fit.inner & ~(stderr[: fit.theta.size] > 0.0)] = "undetermined"
-    doubtful = np.zeros(fit.theta.size, dtype=np.bool_)
-    doubtful[fit.inner] = fit.doubts.leaning | fit.doubts.wide
+    doubtful, wide = fit.flagged(fit.doubts.leaning | fit.doubts.wide), fit.flagged(fit.doubts.wide)
     # Of levels of single firms there are many; a profile of each would cost more than the fit.
     effects = np.array([name.startswith(_OF_FIRMS) for name in fit.model.names])
-    weak = np.zeros(fit.theta.size, dtype=np.bool_)
-    weak[fit.inner] = fit.doubts.weak
-    doubtful |= weak & ~effects
+    doubtful |= fit.flagged(fit.doubts.weak) & ~effects
     doubtful &= own == "autoregressive"
+    refits &= not fit.edge.any()
+    if refits:
+        effects |= np.isin(fit.model.names, list(OF_ERRORS))
+        doubtful &= ~_correct(fit, (own == "autoregressive") & ~effects & ~wide, own, ends)
     if doubtful.any():
-        _settle(fit, doubtful, own, ends, refits and not fit.edge.any())
+        _settle(fit, doubtful, own, ends, refits)
     own[fit.at_bound != 0] = "at bound"
     # What is put together from several is as good as the worst of them.
     for row in range(fit.theta.size, len(names)):
@@ -349,6 +328,22 @@ def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.fl
         names[row] = next((word for word in ("undetermined", "at bound") if word in parts), names[row])
     ends[~np.isin(names, ("autoregressive", "profile"))] = np.nan
     return np.array([RECOMMENDED.index(name) for name in names], dtype=np.int8), ends
+
+
+def _correct(
+    fit: _Fit, chosen: NDArray[np.bool_], names: NDArray[np.object_], ends: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Replace the intervals of chosen parameters (P,) where speeds are biased, and tell of which."""
+    covariance, levels = _inner_covariance(fit), fit.asked.levels
+    found = slow_intervals(
+        fit.model, fit.theta, fit.space, covariance, chosen, levels, fit.degrees, _widening(fit)
+    )
+    known = ~np.isnan(found).any(axis=(1, 2))
+    names[known] = np.where(settled(found, fit.model.lower, fit.model.upper)[0], "profile", "undetermined")[
+        known
+    ]
+    ends[: known.size][known] = found[known]
+    return known
 
 
 def _settle(
@@ -359,8 +354,7 @@ def _settle(
     refits: bool,
 ) -> None:
     """Replace the intervals of doubtful parameters (P,) by their profiles, or call them undetermined."""
-    wide, leaning = (np.zeros(doubtful.size, dtype=np.bool_) for _ in range(2))
-    wide[fit.inner], leaning[fit.inner] = fit.doubts.wide, fit.doubts.leaning
+    wide, leaning = fit.flagged(fit.doubts.wide), fit.flagged(fit.doubts.leaning)
     if not refits:
         names[doubtful & wide] = "undetermined"
         return
@@ -375,14 +369,24 @@ def _settle(
 
 def _profile_of(fit: _Fit, chosen: NDArray[np.bool_], both: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Profile intervals of some parameters, widened for correlated errors; of some both ends or none."""
+    covariance, levels = _inner_covariance(fit), fit.asked.levels
+    covariance[~chosen, ~chosen] = np.nan
+    return profile_intervals(fit.model, fit.theta, covariance, levels, fit.degrees, _widening(fit), both)
+
+
+def _inner_covariance(fit: _Fit) -> Matrix:
+    """Plain covariance (P, P) of the inner parameters; nan for others."""
+    covariance = np.full((fit.theta.size, fit.theta.size), np.nan)
+    covariance[np.ix_(fit.inner, fit.inner)] = fit.covariance.matrix
+    return covariance
+
+
+def _widening(fit: _Fit) -> Vector:
+    """Autoregressive over plain standard errors (P,), for quantiles of profiles."""
     plain = _stderr(fit)
     robust = np.sqrt(np.diag(fit.reported(fit.serial_covariance.matrix)))[: plain.size]
     with np.errstate(invalid="ignore", divide="ignore"):
-        widening = np.where(robust > 0.0, robust / plain, 1.0)
-    covariance = np.full((fit.theta.size, fit.theta.size), np.nan)
-    covariance[np.ix_(fit.inner, fit.inner)] = fit.covariance.matrix
-    covariance[~chosen, ~chosen] = np.nan
-    return profile_intervals(fit.model, fit.theta, covariance, fit.asked.levels, fit.degrees, widening, both)
+        return np.where(robust > 0.0, robust / plain, 1.0)
 
 
 _METHODS: Mapping[str, Callable[[_Fit], NDArray[np.float64]]] = {

@@ -11,9 +11,9 @@ autoregressive as an AR(1) or (2), innovations drawn so    that, and the correla
 All firms of a period are drawn together. Residuals are centred, and made larger by what the fit took out of
 them; where their covariance differs by firm they are drawn in units of it, and have that of their own period.
 A replicate is a market of its own where the model reads observed shares: where the first ones are the
-initial state, each observes them anew, with an error (else the intervals would leave out what an error there
-does to all later periods), and where the gain lets the state follow the observed shares, the drawn errors
-are followed through all periods.
+initial state, or those of a firm that enters are up to an error, each observes them anew, with an error (else
+the intervals would leave out what an error there does to all later periods), and where the gain lets the
+state follow the observed shares, the drawn errors are followed through all periods.
 Where an effort is endogenous, a replicate has a first stage of its own: slopes drawn from their covariance
 make the control that its errors go with, and the fit knows the estimated one, as the fit to the data does.
 
@@ -27,6 +27,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.entries import entering_firms
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import MarketData
 from kernels.least_squares.serial_errors import kept_and_weight
@@ -99,9 +100,11 @@ def bootstrap(
         residual = space.to_rows(fitted[0])
     if model.data.whitening.membership.size:
         roots = firm_roots(model.data.whitening, moving_firms(model.data.active))
-        errors = np.einsum("bsn,snm->bsm", errors, roots)
+        entering = entering_firms(model.data.active)[-errors.shape[1] :]
+        alone = errors * np.sqrt(np.diag(model.error_shape))
+        errors = np.where(entering, alone, np.einsum("bsn,snm->bsm", errors, roots))
         residual = space.to_rows(np.einsum("sn,snm->sm", space.to_firms(residual), roots[before:]))
-    own_market = before > 0 or model.data.corrected > 0
+    own_market = before > 0 or model.data.corrected > 0 or model.data.entries > 0
     if model.stages:
         controlled = draw_controlled_errors(model, theta, count, rng)
         errors += controlled[:, len(model.data.active) - errors.shape[1] :]
@@ -125,7 +128,8 @@ def bootstrap(
 def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
     """Follow drawn errors (B, S, N) through the innovations form: a stack of B markets with their own shares.
 
-    Shares that firms enter with stay as observed. S counts period 0 where its shares are the initial state.
+    Shares that firms enter with stay as observed, or are observed anew where their errors are parameters. S
+    counts period 0 where its shares are the initial state.
     """
     data, count = model.data, len(errors)
     step = OneStep(model, theta, data)
@@ -144,6 +148,10 @@ def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
         share[:, t] = with_error(modelled, errors[:, t], moving, data.kind)
         corrected = t + 1 < data.corrected
         state = correct(modelled, share[:, t], moving, gain, data.kind) if corrected else modelled
+        entering = data.active[t] & ~moving
+        if data.entries and entering.any():
+            lasting = gain if corrected else 0.0
+            share[:, t], state = _enter(model, theta, t, entering, modelled, state, errors[:, t], lasting)
     return MarketData(
         efforts=_copies(data.efforts, count),
         active=_copies(data.active, count),
@@ -158,7 +166,53 @@ def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
         whitening=data.whitening,
         serial=data.serial,
         controls=data.controls,
+        entries=data.entries,
     )
+
+
+def _enter(
+    model: MarketModel,
+    theta: Vector,
+    period: int,
+    entering: NDArray[np.bool_],
+    share: Matrix,
+    state: Matrix,
+    errors: Matrix,
+    gain: float,
+) -> tuple[Matrix, Matrix]:
+    """Let firms in with the shares that a model takes them to have entered with, observed with errors (B, N).
+
+    Parameters
+    ----------
+    model, theta
+        With errors of first shares.
+    period : int
+    entering : (N,) array of bool
+    share, state : (B, N) arrays
+        Modelled shares and the corrected state of those that were there before.
+    errors : (B, N) array
+    gain : float
+        What of an error is in the state.
+
+    Returns
+    -------
+    share, state : (B, N) arrays
+        Observed shares and the state at the end of the period.
+    """
+    data, error = model.data, np.zeros(model.data.active.shape)
+    error[entering_firms(data.active)] = theta[model.entries]
+    seen = data.share[period]
+    ratio = seen / seen[data.active[period] & ~entering].sum() * np.exp(error[period])
+    before = np.where(entering, 0.0, np.nan_to_num(share))
+    true = np.where(entering, ratio, before / before.sum(axis=1, keepdims=True))
+    true = true / true.sum(axis=1, keepdims=True)
+    observed = with_error(true, errors, data.active[period], data.kind)
+    among = np.where(entering, 0.0, observed).sum(axis=1, keepdims=True)
+    drawn = ratio ** (1.0 - gain) * (observed / among) ** gain
+    before = np.where(entering, 0.0, np.nan_to_num(state))
+    moved = np.where(entering, drawn, before / before.sum(axis=1, keepdims=True))
+    moved = np.where(data.active[period], moved / moved.sum(axis=1, keepdims=True), np.nan)
+    return np.where(data.active[period], observed, np.nan), moved
 
 
 def _correlated(model: MarketModel, theta: Vector, innovations: Cube, before: int) -> Cube:

@@ -126,6 +126,17 @@ def covariance_of(jacobian: Matrix, variance: float, extent: Vector | None = Non
     return Covariance(matrix, determined, estimate.rank, estimate.condition, scale, singular, left)
 
 
+def propagate(covariance: Matrix, matrix: Matrix) -> Matrix:
+    """Covariance of ``matrix @ theta``; nan for what is fixed, or depends on something undetermined."""
+    unknown = np.isnan(np.diag(covariance))
+    result = matrix @ np.where(np.isnan(covariance), 0.0, covariance) @ matrix.T
+    touched = (matrix[:, unknown] != 0.0).any(axis=1)
+    fixed = np.diag(result) <= 0.0
+    result[touched | fixed, :] = np.nan
+    result[:, touched | fixed] = np.nan
+    return result
+
+
 def correlation_of(covariance: Matrix) -> Matrix:
     """Correlations from a covariance, nan where a variance is nan or 0."""
     spread = np.sqrt(np.diag(covariance))

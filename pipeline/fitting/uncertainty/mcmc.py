@@ -2,13 +2,16 @@
 
 import importlib.util
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lmfit
 import numpy as np
 
-from kernels.numeric.arrays import Matrix, Vector
+from kernels.numeric.arrays import Cube, Matrix, Vector
+from pipeline.config.sections.uncertainty import McmcSection
 from pipeline.errors import PlanError
+from pipeline.fitting.uncertainty.bootstrap import percentile_intervals
 from pipeline.models.market_model import MarketModel
 
 # What the sampler sees where the model cannot be evaluated.
@@ -130,3 +133,23 @@ def sample_posterior(
     if hasattr(result, "acor"):
         times = np.asarray(result.acor, dtype=np.float64)[: free.size]
     return Posterior(values, times, float(np.mean(result.acceptance_fraction)))
+
+
+def posterior_intervals(
+    model: MarketModel,
+    theta: Vector,
+    stderr: Vector,
+    asked: McmcSection,
+    levels: Sequence[float],
+    seed: int,
+) -> Cube:
+    """Find the ends (P, L, 2) of the middle parts of the posterior; nan where there is no standard error."""
+    ends = np.full((theta.size, len(levels), 2), np.nan)
+    known = stderr > 0.0
+    if not known.any():
+        return ends
+    posterior = sample_posterior(
+        model, theta, stderr, steps=asked.steps, burn=asked.burn, walkers=asked.walkers, seed=seed
+    )
+    ends[known] = percentile_intervals(posterior.values, levels)[known]
+    return ends

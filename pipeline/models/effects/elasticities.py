@@ -1,9 +1,13 @@
 """Elasticities of shares in efforts: on impact, after h periods of a lasting change, in the long run.
 
 For an effort that is money or part of sales, ``∂ ln share_i / ∂ ln u_jk`` (for a ratio: of the ratio), for
-an index ``∂ ln share_i / ∂ u_jk``. All along the course that the market has taken, errors included; the share
-of the last period of a change is the one expected, so that its own error does not weigh.
+an index ``∂ ln share_i / ∂ u_jk``; for one of a price that firms set ``∂ ln share_i / ∂ ln p_j``: the
+price of j moves the index of every firm that compares with it. All along the course that the market has
+taken, errors included; the share of the last period of a change is the one expected, so that its own error
+does not weigh.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +27,11 @@ def unit_changes(efforts: Cube, kinds: tuple[str, ...]) -> Cube:
 
 
 def lasting_effects(
-    course: MarketCourse, kinds: tuple[str, ...], origins: NDArray[np.int64], horizons: tuple[int, ...]
+    course: MarketCourse,
+    kinds: tuple[str, ...],
+    origins: NDArray[np.int64],
+    horizons: tuple[int, ...],
+    prices: Mapping[int, Cube] | None = None,
 ) -> NDArray[np.float64]:
     """Differentiate ln share at the end of the h-th period of a lasting change of an effort.
 
@@ -36,6 +44,8 @@ def lasting_effects(
         First periods of the change, at least 1; the last of them plus the longest horizon lies in the course.
     horizons : tuple of int
         Periods h >= 1 that the change has lasted; 1 is the impact of effort that is made for one period.
+    prices : mapping, optional
+        By effort that is an index of a price: derivatives (T, i, j) of the index of i in ln price of j.
 
     Returns
     -------
@@ -47,9 +57,18 @@ def lasting_effects(
     change = unit_changes(course.market.efforts, kinds)
     n_efforts, _, n_firms = change.shape
     response = np.empty((origins.size, longest, n_efforts * n_firms, n_firms))
+    period, priced = np.arange(change.shape[1])[:, np.newaxis], prices or {}
+    if not course.response.lasts:  # then it is the same whenever the change began
+        shared = {k: course.response.along_shared(point, k, weight) for k, weight in priced.items()}
     for row, origin in enumerate(origins.tolist()):
-        begun = np.where(np.arange(change.shape[1])[:, np.newaxis] >= origin, change, 0.0)
-        moved = course.response.along(point, begun)[:, :, origin : origin + longest]
+        begun = period >= origin
+        window = slice(origin, origin + longest)
+        moved = course.response.along(point, np.where(begun, change, 0.0))[:, :, window]
+        for effort, weight in priced.items():
+            if course.response.lasts:
+                since = np.where(begun[..., np.newaxis], weight, 0.0)
+                shared = {effort: course.response.along_shared(point, effort, since)}
+            moved[effort] = shared[effort][:, window]
         response[row] = moved.reshape(-1, longest, n_firms).transpose(1, 0, 2)
     periods = np.arange(1, len(course.market.times))
     by_response, by_state = course.tangents(course.state[:-1], periods, point.value[1:])
@@ -69,7 +88,10 @@ def lasting_effects(
 
 
 def long_run_effects(
-    course: MarketCourse, kinds: tuple[str, ...], origins: NDArray[np.int64]
+    course: MarketCourse,
+    kinds: tuple[str, ...],
+    origins: NDArray[np.int64],
+    prices: Mapping[int, Cube] | None = None,
 ) -> NDArray[np.float64]:
     """Differentiate ln share in the long run of the efforts of each period, shape (S, K, N, N).
 
@@ -81,7 +103,10 @@ def long_run_effects(
     market, equation = course.market, course.step.equation
     settled = EffortResponse(course.model, course.theta, market, settled=True)
     point = settled.at(market.efforts)
-    moved = settled.along(point, unit_changes(market.efforts, kinds)).transpose(2, 0, 1, 3)[origins]
+    along = settled.along(point, unit_changes(market.efforts, kinds))
+    for effort, weight in (prices or {}).items():
+        along[effort] = settled.along_shared(point, effort, weight)
+    moved = along.transpose(2, 0, 1, 3)[origins]
     f, active = point.value[origins], market.active[origins]
     gamma = equation.returns_to_scale
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

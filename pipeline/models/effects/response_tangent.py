@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Cube, Matrix, Vector
+from kernels.response.carryover import NONE
 from kernels.response.evaluate import OK, evaluate_effort_gradient, make_workspace, prepare
 from kernels.response.response import ResponseError
 from pipeline.config.terms import response_terms
@@ -108,6 +109,26 @@ class EffortResponse:
             By effort, by firm that makes it, of f in each period, of each firm.
         """
         return self.along_inputs(point, self.inputs(change))
+
+    @property
+    def lasts(self) -> bool:
+        """Whether efforts of one period act on f of later ones."""
+        return bool((self._spec.carry != NONE).any()) or any(term.lag for term in self._terms)
+
+    def along_shared(self, point: ResponsePoint, effort: int, weight: Cube) -> Cube:
+        """Differentiate f along what each firm j does to an effort of all firms i: ``weight`` (T, i, j).
+
+        Returns
+        -------
+        (j, T, N) array
+            By firm that does it, of f in each period, of each firm.
+        """
+        change = np.zeros((len(self._efforts), *self._active.shape))
+        found = np.empty((weight.shape[2], *self._active.shape))
+        for maker in range(weight.shape[2]):
+            change[effort] = weight[:, :, maker]
+            found[maker] = self.along(point, change)[effort].sum(axis=0)
+        return found
 
     def along_inputs(self, point: ResponsePoint, inputs: Cube) -> NDArray[np.float64]:
         """Do as `along`, for a change whose `inputs` are known already."""

@@ -88,7 +88,10 @@ class Encoder:
 
     def encode(self, chunk: Chunk) -> np.ndarray:
         """Give the usable rows of a chunk, dtype `row_dtype`; report what is wrong with the others."""
-        numbers = {name: read_numbers(chunk.columns[name], name, self.problems) for name in self._numeric}
+        numbers = {
+            name: read_numbers(chunk.columns[name], name, self.problems, self.data.decimal)
+            for name in self._numeric
+        }
         rows = self._records(chunk, numbers)
         keep = self._selected(rows, numbers) & ~self._blank(rows)
         if self.data.markets is not None:
@@ -147,7 +150,7 @@ class Encoder:
         known = len(self.stamps)
         if len(self.times) == known:
             return
-        self.stamps += [parse_label(text) for text in self.times.texts[known:]]
+        self.stamps += [parse_label(text, self.data.date_format) for text in self.times.texts[known:]]
         self.time_rows += [NO_ROW] * (len(self.times) - known)
         codes, first = np.unique(rows["time"], return_index=True)
         for code, index in zip(codes.tolist(), first.tolist(), strict=True):
@@ -169,7 +172,8 @@ class Encoder:
             rows,
             lambda position: repr(self.times.texts[rows["time"][position]]),
             EXPECTED,
-            "Write ISO dates or whole numbers; a time of day must be midnight.",
+            "Write ISO dates or whole numbers, or say data.date_format (31.12.2026 is %d.%m.%Y); a time of "
+            "day must be midnight.",
             self.data.time,
         )
         return usable & ~unreadable

@@ -17,6 +17,7 @@ from pipeline.panel.findings import Problems
 from pipeline.panel.ledger.read import read_ledger
 from pipeline.panel.reading.cubes import open_cube
 from pipeline.panel.reading.files import locate
+from pipeline.panel.reading.renamed import rename_columns
 from pipeline.panel.reading.tables import CsvReader, ExcelReader, ParquetReader, Reader, refusal
 
 
@@ -39,7 +40,7 @@ def open_source(data: DataSection | LedgerSection) -> tuple[Reader, DataSection]
         wrong with postings.
     """
     if not isinstance(data, LedgerSection):
-        return open_reader(data), data
+        return rename_columns(open_reader(data), data), data
     accounts = load_accounts(data.accounts_location)
     ledger = read_ledger(open_reader(data), data, chart_of(accounts), accounts.currency)
     return ledger, data.table(ledger.currency)
@@ -80,7 +81,7 @@ def _open_format(location: str, format_: Format, data: DataSection | LedgerSecti
         case "parquet":
             return ParquetReader.open(location)
         case "excel":
-            return ExcelReader.open(location)
+            return ExcelReader.open(location, data.sheet if isinstance(data, DataSection) else None)
     if isinstance(data, DataSection):
         return open_cube(location, format_, data)
     raise refusal(location, f"postings in {format_}", "CSV, Parquet or Excel", "Convert them to a table.")

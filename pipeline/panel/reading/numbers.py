@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from pipeline.panel.findings import Problems
 
 DECIMAL_HINT = (
-    "Save the table with decimal points (in a spreadsheet: language English; in pandas: read_csv(decimal=',')"
-    " and to_csv)."
+    "Say `decimal: ','` in the section data of the study, unless commas separate columns; or save the table "
+    "with decimal points (in a spreadsheet: language English; in pandas: read_csv(decimal=',') and to_csv)."
 )
 
 
@@ -37,13 +37,24 @@ class Numbers(NamedTuple):
 _NO_ROWS = np.empty(0, dtype=np.int64)
 
 
-def read_numbers(column: pa.Array, name: str, problems: Problems) -> Numbers:
-    """Convert a column; report it once if its type cannot hold numbers (dates, lists, binary)."""
+# Whole numbers, perhaps in groups of three, and decimals after a comma. 0.25 is none: it is not 25.
+_WITH_COMMA = r"^[+-]?(\d{1,3}([.\x{a0}\x{202f} ']\d{3})+|\d+)?(,\d+)?([eE][+-]?\d+)?$"
+_GROUPS = r"[.\x{a0}\x{202f} ']"
+
+
+def read_numbers(column: pa.Array, name: str, problems: Problems, decimal: str = ".") -> Numbers:
+    """Convert a column; report it once if its type cannot hold numbers (dates, lists, binary).
+
+    Parameters
+    ----------
+    decimal : str
+        Sign before the decimals in text: ``.``, or ``,`` with thousands in groups.
+    """
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return _from_text(column)
+        return _from_text(column, decimal)
     if pa.types.is_boolean(kind):
         column = column.cast(pa.int8())
     elif not (
@@ -59,16 +70,22 @@ def read_numbers(column: pa.Array, name: str, problems: Problems) -> Numbers:
     return Numbers(_floats(column.cast(pa.float64(), safe=False)), _NO_ROWS, [])
 
 
-def _from_text(column: pa.Array) -> Numbers:
+def _from_text(column: pa.Array, decimal: str) -> Numbers:
     column = pc.utf8_trim_whitespace(column)
-    column = pc.if_else(pc.equal(column, ""), pa.scalar(None, column.type), column)
+    nothing = pa.scalar(None, column.type)
+    column = pc.if_else(pc.equal(column, ""), nothing, column)
+    plain = column
+    if decimal == ",":
+        points = pc.replace_substring(pc.replace_substring_regex(column, _GROUPS, ""), ",", ".")
+        plain = pc.if_else(pc.match_substring_regex(column, _WITH_COMMA), points, nothing)
     try:
-        return Numbers(_floats(column.cast(pa.float64())), _NO_ROWS, [])
+        if plain.null_count == column.null_count:
+            return Numbers(_floats(plain.cast(pa.float64())), _NO_ROWS, [])
     except pa.ArrowInvalid:
         pass
     texts = column.to_pylist()
     present = np.array([text is not None for text in texts])
-    values = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(np.float64)
+    values = pd.to_numeric(pd.Series(plain.to_pylist(), dtype=object), errors="coerce").to_numpy(np.float64)
     bad = np.flatnonzero(present & np.isnan(values))
     bad = bad[[texts[row].lower() not in ("nan", "na") for row in bad]]
     return Numbers(values, bad, [texts[row] for row in bad])

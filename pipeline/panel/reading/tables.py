@@ -5,6 +5,7 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -15,6 +16,7 @@ import pyarrow.csv
 import pyarrow.dataset
 
 from pipeline.errors import DataError, Problem
+from pipeline.names import did_you_mean, one_of
 from pipeline.panel.findings import LISTED, Problems
 from pipeline.panel.reading.files import locate, open_binary
 from pipeline.panel.reading.numbers import DECIMAL_HINT
@@ -212,29 +214,21 @@ class ParquetReader:
 
 @dataclass(frozen=True)
 class ExcelReader:
-    """Rows of the first sheet of a workbook, read whole. Row numbers are those of the sheet."""
+    """Rows of a sheet of a workbook, read whole. Row numbers are those of the sheet."""
 
     location: str
     columns: tuple[str, ...]
     frame: pd.DataFrame = field(repr=False)
 
     @classmethod
-    def open(cls, location: str) -> "ExcelReader":
-        """Read the sheet."""
-        try:
-            # Named, because pandas warns that its choice for .xlsx will change.
-            readers = ("io.excel.xlsx.reader", "openpyxl", "io.excel.xls.reader", "calamine")
-            with open_binary(location) as file, pd.option_context(*readers):
-                frame = pd.read_excel(file, dtype=object, na_filter=False)
-        except ImportError as error:
-            hint = "Install it with: pip install 'beed[excel]'."
-            raise refusal(
-                location, f"an Excel file ({error})", "the package that reads Excel files", hint
-            ) from None
-        except OSError:
-            raise
-        except Exception as error:  # each library for workbooks raises different errors
-            raise refusal(location, str(error), "an Excel workbook") from None
+    def open(cls, location: str, sheet: str | None = None) -> "ExcelReader":
+        """Read a sheet, by default the first one."""
+        with _open_book(location) as book:
+            sheets = [str(name) for name in book.sheet_names]
+            if sheet is not None and sheet not in sheets:
+                hint = did_you_mean(sheet, sheets)
+                raise refusal(location, f"the sheet {sheet}", one_of(sheets), hint, "data.sheet")
+            frame = pd.read_excel(book, sheet_name=sheet or 0, dtype=object, na_filter=False)
         names = _unique(location, [str(name).strip() for name in frame.columns])
         return cls(location, names, frame.set_axis(list(names), axis="columns"))
 
@@ -244,6 +238,37 @@ class ExcelReader:
             name: pa.array([_cell_text(cell) for cell in self.frame[name]], pa.string()) for name in names
         }
         yield Chunk(columns, np.arange(len(self.frame)) + 2)
+
+
+def sheet_names(location: str) -> list[str]:
+    """List the sheets of a workbook.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    """
+    with _open_book(location) as book:
+        return [str(name) for name in book.sheet_names]
+
+
+@contextmanager
+def _open_book(location: str) -> Iterator[pd.ExcelFile]:
+    """Open a workbook; whatever a library for workbooks raises is a refusal."""
+    try:
+        # Named, because pandas warns that its choice for .xlsx will change.
+        readers = ("io.excel.xlsx.reader", "openpyxl", "io.excel.xls.reader", "calamine")
+        with open_binary(location) as file, pd.option_context(*readers), pd.ExcelFile(file) as book:
+            yield book
+    except ImportError as error:
+        hint = "Install it with: pip install 'beed[excel]'."
+        raise refusal(
+            location, f"an Excel file ({error})", "the package that reads Excel files", hint
+        ) from None
+    except (OSError, DataError):
+        raise
+    except Exception as error:  # each library for workbooks raises different errors
+        raise refusal(location, str(error), "an Excel workbook") from None
 
 
 def _cell_text(cell: object) -> str | None:

@@ -103,10 +103,11 @@ def _constraints(
 ) -> list[Constraint]:
     """Constraints on the log of the share: the target from the deadline on; a floor (H,) before, if any."""
     deadline = objective.market.horizon - 1 - objective.after
+    wanted = np.log(target) + np.append(0.0, np.full(objective.after, np.log(objective.held_part)))
     constraints: list[Constraint] = [
         {
             "type": "ineq" if objective.after else "eq",
-            "fun": lambda z: slopes(z).log_share[deadline:] - np.log(target),
+            "fun": lambda z: slopes(z).log_share[deadline:] - wanted,
             "jac": lambda z: _rows(slopes(z).share_slope)[deadline:] * width,
         }
     ]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Floats
 
@@ -29,9 +30,9 @@ def limit_constraints(
         The box.
     """
     constraints = []
-    matrix, room = _ramp_rows(objective, width, low)
-    if len(matrix):
-        constraints.append({"type": "ineq", "fun": lambda z: room - matrix @ z, "jac": lambda _: -matrix})
+    ramped = np.flatnonzero(np.isfinite(objective.controls.ramp))
+    if ramped.size and low.shape[1] > 1:
+        constraints.append(_ramp_constraint(objective, width, low, ramped))
     if objective.cap is not None:
         cap, n_times = objective.cap, objective.cap.size
         constraints.append(
@@ -48,29 +49,39 @@ def limit_constraints(
     return constraints
 
 
-def _ramp_rows(objective: "PlanObjective", width: Floats, low: Floats) -> tuple[Floats, Floats]:
-    """Rows of ``matrix @ z <= room``: both ways from each period to the next, in units of the ramp."""
-    n_controls, n_times = low.shape
-    rows, room = [], []
-    for control in np.flatnonzero(np.isfinite(objective.controls.ramp)).tolist():
-        ramp = objective.controls.ramp[control]
-        for t in range(1, n_times):
-            row = np.zeros((n_controls, n_times))
-            row[control, t], row[control, t - 1] = width[control, t], -width[control, t - 1]
-            step = low[control, t] - low[control, t - 1]
-            rows += [row.ravel() / ramp, -row.ravel() / ramp]
-            room += [1.0 - step / ramp, 1.0 + step / ramp]
-    return np.array(rows).reshape(len(rows), n_controls * n_times), np.array(room)
+def _ramp_constraint(
+    objective: "PlanObjective", width: Floats, low: Floats, ramped: NDArray[np.intp]
+) -> Constraint:
+    """Keep what is set by some controls within their ramps, both ways from each period to the next."""
+    controls, ramp = objective.controls, objective.controls.ramp[ramped, np.newaxis]
+    n_times = low.shape[1]
+
+    def room(z: Floats) -> Floats:
+        chosen = controls.chosen(low + z.reshape(low.shape) * width)[ramped]
+        step = (np.diff(chosen, axis=1) / ramp).ravel()
+        return np.concatenate([1.0 - step, 1.0 + step])
+
+    def slope(z: Floats) -> Floats:
+        per_unit = controls.chosen_slope(low + z.reshape(low.shape) * width) * width
+        step = np.zeros((ramped.size, n_times - 1, *low.shape))
+        for number, control in enumerate(ramped):
+            for t in range(n_times - 1):
+                ends = per_unit[control, t : t + 2] / ramp[number]
+                step[number, t, control, t : t + 2] = ends * [-1.0, 1.0]
+        rows = step.reshape(-1, low.size)
+        return np.concatenate([-rows, rows])
+
+    return {"type": "ineq", "fun": room, "jac": slope}
 
 
 def keeps_limits(objective: "PlanObjective", values: Floats) -> bool:
     """Tell whether controls (L, H) keep ramps and the cap, but for rounding."""
     ramp = objective.controls.ramp[:, np.newaxis]
     finite = np.isfinite(ramp[:, 0])
-    if (np.abs(np.diff(values, axis=1)) > ramp * (1.0 + _SLACK))[finite].any():
+    if (np.abs(np.diff(objective.controls.chosen(values), axis=1)) > ramp * (1.0 + _SLACK))[finite].any():
         return False
     if objective.cap is None:
         return True
     return bool(
-        (objective.expenses(values, objective.shares(values)) <= objective.cap * (1.0 + _SLACK)).all()
+        (objective.expenses(values, *objective.course(values)) <= objective.cap * (1.0 + _SLACK)).all()
     )

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _EXACT = {"xtol": 1e-300, "rtol": 8.9e-16, "maxiter": 500}
 
 
-def wanted_path(kind: PathKind, start: float, target: float, duration: Floats, after: int = 0) -> Floats:
+def wanted_path(
+    kind: PathKind, start: float, target: float, duration: Floats, after: int = 0, held_part: float = 1.0
+) -> Floats:
     """Share of the firm at the ends of H periods, from ``start`` to ``target``.
 
     Parameters
@@ -29,7 +31,9 @@ def wanted_path(kind: PathKind, start: float, target: float, duration: Floats, a
     duration : (H,) array
         Lengths of the periods.
     after : int
-        Periods at the end in which the target is held.
+        Periods at the end in which a share is held.
+    held_part : float
+        That share, as a part of the target.
     """
     way = duration[: duration.size - after]
     part = np.cumsum(way) / way.sum()
@@ -41,7 +45,7 @@ def wanted_path(kind: PathKind, start: float, target: float, duration: Floats, a
         )
         path = 1.0 / (1.0 + np.exp(-odds))
     path[-1] = target
-    return np.concatenate([path, np.full(after, target)])
+    return np.concatenate([path, np.full(after, held_part * target)])
 
 
 def follow_path(objective: "PlanObjective", path: Floats, worst: Floats, best: Floats) -> Floats:
@@ -55,17 +59,14 @@ def follow_path(objective: "PlanObjective", path: Floats, worst: Floats, best: F
         period = _Period(objective, values, t, state)
         low, high = worst[:, t], best[:, t]
         if t:  # what the period before leaves of the bounds, up and down
-            low, high = (
-                np.clip(side, values[:, t - 1] - controls.ramp, values[:, t - 1] + controls.ramp)
-                for side in (low, high)
-            )
+            low, high = (np.clip(side, *controls.within_ramp(values[:, t - 1])) for side in (low, high))
         wanted = period.wanted(path[t], period.response(low), period.response(high))
-        unit_cost = controls.unit_cost(np.asarray(path[t] * objective.total[t]))
+        unit_cost = controls.unit_cost(np.asarray(path[t] * period.total(values[:, t])))
         guesses = (values[:, t - 1],) if t else ()
         values[:, t] = cheapest_efforts(period.response, period.slope, unit_cost, wanted, low, high, guesses)
         if objective.cap is not None:
             values[:, t] = _affordable(period, values[:, t], path[t], unit_cost, low, high)
-        state = period.end(objective.evaluate(values)[t])
+        state = period.end(objective.evaluate(values)[t], values[:, t])
     return values
 
 
@@ -76,7 +77,8 @@ def _affordable(
     objective, t = period.objective, period.t
     assert objective.cap is not None
     shares = np.full((objective.market.horizon, objective.market.firms.size), share)
-    fixed = float(objective.expenses(np.zeros_like(period.values), shares)[t])
+    total = np.full(len(shares), period.total(point))
+    fixed = float(objective.expenses(np.zeros_like(period.values), shares, total)[t])
     money = float(objective.cap[t]) - fixed
     if unit_cost @ point <= money or unit_cost @ np.minimum(low, high) >= money:
         return point
@@ -98,47 +100,47 @@ class _Period:
         trial[:, self.t] = point
         return trial
 
+    def total(self, point: Floats) -> float:
+        """Total sales of the period, currency per period."""
+        values, objective = self._with(point), self.objective
+        f = objective.evaluate(values) if objective.acts_on_total else np.empty((0, 0))
+        return objective.total_at(self.t, self.state, values, f)
+
     def response(self, point: Floats) -> float:
-        """Return f of the firm; where efforts act on rivals' f, the log of the share that comes of all f."""
+        """Return f of the firm; where more than that is acted on, the log of the share that comes of it."""
         f, firm = self.objective.evaluate(self._with(point))[self.t], self.objective.controls.firm
-        return float(np.log(self.end(f)[firm]) if self._on_rivals else f[firm])
+        return float(np.log(self.end(f, point)[firm]) if self._in_shares else f[firm])
 
     def slope(self, point: Floats) -> Floats:
         """Return the derivative (L,) of `response`."""
-        objective, firm = self.objective, self.objective.controls.firm
-        if not self._on_rivals:
+        objective = self.objective
+        if not self._in_shares:
             return objective.evaluate_slope(self._with(point))[:, self.t]
-        f, influence = objective.influence(self._with(point))
-        at = slice(self.t, self.t + 1)
-        motion = objective.response.equation.sensitivities(
-            self.state, f[at], objective.total[at], objective.market.duration[at]
-        )
-        ratio = motion.response[0, :, 0]
-        by_response = ratio[firm] - motion.share[0] @ ratio
-        return np.asarray(influence[:, self.t, self.t] @ by_response)
+        return objective.period_slope(self.t, self.state, self._with(point))
 
     @property
-    def _on_rivals(self) -> bool:
-        return self.objective.response.acts_on_rivals
+    def _in_shares(self) -> bool:
+        return self.objective.acts_on_rivals or self.objective.acts_on_total
 
-    def end(self, f: Floats) -> Floats:
-        """Shares (N,) at the end of the period, for f (N,)."""
+    def end(self, f: Floats, point: Floats) -> Floats:
+        """Shares (N,) at the end of the period, for f (N,) and controls (L,)."""
         market, period = self.objective.market, slice(self.t, self.t + 1)
         share = self.objective.response.equation.shares(
-            self.state, f[np.newaxis], self.objective.total[period], market.duration[period]
+            self.state, f[np.newaxis], np.array([self.total(point)]), market.duration[period]
         )[0]
         return np.asarray(share / share.sum())
 
     def wanted(self, share: float, low: float, high: float) -> float:
         """Find the `response`, within [low, high], that takes the firm to a share in the period."""
-        if self._on_rivals:
+        if self._in_shares:
             return float(np.clip(np.log(share), min(low, high), max(low, high)))
         firm, f = self.objective.controls.firm, self.objective.evaluate(self.values)[self.t]
+        present = self.values[:, self.t]
 
         def end_share(response: float) -> float:
             changed = f.copy()
             changed[firm] = response
-            return float(self.end(changed)[firm])
+            return float(self.end(changed, present)[firm])
 
         if not low < high or end_share(high) <= share:
             return high

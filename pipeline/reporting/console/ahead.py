@@ -7,7 +7,6 @@ from rich.console import Console
 
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.scenario import Forecast, MarketForecast
-from pipeline.forecasting.totals.comparison import TotalUse
 from pipeline.games.bands import QUANTILES
 from pipeline.games.equilibrium import Equilibrium
 from pipeline.games.game import Game
@@ -15,6 +14,7 @@ from pipeline.planning.flight import FlightPlan
 from pipeline.planning.planner import Solution
 from pipeline.reporting.console.printing import print_facts, print_line, print_table
 from pipeline.results.frames.table import Table
+from pipeline.results.totals.comparison import TotalUse
 
 #: Markets of a forecast that are shown; the store holds all.
 _MARKETS = 3
@@ -141,6 +141,7 @@ def plan_table(flight: FlightPlan) -> Table:
         "binding": "" if flight.feasible else _binding(flight.plan),
         "money": float(flight.plan.expenses[: flight.way].sum()),
         "money_after": float(flight.plan.expenses[flight.way :].sum()),
+        "margin_given_up": float(flight.plan.given_up[: flight.way].sum()),
         "goodwill_run_down": flight.run_down,
         "holding_cost": flight.holding.cost,
         "holding_cost_of_target": flight.holding_target.cost,
@@ -187,6 +188,11 @@ def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
         "money": f"{spent.sum():.4g} on the way, {spent.mean():.4g} per period",
         "holding": _held(flight),
     }
+    if given := float(flight.plan.given_up[: flight.way].sum()):
+        side = f"given up by prices below {flight.firm}'s usual one"
+        if given < 0:
+            side = f"gained by prices above {flight.firm}'s usual one, and taken off it"
+        facts["margin"] = f"{abs(given):.4g} of that money is margin {side}"
     if flight.way < flight.times.size:
         after = flight.plan.expenses[flight.way :]
         facts["after"] = f"{after.sum():.4g} to hold it for {after.size} periods more"
@@ -264,7 +270,7 @@ def _course(flight: FlightPlan, solution: Solution) -> Table:
         "expenses": solution.expenses,
     }
     for effort, name in enumerate(flight.efforts):
-        columns[name] = solution.course.efforts[effort, :, place]
+        columns[name] = solution.course.chosen[effort, :, place]
     return Table(columns)
 
 

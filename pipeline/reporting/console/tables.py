@@ -1,6 +1,5 @@
 """Tables for people: the plan of a study, what a run came to, the sweeps of a store."""
 
-import numpy as np
 from rich.console import Console
 
 from pipeline.config.engines import ENGINES
@@ -8,11 +7,9 @@ from pipeline.config.study import Study
 from pipeline.executors.worker import count_workers
 from pipeline.panel.panel import Panel
 from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
-from pipeline.reporting.words import CORRELATED_ERRORS, cases
+from pipeline.reporting.console.summary import show_brief
 from pipeline.results.frames.table import Table
-from pipeline.results.summary import Summary
-from pipeline.results.tables.residual_checks import describe_orders
-from pipeline.results.verdict import Verdict
+from pipeline.results.summary.summary import Summary
 from pipeline.store.format.layout import LOGICAL_DATE, SweepState
 from pipeline.store.store import Store
 from pipeline.sweep.before.cost import readable_bytes, readable_seconds
@@ -75,7 +72,7 @@ def _recalibration(study: Study) -> str:
 def show_report(console: Console, report: RunReport, summary: Summary | None) -> None:
     """Print what a run came to, and how to ask for more."""
     if summary is not None and report.done:
-        show_summary(console, summary)
+        show_brief(console, summary, report.store)
     lines = []
     if report.done:
         speed = report.done / max(report.seconds, 1e-9)
@@ -85,9 +82,8 @@ def show_report(console: Console, report: RunReport, summary: Summary | None) ->
     lines += [f"Unfinished: {sentence}" for sentence in report.unfinished[:MOST_ROWS]]
     lines += failure_lines(report)
     lines.append(f"Results: {report.store} (sweep {report.sweep})")
-    lines.append(f"Ask:     beed show {report.store}")
-    lines.append(f'         beed query {report.store} --sort aic --limit 10   or --sql "select ..."')
-    lines.append(f'         python: import pipeline; pipeline.open_store("{report.store}")')
+    lines.append(f'Ask:     beed query {report.store} --sort aic --limit 10   or --sql "select ..."')
+    lines.append(f'         python: import beed; beed.open_store("{report.store}")')
     for line in lines:
         print_line(console, line)
 
@@ -119,80 +115,8 @@ def failure_lines(report: RunReport) -> list[str]:
     return lines
 
 
-def show_summary(console: Console, summary: Summary) -> None:
-    """Print the tables of a summary that have something to say."""
-    sweep = summary.sweep
-    print_facts(
-        console,
-        f"Sweep {sweep.name}",
-        {"state": sweep.state.value, "created": sweep.created, "markets": str(sweep.n_markets)},
-    )
-    print_verdict(console, summary.verdict)
-    for sentence in summary.instruments:
-        console.print(sentence, markup=False, highlight=False)
-    if summary.assumption:
-        print_line(console, f"{summary.assumption}\n")
-    print_table(console, f"Models (window {summary.window}; medians over markets)", summary.models, rows=40)
-    print_table(console, "Best model by market", summary.best)
-    print_table(console, "Recovered against the truth", summary.recovered)
-    print_table(console, "Choice of model by fit and by forecast density", summary.choice, rows=40)
-    print_table(console, "Returns to scale γ and half-life of adjustments", summary.regimes, rows=40)
-    print_table(console, "Errors of forecasts (means over markets)", summary.validation, rows=80)
-    _print_comparisons(console, summary.comparison)
-    for future, table in summary.horizons.items():
-        print_table(console, f"Rmse by periods ahead of rolling origins (efforts {future})", table, rows=40)
-    print_table(console, "Parameters at a bound", summary.at_bounds)
-    print_table(console, "What the data do not determine (no standard error is given)", summary.undetermined)
-    print_table(console, "What the data determine only weakly", summary.weak)
-    print_table(console, "Errors correlated from one period to the next", summary.serial)
-    if len(summary.serial):
-        console.print(CORRELATED_ERRORS, style="yellow", markup=False, highlight=False)
-    _print_checks(console, summary)
-    print_table(console, "Failures by reason", summary.failures)
-    print_table(console, "Usable fits without a forecast", summary.no_forecast)
-
-
-def _print_checks(console: Console, summary: Summary) -> None:
-    """Print what tests of residuals found, and say it of the model to use."""
-    print_table(console, "Tests of residuals (fits flagged at 5 %, and by chance alone)", summary.checks)
-    print_table(console, "Order of the autoregression of errors (fits)", summary.orders)
-    if summary.verdict.model is not None:
-        for sentence in describe_orders(summary.orders, summary.verdict.model):
-            line = f"{summary.verdict.model}: {sentence}"
-            console.print(line, style="yellow", markup=False, highlight=False)
-
-
-def print_verdict(console: Console, verdict: Verdict) -> None:
-    """Print the verdict on a sweep: sentences, then what not to trust."""
-    console.print("Verdict", style="bold", markup=False, highlight=False)
-    for sentence in verdict.sentences:
-        console.print(f"  {sentence}", markup=False, highlight=False)
-    for sentence in verdict.cautions:
-        console.print(f"  Caution: {sentence}", style="yellow", markup=False, highlight=False)
-    console.print()
-
-
-def _print_comparisons(console: Console, table: Table) -> None:
-    """Print who wins, by how much and whether by more than chance, for each kind of window and future."""
-    for case in cases(table):
-        window, future, against, test = (case[name][0] for name in ("window", "future", "against", "test"))
-        if test == "markets":
-            chance = "intervals and p from resampled markets; better and worse by Diebold-Mariano at 5 %"
-        else:
-            chance = "p of Diebold-Mariano over time"
-        shown = [
-            name
-            for name, column in case.columns.items()
-            if name not in ("window", "future", "metric", "against", "test")
-            and not (name in ("cases", "of") and not np.any(case["cases"] < case["of"]))
-            and not (name in ("low", "high") and np.isnan(column.astype(float)).all())
-        ]
-        title = f"Who wins, {window}, efforts {future}: rmse against {against} ({chance})"
-        print_table(console, title, case.select(shown), rows=40)
-
-
-def show_sweeps(console: Console, store: Store) -> None:
-    """Print the sweeps of a store, the oldest first."""
+def sweeps_table(store: Store) -> Table:
+    """List the sweeps of a store, the oldest first, with the dates of recalibrations where there are any."""
     rows = []
     for info in store.sweeps():
         sweep = store.sweep(info.name)
@@ -224,9 +148,14 @@ def show_sweeps(console: Console, store: Store) -> None:
         "data hash",
         "vintage",
     )
-    if rows:
-        table = Table.from_rows(names, rows)
-        has_vintages = any(date is not None for date in table["vintage"].tolist())
-        print_table(console, "", table.select(names if has_vintages else names[:-1]), rows=1000)
+    has_vintages = any(row[-1] is not None for row in rows)
+    return Table.from_rows(names, rows).select(names if has_vintages else names[:-1])
+
+
+def show_sweeps(console: Console, store: Store) -> None:
+    """Print the sweeps of a store, the oldest first."""
+    table = sweeps_table(store)
+    if len(table):
+        print_table(console, "", table, rows=1000)
     else:
         console.print(f"The store at {store.location.url} holds no sweep yet.", markup=False, highlight=False)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays, market_arrays
 from pipeline.reporting.plots.files import plot_file, save_figure
+from pipeline.reporting.plots.style import date_axis, head
 from pipeline.results.results import Results
 
 if TYPE_CHECKING:
@@ -80,10 +81,10 @@ def draw_forecast(made: "Forecast", one: "MarketForecast", past: MarketArrays) -
         title = " (enters)" if entering[firm] else " (plan)" if planned[firm] else ""
         axes.set_title(f"{one.firms[firm]}{title}", fontsize=9)
         _tidy(axes)
-    # Who enters has no past.
-    panels[min(int(entering[order].sum()), order.size - 1)].legend(fontsize=7, frameon=False)
     panels[0].set_ylabel("share", fontsize=8)
-    figure.suptitle(f"{made.scenario.scenario}: market {one.market}, shares", fontsize=10)
+    # Who enters has no past.
+    legend = panels[min(int(entering[order].sum()), order.size - 1)]
+    head(figure, f"{made.scenario.scenario}: market {one.market}, shares", legend)
     return figure
 
 
@@ -155,22 +156,21 @@ def draw_plan(flight: "FlightPlan", past: MarketArrays) -> Figure:
         label="target",
     )
     share.set_title("share", fontsize=9)
-    share.legend(fontsize=7, frameon=False)
     money.step(flight.times, flight.plan.expenses, where="mid", color="C0")
     money.step(flight.times, flight.hold.expenses, where="mid", color="C1", linestyle="--")
     money.set_title("expenses per period", fontsize=9)
     money.set_ylim(bottom=min(0.0, money.get_ylim()[0]))
     for axes, effort in zip(panels[2:], levers, strict=False):
         axes.plot(times, past.efforts[effort, seen, firm], **_SEEN)
-        axes.step(flight.times, flight.plan.course.efforts[effort, :, flight.place], where="mid", color="C0")
+        axes.step(flight.times, flight.plan.course.chosen[effort, :, flight.place], where="mid", color="C0")
         axes.set_title(flight.efforts[effort], fontsize=9)
     for axes in panels[:count]:
         _tidy(axes)
-    figure.suptitle(f"{flight.firm}, market {flight.market}, model {flight.model}", fontsize=10)
+    head(figure, f"{flight.firm}, market {flight.market}, model {flight.model}", share)
     return figure
 
 
 def _tidy(axes: "Axes") -> None:
     axes.tick_params(labelsize=7)
-    axes.tick_params(axis="x", rotation=30)
+    date_axis(axes)
     axes.locator_params(axis="y", nbins=5)

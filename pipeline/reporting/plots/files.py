@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from pipeline.errors import QueryError, StoreError
+from pipeline.reporting.plots.style import COLOURS
 
 _SUFFIXES = (".png", ".svg")
 
@@ -32,7 +34,9 @@ def save_figure(figure: Figure, target: Path) -> Path:
         It cannot be written.
     """
     try:
-        figure.savefig(target, dpi=130)
+        # Colours by number are looked up when they are drawn, which is now.
+        with mpl.rc_context({"axes.prop_cycle": COLOURS}):
+            figure.savefig(target, dpi=130)
     except OSError as error:
         raise StoreError(f"The plot {target} could not be written: {error.strerror}.") from error
     return target

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from pipeline.errors import QueryError
 from pipeline.panel.dates import LogicalDate
 from pipeline.reporting.plots.files import plot_file, save_figure
+from pipeline.reporting.plots.style import date_axis
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.choice import POOLED
 
@@ -72,7 +73,7 @@ def draw_history(table: Table) -> Figure:
             _draw(axes, of_param.take(np.array(keep, dtype=bool)), f"C{number}", _label(market, model, lines))
         axes.set_title(str(param), fontsize=9)
         axes.tick_params(labelsize=7)
-        axes.tick_params(axis="x", rotation=30)
+        date_axis(axes)
         axes.ticklabel_format(axis="y", useOffset=False)
         if panel == 0 and len(lines) > 1:
             axes.legend(fontsize=7, frameon=False)

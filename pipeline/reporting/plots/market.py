@@ -12,7 +12,8 @@ from pipeline.errors import QueryError
 from pipeline.names import Label
 from pipeline.reporting.cells import with_unit
 from pipeline.reporting.plots.files import plot_file, save_figure
-from pipeline.results.curves import ResponseCurve, response_curves
+from pipeline.reporting.plots.style import date_axis, head
+from pipeline.results.curves import ResponseCurve, known_curves
 from pipeline.results.results import Results
 from pipeline.results.select import query_table
 from pipeline.status import Status
@@ -67,12 +68,13 @@ def plot_market(
     target = plot_file(out)
     label, chosen = _choose(results, market, model)
     trajectory = results.trajectories(chosen).isel(window=0).sel(market=label).load()
-    figure = draw_market(trajectory, response_curves(results, label, chosen))
-    figure.suptitle(f"{results.sweep.study}: market {label}, model {chosen}")
+    curves = known_curves(results, label, chosen)
+    title = f"{results.sweep.study}: market {label}, model {chosen}"
+    figure = draw_market(trajectory, curves, title)
     return save_figure(figure, target)
 
 
-def draw_market(trajectory: "xr.Dataset", curves: Sequence[ResponseCurve]) -> Figure:
+def draw_market(trajectory: "xr.Dataset", curves: Sequence[ResponseCurve], title: str = "") -> Figure:
     """Draw one market.
 
     Parameters
@@ -81,6 +83,8 @@ def draw_market(trajectory: "xr.Dataset", curves: Sequence[ResponseCurve]) -> Fi
         share, observed_share (firm, time) of one market and window.
     curves
         Its market function, one curve an effort.
+    title
+        Of the whole; a page has its own.
 
     Returns
     -------
@@ -95,8 +99,9 @@ def draw_market(trajectory: "xr.Dataset", curves: Sequence[ResponseCurve]) -> Fi
     for panel, firm in enumerate(firms):
         axes = figure.add_subplot(grid[divmod(panel, _COLUMNS)], sharex=first)
         first = first or axes
-        _draw_firm(axes, trajectory.isel(firm=firm), legend=panel == 0)
+        _draw_firm(axes, trajectory.isel(firm=firm), first=panel == 0)
         axes.tick_params(labelbottom=panel + _COLUMNS >= len(firms))
+    head(figure, title, first)
     for panel, curve in enumerate(curves):
         row, column = divmod(panel, _COLUMNS)
         _draw_curve(figure.add_subplot(grid[rows[0] + row, column]), curve)
@@ -137,17 +142,15 @@ def _largest(trajectory: "xr.Dataset") -> list[int]:
     return sorted(present[np.argsort(-size, kind="stable")[:MOST_FIRMS]].tolist())
 
 
-def _draw_firm(axes: "Axes", firm: "xr.Dataset", *, legend: bool) -> None:
+def _draw_firm(axes: "Axes", firm: "xr.Dataset", *, first: bool) -> None:
     time = firm["time"].values
     axes.plot(time, firm["observed_share"].values, **_OBSERVED)
     axes.plot(time, firm["share"].values, **_FITTED)
     axes.set_title(str(firm["firm"].values), fontsize=9)
     axes.tick_params(labelsize=7)
     axes.set_ylim(bottom=0.0)
-    if time.dtype.kind == "M":
-        axes.tick_params(axis="x", rotation=30)
-    if legend:
-        axes.legend(fontsize=7, frameon=False)
+    date_axis(axes)
+    if first:
         axes.set_ylabel("share", fontsize=8)
 
 

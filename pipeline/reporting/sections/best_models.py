@@ -2,7 +2,7 @@
 
 from pipeline.reporting.blocks import Block, Section, Text, grid
 from pipeline.reporting.subject import ReportSubject
-from pipeline.results.summary import Summary
+from pipeline.results.summary.summary import Summary
 from pipeline.validation.windows import ALL
 
 

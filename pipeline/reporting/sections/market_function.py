@@ -1,14 +1,12 @@
 """The section that draws the calibrated market function f."""
 
 from pipeline.errors import QueryError
-from pipeline.names import Label
 from pipeline.reporting.blocks import Block, Picture, Section, Text
 from pipeline.reporting.plots.market import draw_curves
 from pipeline.reporting.plots.svg import inline_svg
 from pipeline.reporting.subject import ReportSubject
 from pipeline.reporting.words import shown_markets
-from pipeline.results.curves import ResponseCurve, response_curves
-from pipeline.results.results import Results
+from pipeline.results.curves import known_curves
 
 _ANCHOR, _TITLE = "function", "The market function f"
 _NOTE = (
@@ -28,7 +26,7 @@ def market_function(subject: ReportSubject) -> Section:
     blocks: list[Block] = [Text(shown_markets(shown))]
     for number, (market, why) in enumerate(shown.markets):
         try:
-            curves = _curves(subject.results, market, shown.model)
+            curves = known_curves(subject.results, market, shown.model)
         except QueryError as error:
             blocks.append(Text(f"Market {market}: {error}", "warning"))
             continue
@@ -39,11 +37,3 @@ def market_function(subject: ReportSubject) -> Section:
         )
         blocks.append(Picture(inline_svg(draw_curves(curves), label, f"f{number}"), caption))
     return Section(_ANCHOR, _TITLE, (*blocks, Text(_NOTE, "note")))
-
-
-def _curves(results: Results, market: Label, model: str) -> tuple[ResponseCurve, ...]:
-    """Give f where its level is known, else f against its value at the median of the effort."""
-    curves = response_curves(results, market, model)
-    if all(curve.has_level for curve in curves):
-        return curves
-    return response_curves(results, market, model, relative=True)

@@ -19,7 +19,7 @@ from pipeline.results.tables.uncertainty import intervals
 
 _PANELS = 8
 # Parameters of single firms come last: there are many, and a reader looks for the efforts.
-_OF_FIRMS = ("constant.", "initial.")
+_OF_FIRMS = ("constant.", "initial.", "entry.")
 _NOTE = (
     "The column `recommended` names the method whose interval to trust, or says why there is none; a value "
     "that the data do not determine is left out."

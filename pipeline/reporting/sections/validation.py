@@ -8,9 +8,9 @@ from pipeline.reporting.plots.validation import draw_errors, draw_horizons
 from pipeline.reporting.sections.calibration import calibration
 from pipeline.reporting.subject import ReportSubject
 from pipeline.reporting.words import case_title, cases, describe_case, future_title
+from pipeline.results.difference import describe_difference
 from pipeline.results.frames.table import Table
-from pipeline.results.summary import Summary
-from pipeline.results.verdict import describe_difference
+from pipeline.results.summary.summary import Summary
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES
 

@@ -7,13 +7,15 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import stats
 
-from kernels.numeric.arrays import Matrix, Vector
+from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.config.parameters import RETURNS_TO_SCALE
 from pipeline.errors import QueryError
 from pipeline.models.effects.delta import Directions, delta_errors, principal_directions
 from pipeline.models.effects.market_course import MarketCourse
-from pipeline.models.priors import prior_of, with_weak_beliefs
+from pipeline.models.priors import entry_spread, prior_of, with_weak_beliefs
 from pipeline.names import Label
+from pipeline.results.prices.index import PriceIndex
+from pipeline.results.prices.read import read_prices
 from pipeline.results.results import Results
 from pipeline.results.stored_fit import StoredFit, read_fit, stored_covariance, stored_replicates
 
@@ -52,6 +54,8 @@ class CausalMarket:
         What is not known of the parameters: the covariance that forecasts draw from, completed.
     replicates : (B, P) array
         B = 0 without any.
+    prices : tuple of PriceIndex
+        Efforts that are indices of a price that firms set.
     """
 
     market: Label
@@ -62,6 +66,18 @@ class CausalMarket:
     initial: str
     unknown: Directions
     replicates: Matrix
+    prices: tuple[PriceIndex, ...] = ()
+
+    def price_slopes(self, ahead: int = 0) -> dict[int, Cube]:
+        """Differentiate indices in the logarithms of prices, (T + ahead, i, j) by effort.
+
+        After the data they are those of the last period.
+        """
+        found = {}
+        for price in self.prices:
+            slope = price.past_slope(self.fit.arrays.active)
+            found[price.effort] = np.concatenate([slope, np.repeat(slope[-1:], ahead, axis=0)])
+        return found
 
     @property
     def returns_to_scale(self) -> float:
@@ -137,7 +153,9 @@ def read_causal_market(results: Results, market: Label, model: str) -> CausalMar
     if len(fit.arrays.times) < 2:
         raise QueryError(f"Market {market} has a single period: nothing has moved in it.")
     problem, priors = fit.problem, results.study.fit.priors
-    believed = with_weak_beliefs(prior_of(problem.names, priors), problem.names, problem.start, problem.vary)
+    spread = entry_spread(problem.data, problem.error_shape, problem.autocorrelation(fit.theta))
+    prior = prior_of(problem.names, priors)
+    believed = with_weak_beliefs(prior, problem.names, problem.start, problem.vary, spread)
     covariance = stored_covariance(results, fit, model)
     return CausalMarket(
         market=market,
@@ -148,4 +166,7 @@ def read_causal_market(results: Results, market: Label, model: str) -> CausalMar
         initial=results.study.fit.initial,
         unknown=principal_directions(problem, fit.theta, covariance, believed),
         replicates=stored_replicates(results, market, model, fit.problem.names),
+        prices=read_prices(
+            results.study, results.panel(), fit.arrays, np.ones(fit.arrays.firms.size, dtype=bool)
+        ),
     )

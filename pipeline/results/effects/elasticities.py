@@ -57,6 +57,8 @@ def effects_of_market(
         )
     ahead = 0 if origin is None else max(0, origin + longest - known)
 
+    prices = one.price_slopes(ahead)
+
     def quantities(theta: Vector) -> NDArray[np.float64]:
         course = one.course(theta, ahead)
         found = []
@@ -65,9 +67,9 @@ def effects_of_market(
             last = known - periods + 1
             origins = np.arange(1, last) if origin is None else np.array([origin])
             if horizon == LONG_RUN:
-                values = long_run_effects(course, one.kinds, origins)
+                values = long_run_effects(course, one.kinds, origins, prices)
             else:
-                values = lasting_effects(course, one.kinds, origins, (periods,))[0]
+                values = lasting_effects(course, one.kinds, origins, (periods,), prices)[0]
             found.append(_mean(values))
         return np.stack(found)
 
@@ -77,7 +79,11 @@ def effects_of_market(
 def effect_unit(one: CausalMarket, horizon: Horizon, effort: int) -> str:
     """Say what an elasticity is in."""
     grows = "ln share a period" if horizon == LONG_RUN and one.returns_to_scale >= 1.0 else "ln share"
-    per = f"1 of {one.fit.efforts[effort]}" if one.kinds[effort] == INDEX else f"ln {one.fit.efforts[effort]}"
+    priced = {price.effort: price.column for price in one.prices}
+    name = one.fit.efforts[effort]
+    per = f"1 of {name}" if one.kinds[effort] == INDEX and effort not in priced else f"ln {name}"
+    if effort in priced and priced[effort] != name:
+        per = f"ln {priced[effort]}"
     return f"{grows} per {per}"
 
 

@@ -11,6 +11,7 @@ from pipeline.errors import QueryError
 from pipeline.models.effects.elasticities import INDEX
 from pipeline.models.effects.market_course import MarketCourse
 from pipeline.results.effects.causal_market import CausalMarket, Estimated, IntervalsBy
+from pipeline.results.prices.index import PriceIndex
 
 LEVELS = np.linspace(0.125, 2.0, 16)
 """Levels of an effort, as multiples of the present one; not 0, which some curves do not take."""
@@ -45,6 +46,7 @@ def return_curves(
     prices: Mapping[str, float],
     firms: list[int],
     efforts: list[int],
+    margin: float | None = None,
     level: float = 0.95,
     by: IntervalsBy | None = None,
 ) -> tuple[ReturnCurve, ...]:
@@ -59,6 +61,9 @@ def return_curves(
         Currency per period of one unit of an effort of kind index; efforts without one have no curve.
     firms, efforts : lists of int
         Those wanted; firms that are not there in the last period have none.
+    margin : float, optional
+        Part of sales that is earned at usual prices: then a price that firms set has a curve, too. Its levels
+        are multiples of the present price, and its money is the margin given up.
     level, by
         As in `CausalMarket.estimate`.
 
@@ -68,19 +73,27 @@ def return_curves(
         Shares cannot be followed.
     """
     present = one.fit.arrays.active[-1]
+    set_prices = {price.effort: price for price in one.prices} if margin is not None else {}
     wanted = [
         (firm, effort)
         for firm in firms
         if present[firm]
         for effort in efforts
-        if one.kinds[effort] != INDEX or one.fit.efforts[effort] in prices
+        if one.kinds[effort] != INDEX or one.fit.efforts[effort] in prices or effort in set_prices
     ]
     if not wanted:
         return ()
 
     def quantities(theta: Vector) -> NDArray[np.float64]:
         course = one.course(theta, periods)
-        return np.stack([_curve(one, course, firm, effort, prices) for firm, effort in wanted])
+        return np.stack(
+            [
+                _price_curve(course, set_prices[effort], firm, margin or 0.0)
+                if effort in set_prices
+                else _curve(one, course, firm, effort, prices)
+                for firm, effort in wanted
+            ]
+        )
 
     found = one.estimate(quantities, level, by)
     parts = zip(found.value, found.stderr, found.low, found.high, strict=True)
@@ -116,13 +129,50 @@ def _curve(
     else:
         cost = prices[name] if kind == INDEX else course.step.equation.reference_sales
         money, money_slope = LEVELS * present * cost, np.full(LEVELS.size, present * cost)
+    return _stacked(money, sales, share[:, firm], slope, money_slope)
+
+
+def _price_curve(course: MarketCourse, price: PriceIndex, firm: int, margin: float) -> NDArray[np.float64]:
+    """Margin given up, sales, share and sales per further unit of that margin (4, L) at levels of a price."""
+    ahead, market = slice(course.known, None), course.market
+    there = np.flatnonzero(market.active[-1])
+    own, now = there.tolist().index(firm), price.history[-1, there]
+    response, moved = [], []
+    for level in LEVELS:
+        prices, efforts, unit = now.copy(), market.efforts.copy(), np.zeros(market.efforts.shape)
+        prices[own] = level * now[own]
+        efforts[price.effort, ahead, there] = price.index(prices)[:, np.newaxis]
+        unit[price.effort, ahead, there] = (price.slope(prices)[:, own] * now[own])[:, np.newaxis]
+        point = course.response.at(efforts)
+        response.append(point.value[ahead])
+        moved.append(course.response.along(point, unit)[price.effort].sum(axis=0)[ahead])
+    share, change = course.lasting_change(np.stack(response), np.stack(moved))
+    total = float(market.total_sales[-1])
+    sales, slope = share[:, firm] * total, share[:, firm] * change[:, firm] * total
+    relative = price.usual[firm] / (LEVELS * now[own])
+    money = (1.0 - margin) * (relative - 1.0) * sales
+    money_slope = (1.0 - margin) * ((relative - 1.0) * slope - relative / LEVELS * sales)
+    return _stacked(money, sales, share[:, firm], slope, money_slope)
+
+
+def _stacked(
+    money: Vector, sales: Vector, share: Vector, slope: Vector, money_slope: Vector
+) -> NDArray[np.float64]:
+    """Put a curve together; ``slope`` and ``money_slope`` are derivatives in its level."""
     with np.errstate(divide="ignore", invalid="ignore"):
         marginal = np.where(money_slope != 0.0, slope / money_slope, np.nan)
-    return np.stack([money, sales, share[:, firm], marginal])
+    return np.stack([money, sales, share, marginal])
 
 
 def refuse_without_curves(one: CausalMarket) -> QueryError:
     """Make the error that says that no effort of a market has a price."""
+    if one.prices:
+        names = ", ".join(one.fit.efforts[price.effort] for price in one.prices)
+        return QueryError(
+            f"No effort of market {one.market} that was asked for is money, but firms set the price behind "
+            f"{names}: say which part of sales is earned at usual prices, e.g. --margin 0.3, and a cut costs "
+            "what it gives up of that."
+        )
     return QueryError(
         f"No effort of market {one.market} that was asked for is money: {', '.join(one.fit.efforts)} are of "
         f"the kinds {', '.join(one.kinds)}. Give an index what a unit of it costs: --price EFFORT=MONEY."

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import QueryError
-from pipeline.results.frames.cells import format_cell, plain_values
+from pipeline.results.frames.cells import plain_values
 from pipeline.results.frames.table import Table
+from pipeline.results.frames.text import aligned_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,23 +66,6 @@ def to_arrow(table: Table) -> "pa.Table":
     )
 
 
-def _text(table: Table) -> str:
-    cells = [[format_cell(value) for value in plain_values(column)] for column in table.columns.values()]
-    numeric = [column.dtype.kind in "biuf" for column in table.columns.values()]
-    widths = [
-        max(len(name), *map(len, column)) if column else len(name)
-        for name, column in zip(table.columns, cells, strict=True)
-    ]
-    lines = [list(table.columns), ["-" * width for width in widths], *zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(line, widths, numeric, strict=True)
-        ).rstrip()
-        for line in lines
-    )
-
-
 def _csv(table: Table) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -129,7 +113,7 @@ def _microseconds(column: np.ndarray) -> np.ndarray:
 
 
 FORMATS: dict[str, Callable[[Table], str | bytes]] = {
-    "table": _text,
+    "table": lambda table: aligned_text(table.columns),
     "csv": _csv,
     "json": _json,
     "parquet": _parquet,

@@ -9,15 +9,17 @@ import numpy as np
 
 from pipeline.errors import QueryError
 from pipeline.results.frames.cells import format_cell, plain_values
+from pipeline.results.frames.text import aligned_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
 # Rows that a notebook shows.
 _SHOWN = 60
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Table:
     """Rows as columns: ``columns[name]`` is an array of shape (rows,); missing values are nan or None.
 
@@ -35,7 +37,17 @@ class Table:
         return next((len(column) for column in self.columns.values()), 0)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self.columns[name]
+        try:
+            return self.columns[name]
+        except KeyError:
+            from pipeline.names import did_you_mean
+
+            hint = did_you_mean(str(name), self.columns)
+            raise KeyError(f"No column {name!r}; there are: {', '.join(self.columns)}. {hint}") from None
+
+    def __repr__(self) -> str:
+        more = f"\n... {len(self)} rows, the first {_SHOWN} shown" if len(self) > _SHOWN else ""
+        return f"{aligned_text(self.take(slice(_SHOWN)).columns)}{more}"
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield rows of Python values, None where something is missing."""
@@ -48,6 +60,29 @@ class Table:
     def select(self, names: Sequence[str]) -> "Table":
         """Select columns, in this order; names that the table does not have are left out."""
         return Table({name: self.columns[name] for name in names if name in self.columns})
+
+    def to_xarray(self, *axes: str) -> "xr.Dataset":
+        """Turn it into labelled arrays, one for each column that is no axis.
+
+        Parameters
+        ----------
+        *axes
+            Columns that together name each row once; without any, the number of the row.
+
+        Raises
+        ------
+        QueryError
+            The table has no such column, or several rows of the same labels.
+        """
+        frame = self.to_pandas()
+        if not axes:
+            return frame.rename_axis("row").to_xarray()
+        if unknown := [name for name in axes if name not in self.columns]:
+            raise QueryError(f"No column {', '.join(unknown)}; the columns are {', '.join(self.columns)}.")
+        if (twice := frame.duplicated(list(axes)).to_numpy()).any():
+            labels = ", ".join(f"{name} {self[name][np.argmax(twice)]}" for name in axes)
+            raise QueryError(f"Several rows are of {labels}: name further columns as axes.")
+        return frame.set_index(list(axes)).to_xarray()
 
     def to_pandas(self) -> "pd.DataFrame":
         """Turn it into a data frame."""

@@ -116,6 +116,10 @@ TABLES: Mapping[str, TableEntry] = {
         "a cause of what became of a firm's share or sales from the first period to the last, interval",
         "pipeline.results.effects.tables:contributions",
     ),
+    "totals": TableEntry(
+        "a model of total sales and market: error of the logarithm in held-out periods, whether the smallest",
+        "pipeline.results.totals.tables:totals",
+    ),
     "drift": TableEntry(
         "a parameter of a vintage: value then and now, change; errors of the forecasts made then",
         "pipeline.results.tables.drift:drift",

@@ -20,7 +20,9 @@ GAMMA = {"investment": 0.0, "proportional": 1.0, "scaled": 0.6}
 class Problem:
     """A market with two efforts (Hill and linear) and firm effects, all of whose parameters are free."""
 
-    def __init__(self, form, kind=rs.ILR, estimated=False, changing=False, gain=0.0, seed=0, corrected=6):
+    def __init__(
+        self, form, kind=rs.ILR, estimated=False, changing=False, gain=0.0, seed=0, corrected=6, entries=0
+    ):
         n, n_times = 4, 7
         rng = np.random.default_rng(seed)
         self.form, self.kind = FORMS[form], kind
@@ -34,13 +36,14 @@ class Problem:
         share[~active] = np.nan
         self.data = rs.MarketData(
             efforts, active, share, rng.uniform(80, 120, n_times), rng.choice([1.0, 2.0], n_times), 100.0,
-            0 if estimated else 1, kind, corrected,
+            0 if estimated else 1, kind, corrected, entries=entries,
         )  # fmt: skip
         self.response = compose(["hill", "linear"], efforts=efforts, active=active, effects="constant")
         natural = {"beta": 0.3, "h": 0.5, "n": 1.5}
         values = [natural.get(p.name, 0.2) for p in self.response.parameters]
         initial = list(rng.normal(0, 0.3, n - 1)) if estimated else []
-        self.theta = np.array([*values, 150.0, GAMMA[form], gain, *initial])
+        self.errors = np.array([0.3, -0.4])[:entries]
+        self.theta = np.array([*values, 150.0, GAMMA[form], gain, *initial, *self.errors])
         self.free = np.ones(self.theta.size, dtype=bool)
         self.free[len(values) + 1] = form == "scaled"
         self.free[len(values) + 2] = 0.0 < gain < 1.0
@@ -71,7 +74,8 @@ class Problem:
         gain = self.theta[n_response + 2]
         f = self.response.evaluate(self.theta, data.efforts, data.duration, data.active)
         if data.first == 0:
-            state = np.where(data.active[0], np.exp(np.append(self.theta[n_response + 3 :], 0.0)), 0.0)
+            initial = self.theta[n_response + 3 :][: data.active.shape[1] - 1]
+            state = np.where(data.active[0], np.exp(np.append(initial, 0.0)), 0.0)
         else:
             state = np.nan_to_num(data.share[0])
         for t in range(data.first, len(data.active)):
@@ -91,11 +95,15 @@ class Problem:
                 state = modelled ** (1 - gain) * observed**gain
                 state /= np.nansum(state)
             entering = data.active[t] & ~moving
-            state = np.where(
-                entering, data.share[t], np.nan_to_num(state) * (1 - data.share[t][entering].sum())
-            )
+            room = 1 - data.share[t][entering].sum()
+            state = np.where(entering, data.share[t], np.nan_to_num(state) * room)
+            for error in self.theta[self.theta.size - data.entries :][np.isin(ENTRIES, t)[: data.entries]]:
+                state[entering] *= np.exp((1 - gain if t + 1 < data.corrected else 1) * error)
+            state /= state.sum()
 
 
+# Periods that firms enter in where membership changes: firm 1 in the fourth, firm 2 in the last.
+ENTRIES = [3, 6]
 CASES = [
     (form, kind, estimated, changing)
     for form in FORMS
@@ -106,10 +114,7 @@ CASES = [
 GAINS = (0.0, 0.4, 1.0)
 
 
-@pytest.mark.parametrize("gain", GAINS)
-@pytest.mark.parametrize("case", CASES)
-def test_rows_are_coordinates_of_shares_followed_from_the_corrected_state(case, gain):
-    problem = Problem(*case, gain)
+def check_rows(problem):
     status, residual, _ = problem.evaluate()
     assert status == rs.OK
     expected = []
@@ -121,10 +126,7 @@ def test_rows_are_coordinates_of_shares_followed_from_the_corrected_state(case, 
     np.testing.assert_allclose(residual, np.concatenate(expected), atol=1e-12)
 
 
-@pytest.mark.parametrize("gain", GAINS)
-@pytest.mark.parametrize("case", CASES)
-def test_jacobian_against_differences(case, gain):
-    problem = Problem(*case, gain)
+def check_jacobian(problem):
     jacobian = problem.evaluate()[2]
     for p in np.flatnonzero(problem.free):
         step = 1e-3 * max(abs(problem.theta[p]), 0.1)
@@ -137,6 +139,27 @@ def test_jacobian_against_differences(case, gain):
         found = jacobian[problem.column[p]]
         # A constant added to all f has no effect at gamma = 1: there both are zero but for rounding.
         assert np.abs(found - expected).max() <= 1e-7 * np.abs(expected).max() + 1e-11, p
+
+
+@pytest.mark.parametrize("gain", GAINS)
+@pytest.mark.parametrize("case", CASES)
+def test_rows_are_coordinates_of_shares_followed_from_the_corrected_state(case, gain):
+    check_rows(Problem(*case, gain))
+
+
+@pytest.mark.parametrize("gain", GAINS)
+@pytest.mark.parametrize("case", CASES)
+def test_jacobian_against_differences(case, gain):
+    check_jacobian(Problem(*case, gain))
+
+
+@pytest.mark.parametrize("gain", GAINS)
+@pytest.mark.parametrize("kind", [rs.ILR, rs.PLAIN])
+@pytest.mark.parametrize("form", FORMS)
+def test_firms_enter_with_shares_that_are_off_by_their_errors(form, kind, gain):
+    problem = Problem(form, kind, True, True, gain, entries=2)
+    check_rows(problem)
+    check_jacobian(problem)
 
 
 @pytest.mark.parametrize("form", FORMS)

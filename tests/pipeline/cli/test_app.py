@@ -227,7 +227,8 @@ def test_show_and_export(study, methods, capsys):
     store = study.parent / "runs"
     code, out, _ = beed(capsys, "show", store)
     assert code == 0
-    assert "Best model by market" in out
+    assert "Models (medians over markets" in out
+    assert "Best model by market" in beed(capsys, "show", store, "--all")[1]
     out_folder = study.parent / "out"
     assert beed(capsys, "export", store, out_folder)[0] == 0
     assert out_folder.is_dir()

@@ -8,7 +8,11 @@ from command_line import beed
 from shops import STUDY, run_shops
 
 from pipeline import effects, open_store, returns
+from pipeline.config.sections.scenario import TotalSection
 from pipeline.errors import ExitCode
+from pipeline.forecasting.open_market import read_market
+from pipeline.reporting.page import write_report
+from pipeline.results.totals.comparison import compare_totals
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,24 @@ def test_effects_in_sql(store):
     table = open_store(str(store)).sql("select * from elasticities where share_of = effort_of")
     assert len(table) == 2 * 2 * 2 * 4
     assert (table["stderr"] > 0.0).all()
+
+
+def test_models_of_total_sales_are_compared_in_sql_and_report(store, tmp_path):
+    results = open_store(str(store))
+    table = results.sql("select * from totals where not isnan(error)")
+    assert {"constant", "trend", "logistic", "response"} <= set(table["total_model"])
+    for market in (1, 2):
+        known = read_market(results, market, "investment-mixed", 1)
+        error, cases = compare_totals(TotalSection(), known)
+        of_market = table.take(np.flatnonzero(table["market"] == market))
+        for name, value, count, best in zip(
+            *(of_market[column] for column in ("total_model", "error", "cases", "best")), strict=True
+        ):
+            assert (value, count) == (pytest.approx(error[name], rel=1e-9), cases)
+            assert best == (value == of_market["error"].min())
+    page = write_report(results, tmp_path / "report.html", markets=[1]).read_text()
+    assert "Sales of the whole market" in page
+    assert "logistic" in page
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import Scenario
-from pipeline.config.settings import load_settings
+from pipeline.config.settings import load_settings, settings_of
 from pipeline.errors import ConfigError
 
 
@@ -48,3 +48,21 @@ def test_every_problem_is_reported(tmp_path, text, lines):
     assert len(refused.value.problems) == len(lines)
     for line in lines:
         assert line in str(refused.value)
+
+
+def test_settings_may_be_ready_a_file_or_a_mapping(tmp_path):
+    ready = Scenario(scenario="calm", horizon=3)
+    (tmp_path / "calm.yaml").write_text("scenario: calm\nhorizon: 3\n")
+    for given in (
+        ready,
+        tmp_path / "calm.yaml",
+        str(tmp_path / "calm.yaml"),
+        {"scenario": "calm", "horizon": 3},
+    ):
+        assert settings_of(Scenario, given, what="scenario").model_dump() == ready.model_dump()
+    with pytest.raises(ConfigError) as caught:
+        settings_of(Scenario, {"scenario": "calm", "horizn": 3}, what="scenario")
+    (problem,) = caught.value.problems
+    assert str(problem).startswith("horizn: got")
+    with pytest.raises(TypeError, match="Got int for a scenario; expected Scenario, a mapping or a path"):
+        settings_of(Scenario, 3, what="scenario")

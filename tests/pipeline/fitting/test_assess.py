@@ -9,8 +9,7 @@ from scipy import stats
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.fitting.uncertainty.assess import propagate
-from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE
+from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE, propagate
 from pipeline.fitting.uncertainty.weak_directions import describe_direction
 
 ALL = ("covariance", "hac", "autoregressive", "profile", "bootstrap")

@@ -20,11 +20,11 @@ from pipeline.forecasting.efforts import plan_efforts
 from pipeline.forecasting.entry.constants import Spread, find_constant
 from pipeline.forecasting.entry.entrants import let_enter
 from pipeline.forecasting.market import FirmPopulation
-from pipeline.forecasting.prices.index import PriceIndex
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.save import store_forecast
 from pipeline.forecasting.scenario import forecast
 from pipeline.forecasting.trajectory import simulate_trajectory
+from pipeline.results.prices.index import PriceIndex
 
 RELATIVE = "log(price / market_mean(price))"
 Z = {"enters": "+3", "share": 0.02, "effect": 0.0, "efforts": {"e0": 0.3, "e1": 0.1}}

@@ -6,44 +6,20 @@ import numpy as np
 import pytest
 from ahead import scenario
 from plain_market import plain_market, steady_total
+from priced_market import RELATIVE, price_index, priced_market
 
-from kernels.formula.expression import parse
-from pipeline.config.sections.data import EFFORT_FUNCTIONS, EffortSection
+from pipeline.config.sections.data import EffortSection
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import RivalsSection, TotalSection
 from pipeline.errors import PlanError, QueryError
 from pipeline.forecasting.efforts import held_efforts, plan_efforts, varied_plans
-from pipeline.forecasting.prices.index import PriceIndex
-from pipeline.forecasting.prices.margin import margin_at
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import market_total
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.games.game import play_market
 from pipeline.planning.flight import plan_market
-
-RELATIVE = "log(price / market_mean(price))"
-
-
-def price_index(history, formula=RELATIVE):
-    expression = None if formula is None else parse(formula, functions=EFFORT_FUNCTIONS)
-    return PriceIndex(0, "price", expression, history)
-
-
-def priced_market(beta=-3.0, firms=3, periods=20, **given):
-    """f = exp(beta log(p / mean p)): in the long run shares go with p**beta, whatever the mean."""
-    rng = np.random.default_rng(7)
-    history = rng.uniform(1.8, 2.6, (periods, firms))
-    price = price_index(history)
-    market = plain_market(
-        np.full(firms, 1.0 / firms),
-        price.index(history)[np.newaxis],
-        kinds=["index"],
-        link="exp",
-        theta=np.array([beta]),
-        **given,
-    )
-    return replace(market, prices=(price,)), history
+from pipeline.results.prices.margin import margin_at
 
 
 @pytest.mark.parametrize(
@@ -152,8 +128,14 @@ def test_indices_of_prices_have_no_cost_per_unit():
     total = steady_total(market)
     with pytest.raises(PlanError, match="Firms set the price behind e0: a cut costs the margin given up"):
         plan_market(market, PlanSettings(firm="A", prices={"e0": 1.0}), total)
-    with pytest.raises(PlanError, match="prices, which are set in a scenario or a game"):
+    with pytest.raises(
+        PlanError, match=r"say which part of sales is earned, e\.g\. --margin 0\.3, and it is planned"
+    ):
         plan_market(market, PlanSettings(firm="A"), total)
+    with pytest.raises(PlanError, match="Firms set the price behind e0: a cut costs the margin given up"):
+        plan_market(market, PlanSettings(firm="A", bounds={"e0": (1.0, 2.0)}), total)
+    with pytest.raises(PlanError, match="Got 0 as the lowest price"):
+        plan_market(market, PlanSettings(firm="A", margin=0.3, bounds={"e0": (0.0, 2.0)}), total)
     unsaid = replace(market, prices=(), unpriced=("e0",))
     with pytest.raises(PlanError, match=r"e0 is an index of prices.*role: price"):
         plan_market(unsaid, PlanSettings(firm="A", prices={"e0": 1.0}), total)

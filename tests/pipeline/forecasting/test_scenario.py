@@ -19,13 +19,14 @@ from pipeline.forecasting.draws import draw_parameters
 from pipeline.forecasting.efforts import held_efforts, plan_efforts
 from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.open_market import read_market
-from pipeline.forecasting.periods import future_labels, periods_until, season_length
+from pipeline.forecasting.periods import future_labels, periods_until
 from pipeline.forecasting.reactions import fit_rule
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.save import store_forecast
 from pipeline.forecasting.scenario import forecast
 from pipeline.forecasting.total_sales import forecast_total
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
+from pipeline.results.totals.season import season_length
 
 
 @pytest.mark.parametrize("carry", ["geometric", "delayed", "weibull"])

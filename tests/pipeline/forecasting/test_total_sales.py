@@ -16,13 +16,13 @@ from pipeline.errors import QueryError
 from pipeline.forecasting.efforts import plan_efforts
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import forecast_total, market_total
-from pipeline.forecasting.totals.comparison import compare_totals
-from pipeline.forecasting.totals.level import local_level
-from pipeline.forecasting.totals.past_pressure import past_response
-from pipeline.forecasting.totals.regression import regress
 from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.games.setup import set_up_game
 from pipeline.planning.flight import plan_market
+from pipeline.results.totals.comparison import compare_totals
+from pipeline.results.totals.level import local_level
+from pipeline.results.totals.past_market import past_response
+from pipeline.results.totals.regression import regress
 
 
 def answering_market(strength=0.5, noise=0.02, periods=60, horizon=6, seed=4, **given):

@@ -14,8 +14,8 @@ from pipeline.reporting.blocks import grid
 from pipeline.reporting.cells import cell
 from pipeline.reporting.choice import choose
 from pipeline.reporting.page import render_report, write_report
+from pipeline.results.difference import describe_difference
 from pipeline.results.frames.table import Table
-from pipeline.results.verdict import describe_difference
 from pipeline.sweep.coordinator import run_study
 
 STUDY = (

@@ -46,7 +46,7 @@ def test_large_markets_show_their_largest_firms(results):
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_files_are_written(results, tmp_path, monkeypatch, suffix):
-    monkeypatch.setattr("pipeline.reporting.plots.market.response_curves", lambda *_: (curve("deal"),))
+    monkeypatch.setattr("pipeline.reporting.plots.market.known_curves", lambda *_: (curve("deal"),))
     out = plot_market(results, tmp_path / f"market.{suffix}", market="5")
     if suffix == "png":
         assert out.read_bytes().startswith(b"\x89PNG")
@@ -57,7 +57,7 @@ def test_files_are_written(results, tmp_path, monkeypatch, suffix):
 def test_the_best_model_of_the_first_market_is_drawn(results, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "pipeline.reporting.plots.market.response_curves",
+        "pipeline.reporting.plots.market.known_curves",
         lambda _, *what: asked.append(what) or (curve("deal"),),
     )
     plot_market(results, tmp_path / "a.svg")

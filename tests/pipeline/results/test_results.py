@@ -175,6 +175,40 @@ def test_tables_show_themselves_in_a_notebook(results):
     assert "99 rows, the first 60 shown" in many
 
 
+def test_tables_print_themselves_and_become_labelled_arrays(results):
+    table = results.table("params", model="investment-*")
+    assert repr(table.take(slice(1))).splitlines()[0].split()[:3] == ["model", "market", "window"]
+    arrays = table.to_xarray("market", "window", "param")
+    expected = results.fits("investment-mnl").value.drop_vars("unit")
+    xr.testing.assert_allclose(arrays["value"].reindex_like(expected), expected)
+    assert table.to_xarray().sizes == {"row": len(table)}
+    with pytest.raises(QueryError, match="Several rows are of market 2"):
+        table.to_xarray("market")
+    with pytest.raises(KeyError, match=r"No column 'valeu'; there are: model.*Did you mean 'value'"):
+        table["valeu"]
+
+
+@pytest.mark.parametrize("name", ["starts", "validation", "akaike", "forecasts"])
+def test_every_table_of_sql_can_be_had_by_its_name(results, name):
+    assert list(results.table(name).columns) == list(results.sql(f"select * from {name}").columns)
+
+
+def test_tables_that_are_not_there_are_refused(results):
+    with pytest.raises(QueryError, match=r"No table 'param'; there are fits.*Did you mean 'params'"):
+        results.table("param")
+    with pytest.raises(QueryError, match="akaike cannot be asked for by model"):
+        results.table("akaike", model="investment-mnl")
+    with pytest.raises(QueryError, match=r"no market 77; it has 7, e\.g\. 2, 5, 8"):
+        results.table("fits", market=[77])
+
+
+def test_a_store_shows_its_verdict_in_a_notebook(results):
+    page = results._repr_html_()
+    assert results.sweep.name in page
+    assert all(model in page for model in results.models)
+    assert str(results.verdict()).splitlines()[0].startswith("Use `")
+
+
 def test_the_summary_of_an_empty_sweep_is_empty(tiny):
     summary = open_store(tiny.path).summary()
     assert summary.models["fits"].tolist() == [0, 0]

@@ -105,9 +105,9 @@ def test_sql_sees_the_tables(swept):
 
 def test_the_summary_says_it_all(swept, capsys):
     from pipeline.reporting.console.printing import make_console
-    from pipeline.reporting.console.tables import show_summary
+    from pipeline.reporting.console.summary import show_sections
 
-    show_summary(make_console(), swept.summary())
+    show_sections(make_console(), swept.summary())
     # Titles wrap where their table is narrower.
     shown = " ".join(capsys.readouterr().out.split())
     for text in (

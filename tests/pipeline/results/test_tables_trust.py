@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pipeline import open_store
 from pipeline.config.load import load_study
-from pipeline.reporting.console.tables import show_summary
+from pipeline.reporting.console.summary import show_sections
 from pipeline.results.tables.trust import summarise_correlation
 from pipeline.sweep.coordinator import run_study
 
@@ -87,7 +87,7 @@ def test_what_moves_together_is_said(results):
     said = "place and twin move together: only their sum is determined"
     assert sorted(table.rows()) == [("investment-linear", said, 2), ("proportional-linear", said, 2)]
     console = Console(file=io.StringIO(), width=160)
-    show_summary(console, results.summary())
+    show_sections(console, results.summary())
     shown = console.file.getvalue()
     assert said in shown
     assert "What the data do not determine" in shown

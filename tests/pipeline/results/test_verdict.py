@@ -99,8 +99,8 @@ def test_without_fits_there_is_no_model(tiny):
 
 def test_the_console_begins_with_the_verdict(swept, capsys):
     from pipeline.reporting.console.printing import make_console
-    from pipeline.reporting.console.tables import show_summary
+    from pipeline.reporting.console.summary import show_sections
 
-    show_summary(make_console(), swept.summary())
+    show_sections(make_console(), swept.summary())
     shown = capsys.readouterr().out
     assert shown.index("Verdict\n") < shown.index("Use `investment-linear`") < shown.index("Models (window")

@@ -41,6 +41,8 @@ def truth_of(model, falls):
     """Values inside the bounds that let all parameters be seen."""
     rng = np.random.default_rng(5)
     values = {"returns_to_scale": GAMMA, "gain": 0.0}
+    # Shares that firms enter with are seen as they are.
+    values |= {name: 0.0 for name in model.names if name.startswith("entry.")}
     for quantity in model.quantities:
         last = quantity.name.rsplit(".", 1)[-1]
         if last in ("h", "d", "scale"):

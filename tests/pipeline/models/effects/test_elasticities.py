@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from effects_market import GAMMA, KINDS, market_of, model_of
+from priced_market import price_index
 
 from pipeline.models.effects.elasticities import lasting_effects, long_run_effects
 from pipeline.models.effects.market_course import MarketCourse, prolonged
@@ -122,3 +123,39 @@ def test_without_a_long_run_it_is_the_change_of_growth(form):
         return np.log(after / course.expected[30]) / part
 
     np.testing.assert_allclose(found, (growth(1.01) - growth(0.99)) / 0.02, atol=1e-4 * np.abs(found).max())
+
+
+@pytest.mark.parametrize(
+    ("form", "shape"), [("scaled", "plain"), ("investment", "terms"), ("proportional", "geometric")]
+)
+def test_a_price_moves_the_index_of_every_firm(form, shape):
+    """In the price itself, with firms that come and go; all prices together leave relative ones alone."""
+    market = market_of(entrant=True)
+    prices = np.where(market.active, np.exp(np.nan_to_num(market.efforts[0])), 0.0)
+
+    def indexed(prices):
+        there = np.where(prices > 0.0, prices, np.nan)
+        return np.log(there / np.nanmean(there, axis=1, keepdims=True))
+
+    market = replace(market, efforts=np.stack([indexed(prices), market.efforts[1]]))
+    known, ahead = len(market.times), 3
+    slope = price_index(prices).past_slope(market.active)
+    slope = {0: np.concatenate([slope, np.repeat(slope[-1:], ahead, axis=0)])}
+    model, theta = model_of(form, market, **SHAPES[shape])
+    course = MarketCourse(model, theta, market, "estimated", ahead)
+    origins = np.array([5, known])
+    found = lasting_effects(course, KINDS, origins, (1, ahead), slope)[:, :, 0]
+    assert np.abs(np.nansum(found, axis=2)).max() < 1e-12
+    longer = prolonged(market, ahead)
+    for maker in np.flatnonzero(market.active[-1]):
+        sides = []
+        for side in (1.0, -1.0):
+            moved = np.concatenate([prices, np.repeat(prices[-1:], ahead, axis=0)])
+            moved[known:, maker] *= np.exp(side * STEP)
+            change = np.zeros(longer.efforts.shape)
+            change[0] = np.where(longer.active, indexed(moved) - longer.efforts[0], 0.0)
+            sides.append(np.log([forecast(model, theta, longer, change, known, h - 1) for h in (1, ahead)]))
+        np.testing.assert_allclose(found[:, 1, maker], (sides[0] - sides[1]) / (2 * STEP), atol=1e-6)
+    if form != "proportional":
+        settled = long_run_effects(course, KINDS, origins, slope)[:, 0]
+        assert np.abs(np.nansum(settled, axis=1)).max() < 1e-12

@@ -5,15 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from effects_market import EFFORTS, GAMMA, KINDS, market_of, model_of
+from priced_market import price_index
 
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.errors import QueryError
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.models.effects.delta import Directions, principal_directions
+from pipeline.models.effects.market_course import prolonged
 from pipeline.models.market_model import build_model
+from pipeline.models.one_step import expected_ahead, modelled_shares
 from pipeline.models.parameter_spread import principal_steps
 from pipeline.models.priors import prior_of, with_weak_beliefs
+from pipeline.results.effects import returns
 from pipeline.results.effects.causal_market import CausalMarket
 from pipeline.results.effects.elasticities import IMPACT, LONG_RUN, effects_of_market
 from pipeline.results.stored_fit import StoredFit
@@ -91,3 +95,35 @@ def test_what_is_known_of_elasticities_does_not_depend_on_a_ridge_of_parameters(
     np.testing.assert_allclose(found["scaled"].value, found["investment"].value, atol=1e-6)
     np.testing.assert_allclose(found["scaled"].stderr, found["investment"].stderr, rtol=0.03)
     assert (found["investment"].stderr > 1e-3).all()
+
+
+def test_the_return_curve_of_a_price_is_paid_by_the_margin(monkeypatch):
+    """Sales at a price by an own forecast; money is (1 - m) (p0 / p - 1) of them; both by differences."""
+    market, step = market_of(), 1e-4
+    prices = np.exp(market.efforts[0])
+    indexed = lambda prices: np.log(prices / prices.mean(axis=1, keepdims=True))  # noqa: E731
+    market = replace(market, efforts=np.stack([indexed(prices), market.efforts[1]]))
+    model, theta = model_of("scaled", market)
+    nothing = Directions(np.zeros((theta.size, 0)), np.zeros((theta.size, 0)))
+    fit = StoredFit(None, market, EFFORTS, model, theta, np.zeros((theta.size, theta.size)))
+    one = CausalMarket(
+        1, "scaled", fit, KINDS, ("1", "1"), "estimated", nothing, np.empty((0, theta.size)),
+        prices=(price_index(prices),),
+    )  # fmt: skip
+    monkeypatch.setattr(returns, "LEVELS", np.array([0.8, 1.0 - step, 1.0, 1.0 + step]))
+    (curve,) = returns.return_curves(
+        one, 4, prices={}, firms=[1], efforts=[0], margin=0.4, level=0.95, by="none"
+    )
+    money, sales, share, marginal = curve.found.value
+    longer = prolonged(market, 4)
+    moved = np.concatenate([prices, np.repeat(prices[-1:], 4, axis=0)])
+    moved[30:, 1] *= 0.8
+    changed = replace(longer, efforts=np.stack([indexed(moved), longer.efforts[1]]))
+    seen = modelled_shares(model, theta, changed, "estimated")
+    assert share[0] == pytest.approx(expected_ahead(model, theta, changed, seen, 30)[3, 1], rel=1e-9)
+    assert sales[0] == pytest.approx(share[0] * market.total_sales[-1])
+    paid = 0.6 * (prices[:, 1].mean() / (0.8 * prices[-1, 1]) - 1.0) * sales[0]
+    assert money[0] == pytest.approx(paid, rel=1e-12)
+    assert marginal[2] == pytest.approx((sales[3] - sales[1]) / (money[3] - money[1]), rel=1e-5)
+    assert returns.return_curves(one, 4, prices={}, firms=[1], efforts=[0], level=0.95, by="none") == ()
+    assert "--margin 0.3" in str(returns.refuse_without_curves(one))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.formula.expression import Expression
 from kernels.formula.expression_derivative import differentiate
@@ -66,12 +67,25 @@ class PriceIndex:
             return np.broadcast_to(np.eye(n_firms), (*price.shape, n_firms)).copy()
         values: dict[str, Floats] = {self.column: price}
         slopes: dict[str, Floats] = {self.column: np.broadcast_to(np.eye(n_firms), (*price.shape, n_firms))}
-        for name, inner in self._steps[:-1]:
+        for (name, inner), parts in zip(self._steps[:-1], self._parts[:-1], strict=True):
             mean = np.mean(np.broadcast_to(_value(inner, values), price.shape), axis=-1, keepdims=True)
-            moved = _chain(inner, values, slopes, price.shape).mean(axis=-2, keepdims=True)
+            moved = _chain(parts, values, slopes, price.shape).mean(axis=-2, keepdims=True)
             values[name] = np.broadcast_to(mean, price.shape)
             slopes[name] = np.broadcast_to(moved, (*price.shape, n_firms))
-        return _chain(self._steps[-1][1], values, slopes, price.shape)
+        return _chain(self._parts[-1], values, slopes, price.shape)
+
+    def past_slope(self, active: NDArray[np.bool_]) -> Floats:
+        """Differentiate the effort of i in the logarithm of the price of j, in known periods, (T, i, j).
+
+        Means are over the firms there, ``active`` (T, N); 0 for the others.
+        """
+        slope = np.zeros((*active.shape, active.shape[1]))
+        patterns, which = np.unique(active, axis=0, return_inverse=True)
+        for number, there in enumerate(patterns):
+            at, firms = np.flatnonzero(which.ravel() == number), np.flatnonzero(there)
+            price = self.history[np.ix_(at, firms)]
+            slope[np.ix_(at, firms, firms)] = self.slope(price) * price[:, np.newaxis]
+        return slope
 
     @cached_property
     def _steps(self) -> tuple[tuple[str, Node], ...]:
@@ -91,6 +105,15 @@ class PriceIndex:
 
         root = named(self.expression.root)
         return (*steps, ("", root))
+
+    @cached_property
+    def _parts(self) -> tuple[dict[str, Node], ...]:
+        """Derivatives of every step in the price and the means before it, by their names."""
+        names = (self.column, *(name for name, _ in self._steps[:-1]))
+        return tuple(
+            dict(zip(known, differentiate(node, known, "the index of a price"), strict=True))
+            for known, (_, node) in ((names[:number], step) for number, step in enumerate(self._steps, 1))
+        )
 
 
 def with_indices(prices: Sequence[PriceIndex], chosen: Floats) -> Floats:
@@ -113,12 +136,10 @@ def _value(node: Node, values: dict[str, Floats]) -> Floats:
 
 
 def _chain(
-    node: Node, values: dict[str, Floats], slopes: dict[str, Floats], shape: tuple[int, ...]
+    parts: dict[str, Node], values: dict[str, Floats], slopes: dict[str, Floats], shape: tuple[int, ...]
 ) -> Floats:
-    """Give the derivative (..., i, j) of a tree of names whose values and derivatives are known."""
-    names = tuple(values)
-    parts = differentiate(node, names, "the index of a price")
+    """Give the derivative (..., i, j) of a tree of names by its derivatives in the names, and theirs."""
     total = np.zeros((*shape, shape[-1]))
-    for name, part in zip(names, parts, strict=True):
+    for name, part in parts.items():
         total = total + np.broadcast_to(_value(part, values), shape)[..., np.newaxis] * slopes[name]
     return total

@@ -10,8 +10,8 @@ from kernels.formula.expression import parse
 from pipeline.config.sections.data import EFFORT_FUNCTIONS, DataSection
 from pipeline.config.study import Study
 from pipeline.errors import QueryError
-from pipeline.forecasting.prices.index import PriceIndex
 from pipeline.panel.market import MarketArrays
+from pipeline.results.prices.index import PriceIndex
 
 if TYPE_CHECKING:
     import xarray as xr

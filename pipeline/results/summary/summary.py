@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from pipeline.results.effects.assumption import assumption_of
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.results import Results
+from pipeline.results.summary.parameters import summarise_parameters
 from pipeline.results.tables.choice import pooled_choice
 from pipeline.results.tables.comparison import all_metrics, by_horizon, comparisons, kinds, read_losses
 from pipeline.results.tables.fits import params, status_names
@@ -46,6 +48,9 @@ class Summary:
         One row a model: its noise, where that of some model is not homogeneous; fits done and usable, one a
         market; markets where it is best by AIC and by BIC, medians of the error in share, of the starts that
         agree, of seconds.
+    parameters
+        Of the model of the verdict: one row a parameter, see
+        `pipeline.results.summary.parameters.summarise_parameters`.
     best
         One row a market: best model by AIC and by BIC, how far the second is behind, starts that agree.
     failures
@@ -89,6 +94,7 @@ class Summary:
     verdict: Verdict
     window: str
     models: Table
+    parameters: Table
     best: Table
     failures: Table
     at_bounds: Table
@@ -107,6 +113,14 @@ class Summary:
     instruments: tuple[str, ...]
     assumption: str | None = None
 
+    def _repr_html_(self) -> str:
+        """Show what matters most in a notebook: the verdict, its parameters, the models."""
+        sweep, said = self.sweep, [*self.instruments, self.assumption or ""]
+        head = f"<p><b>{escape(sweep.name)}</b>: {sweep.state.value}, {sweep.n_markets} markets</p>"
+        sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in said if sentence)
+        tables = "".join(table._repr_html_() for table in (self.parameters, self.models) if len(table))
+        return f"{head}{self.verdict._repr_html_()}{sentences}{tables}"
+
 
 def summarise(results: Results) -> Summary:
     """Summarise a sweep."""
@@ -121,6 +135,7 @@ def summarise(results: Results) -> Summary:
         assumption=assumption_of(results),
         window=tables.first_window,
         models=_models(cubes),
+        parameters=Table({}) if verdict.model is None else summarise_parameters(tables, verdict.model),
         best=_best(cubes),
         failures=_failures(cubes),
         at_bounds=at_bounds(tables, tables.info.models),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.numeric.arrays import Floats
-from pipeline.forecasting.totals.pressure import Pressure
+from pipeline.results.totals.pressure import Pressure
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,20 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import TotalModel, TotalSection
 from pipeline.errors import QueryError
-from pipeline.forecasting.periods import season_length
-from pipeline.forecasting.total_sales import TotalForecast, forecast_total, response_total
-from pipeline.forecasting.totals.past_pressure import past_response, past_weights, pressure_of
-
-if TYPE_CHECKING:
-    from pipeline.forecasting.market import ForecastMarket
-
+from pipeline.results.totals.continuation import continue_total, response_total
+from pipeline.results.totals.past_market import PastMarket, past_response, past_weights, pressure_of
+from pipeline.results.totals.season import season_length
 
 MODELS: tuple[str, ...] = tuple(model for model in get_args(TotalModel) if model != "given")
 _ORIGINS = 8
@@ -64,33 +60,8 @@ class TotalUse:
         return f"{self.text} In {self.cases} held-out cases it {said} ({others})."
 
 
-def describe_total(section: TotalSection, market: "ForecastMarket", total: TotalForecast) -> TotalUse:
-    """Say which total sales an answer about a market uses, and compare them with the other models."""
-    error, cases = ({}, 0) if section.model == "given" else compare_totals(section, market)
-    return TotalUse(section.model, _text(section, total), error, cases)
-
-
-def _text(section: TotalSection, total: TotalForecast) -> str:
-    level = f"{total.median[0]:.4g}"
-    if section.model == "constant":
-        last = "the level of recent periods" if section.last is None else f"the last {section.last} periods"
-        return f"Total sales stay at {level} per period, {last}."
-    if total.answer is None:
-        return f"Total sales follow the model {section.model}, from {level} per period on."
-    parts = [
-        f"{label} {coefficient:+.3g} ± {error:.2g}"
-        for label, coefficient, error in zip(
-            total.answer.pressure.labels, total.answer.coefficient, total.answer.stderr, strict=True
-        )
-    ]
-    return (
-        f"Total sales answer to marketing, from {level} per period on: their logarithm rises by "
-        f"{', '.join(parts)} per standard deviation of it, weighted by share."
-    )
-
-
 def compare_totals(
-    section: TotalSection, market: "ForecastMarket", models: Iterable[str] = MODELS
+    section: TotalSection, market: PastMarket, models: Iterable[str] = MODELS
 ) -> tuple[dict[str, float], int]:
     """Compare all models of total sales on a market by forecasts of periods that they had not seen.
 
@@ -98,7 +69,7 @@ def compare_totals(
     ----------
     section : TotalSection
         The model in use, with its settings; the others have what of these applies to them.
-    market : ForecastMarket
+    market : PastMarket
     models : iterable of str
         Those to compare it with.
 
@@ -139,7 +110,7 @@ def compare_totals(
     return errors, cases
 
 
-def _misses(section: TotalSection, market: "ForecastMarket", origin: int) -> Floats:
+def _misses(section: TotalSection, market: PastMarket, origin: int) -> Floats:
     """Errors (H,) of the logarithm in the periods after the first ``origin`` ones."""
     end = min(origin + _AHEAD, market.past_sales.size)
     sales, period, ahead = (
@@ -149,7 +120,7 @@ def _misses(section: TotalSection, market: "ForecastMarket", origin: int) -> Flo
     )
     season = season_length(market.frequency)
     if section.model != "response":
-        made = forecast_total(section, sales, period, ahead, season)
+        made = continue_total(section, sales, period, ahead, season)
     else:
         pressure, past = pressure_of(market, section.efforts)
         f = past_response(market, needed=not pressure.index.size)

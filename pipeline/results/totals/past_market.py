@@ -1,26 +1,95 @@
 """The marketing pressure of the known periods of a market, and what it is weighted by."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Floats
 from kernels.response.evaluate import OK, evaluate, make_workspace, prepare
 from pipeline.errors import QueryError
-from pipeline.forecasting.totals.pressure import Pressure
 from pipeline.models.terms import term_inputs
+from pipeline.names import Label
+from pipeline.results.totals.pressure import Pressure
 
-if TYPE_CHECKING:
-    from pipeline.forecasting.market import ForecastMarket
+
+class PastMarket(Protocol):
+    """The known periods of a market under one model: T periods, N firms, K efforts.
+
+    What attributes are is said in `pipeline.forecasting.market.ForecastMarket`, which is one.
+    """
+
+    @property
+    def market(self) -> Label:
+        """Its label."""
+
+    @property
+    def model(self) -> str:
+        """The model fitted to it."""
+
+    @property
+    def efforts(self) -> tuple[str, ...]:
+        """Names (K)."""
+
+    @property
+    def frequency(self) -> str:
+        """What one period is."""
+
+    @property
+    def past_sales(self) -> Floats:
+        """Sales of the market (T,), currency per period."""
+
+    @property
+    def past_period(self) -> np.ndarray:
+        """Numbers of the periods (T,)."""
+
+    @property
+    def past_share(self) -> Floats:
+        """Observed shares (T, N); nan where absent."""
+
+    @property
+    def past_duration(self) -> Floats:
+        """Lengths of the periods (T,)."""
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Who is there (T, N)."""
+
+    @property
+    def history(self) -> Floats:
+        """Efforts (K, T, N); 0 where absent."""
+
+    @property
+    def chosen(self) -> Floats:
+        """What firms set (K, T, N): prices in place of their indices."""
+
+    @property
+    def prices(self) -> Any:
+        """Efforts that are indices of a price: things with an ``effort``."""
+
+    @property
+    def terms(self) -> Any:
+        """Further inputs of f."""
+
+    @property
+    def spec(self) -> Any:
+        """The market function, as the kernels take it."""
+
+    @property
+    def theta(self) -> Floats:
+        """Parameters (P,)."""
+
+    def equation(self, theta: Floats) -> Any:
+        """Give the equation of motion under parameters (P,)."""
 
 
-def pressure_of(market: "ForecastMarket", names: tuple[str, ...] | None) -> tuple[Pressure, Floats]:
+def pressure_of(market: PastMarket, names: tuple[str, ...] | None) -> tuple[Pressure, Floats]:
     """Find the pressure in the known periods of a market.
 
     Parameters
     ----------
-    market : ForecastMarket
+    market : PastMarket
     names : tuple of str or None
         Efforts; None for f of the model.
 
@@ -61,7 +130,7 @@ def pressure_of(market: "ForecastMarket", names: tuple[str, ...] | None) -> tupl
     return found, (raw - centre) / scale
 
 
-def past_weights(market: "ForecastMarket", held_from: int | None = None) -> Floats:
+def past_weights(market: PastMarket, held_from: int | None = None) -> Floats:
     """Shares (T, N) before each known period, among the firms that are there in it.
 
     A firm that enters counts by its first share. From period ``held_from`` on the shares before it stay.
@@ -77,7 +146,7 @@ def past_weights(market: "ForecastMarket", held_from: int | None = None) -> Floa
     return np.where(total > 0.0, weight / np.where(total > 0.0, total, 1.0), even)
 
 
-def past_response(market: "ForecastMarket", *, needed: bool = True) -> Floats:
+def past_response(market: PastMarket, *, needed: bool = True) -> Floats:
     """Return f (T, N) of the known periods at the estimates; 0 for absent firms, or where not needed."""
     value = np.zeros(market.active.shape)
     if not needed:

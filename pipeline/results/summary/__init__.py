@@ -1,0 +1,7 @@
+"""A sweep in a few tables."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"summary": ["Summary", "summarise"]}
+)

@@ -1,0 +1,78 @@
+"""What the fits of one model say of its parameters, over all markets."""
+
+import numpy as np
+
+from pipeline.config.parameters import INITIAL, of_errors
+from pipeline.config.sections.uncertainty import most_trusted
+from pipeline.results.frames.table import Table
+from pipeline.results.intervals import LEVEL, normal_interval
+from pipeline.results.tables.fits import params
+from pipeline.results.tables.sweep_tables import SweepTables
+
+_FIXED = "fixed"
+
+
+def summarise_parameters(tables: SweepTables, model: str) -> Table:
+    """Sum up the estimates of a model in the first window; starting shares and errors are left out.
+
+    Parameters
+    ----------
+    tables
+        Of the sweep.
+    model
+        Its name.
+
+    Returns
+    -------
+    Table
+        One row a parameter that is not fixed. Of a single market: param, unit, value, low, high (the 95 %
+        interval to trust). Of several: param, unit, median, lower and upper quartile of the estimates over
+        markets, above and below (markets where the whole interval is above or below 0), undetermined, of.
+    """
+    cells = params(tables, [model])
+    cells = cells.take((cells["window"] == tables.first_window) & (cells["recommended"] != _FIXED))
+    low, high = _intervals(tables, model, cells)
+    single = tables.info.n_markets == 1
+    rows = []
+    for param in tables.params_of(model).tolist():
+        here = cells["param"] == param
+        if of_errors(param) or param.startswith(f"{INITIAL}.") or not here.any():
+            continue
+        value, unit = cells["value"][here], str(cells["unit"][here][0])
+        if single:
+            rows.append((param, unit, *map(float, (value[0], low[here][0], high[here][0]))))
+            continue
+        known = value[~np.isnan(value)]
+        quartiles = np.quantile(known, (0.5, 0.25, 0.75)) if len(known) else np.full(3, np.nan)
+        signs = int(np.sum(low[here] > 0.0)), int(np.sum(high[here] < 0.0))
+        rows.append((param, unit, *map(float, quartiles), *signs, len(value) - len(known), len(value)))
+    several = (
+        "param",
+        "unit",
+        "median",
+        "quartile_1",
+        "quartile_3",
+        "above_0",
+        "below_0",
+        "undetermined",
+        "of",
+    )
+    table = Table.from_rows(("param", "unit", "value", "low", "high") if single else several, rows)
+    kept = [name for name in table.columns if name != "undetermined" or np.any(table[name] > 0)]
+    return table.select(kept)
+
+
+def _intervals(tables: SweepTables, model: str, cells: Table) -> tuple[np.ndarray, np.ndarray]:
+    """Give both ends of the interval to trust, cell by cell; of standard errors where none is stored."""
+    arrays = tables.arrays(model)
+    if "interval" not in arrays:
+        return normal_interval(cells["value"], cells["stderr"])
+    methods = list(map(str, tables.labels("interval_method")))
+    level = int(np.argmin(np.abs(tables.labels("level") - LEVEL)))
+    method = methods.index(most_trusted(methods) or methods[0])
+    ends = np.asarray(arrays["interval"][:, 0, method, :, level])
+    markets = {label: place for place, label in enumerate(tables.labels("market").tolist())}
+    names = {name: place for place, name in enumerate(tables.params_of(model).tolist())}
+    rows = np.array([markets[market] for market in cells["market"].tolist()], dtype=np.intp)
+    columns = np.array([names[param] for param in cells["param"].tolist()], dtype=np.intp)
+    return ends[rows, columns, 0], ends[rows, columns, 1]
