@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 from pipeline.config.place import Location
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import DataSection
-from pipeline.config.sections.fit import FitSection, ValidationSection
+from pipeline.config.sections.fit import NASH, FitSection, ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.models import CurveSection, Models
 from pipeline.config.sections.recalibration import RecalibrationSection
@@ -131,6 +131,8 @@ class Study(LocatedSection):
         if not self.fit.instrumented:
             # Studies that say nothing of it are those of versions that did not know it.
             del content["fit"]["endogenous"]
+        if NASH not in self.validation.baselines:
+            del content["validation"]["nash"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def to_yaml(self) -> str:

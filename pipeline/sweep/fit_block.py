@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kernels.numeric.spread import evenly_spread
 from pipeline.config.catalogue import own_curves
+from pipeline.config.sections.fit import NASH
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.fitting.calibrate import FitRecord, calibrate_market
@@ -131,10 +132,19 @@ def assess_baseline(
             ahead = window.n_ahead(market.times.size)
             if ahead:
                 count = window.n_training(market.times.size)
-                forecaster = forecasters.get(window.name) or baseline_forecaster(baseline)
+                if baseline == NASH:
+                    forecaster = _nash_forecaster(panel, market, count, study)
+                else:
+                    forecaster = forecasters.get(window.name) or baseline_forecaster(baseline)
                 scores = score_forecasts(forecaster, market, count, ahead)
                 _store_scores(arrays, (row, column), scores)
     return arrays
+
+
+def _nash_forecaster(panel: xr.Dataset, market: MarketArrays, n_train: int, study: Study) -> Forecaster:
+    from pipeline.games.nash import nash_forecaster
+
+    return nash_forecaster(panel, market, n_train, study)
 
 
 def _pooled_forecasters(everything: xr.Dataset, baseline: str, study: Study) -> dict[str, Forecaster]:

@@ -133,6 +133,10 @@ TABLES: Mapping[str, TableEntry] = {
         "a firm and period of a stored forecast: share, sales, expense",
         "pipeline.results.tables.forecasts:forecasts",
     ),
+    "forecast_takings": TableEntry(
+        "a firm and period of a stored forecast in which firms enter: what they take from it",
+        "pipeline.results.tables.forecasts:forecast_takings",
+    ),
     "forecast_bands": TableEntry(
         "a quantile of a share and of sales in a stored forecast",
         "pipeline.results.tables.forecasts:forecast_bands",
