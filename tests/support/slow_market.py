@@ -19,7 +19,7 @@ from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.layout import study_layout
 
 
-def describe(variant, study, firms):
+def describe(variant, study, firms, entries=None):
     return ModelLayout(variant.name, (ParameterLabel("price"), ParameterLabel("deal")))
 
 
