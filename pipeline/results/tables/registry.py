@@ -1,4 +1,4 @@
-"""Every table that a sweep can be asked for by name: SQL, `beed export`, the help and the documentation list these.
+"""Every table that a sweep can be asked for by name: SQL, `beed export`, the help and the site list these.
 
 A new table is a file with its builder, and a line here. Builders are named by strings and imported when their
 table is wanted, so that ``beed --help`` lists the tables without importing any of what builds them.
