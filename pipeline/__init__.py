@@ -24,6 +24,7 @@ import lazy_loader
 
 if TYPE_CHECKING:
     from pipeline.budgeting.allocate import allocate
+    from pipeline.budgeting.plan_cost import plan_cost
     from pipeline.causes.effects import effects
     from pipeline.causes.experiment import propose_experiment
     from pipeline.causes.explain import explain
@@ -50,6 +51,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "budgeting.allocate": ["allocate"],
+        "budgeting.plan_cost": ["plan_cost"],
         "causes.effects": ["effects"],
         "causes.experiment": ["propose_experiment"],
         "causes.explain": ["explain"],
@@ -89,6 +91,7 @@ __all__ = [
     "investment_against",
     "load_study",
     "open_store",
+    "plan_cost",
     "play",
     "propose_experiment",
     "recalibrate_study",

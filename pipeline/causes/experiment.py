@@ -19,7 +19,9 @@ from pipeline.results.frames.table import Table
 if TYPE_CHECKING:
     from pipeline.results.results import Results
 
-_EXPECTED = "elasticity:EFFORT, elasticity:EFFORT:long_run, elasticity:EFFORT:H, or coefficient:NAME"
+_EXPECTED = "elasticity:EFFORT (then :long_run or :H, if wanted), coefficient:NAME, plan or plan:holding"
+# Of the normal distribution: 95 % lie within so many standard errors.
+_NORMAL = 1.96
 _COLUMNS = (
     "market", "firm", "effort", "baseline", "changed", "begins", "periods", "lift", "test_stderr", "cost",
     "stderr_now", "stderr_after", "shrinks",
@@ -90,6 +92,17 @@ class ExperimentSettings:
         return Setting(first, self.periods, self.controls, self.prices, budget, self.bounds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What there is to test in one market: the quantity there, its variance, the tests."""
+
+    market: CausalMarket
+    estimate: float
+    variance: float
+    proposals: list[Proposal]
+    setting: Setting
+
+
 def propose_experiment(
     results: "Results",
     quantity: str | Callable[[CausalMarket], Quantity],
@@ -109,8 +122,9 @@ def propose_experiment(
     quantity : str or callable
         ``elasticity:EFFORT`` (own, on impact; ``:long_run`` or ``:H`` after it for another horizon), mean
         over periods and firms, or ``coefficient:NAME``. Over several markets, the mean of theirs. For
-        anything else, such as the cost of a plan: a function that takes a market to a function of its
-        parameters (P,), a number.
+        anything else, such as `pipeline.budgeting.plan_cost.plan_cost`: a function that takes a market to a
+        function of its parameters (P,), a number; sentences call it by its ``name``, and end with its
+        ``notes``, where it has them.
     settings : ExperimentSettings, optional
         Length, begin, controls, budget, bounds of the test.
     markets : sequence of labels, optional
@@ -128,27 +142,31 @@ def propose_experiment(
         A quantity, market, firm, effort or date that the store does not have; no test that could be made.
     """
     settings = settings or ExperimentSettings()
-    found: list[tuple[CausalMarket, float, list[Proposal], Setting]] = []
+    found: list[_Found] = []
     unknown: list[Label] = []
     for one, _ in causal_markets(results, markets or [ALL], model):
         setting = settings.of_market(one)
         firms = list(range(one.fit.arrays.firms.size)) if firm is None else [firm_place(one, firm)]
         tester = None if firm is None else firms[0]
         value = _quantity(quantity, one, tester) if isinstance(quantity, str) else quantity(one)
-        slope = quantity_slope(one, value)
+        estimate, slope = quantity_slope(one, value)
         if np.isnan(slope).any():
             unknown.append(one.market)
             continue
         proposals = propose(one, slope, setting, firms, _chosen(one, efforts))
-        found.append((one, float(slope @ slope), proposals, setting))
-    table, name = _ranked(found), quantity if isinstance(quantity, str) else "the quantity"
+        found.append(_Found(one, estimate, float(slope @ slope), proposals, setting))
+    table = _ranked(found)
+    name = quantity if isinstance(quantity, str) else getattr(quantity, "name", "the quantity")
     if not len(table):
         raise QueryError(_why_none(bool(found), bool(unknown), name, settings))
-    sentences = _sentences(table, name, found[0][0], settings.controls, len(found))
+    sentences = _sentences(table, name, found, settings.controls)
     if unknown:
         listed = ", ".join(map(str, unknown[:5]))
         sentences = (*sentences, f"Left out, as the data say nothing of the quantity there: market {listed}.")
-    return ProposedExperiments(table, (*sentences, *_without_price(found[0][0], efforts, settings)))
+    notes: tuple[str, ...] = getattr(quantity, "notes", ())
+    return ProposedExperiments(
+        table, (*sentences, *notes, *_without_price(found[0].market, efforts, settings))
+    )
 
 
 def _quantity(text: str, one: CausalMarket, firm: int | None) -> Quantity:
@@ -193,14 +211,15 @@ def _chosen(one: CausalMarket, efforts: Sequence[str] | None) -> list[int]:
     return [_place(one, name) for name in efforts] if efforts else list(range(len(one.fit.efforts)))
 
 
-def _ranked(found: Sequence[tuple[CausalMarket, float, list[Proposal], Setting]]) -> Table:
+def _ranked(found: Sequence[_Found]) -> Table:
     """Give the rows of all markets; the quantity is the mean over them."""
-    total, count = sum(variance for _, variance, _, _ in found), len(found)
+    total, count = sum(one.variance for one in found), len(found)
     rows = []
-    for one, _, proposals, setting in found:
+    for place in found:
+        one, setting = place.market, place.setting
         times = one.fit.arrays.times
         begins = label_text(times[setting.first]) if setting.first < len(times) else NEXT
-        for test in proposals:
+        for test in place.proposals:
             now, after = np.sqrt(total) / count, np.sqrt(max(total - test.gain, 0.0)) / count
             who = one.market, one.fit.arrays.firms[test.firm], one.fit.efforts[test.effort]
             what = test.baseline, test.changed, begins, setting.periods, test.lift, test.stderr, test.cost
@@ -210,27 +229,33 @@ def _ranked(found: Sequence[tuple[CausalMarket, float, list[Proposal], Setting]]
     return table.sorted("-shrinks") if rows else table
 
 
-def _sentences(
-    table: Table, quantity: str, one: CausalMarket, controls: int, markets: int
-) -> tuple[str, ...]:
+def _sentences(table: Table, quantity: str, found: Sequence[_Found], controls: int) -> tuple[str, ...]:
+    one, markets = found[0].market, len(found)
     best = {name: column[0] for name, column in table.columns.items()}
     frequency = str(one.fit.panel["time"].attrs.get("frequency", "1 period"))
     currency = str(one.fit.panel["sales"].attrs.get("units", "currency")).partition(" /")[0]
     when = "right after the data" if best["begins"] == NEXT else f"from {best['begins']}"
-    money = "" if np.isnan(best["cost"]) else f" It moves {best['cost']:,.4g} {currency}."
-    if best["cost"] >= 1000.0:
-        money = f" It moves {best['cost']:,.0f} {currency}."
+    money = "" if np.isnan(best["cost"]) else f" It moves {_written(best['cost'])} {currency}."
+    value, half = sum(place.estimate for place in found) / markets, _NORMAL * best["stderr_now"]
+    low, high = _written(value - half), _written(value + half)
     of = f"the mean over {markets} markets of " if markets > 1 else ""
     beside = "one control market" if controls == 1 else f"{controls} control markets"
     return (
+        f"Now: {of}{quantity}: {_written(value)}, 95 % interval {low} to {high} (delta method).",
         f"Test {best['effort']} of {best['firm']} in market {best['market']}, {when}, for {best['periods']} "
         f"periods of {frequency}: {best['changed']:.4g} in place of {best['baseline']:.4g}.{money}",
         f"The share should move by {best['lift']:+.3g}, measured to ±{best['test_stderr']:.2g}; the standard "
-        f"error of {of}{quantity} would fall from {best['stderr_now']:.3g} to {best['stderr_after']:.3g}: "
+        f"error of {of}{quantity} would fall from {_written(best['stderr_now'], 3)} to "
+        f"{_written(best['stderr_after'], 3)}: "
         f"its interval by {best['shrinks']:.0%}.",
         f"That supposes {beside} with errors as large as those of this one and independent of them, all "
         "other efforts as in the data (after it, as in its last period), and a model that is right.",
     )
+
+
+def _written(number: float, digits: int = 4) -> str:
+    """Write a number, money and the like in full."""
+    return f"{number:,.0f}" if abs(number) >= 1000.0 else f"{number:.{digits}g}"
 
 
 def _without_price(

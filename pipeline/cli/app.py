@@ -6,7 +6,8 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import ahead, allocate, causes, plan, stores, studies, time
+from pipeline.cli import ahead, allocate, plan, stores, studies, time
+from pipeline.cli.causes import effects, experiment
 from pipeline.cli.first_steps import demo, init
 from pipeline.cli.leaving import run_and_leave
 from pipeline.cli.memory import memory_sentence
@@ -53,10 +54,10 @@ COMMANDS = (
     stores.show,
     stores.report,
     stores.export,
-    causes.effects,
-    causes.explain,
-    causes.returns,
-    causes.experiment,
+    effects.effects,
+    effects.explain,
+    effects.returns,
+    experiment.experiment,
     ahead.forecast,
     plan.plan,
     allocate.allocate,

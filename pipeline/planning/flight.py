@@ -14,12 +14,10 @@ from pipeline.forecasting.members import Member, ModelChoice, model_weights
 from pipeline.forecasting.model_choice import BEST, VERDICT, pattern_of
 from pipeline.forecasting.open_market import open_market, read_market
 from pipeline.forecasting.periods import periods_until
-from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import describe_total
 from pipeline.names import Label
 from pipeline.planning.chance import Chance, Contender, Futures, chance_of, sure_market
-from pipeline.planning.controls import make_controls
-from pipeline.planning.planner import Planner, Solution
+from pipeline.planning.planner import Planner, Solution, planner_of
 from pipeline.planning.search.aim import aim_for
 from pipeline.planning.steady import Holding
 from pipeline.results.select import select_models
@@ -137,13 +135,18 @@ def flight_plan(results: "Results", settings: Given[PlanSettings]) -> FlightPlan
         Shares cannot be computed for these efforts.
     """
     settings = settings_of(PlanSettings, settings, what="plan")
+    market, total = market_to_plan(results, settings)
+    plan = plan_market(market, settings, total, contenders(results, settings, market))
+    return replace(plan, total_use=describe_total(settings.total_sales, market, total))
+
+
+def market_to_plan(results: "Results", settings: PlanSettings) -> tuple[ForecastMarket, TotalForecast]:
+    """Open the market of a plan up to its last period; raises as `flight_plan` does for what is not there."""
     time = results.panel()["time"]
     horizon = periods_until(time.values, str(time.attrs.get("frequency", "1")), settings.by)
     horizon += settings.value_after
     models = select_models(results.sweep, pattern_of(settings.model))
-    market, total = open_market(results, settings, models, horizon)
-    plan = plan_market(market, settings, total, contenders(results, settings, market))
-    return replace(plan, total_use=describe_total(settings.total_sales, market, total))
+    return open_market(results, settings, models, horizon)
 
 
 def contenders(results: "Results", settings: PlanSettings, market: ForecastMarket) -> tuple[Contender, ...]:
@@ -176,19 +179,9 @@ def plan_market(
     """
     among = contenders or (Contender(market),)
     market = sure_market(market)
-    firm, deadline = market.firm_index(settings.firm), market.horizon - 1 - settings.value_after
-    controls = make_controls(
-        market,
-        firm,
-        settings.bounds,
-        settings.prices,
-        widen=settings.widen,
-        ramps=settings.ramps,
-        margin=settings.margin,
-    )
-    start = float(market.share[firm])
+    planner, deadline = planner_of(market, settings, total), market.horizon - 1 - settings.value_after
+    controls, firm, start = planner.controls, planner.controls.firm, planner.start
     target = start if settings.target is None else settings.target
-    planner = Planner(market, settings, controls, total.course(ForecastResponse(market)))
     plan = _planned(planner, target, among, total)
     hold = plan if target == start else planner.solve(start, "linear")
     hold = planner.spend_least(start) or hold

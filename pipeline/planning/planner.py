@@ -16,12 +16,13 @@ from pipeline.planning.goodwill import goodwill_part
 from pipeline.planning.investment import Investment, split_investment
 from pipeline.planning.objective import PlanObjective, end_share
 from pipeline.planning.search.allocation import between
-from pipeline.planning.search.cheapest import cheapest_path, refuse_many
+from pipeline.planning.search.cheapest import NEARBY_STEPS, cheapest_path, refuse_many
 from pipeline.planning.search.furthest import reachable
 from pipeline.planning.search.limits import keeps_limits
 from pipeline.planning.search.track import follow_path, wanted_path
 from pipeline.planning.steady import SteadyMarket
 from pipeline.results.totals.answering import TotalSales, reference_sales
+from pipeline.results.totals.continuation import TotalForecast
 
 # Rivals who react are asked again until their efforts agree with the plan, relative to how large efforts
 # are; the plan is brought to the target exactly afterwards, rivals reacting.
@@ -119,10 +120,13 @@ class Planner:
         firm = self.controls.firm
         return self.held.with_values(firm, self.controls.put(self.held.value, values)[:, :, firm])
 
-    def solve(self, target: float, path: PathKind, hold: float | None = None) -> Solution:
+    def solve(
+        self, target: float, path: PathKind, hold: float | None = None, near: Floats | None = None
+    ) -> Solution:
         """Find the controls that end at the target, or as near to it as the bounds allow.
 
-        After the deadline the share is ``hold`` or more, by default the target.
+        After the deadline the share is ``hold`` or more, by default the target. The cheapest path is searched
+        from controls ``near`` (L, H) where they are given: those of the same plan on nearly this market.
 
         Raises
         ------
@@ -138,7 +142,7 @@ class Planner:
         objective = self._objective(values)
         for _ in range(_ROUNDS):
             worst, best = reachable(objective)
-            values = self._choose(objective, target, path, worst, best, values)
+            values = self._choose(objective, target, path, (worst, best), values, near)
             following = self._objective(values)
             change = np.abs(following.efforts - objective.efforts)
             change[self.controls.index, :, self.controls.firm] = 0.0
@@ -203,21 +207,24 @@ class Planner:
         objective: PlanObjective,
         target: float,
         path: PathKind,
-        worst: Floats,
-        best: Floats,
+        ends: tuple[Floats, Floats],
         present: Floats,
+        near: Floats | None,
     ) -> Floats:
         """Find controls (L, H) for the target while the rivals' efforts stay what they are."""
+        worst, best = ends
         if target >= objective.last_share(best):
             return best
         if target <= objective.last_share(worst):
             return worst
+        floor = min(self.start, target) if self.settings.keep else 0.0
+        if near is not None and path == "cheapest":
+            return cheapest_path(objective, target, worst, best, (near,), floor, NEARBY_STEPS)
         kind: PathKind = "linear" if path == "cheapest" else path
         wanted = wanted_path(kind, self.start, target, self.market.duration, self.after, objective.held_part)
         followed = follow_path(objective, wanted, worst, best)
         if path != "cheapest":
             return followed
-        floor = min(self.start, target) if self.settings.keep else 0.0
         return cheapest_path(objective, target, worst, best, (followed, present), floor)
 
     def _snapped(self, values: Floats) -> Floats:
@@ -258,3 +265,25 @@ class Planner:
                 side = "upper" if is_upper else "lower"
                 hits.append(BoundHit(self.market.efforts[effort], value, side, int(against.sum())))
         return tuple(hits) or (BoundHit("every effort", None, "best", self.market.horizon),)
+
+
+def planner_of(market: ForecastMarket, settings: PlanSettings, total: TotalForecast) -> Planner:
+    """Give the planner of the firm of the settings, with what it may change.
+
+    Raises
+    ------
+    QueryError
+        No such firm.
+    PlanError
+        Nothing that it could change, or bounds that make no sense.
+    """
+    controls = make_controls(
+        market,
+        market.firm_index(settings.firm),
+        settings.bounds,
+        settings.prices,
+        widen=settings.widen,
+        ramps=settings.ramps,
+        margin=settings.margin,
+    )
+    return Planner(market, settings, controls, total.course(ForecastResponse(market)))

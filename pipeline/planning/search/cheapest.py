@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 # The optimiser solves a dense problem of this size in every step.
 _LARGEST = 600
-_OPTIONS = {"maxiter": 400, "ftol": 1e-12}
+_TOLERANCE = 1e-12
+_STEPS = 400
+NEARBY_STEPS = 60
+"""Steps of the optimiser from the optimum of nearly the same problem."""
 _SLACK = 1e-7
 
 
@@ -45,6 +48,7 @@ def cheapest_path(
     best: Floats,
     guesses: tuple[Floats, ...],
     floor: float = 0.0,
+    steps: int = _STEPS,
 ) -> Floats:
     """Find controls (L, H) of least discounted cost whose last share is ``target``.
 
@@ -59,6 +63,8 @@ def cheapest_path(
         Points to search from; the first one keeps above the floor as far as that is possible.
     floor : float
         Smallest share on the way; where even ``best`` does not keep it, what ``best`` keeps.
+    steps : int
+        Most steps of the optimiser.
     """
     controls = objective.controls
     box, firm = UnitBox(controls.low, controls.high), controls.firm
@@ -79,7 +85,7 @@ def cheapest_path(
             bounds=box.bounds,
             constraints=constraints,
             method="SLSQP",
-            options=_OPTIONS,
+            options={"maxiter": steps, "ftol": _TOLERANCE},
         ).x
         if np.isfinite(optimum).all():
             candidates.append(between(objective.last_share, target, box.nearest(optimum), worst, best))

@@ -86,10 +86,10 @@ class Setting:
 Quantity = Callable[[Vector], float]
 
 
-def quantity_slope(one: CausalMarket, quantity: Quantity) -> NDArray[np.float64]:
-    """Give the slopes (D,) of a quantity along the directions of a standard error each.
+def quantity_slope(one: CausalMarket, quantity: Quantity) -> tuple[float, NDArray[np.float64]]:
+    """Give a quantity at the estimates, and its slopes (D,) along the directions of a standard error each.
 
-    They are nan where the quantity follows something that the data do not see at all.
+    Slopes are nan where the quantity follows something that the data do not see at all.
     """
     theta, problem = one.fit.theta, one.fit.problem
     slopes = []
@@ -101,7 +101,7 @@ def quantity_slope(one: CausalMarket, quantity: Quantity) -> NDArray[np.float64]
     seen = one.unknown.steps.shape[1]
     value = quantity(theta)
     lost = bool(np.any(np.abs(found[seen:]) > 1e-3 * max(abs(value), 1e-3)))
-    return np.full(seen, np.nan) if lost else found[:seen]
+    return value, np.full(seen, np.nan) if lost else found[:seen]
 
 
 def propose(

@@ -7,6 +7,7 @@ import pytest
 from command_line import beed
 from effects_market import market_of, model_of
 from shops import run_shops
+from tried_market import DISCOUNT, PLACE, STUDY
 
 from pipeline.causes.experiment import ExperimentSettings, propose_experiment
 from pipeline.errors import QueryError
@@ -15,29 +16,6 @@ from pipeline.panel.market import market_arrays
 from pipeline.results.effects.causal_market import read_causal_market
 from pipeline.results.experiments import precision, proposals
 
-DISCOUNT, PLACE, SALES = 2.0, 1.2, 50.0e6
-STUDY = f"""
-study: tried
-simulate:
-  markets: 2
-  firms: [A, B, C]
-  periods: 60
-  total_sales: {SALES}
-  variation: 0.03
-  invested: 0.1
-  campaign: 12
-  spread: 0.15
-  efforts: {{discount: {{part: 0.5}}, place: {{part: 0.5}}}}
-  truth:
-    response: linear
-    parameters: {{discount: {DISCOUNT}, place: {PLACE}, jump_price: {SALES}, returns_to_scale: 0.0}}
-  noise: 0.03
-models: {{form: investment, response: linear, firm_effects: none}}
-fit: {{starts: 4, gain: 0.0, autocorrelation: 0.0}}
-cluster: {{kind: serial}}
-store: store
-seed: 5
-"""
 BOUNDS = {"discount": (0.0, 0.15), "place": (0.0, 0.15)}
 QUANTITY = "elasticity:discount"
 
@@ -92,7 +70,8 @@ def test_the_proposed_test_keeps_its_promise(store, tmp_path):
 def test_what_a_test_tells_is_what_its_information_adds(store):
     one = read_causal_market(store, 1, store.sweep.models[0])
     place = one.fit.problem.names.index("discount")
-    slope = proposals.quantity_slope(one, lambda theta: theta[place])
+    value, slope = proposals.quantity_slope(one, lambda theta: theta[place])
+    assert value == one.fit.theta[place]
     np.testing.assert_allclose(slope, one.unknown.steps[place], rtol=1e-9, atol=1e-12)
     setting = proposals.Setting(40, 8, bounds={"discount": (0.0, 0.1)})
     (found,) = proposals.propose(one, slope, setting, [1], [0])
