@@ -4,28 +4,22 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 from places import ROOT
 
-SHOPS = """Filiale;Woche;Umsatz;Preis;Aktion
-""" + "".join(
-    f"{shop};2025-{1 + week // 4:02d}-{1 + 7 * (week % 4):02d};"
-    f"{1000 + 150 * place + 90 * ((week + place) % 3 == 0) + (37 * week * (place + 1)) % 41};"
-    f"{2 + (3 * week + place) % 5 / 10:.2f}" + f";{int((week + place) % 3 == 0)}\n"
+SHOPS = "Filiale;Woche;Umsatz;Preis;Aktion\n" + "".join(
+    f"{shop};{day:%d.%m.%Y};"
+    + f"{sales:.2f};{2 + (3 * week + place) % 5 / 10:.2f};{promoted:d}\n".replace(".", ",")
     for place, shop in enumerate(("Nord", "Mitte", "Süd"))
-    for week in range(40)
+    for week in range(52)
+    for day in [date(2025, 1, 6) + timedelta(weeks=week)]
+    for promoted in [(week + place) % 3 == 0]
+    for sales in [1000 + 150 * place + 90 * promoted + (37 * week * (place + 1)) % 41]
 )
-STUDY = """
-study: shops
-data: {file: shops.csv, firm: Filiale, time: Woche, sales: Umsatz, efforts: [Preis, Aktion]}
-models: {form: investment, response: mnl}
-validation: {holdout: 0.2}
-store: runs
-cluster: {kind: serial}
-"""
 PYTHONS = ("3.12", "3.13")
 
 
@@ -74,21 +68,18 @@ def _interpreter(python):
 @pytest.mark.parametrize("python", PYTHONS)
 def test_a_stranger_comes_to_a_verdict(tmp_path, python):
     installed = Installed(tmp_path, python)
-    (installed.work / "shops.csv").write_text(SHOPS)
-    (installed.work / "study.yaml").write_text(STUDY)
+    (installed.work / "laeden.csv").write_text(SHOPS)
+    said = installed.run("beed", "init", "laeden.csv")
+    assert "firm: Filiale" in said
+    assert "decimal ,:" in said
     assert "ready to run" in installed.run("beed", "check", "study.yaml")
     assert "Verdict" in installed.run("beed", "run", "study.yaml")
-    assert "Models (medians over markets" in installed.run("beed", "show", "runs")
-    assert "Preis" in installed.run("beed", "effects", "runs")
-    installed.run("beed", "report", "runs", "--out", "page.html")
-    assert "Verdict" in (installed.work / "page.html").read_text()
-    said = installed.run(
-        "python", "-c", "import beed; print(beed.__version__); print(beed.open_store('runs').table('params'))"
-    )
-    assert "Preis" in said
-    assert not any(
-        Path(line).is_relative_to(ROOT)
-        for line in installed.run(
-            "python", "-c", "import beed, sys; print(beed.__file__); print(*sys.path, sep='\\n')"
-        ).split()
-    )
+    store = "runs/laeden"
+    assert "Models (medians over markets" in installed.run("beed", "show", store)
+    assert "preis" in installed.run("beed", "effects", store)
+    installed.run("beed", "report", store, "--out", "page.html")
+    assert "<svg" in (installed.work / "page.html").read_text()
+    asked = f"import beed; print(beed.__version__); print(beed.open_store({store!r}).table('params'))"
+    assert "preis" in installed.run("python", "-c", asked)
+    where = installed.run("python", "-c", "import beed, sys; print(beed.__file__, *sys.path, sep='\\n')")
+    assert not any(Path(line).is_relative_to(ROOT) for line in where.split())
