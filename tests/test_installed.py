@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -42,6 +44,17 @@ class Installed:
         (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(folder / "dist"), versions=["standard"])
         install = [*uv, "pip", "install", "--python", str(self.environment), str(wheel)]
         subprocess.run(install, check=True, capture_output=True, timeout=600)
+
+    @contextmanager
+    def beside(self, command, *arguments):
+        """Run a program of the environment as long as the block lasts."""
+        program = str(self.environment / "bin" / command)
+        running = subprocess.Popen([program, *arguments], cwd=self.work, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            running.terminate()
+            running.wait(60)
 
     def run(self, command, *arguments):
         """Call a program of the environment; what it printed."""
@@ -83,3 +96,29 @@ def test_a_stranger_comes_to_a_verdict(tmp_path, python):
     assert "preis" in installed.run("python", "-c", asked)
     where = installed.run("python", "-c", "import beed, sys; print(beed.__file__, *sys.path, sep='\\n')")
     assert not any(Path(line).is_relative_to(ROOT) for line in where.split())
+
+
+@pytest.mark.long
+def test_an_engineer_keeps_a_calibration_current(tmp_path):
+    installed = Installed(tmp_path, PYTHONS[-1])
+    (installed.work / "laeden.csv").write_text(SHOPS)
+    installed.run("beed", "init", "laeden.csv")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
+    address, store = f"tcp://127.0.0.1:{port}", "runs/laeden"
+    options = ("--host", "127.0.0.1", "--dashboard-address", ":0")
+    with (
+        installed.beside("dask", "scheduler", "--port", port, *options),
+        installed.beside("dask", "worker", address, "--nthreads", "1", "--no-dashboard"),
+    ):
+        assert "Verdict" in installed.run("beed", "run", "study.yaml", "--cluster", address)
+    for until in ("2025-11-03", "2025-12-01"):
+        installed.run("beed", "recalibrate", "study.yaml", "--date", until)
+    assert (
+        installed.run("beed", "history", store, "--param", "aktion", "--format", "csv").count("2025-1") == 2
+    )
+    counted = installed.run(
+        "beed", "query", store, "--sql", "select count(*) as n from fits", "--format", "csv"
+    )
+    assert int(counted.split()[1]) > 0
