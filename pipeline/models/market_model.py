@@ -37,6 +37,7 @@ from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, market_parameters
 from pipeline.models.terms import with_terms
 from pipeline.panel.market import MarketArrays
+from pipeline.store.format.first_stage import PooledSlopes
 
 GAMMA_FORM = {"investment": INVESTMENT, "proportional": PROPORTIONAL, "scaled": SCALED}
 RESIDUAL_KIND = {"ilr": ILR, "share": PLAIN}
@@ -325,6 +326,7 @@ def build_model(
     efforts: tuple[str, ...],
     fit: FitSection,
     curves: Mapping[str, Curve],
+    pooled: Mapping[str, PooledSlopes | None] | None = None,
 ) -> MarketModel:
     """Compose a variant for the given periods of a market.
 
@@ -339,6 +341,8 @@ def build_model(
         Residual, initial state, fixed parameters and bounds.
     curves : mapping of str to Curve
         The study's own curves.
+    pooled : mapping of str to PooledSlopes, optional
+        Of the endogenous efforts whose first stage is pooled over markets.
 
     Raises
     ------
@@ -352,13 +356,12 @@ def build_model(
     given = market.reference_sales
     reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)
-    stages = first_stages(variant, market, inputs, fit)
+    stages = first_stages(variant, market, inputs, fit, pooled)
     response = compose_response(variant, market, inputs, curves)
     quantities = market_parameters(variant, response, market, inputs, fit, reference_sales, stages)
     corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
     entries = sum(quantity.name.startswith(f"{ENTRY}.") for quantity in quantities)
-    kind = RESIDUAL_KIND[fit.residual]
-    data = market_data(market, fit.initial, reference_sales, kind, corrected, entries)
+    data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected, entries)
     serial = int(quantities[-1].name == AUTOCORRELATION)
     data = data._replace(serial=serial, controls=control_rows(stages, data))
     return MarketModel(variant, response, quantities, data, efforts, stages)
