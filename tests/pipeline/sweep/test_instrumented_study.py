@@ -11,6 +11,7 @@ from pipeline.panel.source import open_panel
 from pipeline.results.stored_fit import read_fit
 from pipeline.store.shared.first_stages import read_first_stages
 from pipeline.sweep.coordinator import run_study
+from pipeline.sweep.first_stages import pool_first_stages
 from pipeline.sweep.model_layout import count_columns, describe_model
 from pipeline.sweep.plan import plan
 
@@ -156,6 +157,17 @@ def test_slopes_of_every_window_are_stored_and_read_at_replay(pooled):
     residual = fit.problem.residual(fit.theta)[: fit.problem.n_residuals]
     (stored,) = pooled.sql("select chisqr from fits where market = 2 and \"window\" = 'all'")["chisqr"]
     assert residual @ residual == pytest.approx(stored, rel=1e-9)
+
+
+def test_slopes_do_not_depend_on_how_markets_are_read(pooled):
+    study, panel = pooled.study, pooled.lazy_panel.load()
+    blocks = [panel.isel(market=[0]), panel.isel(market=[1, 2])]
+    stored = read_first_stages(pooled.session, pooled.sweep.name, "investment-mnl")
+    for window, by_effort in pool_first_stages(study, study.variants(), blocks)["investment-mnl"].items():
+        np.testing.assert_allclose(by_effort["price"].slopes, stored[window]["price"].slopes, rtol=1e-10)
+        np.testing.assert_allclose(
+            by_effort["price"].covariance, stored[window]["price"].covariance, rtol=1e-8
+        )
 
 
 def test_f_is_that_of_all_markets_and_said_to_be(pooled):
