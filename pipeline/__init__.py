@@ -25,6 +25,7 @@ import lazy_loader
 if TYPE_CHECKING:
     from pipeline.budgeting.allocate import allocate
     from pipeline.causes.effects import effects
+    from pipeline.causes.experiment import propose_experiment
     from pipeline.causes.explain import explain
     from pipeline.causes.returns import returns
     from pipeline.config.load import load_study
@@ -50,6 +51,7 @@ __getattr__, __dir__, _ = lazy_loader.attach(
     submod_attrs={
         "budgeting.allocate": ["allocate"],
         "causes.effects": ["effects"],
+        "causes.experiment": ["propose_experiment"],
         "causes.explain": ["explain"],
         "causes.returns": ["returns"],
         "config.load": ["load_study"],
@@ -88,6 +90,7 @@ __all__ = [
     "load_study",
     "open_store",
     "play",
+    "propose_experiment",
     "recalibrate_study",
     "required_investment",
     "returns",

@@ -198,7 +198,8 @@ def test_public_names():
             "Study",
         ),
         *("allocate", "effects", "explain", "flight_plan", "forecast", "held_share", "investment_against"),
-        *("load_study", "open_store", "play", "recalibrate_study", "required_investment", "returns"),
+        *("load_study", "open_store", "play", "propose_experiment", "recalibrate_study"),
+        *("required_investment", "returns"),
         *("run_study", "store_forecast", "write_report"),
     ]
     assert all(callable(getattr(pipeline, name)) for name in pipeline.__all__)

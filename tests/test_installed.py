@@ -2,30 +2,26 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 from places import ROOT
 
-SHOPS = """Filiale;Woche;Umsatz;Preis;Aktion
-""" + "".join(
-    f"{shop};2025-{1 + week // 4:02d}-{1 + 7 * (week % 4):02d};"
-    f"{1000 + 150 * place + 90 * ((week + place) % 3 == 0) + (37 * week * (place + 1)) % 41};"
-    f"{2 + (3 * week + place) % 5 / 10:.2f}" + f";{int((week + place) % 3 == 0)}\n"
+SHOPS = "Filiale;Woche;Umsatz;Preis;Aktion\n" + "".join(
+    f"{shop};{day:%d.%m.%Y};"
+    + f"{sales:.2f};{2 + (3 * week + place) % 5 / 10:.2f};{promoted:d}\n".replace(".", ",")
     for place, shop in enumerate(("Nord", "Mitte", "Süd"))
-    for week in range(40)
+    for week in range(52)
+    for day in [date(2025, 1, 6) + timedelta(weeks=week)]
+    for promoted in [(week + place) % 3 == 0]
+    for sales in [1000 + 150 * place + 90 * promoted + (37 * week * (place + 1)) % 41]
 )
-STUDY = """
-study: shops
-data: {file: shops.csv, firm: Filiale, time: Woche, sales: Umsatz, efforts: [Preis, Aktion]}
-models: {form: investment, response: mnl}
-validation: {holdout: 0.2}
-store: runs
-cluster: {kind: serial}
-"""
 PYTHONS = ("3.12", "3.13")
 
 
@@ -48,6 +44,17 @@ class Installed:
         (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(folder / "dist"), versions=["standard"])
         install = [*uv, "pip", "install", "--python", str(self.environment), str(wheel)]
         subprocess.run(install, check=True, capture_output=True, timeout=600)
+
+    @contextmanager
+    def beside(self, command, *arguments):
+        """Run a program of the environment as long as the block lasts."""
+        program = str(self.environment / "bin" / command)
+        running = subprocess.Popen([program, *arguments], cwd=self.work, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            running.terminate()
+            running.wait(60)
 
     def run(self, command, *arguments):
         """Call a program of the environment; what it printed."""
@@ -74,21 +81,44 @@ def _interpreter(python):
 @pytest.mark.parametrize("python", PYTHONS)
 def test_a_stranger_comes_to_a_verdict(tmp_path, python):
     installed = Installed(tmp_path, python)
-    (installed.work / "shops.csv").write_text(SHOPS)
-    (installed.work / "study.yaml").write_text(STUDY)
+    (installed.work / "laeden.csv").write_text(SHOPS)
+    said = installed.run("beed", "init", "laeden.csv")
+    assert "firm: Filiale" in said
+    assert "decimal ,:" in said
     assert "ready to run" in installed.run("beed", "check", "study.yaml")
     assert "Verdict" in installed.run("beed", "run", "study.yaml")
-    assert "Models (medians over markets" in installed.run("beed", "show", "runs")
-    assert "Preis" in installed.run("beed", "effects", "runs")
-    installed.run("beed", "report", "runs", "--out", "page.html")
-    assert "Verdict" in (installed.work / "page.html").read_text()
-    said = installed.run(
-        "python", "-c", "import beed; print(beed.__version__); print(beed.open_store('runs').table('params'))"
+    store = "runs/laeden"
+    assert "Models (medians over markets" in installed.run("beed", "show", store)
+    assert "preis" in installed.run("beed", "effects", store)
+    installed.run("beed", "report", store, "--out", "page.html")
+    assert "<svg" in (installed.work / "page.html").read_text()
+    asked = f"import beed; print(beed.__version__); print(beed.open_store({store!r}).table('params'))"
+    assert "preis" in installed.run("python", "-c", asked)
+    where = installed.run("python", "-c", "import beed, sys; print(beed.__file__, *sys.path, sep='\\n')")
+    assert not any(Path(line).is_relative_to(ROOT) for line in where.split())
+
+
+@pytest.mark.long
+def test_an_engineer_keeps_a_calibration_current(tmp_path):
+    installed = Installed(tmp_path, PYTHONS[-1])
+    (installed.work / "laeden.csv").write_text(SHOPS)
+    installed.run("beed", "init", "laeden.csv")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
+    address, store = f"tcp://127.0.0.1:{port}", "runs/laeden"
+    options = ("--host", "127.0.0.1", "--dashboard-address", ":0")
+    with (
+        installed.beside("dask", "scheduler", "--port", port, *options),
+        installed.beside("dask", "worker", address, "--nthreads", "1", "--no-dashboard"),
+    ):
+        assert "Verdict" in installed.run("beed", "run", "study.yaml", "--cluster", address)
+    for until in ("2025-11-03", "2025-12-01"):
+        installed.run("beed", "recalibrate", "study.yaml", "--date", until)
+    assert (
+        installed.run("beed", "history", store, "--param", "aktion", "--format", "csv").count("2025-1") == 2
     )
-    assert "Preis" in said
-    assert not any(
-        Path(line).is_relative_to(ROOT)
-        for line in installed.run(
-            "python", "-c", "import beed, sys; print(beed.__file__); print(*sys.path, sep='\\n')"
-        ).split()
+    counted = installed.run(
+        "beed", "query", store, "--sql", "select count(*) as n from fits", "--format", "csv"
     )
+    assert int(counted.split()[1]) > 0

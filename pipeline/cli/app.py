@@ -56,6 +56,7 @@ COMMANDS = (
     causes.effects,
     causes.explain,
     causes.returns,
+    causes.experiment,
     ahead.forecast,
     plan.plan,
     allocate.allocate,

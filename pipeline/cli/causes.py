@@ -1,10 +1,10 @@
-"""Commands about causes: effects, returns, explain. Heavy imports wait for their command."""
+"""Commands about causes: effects, returns, explain, experiment. Heavy imports wait for their command."""
 
 from typing import Annotated
 
 import typer
 
-from pipeline.cli.arguments import parse_prices
+from pipeline.cli.arguments import parse_bounds, parse_prices
 from pipeline.cli.options import Format, Markets, Plot, SpreadsheetSafe, StorePath, SweepName
 from pipeline.cli.output import announce_compiling, print_formatted
 
@@ -42,6 +42,12 @@ Intervals = Annotated[
     typer.Option(
         help="replicates, delta (covariance of the parameters) or none; by default replicates where the "
         "study asked for bootstrap, else delta."
+    ),
+]
+Prices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price", metavar="EFFORT=MONEY", help="Currency per period for one unit of an index. Repeatable."
     ),
 ]
 
@@ -102,14 +108,7 @@ def returns(
         ),
     ] = None,
     margin: Annotated[float | None, typer.Option(help="Part of sales that is earned: gives profit.")] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--price",
-            metavar="EFFORT=MONEY",
-            help="Currency per period for one unit of an index. Repeatable.",
-        ),
-    ] = None,
+    price: Prices = None,
     level: Level = 0.95,
     intervals: Intervals = None,
     plot: Plot = None,
@@ -197,3 +196,76 @@ def explain(
         show_explained(make_console(), found)
     else:
         print_formatted(explained_table(found), style, spreadsheet_safe=spreadsheet_safe)
+
+
+Quantity = Annotated[
+    str,
+    typer.Option(
+        help="What is to be known better: elasticity:EFFORT (own; :long_run or :H after it), or "
+        "coefficient:NAME."
+    ),
+]
+Tester = Annotated[
+    str | None,
+    typer.Option(help="Who tests, and whose elasticity it is; by default any, and the mean of all."),
+]
+Tested = Annotated[
+    list[str] | None, typer.Option("--effort", help="May be tested; by default all. Repeatable.")
+]
+Bounds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bound",
+        metavar="EFFORT=LOW:HIGH",
+        help="Limits of an effort; by default what the firm was seen to do. Repeatable.",
+    ),
+]
+
+
+def experiment(
+    store: StorePath,
+    quantity: Quantity,
+    market: Markets = None,
+    model: Model = None,
+    firm: Tester = None,
+    effort: Tested = None,
+    periods: Annotated[int, typer.Option(min=1, help="Periods that the test lasts.")] = 8,
+    date: Annotated[
+        str, typer.Option("--date", metavar="D", help="Its first period; next: right after the data.")
+    ] = "next",
+    controls: Annotated[int, typer.Option(min=1, help="Control markets that it is compared with.")] = 1,
+    budget: Annotated[
+        float | None, typer.Option(help="Money that the test may add or take away, in all.")
+    ] = None,
+    price: Prices = None,
+    bound: Bounds = None,
+    style: Format = "table",
+    spreadsheet_safe: SpreadsheetSafe = False,
+    sweep: SweepName = None,
+) -> None:
+    """Propose the test that would tell most: which effort, where, by whom, how far. Makes no fits."""
+    from pipeline.causes.experiment import ExperimentSettings, propose_experiment
+    from pipeline.reporting.console.causes import show_experiment
+    from pipeline.reporting.console.printing import make_console
+    from pipeline.results.result_store import open_store
+
+    found = propose_experiment(
+        open_store(store, sweep=sweep),
+        quantity,
+        ExperimentSettings(
+            periods=periods,
+            date=date,
+            controls=controls,
+            budget=budget,
+            prices=parse_prices(price),
+            bounds=parse_bounds(bound),
+        ),
+        markets=market,
+        model=model,
+        firm=firm,
+        efforts=effort,
+    )
+    if style == "table":
+        show_experiment(make_console(), found)
+    else:
+        print_formatted(found.table, style, spreadsheet_safe=spreadsheet_safe)

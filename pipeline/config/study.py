@@ -7,9 +7,10 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
+from pipeline.config.place import Location
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.config.sections.data import DataSection
-from pipeline.config.sections.fit import FitSection, ValidationSection
+from pipeline.config.sections.fit import NASH, FitSection, ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.models import CurveSection, Models
 from pipeline.config.sections.recalibration import RecalibrationSection
@@ -30,6 +31,7 @@ _NO_NUMBERS: dict[str, Any] = {
     "cluster": True,
     "recalibration": True,
     "data": {"file", "format", "sheet", "decimal", "columns", "date_format", "ledger", "accounts"},
+    "experiments": True,
 }
 
 
@@ -55,6 +57,12 @@ class Study(LocatedSection):
     )
     simulate: SimulateSection | None = Field(
         default=None, description="A simulated panel with a known truth, in place of data."
+    )
+    experiments: Location | None = Field(
+        default=None,
+        description="Experiments as further data: path, relative to the study file, or URL of a CSV table "
+        "with the columns market, firm, effort, from, to, baseline and changed (or change), outcome (share "
+        "or sales), effect, stderr.",
     )
     curves: Table[CurveSection] = optional_table("Curves g(u) of your own.")
     models: Models = Field(
@@ -123,6 +131,8 @@ class Study(LocatedSection):
         if not self.fit.instrumented:
             # Studies that say nothing of it are those of versions that did not know it.
             del content["fit"]["endogenous"]
+        if NASH not in self.validation.baselines:
+            del content["validation"]["nash"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def to_yaml(self) -> str:

@@ -32,6 +32,8 @@ class Term:
         Position of the only firm whose f contains it; None: that of every firm does.
     rival
         Position of the firm whose effort it is; None: it is the effort of the firm itself.
+    alike
+        Positions of further firms, beside ``firm``, whose f contains it: those that enter and are like it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Term:
     lag: int = 0
     firm: int | None = None
     rival: int | None = None
+    alike: tuple[int, ...] = ()
 
 
 def lag_terms(choice: ResponseChoice) -> tuple[Term, ...]:

@@ -12,10 +12,12 @@ from kernels.least_squares.market import moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
 from kernels.response.response import ResponseError
+from pipeline.config.parameters import CONSTANT
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
 from pipeline.fitting.all_markets import NOT_ASKED, AllMarkets
+from pipeline.fitting.experiments import FittedExperiments, fitted_experiments
 from pipeline.fitting.polish import Polished, PolishSettings, polish
 from pipeline.fitting.response_edge import edge_parameters, follow_edge
 from pipeline.fitting.screen import n_effective, screen, settle
@@ -79,6 +81,7 @@ class FitRecord:
     statistic: Mapping[str, float] = field(default_factory=dict)
     start_cost: Vector = field(default_factory=lambda: np.empty(0))
     share: Matrix = field(default_factory=lambda: np.empty((0, 0)))
+    experiments: FittedExperiments = field(default_factory=FittedExperiments)
     uncertainty: Uncertainty | None = None
     model: MarketModel | None = None
     theta: Vector = field(default_factory=lambda: np.empty(0))
@@ -217,7 +220,7 @@ def _record(
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=polished.message)
     edge = edge_parameters(model, theta)
     at_bound = np.where(edge, AT_EDGE, _at_bound(model, theta)).astype(np.int8)
-    names, matrix = model.reported(market.firms)
+    names, matrix = _reported(model, market.firms)
     n_free = model.n_free - len(dependent)
     inner = (at_bound == 0) & model.vary & ~np.isin(model.names, dependent)
     effective = n_effective(model, theta) - len(dependent)
@@ -253,11 +256,25 @@ def _record(
         statistic=statistic,
         start_cost=start_cost,
         share=share,
+        experiments=fitted_experiments(model, theta, inner),
         uncertainty=uncertainty,
         model=model,
         theta=theta,
         message=polished.message,
     )
+
+
+def _reported(model: MarketModel, firms: NDArray) -> tuple[tuple[str, ...], Matrix]:
+    """Name what is reported, and give the matrix that takes the parameters to it.
+
+    Constants that sum to zero are one parameter less than firms: the last one's follows from the others.
+    """
+    matrix, names = np.eye(len(model.names)), list(model.names)
+    if model.variant.firm_effects == "zero-sum":
+        own = np.array([name.startswith(f"{CONSTANT}.") for name in names], dtype=float)
+        matrix = np.vstack([matrix, -own])
+        names.append(f"{CONSTANT}.{firms[-1]}")
+    return tuple(names), matrix
 
 
 def _shares(model: MarketModel, theta: Vector, market: MarketArrays, initial: str) -> Matrix | None:

@@ -19,6 +19,8 @@ _ROUNDS = 20
 def screen(model: MarketModel, starts: Matrix, prior: Prior) -> BatchFit:
     """Fit from many starts; leaves the model with its beliefs weighted by about what residuals will be.
 
+    Experiments have no part in it: their rows are too dear for a search from everywhere (see `settle`).
+
     Parameters
     ----------
     model : MarketModel
@@ -35,7 +37,7 @@ def screen(model: MarketModel, starts: Matrix, prior: Prior) -> BatchFit:
 
 
 def settle(model: MarketModel, theta: Vector, prior: Prior) -> Vector:
-    """Weight beliefs by the residuals of the optimum that they lead to; gives that optimum.
+    """Weight beliefs and experiments by the residuals of the optimum that they lead to; gives that optimum.
 
     The deviation of residuals and the optimum follow from each other. Where they meet depends on the data
     and the model alone, whatever starts the search came from.
@@ -48,15 +50,25 @@ def settle(model: MarketModel, theta: Vector, prior: Prior) -> Vector:
     prior : Prior
         As in `screen`.
     """
-    beliefs, before = _beliefs(model, prior), 0.0
-    if beliefs.empty:
-        return theta
+    if not _beliefs(model, prior).empty:
+        theta = _settle(model, theta, prior)
+    if model.experiments is not None:
+        # From what the shares say: a wrong experiment that came first would be believed, as it makes the
+        # deviation, and thus its own weight, large.
+        theta = _settle(model, theta, prior, with_experiments=True)
+    return theta
+
+
+def _settle(model: MarketModel, theta: Vector, prior: Prior, *, with_experiments: bool = False) -> Vector:
+    before = 0.0
     for _ in range(_ROUNDS):
         deviation = residual_deviation(model, theta)
         if not deviation > 0.0 or abs(deviation - before) <= _SETTLED * before:
             break
         beliefs = _beliefs(model, prior, theta)
         model.set_prior(beliefs.mean, beliefs.weight(deviation))
+        if with_experiments:
+            model.weigh_experiments(deviation)
         fit = model.screen(theta[np.newaxis], _EVALUATIONS)
         if not np.isfinite(fit.cost[0]):
             break
@@ -113,5 +125,8 @@ def residual_deviation(model: MarketModel, theta: Vector) -> float:
 
 def n_effective(model: MarketModel, theta: Vector) -> float:
     """Count the effective parameters of a model: `pipeline.models.priors.effective_parameters`."""
-    jacobian = model.jacobian(theta)[:, : model.n_residuals]
-    return effective_parameters(jacobian, model.prior_weight[model.vary])
+    jacobian = model.jacobian(theta)
+    priors = model.n_residuals + int((model.prior_weight > 0.0).sum())
+    return effective_parameters(
+        jacobian[:, : model.n_residuals], model.prior_weight[model.vary], jacobian[:, priors:]
+    )

@@ -62,11 +62,12 @@ def fit_weighted(
         model.weigh(scaled_covariance(noise.covariance, moving, first))
         deviation = residual_deviation(model, polished.theta)
         if before > 0.0 and deviation > 0.0:
-            # Rows of priors are measured in the deviation of the rows that compare data.
+            # Rows of priors and experiments are measured in the deviation of the rows that compare data.
             weight = model.prior_weight * (deviation / before)
             # Errors of first shares are believed to be as all others are.
             weight[model.entries] = 1.0 / entry_spread_of(model, polished.theta)
             model.set_prior(model.prior_mean, weight)
+            model.weigh_experiments(deviation)
         # lmfit hardly moves from where a parameter is at a bound, which compiled fits do.
         moved = model.screen(polished.theta[np.newaxis], _EVALUATIONS)
         fitted = again(moved.value[0] if np.isfinite(moved.cost[0]) else polished.theta)

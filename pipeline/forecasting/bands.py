@@ -14,6 +14,7 @@ from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
 from pipeline.forecasting.draws import draw_parameters
 from pipeline.forecasting.efforts import EffortPlan, plan_efforts, varied_plans
+from pipeline.forecasting.entry.entrants import Entry
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
@@ -47,6 +48,9 @@ class Draws:
         Its models, the market under each of them, and its shares at the estimates.
     totals
         Total sales, under each of them.
+    entries, without
+        Who enters, under each of them, and the shares at the estimates if nobody did; empty where nobody
+        does.
     """
 
     results: "Results"
@@ -55,9 +59,13 @@ class Draws:
     markets: Sequence[ForecastMarket]
     trajectories: Sequence[ShareTrajectory]
     totals: Sequence[TotalForecast]
+    entries: Sequence[Entry] = ()
+    without: Sequence[ShareTrajectory] = ()
 
-    def quantiles(self) -> tuple[Floats, Floats, int]:
-        """Quantiles (Q, H, N) of shares and of sales, and the number of draws of parameters that failed.
+    def quantiles(self) -> tuple[Floats, Floats, Floats, int]:
+        """Quantiles (Q, H, N) of shares, of sales and of what entrants take, and how many draws failed.
+
+        What they take is from the firms of the data, before errors; of no firms where nobody enters.
 
         Raises
         ------
@@ -68,6 +76,8 @@ class Draws:
         rng = np.random.default_rng(fit_seed(scenario.seed, scenario.scenario, self.markets[0].market))
         shares = np.empty((settings.draws, *self.trajectories[0].share.shape))
         sales = np.empty_like(shares)
+        n_before = self.without[0].share.shape[1] if self.without else 0
+        taken = np.zeros((*shares.shape[:2], n_before))
         first = rejected = 0
         counts = share_out(self.members, settings.draws)
         for number, count in enumerate(counts):
@@ -75,15 +85,18 @@ class Draws:
             rows = slice(first, first + count)
             totals = self._totals(self.totals[number], market, count, rng)
             drawn = DrawnCourses(market, trajectory, count)
+            entry = self.entries[number] if self.entries else None
+            alone = np.tile(self.without[number].share, (count, 1, 1)) if entry else taken[rows]
             if settings.parameters or settings.efforts or self.totals[number].answer is not None:
-                rejected += self._under_draws(drawn, totals, rng)
+                rejected += self._under_draws(drawn, totals, (entry, alone), rng)
             elif settings.total_sales:
                 drawn.total[:] = np.array(totals)
             shares[rows] = drawn.with_errors(rng) if settings.noise else drawn.share
             sales[rows] = shares[rows] * drawn.total[:, :, np.newaxis]
+            taken[rows] = alone - drawn.share[..., :n_before]
             first += count
-        levels = np.array(scenario.quantiles)
-        return np.quantile(shares, levels, axis=0), np.quantile(sales, levels, axis=0), rejected
+        found = [np.quantile(values, scenario.quantiles, axis=0) for values in (shares, sales, taken)]
+        return found[0], found[1], found[2], rejected
 
     def _totals(
         self, total: TotalForecast, market: ForecastMarket, count: int, rng: np.random.Generator
@@ -95,15 +108,21 @@ class Draws:
         return total.courses(response, rng, count, noise=settings.noise)
 
     def _under_draws(
-        self, drawn: "DrawnCourses", totals: Sequence[TotalSales], rng: np.random.Generator
+        self,
+        drawn: "DrawnCourses",
+        totals: Sequence[TotalSales],
+        entering: tuple[Entry | None, Floats],
+        rng: np.random.Generator,
     ) -> int:
-        """Draw parameters and efforts, follow the shares under them and under each of the total sales.
+        """Draw parameters, entrants and efforts; follow the shares under them and each of the total sales.
+
+        Shares without the entrants are written beside them.
 
         Returns how many draws failed.
         """
-        market, expected = drawn.market, drawn.share[0].copy()
+        market, expected, (entry, alone) = drawn.market, drawn.share[0].copy(), entering
         settings = self.scenario.uncertainty
-        plans = self._plans(market, len(totals), rng)
+        plans = self._plans(market, entry, len(totals), rng)
         replicates = stored_replicates(self.results, market.market, market.model, market.names)
         made = rejected = 0
         while made < len(totals):
@@ -112,9 +131,15 @@ class Draws:
                 theta = draw_parameters(market, 1, rng, replicates)[0]
             try:
                 under = market.under(theta) if settings.parameters else market
+                if settings.parameters and entry is not None:
+                    under = entry.drawn(under, rng)
                 response = ForecastResponse(under, theta)
-                trajectory = simulate_trajectory(response, next(plans), totals[made], expected)
-                drawn.put(made, theta, under.share, trajectory)
+                plan = next(plans)
+                trajectory = simulate_trajectory(response, plan, totals[made], expected)
+                if entry is not None:
+                    nobody = ForecastResponse(entry.without(under), theta)
+                    alone[made] = simulate_trajectory(nobody, plan.alone, totals[made]).share
+                drawn.put(made, response, trajectory)
                 made += 1
             except (ValueError, ArithmeticError) as error:
                 rejected += 1
@@ -127,14 +152,18 @@ class Draws:
                     ) from error
         return rejected
 
-    def _plans(self, market: ForecastMarket, count: int, rng: np.random.Generator) -> Iterator[EffortPlan]:
+    def _plans(
+        self, market: ForecastMarket, entry: Entry | None, count: int, rng: np.random.Generator
+    ) -> Iterator[EffortPlan]:
         """Draw plans without end: those of the scenario, with what they leave open as it may vary."""
-        plan = plan_efforts(self.scenario, market)
+        # Efforts of those who enter are stated, and nobody reacts to them.
+        known = market if entry is None else entry.before
+        plan = plan_efforts(self.scenario, known)
         while True:
+            plans = [plan]
             if self.scenario.uncertainty.efforts:
-                yield from varied_plans(plan, market, self.scenario.rivals, count, rng)
-            else:
-                yield plan
+                plans = varied_plans(plan, known, self.scenario.rivals, count, rng)
+            yield from plans if entry is None else map(entry.joined_plan, plans)
 
 
 class DrawnCourses:
@@ -150,10 +179,14 @@ class DrawnCourses:
         self._response = np.tile(trajectory.response, (count, 1, 1))
         self._theta = np.tile(market.theta, (count, 1))
         self._state = np.tile(market.share, (count, 1))
+        self._entry = None if market.entry_share is None else np.tile(market.entry_share, (count, 1))
 
-    def put(self, row: int, theta: Floats, state: Floats, trajectory: ShareTrajectory) -> None:
-        """Replace one course by another, under parameters (P,) and from a state (N,) of its own."""
-        self._theta[row], self._state[row] = theta, state
+    def put(self, row: int, response: ForecastResponse, trajectory: ShareTrajectory) -> None:
+        """Replace one course by another, of a market in a state and under parameters of its own."""
+        market = response.market
+        self._theta[row], self._state[row] = response.theta, market.share
+        if self._entry is not None:
+            self._entry[row] = market.entry_share
         self.share[row], self._response[row] = trajectory.share, trajectory.response
         self.total[row] = trajectory.total
 
@@ -171,17 +204,17 @@ class DrawnCourses:
         jump_price, _, returns_to_scale = np.array(equations).T
         kept = market.kept
         error = np.tile(market.last_error, (count, 1))
-        kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones((count, n_firms), np.bool_)
+        kind = ILR if market.residual == "ilr" else PLAIN
         # The gain is drawn with the other parameters.
         gain = np.full((count, 1), market.gain)
         if market.gain and GAIN in market.names:
             gain = self._theta[:, [market.names.index(GAIN)]]
         state, shares = self._starts(rng), np.empty_like(self.share)
         for period in range(horizon):
-            at = slice(period, period + 1)
+            at, moving = slice(period, period + 1), np.tile(market.moving[period], (count, 1))
             modelled = simulate_shares(
                 state,
-                self._response[:, at],
+                np.where(moving[:, np.newaxis], self._response[:, at], np.nan),
                 self.total[:, at],
                 market.duration[at],
                 jump_price=jump_price,
@@ -190,8 +223,10 @@ class DrawnCourses:
             )[:, 0]
             new = np.sqrt(1.0 - kept[period] ** 2) * drawn[:, period]
             error = kept[period] * error + new
-            shares[:, period] = shift_shares(modelled, error)
-            state = correct(modelled, shares[:, period], everybody, gain, kind)
+            seen = shift_shares(modelled, error)
+            state = correct(modelled, seen, moving, gain, kind)
+            shares[:, period] = market.admitted(seen, period, self._entry)
+            state = np.nan_to_num(market.admitted(state, period, self._entry))
         return shares
 
     def _starts(self, rng: np.random.Generator) -> Floats:

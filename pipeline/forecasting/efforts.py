@@ -36,6 +36,10 @@ class EffortPlan:
     reaction : Reaction
     prices : tuple of PriceIndex
         Efforts of which firms set the price.
+    joining : EffortPlan or None
+        What firms do that enter later, beside the N firms of this plan, which do not react to them.
+    present : (H, N + E) array of bool or None
+        Who is there by the end of each period, with those E firms; None for everybody.
     """
 
     value: Floats
@@ -44,23 +48,46 @@ class EffortPlan:
     reference_sales: float
     reaction: Reaction
     prices: tuple[PriceIndex, ...] = ()
+    joining: "EffortPlan | None" = None
+    present: NDArray[np.bool_] | None = None
 
     @property
     def follows_sales(self) -> bool:
         """Whether efforts depend on the shares: some budget buys a ratio of sales."""
-        return bool(np.isfinite(self.budget[self.is_ratio]).any())
+        own = bool(np.isfinite(self.budget[self.is_ratio]).any())
+        return own or (self.joining is not None and self.joining.follows_sales)
 
     def efforts(self, share: Floats, total: Floats) -> Floats:
         """Return all efforts (K, H, N) at shares (H, N) and total sales (H,)."""
-        return with_indices(self.prices, self.chosen(share, total))
+        return self.indexed(self.chosen(share, total))
+
+    def indexed(self, chosen: Floats) -> Floats:
+        """Turn what firms set (K, H, N) into efforts: a price is compared with those of who is there."""
+        if self.present is None or not self.prices:
+            return with_indices(self.prices, chosen)
+        efforts = chosen.copy()
+        for who in np.unique(self.present, axis=0):
+            when = np.flatnonzero((self.present == who).all(axis=1))
+            cells = np.ix_(range(len(chosen)), when, np.flatnonzero(who))
+            efforts[cells] = with_indices(self.prices, chosen[cells])
+        return efforts
 
     def chosen(self, share: Floats, total: Floats) -> Floats:
         """Return what firms set (K, H, N) at shares (H, N) and total sales (H,): prices, not indices."""
+        if self.joining is not None:
+            n_firms = self.value.shape[2]
+            alone = self.alone.chosen(share[:, :n_firms], total)
+            return np.concatenate([alone, self.joining.chosen(share[:, n_firms:], total)], axis=2)
         sales = share * total[:, np.newaxis]
         scale = np.where(self.is_ratio[:, np.newaxis, np.newaxis], sales, self.reference_sales)
         has_budget = np.isfinite(self.budget)
         bought = np.where(has_budget, self.budget, 0.0) / scale
         return self.reaction.apply(np.where(has_budget, bought, self.value))
+
+    @property
+    def alone(self) -> "EffortPlan":
+        """The plan without those who enter."""
+        return replace(self, joining=None, present=None)
 
     def with_values(self, firm: int, value: Floats) -> "EffortPlan":
         """Give one firm other efforts (K, H)."""
@@ -91,7 +118,7 @@ def plan_efforts(scenario: Scenario, market: "ForecastMarket") -> EffortPlan:
             planned[effort, firm] = True
             where = f"firm {label}, effort {name}"
             if choice.budget is not None:
-                _refuse_index(market, effort, where)
+                refuse_index(market, effort, where)
                 budget[effort, :, firm] = one_per_period(choice.budget, market.horizon, f"values for {where}")
             else:
                 budget[effort, :, firm] = np.nan
@@ -143,7 +170,7 @@ def varied_plans(
     rivals : RivalsSection
         How firms react. Efforts that hold their last value go to their usual level at the pace that the past
         shows; those that repeat several periods vary around them. Money that is held varies as the ratio that
-        it buys. Under a rule rivals deviate from it as they did.
+        it buys. Under a rule rivals deviate from it as they did, and it is drawn as far as it is known.
     count : int
         Plans drawn.
     rng : Generator
@@ -173,6 +200,7 @@ def varied_plans(
                 reaction,
                 base=np.where(free, courses[number], reaction.base),
                 noise=None if noise is None else noise[number],
+                rule=None if reaction.rule is None else reaction.rule.varied(rng),
             ),
         )
         for number in range(count)
@@ -211,6 +239,17 @@ def _value(
     else:
         assert choice.factor is not None
         result = base * one_per_period(choice.factor, market.horizon, what)
+    return within_domain(result, market, effort, where)
+
+
+def within_domain(result: Floats, market: "ForecastMarket", effort: int, where: str) -> Floats:
+    """Give planned efforts (H,) of one firm back.
+
+    Raises
+    ------
+    QueryError
+        Outside the domain of their curve; a price that is not above 0.
+    """
     if any(price.effort == effort for price in market.prices):
         if not (result > 0.0).all():
             raise QueryError(
@@ -228,7 +267,8 @@ def _value(
     return result
 
 
-def _refuse_index(market: "ForecastMarket", effort: int, where: str) -> None:
+def refuse_index(market: "ForecastMarket", effort: int, where: str) -> None:
+    """Refuse money for an effort that no money buys."""
     if market.kinds[effort] == "index":
         money = [name for name, kind in zip(market.efforts, market.kinds, strict=True) if kind != "index"]
         raise QueryError(

@@ -21,6 +21,24 @@ from pipeline.results.prices.index import PriceIndex
 
 
 @dataclass(frozen=True, eq=False)
+class FirmPopulation:
+    """The F firms that a market ever had, as one model has them.
+
+    Attributes
+    ----------
+    firms : (F,) array
+    design : (F, Q) array
+        Their constants are its product with the parameters ``spec.effect_parameter``.
+    entry_shares : (E,) array
+        Shares of firms in the first period that they were there, if that is not the first of the data.
+    """
+
+    firms: np.ndarray
+    design: Floats
+    entry_shares: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class ForecastMarket:
     """One market under one calibrated model: N firms present in its last period, K efforts, T known periods.
 
@@ -84,6 +102,13 @@ class ForecastMarket:
         Efforts that seem to be made of prices, but of which the study does not say so.
     choice : ModelChoice or None
         Why it is this model.
+    population : FirmPopulation or None
+        The firms that the market ever had, and the shares with which they entered.
+    enters : (N,) array of int or None
+        Number of the period to come at whose end a firm has its first share, -1 for those that are there;
+        None where nobody enters.
+    entry_share : (N,) array or None
+        That share; 0 for the others.
     state : callable or None
         Takes parameters (P,) to the shares (N,) at the end of the last period under them; None where these
         are the observed ones.
@@ -125,6 +150,9 @@ class ForecastMarket:
     prices: tuple[PriceIndex, ...] = ()
     unpriced: tuple[str, ...] = ()
     choice: ModelChoice | None = None
+    population: FirmPopulation | None = None
+    enters: NDArray[np.int64] | None = None
+    entry_share: Floats | None = None
     state: Callable[[Floats], Floats] | None = None
 
     @property
@@ -144,6 +172,33 @@ class ForecastMarket:
     def horizon(self) -> int:
         """Number of periods to come."""
         return self.duration.size
+
+    @property
+    def moving(self) -> NDArray[np.bool_]:
+        """Who moves through each period to come, (H, N): those who were there before it."""
+        if self.enters is None:
+            return self.present
+        return np.arange(self.horizon)[:, np.newaxis] > self.enters
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Who is there at the end of each period to come, (H, N)."""
+        if self.enters is None:
+            return np.ones((self.horizon, self.firms.size), np.bool_)
+        return np.arange(self.horizon)[:, np.newaxis] >= self.enters
+
+    def admitted(self, share: Floats, period: int, entry_share: Floats | None = None) -> Floats:
+        """Let those who enter in a period into the shares (..., N) at its end, nan for who is not there.
+
+        They take ``entry_share`` (..., N), by default that of the market; the others are scaled to make room.
+        """
+        if self.enters is None or not (self.enters == period).any():
+            return share
+        taken = self.entry_share if entry_share is None else entry_share
+        assert taken is not None
+        entering = self.enters == period
+        room = 1.0 - np.where(entering, taken, 0.0).sum(axis=-1, keepdims=True)
+        return np.asarray(np.where(entering, taken, share * room))
 
     def under(self, theta: Floats) -> "ForecastMarket":
         """Give the market in the state that it is in under other parameters (P,).

@@ -12,9 +12,10 @@ from kernels.numeric.arrays import Floats
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import StartShares
+from pipeline.config.study import Study
 from pipeline.config.terms import response_terms
 from pipeline.errors import ForecastError, QueryError
-from pipeline.forecasting.market import ForecastMarket
+from pipeline.forecasting.market import FirmPopulation, ForecastMarket
 from pipeline.forecasting.model_choice import choose_model
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import market_total
@@ -28,7 +29,7 @@ from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
 from pipeline.results.prices.read import read_prices, unpriced_efforts
 from pipeline.results.select import select_markets
-from pipeline.results.stored_fit import read_fit, stored_covariance
+from pipeline.results.stored_fit import StoredFit, read_fit, stored_covariance
 from pipeline.results.totals.continuation import TotalForecast
 
 if TYPE_CHECKING:
@@ -108,16 +109,44 @@ def read_market(
         No such model, no usable fit, or fewer than two firms left.
     """
     fit = read_fit(results, market, model)
+    used = _used(results, fit.arrays.market, model, fit.problem)
+    return market_of_fit(
+        results.study, fit, horizon, start, covariance=stored_covariance(results, fit, model), used=used
+    )
+
+
+def market_of_fit(
+    study: Study, fit: StoredFit, horizon: int, start: StartShares, *, covariance: Floats, used: float
+) -> ForecastMarket:
+    """Prepare a fit for the periods after those of its panel.
+
+    Parameters
+    ----------
+    study : Study
+    fit : StoredFit
+    horizon, start
+        As of `read_market`.
+    covariance : (P, P) array
+        Of its parameters.
+    used : float
+        Effective number of parameters that it used.
+
+    Raises
+    ------
+    QueryError
+        Fewer than two firms left, or shares that cannot be computed.
+    """
     panel, arrays, efforts, problem = fit.panel, fit.arrays, fit.efforts, fit.problem
+    market, model = arrays.market, problem.variant.name
     present = arrays.active[-1]
     if present.sum() < 2:
         raise QueryError(f"Market {market} has fewer than two firms in its last period: nothing can move.")
-    modelled = modelled_shares(problem, fit.theta, arrays, results.study.fit.initial)
+    modelled = modelled_shares(problem, fit.theta, arrays, study.fit.initial)
     if modelled is None:
         raise QueryError(f"The shares of market {market} under {model} cannot be computed from its store.")
     share = _last_share(problem, fit.theta, arrays, modelled, start)[present]
 
-    kind, used = problem.variant.noise_under(results.study.fit), _used(results, arrays.market, model, problem)
+    kind = problem.variant.noise_under(study.fit)
     noise = noise_of_shares(kind, arrays, modelled, slice(problem.data.first, None), used)
     panel_times, panel_period = panel["time"].values, panel["period"].values
     period = panel_period[np.searchsorted(panel_times, arrays.times)]
@@ -131,8 +160,8 @@ def read_market(
         units=fit.effort_labels("unit", "1"),
         curves=problem.response.curves[: len(efforts)],
         domains=problem.response.domains[: len(efforts)],
-        prices=read_prices(results, panel, arrays, present),
-        unpriced=unpriced_efforts(results.study),
+        prices=read_prices(study, panel, arrays, present),
+        unpriced=unpriced_efforts(study),
         terms=terms_among(response_terms(problem.variant.response, arrays.firms.tolist()), present),
         # The firms left take their constants from the same parameters.
         spec=spec._replace(design=np.ascontiguousarray(spec.design[present])),
@@ -140,7 +169,7 @@ def read_market(
         theta=fit.theta,
         lower=problem.lower,
         upper=problem.upper,
-        covariance=stored_covariance(results, fit, model),
+        covariance=covariance,
         reference_sales=problem.data.reference_sales,
         history=np.ascontiguousarray(np.where(arrays.active, arrays.efforts, 0.0)[..., present]),
         active=np.ascontiguousarray(arrays.active[:, present]),
@@ -159,17 +188,25 @@ def read_market(
         autocorrelation=problem.autocorrelation(fit.theta),
         last_error=_last_error(arrays, modelled, start)[present],
         start=start,
-        state=_state_under(results, problem, arrays, present) if start == "calibrated" else None,
+        population=FirmPopulation(arrays.firms, spec.design, entry_shares(arrays)),
+        state=_state_under(study.fit.initial, problem, arrays, present) if start == "calibrated" else None,
     )
 
 
+def entry_shares(arrays: MarketArrays) -> Floats:
+    """Shares of the firms that entered after the first period, each in its own first one."""
+    first = np.argmax(arrays.active, axis=0)
+    share = arrays.share[first, np.arange(first.size)]
+    return np.asarray(share[(first > 0) & (np.nan_to_num(share) > 0.0)])
+
+
 def _state_under(
-    results: "Results", problem: MarketModel, arrays: MarketArrays, present: NDArray[np.bool_]
+    initial: str, problem: MarketModel, arrays: MarketArrays, present: NDArray[np.bool_]
 ) -> Callable[[Floats], Floats]:
     """Give the calibrated shares at the end of the data as a function of the parameters."""
 
     def state(theta: Floats) -> Floats:
-        followed = modelled_shares(problem, theta, arrays, results.study.fit.initial)
+        followed = modelled_shares(problem, theta, arrays, initial)
         if followed is None:
             raise ForecastError("f would be negative in the past.")
         return _closed(_last_share(problem, theta, arrays, followed, "calibrated")[present])

@@ -1,6 +1,6 @@
 """What firms without a plan do: hold, match what planners change, or follow the rule that the data show."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ class ReactionRule:
         an effort stays as it was.
     residual : (K, T - 1, N) array
         What the rule leaves unexplained; 0 where there is none.
+    root : (3, 3, K, N) array
+        Square root of the covariance of the coefficients: ``root @ standard normal``.
     """
 
     coefficient: Floats
@@ -34,6 +36,19 @@ class ReactionRule:
     high: Floats
     explained: Floats
     residual: Floats
+    root: Floats
+
+    def varied(self, rng: np.random.Generator) -> "ReactionRule":
+        """Draw a rule as far as its coefficients are known.
+
+        Drawn efforts may leave the range of those seen by half of it, though positive ones stay positive: a
+        short past has not seen all.
+        """
+        step = np.einsum("abkn,bkn->akn", self.root, rng.standard_normal(self.coefficient.shape))
+        beyond = 0.5 * (self.high - self.low)
+        low = self.low - beyond
+        low = np.where(self.low >= 0.0, np.maximum(low, 0.5 * self.low), low)
+        return replace(self, coefficient=self.coefficient + step, low=low, high=self.high + beyond)
 
     def draw(self, horizon: int, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw what is unexplained in H periods, (count, K, H, N): of past periods, all firms' together."""
@@ -55,6 +70,7 @@ def fit_rule(history: Floats, active: NDArray[np.bool_]) -> ReactionRule:
     explained = np.full((n_efforts, n_firms), np.nan)
     low, high = np.empty((n_efforts, n_firms)), np.empty((n_efforts, n_firms))
     residual = np.zeros((n_efforts, max(n_times - 1, 1), n_firms))
+    root = np.zeros((3, 3, n_efforts, n_firms))
     others = _mean_of_others(history, active)
     for firm in range(n_firms):
         usable = active[1:, firm] & active[:-1, firm] & (active[:-1].sum(axis=1) > 1)
@@ -72,7 +88,11 @@ def fit_rule(history: Floats, active: NDArray[np.bool_]) -> ReactionRule:
             explained[effort, firm] = 1.0 - np.var(error) / np.var(after)
             # As widely spread as errors, of which the fit has taken three.
             residual[effort, usable, firm] = error * np.sqrt(after.size / (after.size - 3.0))
-    return ReactionRule(coefficient, low, high, explained, residual)
+            # Variance of the errors times (X'X)^-1 = R^-1 R^-1'; singular designs by the pseudo-inverse.
+            upper = np.linalg.qr(design, mode="r")
+            deviation = np.sqrt(error @ error / (after.size - 3.0))
+            root[..., effort, firm] = deviation * np.linalg.pinv(upper)
+    return ReactionRule(coefficient, low, high, explained, residual, root)
 
 
 def _mean_of_others(efforts: Floats, active: NDArray[np.bool_]) -> Floats:

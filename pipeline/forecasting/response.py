@@ -50,7 +50,7 @@ class ForecastResponse:
         # Ranking and carry-over are done here, so the kernel sees efforts of single periods.
         self._spec = single_periods(spec)
         self._work = make_workspace(self._spec, *self._shape[1:])
-        self._present = np.ones(self._shape[1:], dtype=bool)
+        self._present = np.ascontiguousarray(market.present)
         self._column = np.full(self.theta.size, -1)
         self._no_gradient = np.empty((0, *self._shape[1:]))
         self.carries = bool((spec.carry != NONE).any())
@@ -61,7 +61,7 @@ class ForecastResponse:
             self._weight = self._impulses()
 
     def evaluate(self, efforts: Floats) -> Floats:
-        """Return f, shape (H, N), for efforts (K, H, N).
+        """Return f, shape (H, N), for efforts (K, H, N); nan for firms that are not there yet.
 
         Raises
         ------
@@ -176,7 +176,7 @@ class ForecastResponse:
             raise ForecastError(
                 f"Market {market.market}, model {market.model}: f is not finite in a period to come."
             )
-        if self.equation.returns_to_scale != 1.0 and value.min() < 0.0:
+        if self.equation.returns_to_scale != 1.0 and (value < 0.0).any():
             period, firm = np.argwhere(value < 0)[0].tolist()
             raise ForecastError(
                 f"f of firm {market.firms[firm]} would be {value[period, firm]:.4g} in period "

@@ -12,17 +12,20 @@ from pipeline.config.settings import Given, settings_of
 from pipeline.config.yaml.findings import Findings
 from pipeline.errors import ConfigError, ForecastError, QueryError
 from pipeline.forecasting.bands import Draws
-from pipeline.forecasting.efforts import plan_efforts
+from pipeline.forecasting.efforts import EffortPlan, plan_efforts
+from pipeline.forecasting.entry.check import check_entrants
+from pipeline.forecasting.entry.entrants import let_enter
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, ModelChoice, model_weights
 from pipeline.forecasting.model_choice import BEST, VERDICT, best_by_aicc, by_verdict
 from pipeline.forecasting.open_market import read_market
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import describe_total, market_total
-from pipeline.forecasting.trajectory import simulate_trajectory
+from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.names import Label, did_you_mean, one_of
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.totals.comparison import TotalUse
+from pipeline.results.totals.continuation import TotalForecast
 from pipeline.results.verdict import Verdict, judge
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class MarketForecast:
     members : tuple of Member
         The models that take part.
     share, sales, expense : (H, N) arrays
-        At the estimates, weighted by model; currency per period.
+        At the estimates, weighted by model; currency per period. Firms that enter come last, nan before.
     efforts : (K, H, N) array
         Under the heaviest model.
     total_sales : (H,) array
@@ -53,6 +56,10 @@ class MarketForecast:
         What total sales follow, and how it forecast held-out periods.
     choice : ModelChoice or None
         Why it is this model; None where several are weighed.
+    share_without : (H, M) array or None
+        Shares of the M = N - E firms of the data if nobody entered; None where nobody enters.
+    taken_quantile : (Q, H, M) array
+        Quantiles of what those who enter take from each; empty without draws.
     """
 
     market: Label
@@ -68,6 +75,14 @@ class MarketForecast:
     rejected: int
     total_use: TotalUse
     choice: ModelChoice | None = None
+    share_without: Floats | None = None
+    taken_quantile: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+
+    @property
+    def taken(self) -> Floats:
+        """What those who enter take from each firm of the data, (H, N - E); sums to their shares."""
+        assert self.share_without is not None
+        return np.asarray(self.share_without - self.share[:, : self.share_without.shape[1]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +150,7 @@ def forecast(results: "Results", scenario: Given[Scenario]) -> Forecast:
         A file or mapping that is no scenario.
     """
     scenario = settings_of(Scenario, scenario, what="scenario")
-    check_names(results, scenario)
+    enters = check_names(results, scenario)
     labels = results.tables.labels("market")[select_markets(results.tables, scenario.markets)].tolist()
     models = tuple(
         dict.fromkeys(m for pattern in scenario.models for m in select_models(results.sweep, pattern))
@@ -153,7 +168,7 @@ def forecast(results: "Results", scenario: Given[Scenario]) -> Forecast:
                 for member in members
             ]
             markets[0] = replace(markets[0], choice=choice)
-            done.append(_forecast_market(results, scenario, members, markets))
+            done.append(_forecast_market(results, scenario, members, markets, enters))
             times, efforts = markets[0].times, markets[0].efforts
         except (QueryError, ForecastError) as error:
             if scenario.markets is not None or len(labels) == 1:
@@ -178,8 +193,13 @@ def _members(
     return (Member(choice.model, 1.0),), choice
 
 
-def check_names(results: "Results", scenario: Scenario) -> None:
-    """Refuse firms and efforts that the sweep does not have, all at once.
+def check_names(results: "Results", scenario: Scenario) -> tuple[int, ...]:
+    """Refuse firms, efforts and entrants that make no sense on the sweep, all at once.
+
+    Returns
+    -------
+    tuple of int
+        Numbers of the periods to come in which firms enter, from 0.
 
     Raises
     ------
@@ -197,8 +217,10 @@ def check_names(results: "Results", scenario: Scenario) -> None:
             if effort not in efforts:
                 hint = did_you_mean(effort, efforts)
                 findings.add(("firms", firm, effort), f"the effort {effort!r}", one_of(efforts), hint)
+    enters = check_entrants(scenario, panel, findings) if scenario.entrants else ()
     if findings.problems:
         raise ConfigError(f"Scenario {scenario.scenario}", findings.problems.values())
+    return enters
 
 
 def _forecast_market(
@@ -206,23 +228,31 @@ def _forecast_market(
     scenario: Scenario,
     members: tuple[Member, ...],
     markets: Sequence[ForecastMarket],
+    enters: Sequence[int],
 ) -> MarketForecast:
     """Forecast one market, given under each of its models, the heaviest first."""
-    market = markets[0]
+    plans = [plan_efforts(scenario, one) for one in markets]
     totals = [market_total(scenario.total_sales, one) for one in markets]
-    responses = [ForecastResponse(one) for one in markets]
-    trajectories = [
-        simulate_trajectory(response, plan_efforts(scenario, one), total.course(response))
-        for one, response, total in zip(markets, responses, totals, strict=True)
-    ]
+    trajectories = _at_the_estimates(markets, plans, totals)
     weights = np.array([member.weight for member in members])
     share = np.tensordot(weights, np.array([one.share for one in trajectories]), axes=1)
+    share_without, entries, without = None, [], []
+    if enters:
+        share_without, without = share, trajectories
+        entries = [let_enter(results, scenario, one, enters) for one in markets]
+        markets = [entry.market for entry in entries]
+        plans = [entry.joined_plan(plan) for entry, plan in zip(entries, plans, strict=True)]
+        totals = [market_total(scenario.total_sales, one) for one in markets]
+        trajectories = _at_the_estimates(markets, plans, totals)
+        share = np.tensordot(weights, np.array([one.share for one in trajectories]), axes=1)
+    market = markets[0]
     sales = np.tensordot(weights, np.array([one.share * one.total[:, None] for one in trajectories]), axes=1)
     n_cells = (scenario.horizon, market.firms.size)
     share_quantile, sales_quantile, rejected = np.empty((0, *n_cells)), np.empty((0, *n_cells)), 0
+    taken_quantile = np.empty((0, *n_cells))
     if scenario.uncertainty.draws:
-        draws = Draws(results, scenario, members, markets, trajectories, totals)
-        share_quantile, sales_quantile, rejected = draws.quantiles()
+        draws = Draws(results, scenario, members, markets, trajectories, totals, entries, without)
+        share_quantile, sales_quantile, taken_quantile, rejected = draws.quantiles()
     heaviest = trajectories[0]
     unit_cost = market.unit_cost(heaviest.share * heaviest.total[:, np.newaxis])
     return MarketForecast(
@@ -233,10 +263,22 @@ def _forecast_market(
         sales=sales,
         expense=(heaviest.efforts * unit_cost).sum(axis=0),
         efforts=heaviest.efforts,
-        total_sales=sales.sum(axis=1),
+        total_sales=np.nansum(sales, axis=1),
         share_quantile=share_quantile,
         sales_quantile=sales_quantile,
         rejected=rejected,
         choice=market.choice,
         total_use=describe_total(scenario.total_sales, market, totals[0]),
+        share_without=share_without,
+        taken_quantile=taken_quantile,
     )
+
+
+def _at_the_estimates(
+    markets: Sequence[ForecastMarket], plans: Sequence[EffortPlan], totals: Sequence[TotalForecast]
+) -> list[ShareTrajectory]:
+    responses = [ForecastResponse(one) for one in markets]
+    return [
+        simulate_trajectory(response, plan, total.course(response))
+        for response, plan, total in zip(responses, plans, totals, strict=True)
+    ]

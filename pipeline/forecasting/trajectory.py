@@ -8,11 +8,11 @@ from kernels.least_squares.market import ILR, PLAIN
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
+from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.step_length import StepLength
 from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
-from pipeline.results.prices.index import with_indices
 from pipeline.results.totals.answering import AnsweringTotal, TotalSales, reference_sales
 
 _TOLERANCE = 1e-11
@@ -29,7 +29,7 @@ class ShareTrajectory:
     Attributes
     ----------
     share : (H, N) array
-        Shares at the end of each period.
+        Shares at the end of each period; nan for a firm that is not there yet.
     efforts : (K, H, N) array
     response : (H, N) array
         f, per period or per unit of the numeraire.
@@ -74,11 +74,11 @@ def simulate_trajectory(
         f is not finite, or negative where it must not be, or budgets and shares do not come to agree.
     """
     market, step_length = response.market, StepLength(_SMALLEST_STEP, _PATIENCE)
-    share = np.tile(market.share, (market.horizon, 1)) if guess is None else guess
+    share = first_guess(market) if guess is None else guess
     sales = reference_sales(total)
     for count in range(1, _ROUNDS + 1):
         chosen = plan.chosen(share, sales)
-        efforts = with_indices(plan.prices, chosen)
+        efforts = plan.indexed(chosen)
         f = response.evaluate(efforts)
         following = _follow(response, f, sales)
         if not plan.follows_sales and not isinstance(total, AnsweringTotal):
@@ -86,7 +86,7 @@ def simulate_trajectory(
         step = np.log(following) - np.log(share)
         wanted = total.sales(share, chosen) if isinstance(total, AnsweringTotal) else sales
         rise = np.log(wanted) - np.log(sales)
-        error = float(max(np.abs(step).max(), np.abs(rise).max()))
+        error = float(max(np.nanmax(np.abs(step)), np.abs(rise).max()))
         if error < _TOLERANCE:
             return ShareTrajectory(following, efforts, f, count, sales, chosen)
         step_length.update(error)
@@ -99,16 +99,30 @@ def simulate_trajectory(
     )
 
 
+def first_guess(market: ForecastMarket) -> Floats:
+    """Shares (H, N) that stay as they are, but for those who enter; nan for who is not there yet."""
+    share = np.empty((market.horizon, market.firms.size))
+    state = np.where(market.present[0], market.share, np.nan)
+    for period in range(market.horizon):
+        share[period] = state = market.admitted(state, period)
+    return share
+
+
 def _follow(response: ForecastResponse, f: Floats, total: Floats) -> Floats:
     """Shares (H, N) under f (H, N) and total sales (H,), as the last known error fades."""
     market, equation = response.market, response.equation
-    if market.autocorrelation == 0.0 or not market.last_error.any():
+    errors = np.cumprod(market.kept)[:, np.newaxis] * market.last_error
+    if market.autocorrelation == 0.0:
+        errors = np.zeros_like(errors)
+    if market.enters is None and not errors.any():
         return equation.shares(market.share, f, total, market.duration)
-    kind, everybody = ILR if market.residual == "ilr" else PLAIN, np.ones(market.firms.size, np.bool_)
+    kind, moving = ILR if market.residual == "ilr" else PLAIN, market.moving
     state, shares = market.share, np.empty_like(f)
-    for period, error in enumerate(np.cumprod(market.kept)[:, np.newaxis] * market.last_error):
-        at = slice(period, period + 1)
-        modelled = equation.shares(state, f[at], total[at], market.duration[at])[0]
-        shares[period] = shift_shares(modelled, error)
-        state = correct(modelled, shares[period], everybody, market.gain, kind)
+    for period, error in enumerate(errors):
+        at, who = slice(period, period + 1), moving[period]
+        modelled = equation.shares(state, np.where(who, f[at], np.nan), total[at], market.duration[at])[0]
+        seen = shift_shares(modelled, error) if error.any() else modelled
+        state = market.admitted(correct(modelled, seen, who, market.gain, kind), period)
+        shares[period] = market.admitted(seen, period)
+        state = np.nan_to_num(state)
     return shares

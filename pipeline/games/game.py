@@ -15,6 +15,7 @@ from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
 from pipeline.forecasting.total_sales import describe_total
+from pipeline.games.bands import OutcomeBands, outcome_bands
 from pipeline.games.best_response import best_response
 from pipeline.games.equilibrium import Equilibrium, find_equilibria
 from pipeline.games.payoff import Payoffs, StrategySpace
@@ -22,6 +23,7 @@ from pipeline.games.setup import set_up_game
 from pipeline.names import Label
 from pipeline.planning.chance import sure_market
 from pipeline.results.select import select_models
+from pipeline.results.stored_fit import stored_replicates
 from pipeline.results.totals.comparison import TotalUse
 from pipeline.results.totals.continuation import TotalForecast
 from pipeline.seeds import fit_seed
@@ -57,6 +59,8 @@ class Game:
         Why it is this model.
     total_use : TotalUse or None
         What total sales follow; None for a market made by hand.
+    bands : tuple of OutcomeBands
+        Of the present strategies and of each equilibrium, in this order; empty without draws.
     """
 
     market: Label
@@ -72,6 +76,7 @@ class Game:
     starts: int
     choice: ModelChoice | None = None
     total_use: TotalUse | None = None
+    bands: tuple[OutcomeBands, ...] = ()
 
 
 def play(results: "Results", settings: Given[GameSettings]) -> Game:
@@ -101,7 +106,15 @@ def play(results: "Results", settings: Given[GameSettings]) -> Game:
     market, total = open_market(results, settings, models, horizon)
     market = sure_market(market)
     played = play_market(market, settings, total)
-    return replace(played, total_use=describe_total(settings.total_sales, market, total))
+    played = replace(played, total_use=describe_total(settings.total_sales, market, total))
+    if not settings.uncertainty.draws:
+        return played
+    replicates = stored_replicates(results, market.market, market.model, market.names)
+    rng = np.random.default_rng(fit_seed(settings.seed, "bands", market.market))
+    profiles = [played.present, *(one.strategies for one in played.equilibria)]
+    model, _ = set_up_game(market, settings, total)
+    bands = outcome_bands(model, market, profiles, settings.uncertainty, rng, replicates)
+    return replace(played, bands=bands)
 
 
 def play_market(market: ForecastMarket, settings: GameSettings, total: TotalForecast) -> Game:

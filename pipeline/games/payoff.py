@@ -117,7 +117,7 @@ class PayoffModel:
         ForecastError
             f cannot be used there, or budgets and shares do not come to agree.
         """
-        plan = self._effort_plan(strategies)
+        plan = self.effort_plan(strategies)
         if self.steady:
             share, efforts, total = self._at_rest(plan)
         else:
@@ -153,7 +153,8 @@ class PayoffModel:
             f"{_ROUNDS} rounds."
         )
 
-    def _effort_plan(self, strategies: Floats) -> EffortPlan:
+    def effort_plan(self, strategies: Floats) -> EffortPlan:
+        """Give the efforts, or the money for them, of strategies (L, N)."""
         value, budget = self.held.value.copy(), self.held.budget.copy()
         for row, effort in enumerate(self.space.efforts):
             if self.space.buys_ratio[row]:
@@ -191,7 +192,7 @@ class PayoffModel:
         ForecastError
             As `evaluate`.
         """
-        plan, space, sales_of_all = self._effort_plan(strategies), self.space, reference_sales(self.total)
+        plan, space, sales_of_all = self.effort_plan(strategies), self.space, reference_sales(self.total)
         share = np.maximum(self._long_run(plan, sales_of_all), _GONE)
         efforts = plan.efforts(share[np.newaxis], sales_of_all)
         f, slope = self.response.slope(efforts)

@@ -11,6 +11,7 @@ from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import (
     ILR,
     INVESTMENT,
+    NON_FINITE_RESIDUAL,
     OK,
     PLAIN,
     PROPORTIONAL,
@@ -26,16 +27,19 @@ from kernels.least_squares.residual import (
 from kernels.least_squares.whitening import make_whitening
 from kernels.numeric.arrays import Matrix, Vector
 from kernels.response.catalogue import Curve
-from kernels.response.response import Response, compose
-from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, ENTRY, GAIN, control_parameter
+from kernels.response.response import Response
+from pipeline.config.parameters import AUTOCORRELATION, ENTRY, GAIN, control_parameter
 from pipeline.config.sections.fit import FitSection
-from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
+from pipeline.models.experiments.attach import experiment_rows
+from pipeline.models.experiments.replicas import fit_tested
+from pipeline.models.experiments.rows import ExperimentRows
 from pipeline.models.instruments.controls import control_rows, first_stages
 from pipeline.models.instruments.first_stage import FirstStage
 from pipeline.models.noise import Noise
-from pipeline.models.quantities import MarketParameter, market_parameters
+from pipeline.models.quantities import MarketParameter, compose_response, market_parameters
 from pipeline.models.terms import with_terms
+from pipeline.panel.experiments.experiment import without_later
 from pipeline.panel.market import MarketArrays
 from pipeline.store.format.first_stage import PooledSlopes
 
@@ -68,13 +72,15 @@ class MarketModel:
     column : (P,) array of int64
         Row of each parameter in the Jacobian, -1 when fixed.
     n_residuals : int
-        Rows that compare data; those of priors follow them.
+        Rows that compare data; those of priors follow them, and those of experiments these.
     prior_mean, prior_weight : (P,) arrays
         See `set_prior`.
     noise : Noise or None
         What its errors are like, set by a fit; None before.
     error_shape : (N, N) array
         Covariance of the errors of log shares, in units of the rows that compare data.
+    experiments : ExperimentRows or None
+        Of the periods to fit. They have no rows until they are given the deviation of residuals.
     covariance : (P, P) array or None
         Of its parameters by the most trusted intervals, set by a fit; nan for what is not determined.
     """
@@ -88,27 +94,31 @@ class MarketModel:
         efforts: tuple[str, ...] = (),
         stages: tuple[FirstStage, ...] = (),
     ) -> None:
-        self.variant, self.response, self.quantities, self.data = variant, response, quantities, data
+        self.variant, self.response, self.quantities = variant, response, quantities
         self.efforts, self.stages = efforts, stages
         self.names = tuple(q.name for q in quantities)
-        self.lower = np.array([q.lower for q in quantities])
-        self.upper = np.array([q.upper for q in quantities])
+        self.lower, self.upper = np.array([[q.lower for q in quantities], [q.upper for q in quantities]])
         self.start = np.array([q.start for q in quantities])
-        self.low = np.array([q.low for q in quantities])
-        self.high = np.array([q.high for q in quantities])
+        self.low, self.high = np.array([[q.low for q in quantities], [q.high for q in quantities]])
         self.vary = np.array([q.vary for q in quantities])
         self.column = np.where(self.vary, np.cumsum(self.vary) - 1, -1).astype(np.int64)
         self.gamma_form = GAMMA_FORM[variant.form]
         self.n_free = int(self.vary.sum())
         self.n_residuals = int(n_observations(data))
-        self.target = observed_target(data)
-        self._work = make_market_workspace(response.spec, data, self.n_free)
-        prepare_market(response.spec, data, self._work)
         self._status = OK
         self.noise: Noise | None = None
+        self.experiments: ExperimentRows | None = None
         self.covariance: Matrix | None = None
         self.error_shape = np.eye(data.active.shape[1])
-        self.set_prior(np.zeros(len(quantities)), np.zeros(len(quantities)))
+        self.prior_mean, self.prior_weight = np.zeros((2, len(quantities)))
+        self.observe(data, observed_target(data))
+
+    def observe(self, data: MarketData, target: Vector) -> None:
+        """Compare with other shares of the same firms and periods: the market, and its rows (R,)."""
+        self.data, self.target = data, target
+        self._work = make_market_workspace(self.response.spec, data, self.n_free)
+        prepare_market(self.response.spec, data, self._work)
+        self.set_prior(self.prior_mean, self.prior_weight)
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
         """Add rows ``weight (theta - mean)`` for the free parameters with a positive weight; both (P,)."""
@@ -128,21 +138,31 @@ class MarketModel:
         self.error_shape = covariance
         self._point = None
 
+    def weigh_experiments(self, deviation: float) -> None:
+        """Measure experiments in a deviation of the residuals that compare data; 0: leave them out."""
+        self._point = None
+        if self.experiments is not None:
+            self.experiments.deviation = deviation
+
+    @property
+    def tested(self) -> bool:
+        """Whether experiments have rows."""
+        return self.experiments is not None and self.experiments.deviation > 0.0
+
     def residual(self, theta: Vector) -> Vector | None:
-        """Return the residuals, those of priors last, shape (R,); None where there are none."""
+        """Return the residuals, shape (R,): shares, priors, experiments; None where there are none."""
         self._evaluate(theta)
-        return self._residual.copy() if self._status == OK else None
+        return np.concatenate([self._residual, self._further[0]]) if self._status == OK else None
 
     def jacobian(self, theta: Vector) -> Matrix:
         """Return the derivatives of the residuals in the free parameters, shape (free, R)."""
         self._evaluate(theta)
-        return self._jacobian.copy()
+        return np.concatenate([self._jacobian, self._further[1]], axis=1)
 
     def cost_slope(self, theta: Vector, parameter: int) -> float:
         """Differentiate half the sum of squares in one free parameter, nan where there are no residuals."""
-        self._evaluate(theta)
-        slope = float(self._jacobian[self.column[parameter]] @ self._residual)
-        return slope if self._status == OK else np.nan
+        residual = self.residual(theta)
+        return np.nan if residual is None else float(self.jacobian(theta)[self.column[parameter]] @ residual)
 
     def _evaluate(self, theta: Vector) -> None:
         if self._point is not None and np.array_equal(theta, self._point):
@@ -161,6 +181,10 @@ class MarketModel:
             self._residual,
             self._jacobian,
         )
+        self._further = np.empty(0), np.empty((self.n_free, 0))
+        if self.experiments is not None and self._status == OK:
+            rows = self.experiments.rows(theta)
+            self._status, self._further = (OK, rows) if rows else (NON_FINITE_RESIDUAL, self._further)
 
     def screen(self, starts: Matrix, max_evaluations: int) -> BatchFit:
         """Fit from many starts at once, shape (S, P)."""
@@ -176,6 +200,7 @@ class MarketModel:
         lower: Matrix | None = None,
         upper: Matrix | None = None,
         cost_tolerance: float = 1e-10,
+        luck: Matrix | None = None,
     ) -> BatchFit:
         """Fit many variations of the problem at once.
 
@@ -193,7 +218,21 @@ class MarketModel:
             Bounds of each; a parameter with equal ones is held.
         cost_tolerance : float
             A fit ends where its cost falls by less than this part.
+        luck : (B, E) array, optional
+            Errors of experiments made anew, in standard errors, around what they give at the starts; by
+            default all are as measured.
         """
+        if self.tested:
+            return fit_tested(
+                self,
+                starts,
+                (lower, upper),
+                data,
+                targets,
+                luck,
+                max_evaluations=max_evaluations,
+                cost_tolerance=cost_tolerance,
+            )
         index: NDArray[np.int64] | None = None
         if targets is None and data is None:
             # The same rows for all.
@@ -240,8 +279,7 @@ class MarketModel:
     @property
     def controls(self) -> NDArray[np.intp]:
         """(E,) positions of the coefficients of controls."""
-        names = [control_parameter(stage.effort) for stage in self.stages]
-        return np.array([self.names.index(name) for name in names], dtype=np.intp)
+        return np.array([self.names.index(control_parameter(one.effort)) for one in self.stages], np.intp)
 
     def gain(self, theta: Vector) -> float:
         """Give the gain of a parameter vector; 0 where no period begins at a corrected state."""
@@ -254,18 +292,6 @@ class MarketModel:
     def prepared(self, market: MarketArrays) -> MarketArrays:
         """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
         return with_terms(self.variant, market, self.efforts)[0]
-
-    def reported(self, firms: NDArray) -> tuple[tuple[str, ...], Matrix]:
-        """Name what is reported, and give the matrix that takes ``theta`` to it.
-
-        Constants that sum to zero are one parameter less than firms: the last one's follows from the others.
-        """
-        matrix, names = np.eye(len(self.names)), list(self.names)
-        if self.variant.firm_effects == "zero-sum":
-            own = np.array([name.startswith(f"{CONSTANT}.") for name in names], dtype=float)
-            matrix = np.vstack([matrix, -own])
-            names.append(f"{CONSTANT}.{firms[-1]}")
-        return tuple(names), matrix
 
 
 def market_data(
@@ -307,7 +333,7 @@ def market_data(
 
 
 def first_periods(market: MarketArrays, count: int) -> MarketArrays:
-    """Keep the first ``count`` periods of a market, all its firms kept."""
+    """Keep the first ``count`` periods of a market, all its firms, and the experiments that end in them."""
     return replace(
         market,
         times=market.times[:count],
@@ -317,6 +343,7 @@ def first_periods(market: MarketArrays, count: int) -> MarketArrays:
         efforts=market.efforts[:, :count],
         active=market.active[:count],
         instruments=None if market.instruments is None else market.instruments[:, :count],
+        experiments=without_later(market.experiments, count),
     )
 
 
@@ -353,7 +380,7 @@ def build_model(
     ValueError
         A share is zero under log-ratios.
     """
-    given = market.reference_sales
+    whole, given = market, market.reference_sales
     reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)
     stages = first_stages(variant, market, inputs, fit, pooled)
@@ -361,40 +388,13 @@ def build_model(
     quantities = market_parameters(variant, response, market, inputs, fit, reference_sales, stages)
     corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
     entries = sum(quantity.name.startswith(f"{ENTRY}.") for quantity in quantities)
-    data = market_data(market, fit.initial, reference_sales, RESIDUAL_KIND[fit.residual], corrected, entries)
-    serial = int(quantities[-1].name == AUTOCORRELATION)
+    kind, serial = RESIDUAL_KIND[fit.residual], int(quantities[-1].name == AUTOCORRELATION)
+    data = market_data(market, fit.initial, reference_sales, kind, corrected, entries)
     data = data._replace(serial=serial, controls=control_rows(stages, data))
-    return MarketModel(variant, response, quantities, data, efforts, stages)
+    model = MarketModel(variant, response, quantities, data, efforts, stages)
 
+    def arranged(course: MarketArrays, until: int, known: int) -> MarketData:
+        return market_data(model.prepared(course), fit.initial, reference_sales, kind, until, known)
 
-def compose_response(
-    variant: Variant, market: MarketArrays, efforts: tuple[str, ...], curves: Mapping[str, Curve]
-) -> Response:
-    """Compose the market function of a variant for one market that has the inputs of all its terms.
-
-    Raises
-    ------
-    kernels.response.response.ResponseError
-        An effort lies outside the domain of its curve.
-    ValueError
-        The variant has further terms, and `terms.with_terms` has not given the market their inputs.
-    """
-    expected = len(variant.response.curves) + len(response_terms(variant.response, market.firms.tolist()))
-    if len(efforts) != expected:
-        raise ValueError(
-            f"Got {len(efforts)} inputs for the model {variant.name}, which has {expected}; "
-            "prepare the market by pipeline.models.terms.with_terms."
-        )
-    choice = variant.response
-    # What is no effort of the study is a further term, linear by definition: see `pipeline.models.terms`.
-    chosen = [choice.curves.get(name, "linear") for name in efforts]
-    return compose(
-        [curves.get(curve, curve) for curve in chosen],
-        efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
-        active=np.ascontiguousarray(market.active),
-        link=choice.link,
-        effects=variant.firm_effects,
-        carry_over=[variant.carry_over.get(name, "none") for name in efforts],
-        order=[efforts.index(name) for name in choice.order] if choice.order else None,
-        names=efforts,
-    )
+    model.experiments = experiment_rows(whole, arranged, response, data, model.gamma_form, model.column)
+    return model

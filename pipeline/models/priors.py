@@ -175,7 +175,7 @@ def family_of(name: str) -> str:
     return name
 
 
-def effective_parameters(jacobian: Matrix, weight: Vector) -> float:
+def effective_parameters(jacobian: Matrix, weight: Vector, further: Matrix | None = None) -> float:
     """Trace of the hat matrix.
 
     Parameters
@@ -184,21 +184,27 @@ def effective_parameters(jacobian: Matrix, weight: Vector) -> float:
         Derivatives of the R residuals that compare data, in C free parameters.
     weight : (C,) array
         Weights of the rows of their priors, 0 where there is none.
+    further : (C, E) array, optional
+        Derivatives of other rows that are not data, such as those of experiments.
     """
-    if not weight.any():
+    further = np.empty((len(jacobian), 0)) if further is None else further
+    if not weight.any() and not further.any():
         return float(len(jacobian))
-    scale = np.sqrt(np.einsum("cr,cr->c", jacobian, jacobian) + weight**2)
+    squares = [np.einsum("cr,cr->c", rows, rows) for rows in (jacobian, further)]
+    scale = np.sqrt(squares[0] + squares[1] + weight**2)
     safe = np.where(scale > 0.0, scale, 1.0)
-    unit = jacobian / safe[:, np.newaxis]
+    unit, other = jacobian / safe[:, np.newaxis], further / safe[:, np.newaxis]
     believed = weight / safe
-    together = unit @ unit.T
+    together = unit @ unit.T + other @ other.T
     together[np.diag_indices_from(together)] += believed**2
     # Of every direction, what its beliefs decide; the data decide the rest.
     strength, directions = np.linalg.eigh(together)
     if strength[0] > _WELL_SEEN:
-        return len(jacobian) - float(np.sum((directions * believed[:, np.newaxis]) ** 2 / strength))
+        decided = np.sum((directions * believed[:, np.newaxis]) ** 2, axis=0)
+        decided += np.sum((other.T @ directions) ** 2, axis=0)
+        return len(jacobian) - float(np.sum(decided / strength))
     # Singular values of [J; W]: of the rows that are data, how much of each direction they decide.
-    both = np.concatenate([unit, np.diag(believed)], axis=1)
+    both = np.concatenate([unit, np.diag(believed), other], axis=1)
     _, singular, right = np.linalg.svd(both, full_matrices=False)
     seen = singular > np.finfo(float).eps * max(both.shape) * singular[0]
     return float((right[seen, : jacobian.shape[1]] ** 2).sum())

@@ -1,12 +1,13 @@
 """Parameters of a model on one market as records: names, units, bounds, and where searches start."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from kernels.least_squares.entries import entering_firms
-from kernels.response.response import Response
+from kernels.response.catalogue import Curve
+from kernels.response.response import Response, compose
 from pipeline.config.catalogue import SHARED_NAMES
 from pipeline.config.parameters import (
     AUTOCORRELATION,
@@ -23,6 +24,7 @@ from pipeline.config.parameters import (
 )
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import Autocorrelation, Gain
+from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
 from pipeline.models.instruments.first_stage import FirstStage
 from pipeline.panel.market import MarketArrays
@@ -255,3 +257,36 @@ def _constants(
         return own if seen[firm] else own.held(value)
 
     return rule
+
+
+def compose_response(
+    variant: Variant, market: MarketArrays, efforts: tuple[str, ...], curves: Mapping[str, Curve]
+) -> Response:
+    """Compose the market function of a variant for one market that has the inputs of all its terms.
+
+    Raises
+    ------
+    kernels.response.response.ResponseError
+        An effort lies outside the domain of its curve.
+    ValueError
+        The variant has further terms, and `terms.with_terms` has not given the market their inputs.
+    """
+    expected = len(variant.response.curves) + len(response_terms(variant.response, market.firms.tolist()))
+    if len(efforts) != expected:
+        raise ValueError(
+            f"Got {len(efforts)} inputs for the model {variant.name}, which has {expected}; "
+            "prepare the market by pipeline.models.terms.with_terms."
+        )
+    choice = variant.response
+    # What is no effort of the study is a further term, linear by definition: see `pipeline.models.terms`.
+    chosen = [choice.curves.get(name, "linear") for name in efforts]
+    return compose(
+        [curves.get(curve, curve) for curve in chosen],
+        efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
+        active=np.ascontiguousarray(market.active),
+        link=choice.link,
+        effects=variant.firm_effects,
+        carry_over=[variant.carry_over.get(name, "none") for name in efforts],
+        order=[efforts.index(name) for name in choice.order] if choice.order else None,
+        names=efforts,
+    )

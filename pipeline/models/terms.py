@@ -77,7 +77,7 @@ def _input(term: Term, active: NDArray[np.bool_], effort: Matrix) -> Matrix:
         seen = active[:, term.rival]
         used = np.repeat(np.where(seen, used[:, term.rival], 0.0)[:, np.newaxis], effort.shape[1], axis=1)
     if term.firm is not None:
-        used = used * (np.arange(effort.shape[1]) == term.firm)
+        used = used * np.isin(np.arange(effort.shape[1]), (term.firm, *term.alike))
     return np.where(active, used, np.nan)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.panel.efforts import PRICE, Effort
+from pipeline.panel.experiments.experiment import hash_experiments
 
 
 def panel_dataset(
@@ -179,4 +180,8 @@ def hash_markets(dataset: xr.Dataset) -> list[str]:
         run["values"][:, 0] = sales[number, firm, time]
         run["values"][:, 1:] = efforts[number, firm, time]
         hashes.append(hash_market(market, names, firms, times[time], run))
+    if "experiments" in dataset:
+        tables = dataset["experiments"].transpose("market", "experiment", "of_experiment").values
+        axes = firms, dataset["effort"].values, times
+        hashes = [hash_experiments(*one, axes) for one in zip(hashes, tables, strict=True)]
     return hashes

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.names import Label
+from pipeline.panel.experiments.experiment import Experiment, experiments_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class MarketArrays:
         Fixed scale of the market, currency per period, if the study gives one.
     instruments : (J, T, N) array or None
         What moves efforts from outside, in the order of `FitSection.instruments`; nan for an absent firm.
+    experiments : tuple of Experiment
+        What was tried in it, and measured.
     """
 
     market: Label
@@ -48,6 +51,7 @@ class MarketArrays:
     active: np.ndarray
     reference_sales: float | None = None
     instruments: np.ndarray | None = None
+    experiments: tuple[Experiment, ...] = ()
 
 
 def market_arrays(dataset: xr.Dataset, market: Label) -> MarketArrays:
@@ -84,12 +88,16 @@ def iterate_markets(dataset: xr.Dataset) -> Iterator[MarketArrays]:
     instruments = None
     if "instruments" in dataset:
         instruments = dataset["instruments"].transpose("market", "instrument", "time", "firm").values
+    tried = np.empty((sales.shape[0], 0, 0))
+    if "experiments" in dataset:
+        tried = dataset["experiments"].transpose("market", "experiment", "of_experiment").values
     period = dataset["period"].values
     firms, times = dataset["firm"].values, dataset["time"].values
     reference = dataset.attrs.get("reference_sales")
     for index, label in enumerate(dataset["market"].values.tolist()):
         further = None if instruments is None else instruments[index]
-        market = _compress(label, firms, times, period, sales[index].T, efforts[index], further)
+        table = tried[index]
+        market = _compress(label, firms, times, period, sales[index].T, efforts[index], further, table)
         yield market if reference is None else replace(market, reference_sales=float(reference))
 
 
@@ -101,6 +109,7 @@ def _compress(
     sales: np.ndarray,
     efforts: np.ndarray,
     instruments: np.ndarray | None,
+    experiments: np.ndarray,
 ) -> MarketArrays:
     """Leave out the periods and firms without any ``sales`` (time, firm)."""
     present = ~np.isnan(sales)
@@ -121,4 +130,5 @@ def _compress(
         efforts=np.ascontiguousarray(efforts[cells]),
         active=active,
         instruments=None if instruments is None else np.ascontiguousarray(instruments[cells]),
+        experiments=experiments_of(experiments, firm, time) if len(experiments) else (),
     )

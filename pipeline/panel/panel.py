@@ -41,6 +41,10 @@ class Panel(Protocol):
         """One period in words, e.g. ``1 week``."""
 
     @property
+    def n_experiments(self) -> int:
+        """Experiments in a market at most."""
+
+    @property
     def notes(self) -> tuple[PanelNote, ...]:
         """What is unusual about the data but allowed."""
 

@@ -40,6 +40,8 @@ class PanelSource:
         One period in words, e.g. ``1 week``.
     reference_sales : float or None
         Fixed scale of every market, currency per period; None for each market's mean total sales.
+    n_experiments : int
+        None: see `pipeline.panel.experiments.with_experiments`.
     """
 
     markets: np.ndarray
@@ -51,6 +53,7 @@ class PanelSource:
     _ingested: Ingested = field(repr=False)
     _currency: str = field(repr=False)
     reference_sales: float | None = None
+    n_experiments: int = 0
 
     def __repr__(self) -> str:
         sizes = f"{self.markets.size} markets, {self.firms.size} firms, {self.times.size} periods"

@@ -129,7 +129,7 @@ class Futures:
             if rows:
                 courses = DrawnCourses(market, rows[0][1], len(rows))
                 for row, (future, trajectory) in enumerate(rows):
-                    courses.put(row, future.response.theta, future.response.market.share, trajectory)
+                    courses.put(row, future.response, trajectory)
                 shares[kept] = courses.share
                 if self._settings.uncertainty.noise:
                     # The same errors for every plan.

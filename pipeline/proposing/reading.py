@@ -97,7 +97,7 @@ def _refuse_postings(table: str, sample: Sample) -> None:
         return
     hint = (
         f"Write a study with `data: {{ledger: {table}, accounts: accounts.yaml, frequency: month}}` and an "
-        "accounts file that says which accounts are sales and expenses: README, 'From a ledger'."
+        "accounts file that says which accounts are sales and expenses: 'From a ledger' in the documentation."
     )
     got = f"accounting postings ({', '.join(posting)})"
     expected = "a table with a row, or a column, for each firm and period"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kernels.numeric.spread import evenly_spread
 from pipeline.config.catalogue import own_curves
+from pipeline.config.sections.fit import NASH
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.fitting.all_markets import AllMarkets
@@ -139,10 +140,19 @@ def assess_baseline(
             ahead = window.n_ahead(market.times.size)
             if ahead:
                 count = window.n_training(market.times.size)
-                forecaster = forecasters.get(window.name) or baseline_forecaster(baseline)
+                if baseline == NASH:
+                    forecaster = _nash_forecaster(panel, market, count, study)
+                else:
+                    forecaster = forecasters.get(window.name) or baseline_forecaster(baseline)
                 scores = score_forecasts(forecaster, market, count, ahead)
                 _store_scores(arrays, (row, column), scores)
     return arrays
+
+
+def _nash_forecaster(panel: xr.Dataset, market: MarketArrays, n_train: int, study: Study) -> Forecaster:
+    from pipeline.games.nash import nash_forecaster
+
+    return nash_forecaster(panel, market, n_train, study)
 
 
 def _pooled_forecasters(everything: xr.Dataset, baseline: str, study: Study) -> dict[str, Forecaster]:
@@ -161,7 +171,15 @@ def _pooled_forecasters(everything: xr.Dataset, baseline: str, study: Study) -> 
 def _empty(panel: xr.Dataset, study: Study, name: str, models: list[ModelLayout]) -> Arrays:
     """Make the arrays for the results of one model or baseline in the markets of a panel."""
     markets, firms, times = (panel[axis].values for axis in ("market", "firm", "time"))
-    layout = study_layout(study, markets=markets, firms=firms, times=times, models=models, chunk=len(markets))
+    layout = study_layout(
+        study,
+        markets=markets,
+        firms=firms,
+        times=times,
+        models=models,
+        chunk=len(markets),
+        n_experiments=panel.sizes.get("experiment", 0),
+    )
     return empty_results(layout, name, len(markets))
 
 
@@ -175,6 +193,7 @@ def _positions(
         "param_": parameters,
         "firm": np.searchsorted(panel["firm"].values, market.firms),
         "time": np.searchsorted(panel["time"].values, market.times),
+        "experiment": record.experiments.number,
     }
 
 
@@ -204,8 +223,9 @@ def _values(record: FitRecord, name: str) -> NDArray[Any]:
         return pack_statistics(record.statistic)
     if name == "share":
         return record.share.T
-    source = record if hasattr(record, name) else record.uncertainty
-    return np.asarray(getattr(source, _FIELDS.get(name, name)))
+    field = _FIELDS.get(name, name)
+    sources = (record, record.experiments, record.uncertainty)
+    return np.asarray(getattr(next(one for one in sources if hasattr(one, field)), field))
 
 
 def _missing(

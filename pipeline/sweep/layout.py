@@ -21,6 +21,7 @@ def study_layout(
     times: NDArray[Any],
     models: Iterable[ModelLayout],
     chunk: int,
+    n_experiments: int = 0,
 ) -> SweepLayout:
     """Lay out the results of a study.
 
@@ -33,6 +34,8 @@ def study_layout(
         Of the study, or some of them.
     chunk : int
         Markets in a chunk.
+    n_experiments : int
+        Experiments in a market at most.
     """
     windows = windows_of(study.validation)
     validated = len(windows) > 1
@@ -48,6 +51,7 @@ def study_layout(
         levels=study.uncertainty.levels,
         n_directions=N_DIRECTIONS,
         endogenous=tuple(study.fit.instrumented),
+        n_experiments=n_experiments,
         baselines=study.validation.baselines,
         metrics=tuple(METRICS) if validated else (),
         futures=FUTURES if validated else (),

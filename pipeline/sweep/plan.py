@@ -217,6 +217,7 @@ def plan(
         times=np.asarray(panel.times),
         models=map(describe, variants),
         chunk=chunk,
+        n_experiments=panel.n_experiments,
     )
     models = tuple(
         ModelPlan(

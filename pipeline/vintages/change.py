@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.results.results import Results
 
 
-#: Degrees of freedom of changes in markets that have not changed, chosen on 100 simulated ones (see README).
+#: Degrees of freedom of changes in markets that have not changed, chosen on 100 simulated ones.
 TAILS = 8.0
 
 

@@ -14,7 +14,7 @@ from pipeline.config.checks.recalibration import check_recalibration
 from pipeline.config.checks.simulate import check_simulate
 from pipeline.config.checks.uncertainty import check_uncertainty
 from pipeline.config.parameters import RESERVED
-from pipeline.config.sections.fit import ValidationSection
+from pipeline.config.sections.fit import NASH, ValidationSection
 from pipeline.config.sections.ledger.postings import LedgerSection
 from pipeline.config.sections.models import CARRY_OVER_KEYS, RESPONSE_KEYS
 from pipeline.config.sections.types import is_name
@@ -22,6 +22,7 @@ from pipeline.config.study import Study
 from pipeline.config.yaml.document import Document, KeyPath
 from pipeline.config.yaml.findings import Findings
 from pipeline.errors import Problem
+from pipeline.names import did_you_mean, one_of
 
 USED_BY_STUDIES = RESERVED | RESPONSE_KEYS | CARRY_OVER_KEYS
 """Names that no effort may have."""
@@ -63,6 +64,8 @@ def check_study(study: Study, document: Document, wrong: Collection[KeyPath] = (
     if study.simulate is not None:
         check_simulate(study, study.simulate, findings)
     _check_validation(study.validation, findings)
+    if NASH in study.validation.baselines:
+        _check_nash(study, findings)
     if study.models.auto and not (study.validation.holdout or study.validation.origins):
         expected = "validation.origins > 0 (or a holdout) beside it: forecasts that tell what it is worth"
         findings.add(("models", "auto"), "models: auto without forecasts", expected)
@@ -82,6 +85,24 @@ def _check_validation(validation: ValidationSection, findings: Findings) -> None
         if key in validation.model_fields_set and not validation.origins:
             expected = f"origins > 0 beside {key}: how many rolling origins there are"
             findings.add(("validation", "origins"), f"{validation.origins}", expected)
+
+
+def _check_nash(study: Study, findings: Findings) -> None:
+    """Refuse a game of firms that have nothing to spend, or a model that there is not."""
+    data, where = study.data, ("validation", "nash")
+    if data is not None and all(one.kind == "index" and one.role is None for one in data.efforts.values()):
+        expected = (
+            "an effort of kind ratio or amount, or one with the role price: without money there is nothing "
+            "that a firm could weigh against its sales"
+        )
+        findings.add(
+            ("validation", "baselines"), "the baseline nash, and efforts that cost nothing", expected
+        )
+    wanted = study.validation.nash.model
+    if wanted is not None and study.efforts and findings.clean("models", "curves"):
+        names = [variant.name for variant in study.variants()]
+        if wanted not in names:
+            findings.add((*where, "model"), f"{wanted!r}", one_of(names), did_you_mean(wanted, names))
 
 
 def _check_effort_names(study: Study, findings: Findings) -> None:

@@ -33,8 +33,10 @@ Method = Literal[
 ]  # fmt: skip
 Loss = Literal["linear", "soft_l1", "huber", "cauchy", "arctan"]
 Baseline = Literal[
-    "last", "mean", "smoothing", "attraction", "mci", "wiener", "attraction_lagged", "boosting"
+    "last", "mean", "smoothing", "attraction", "mci", "wiener", "attraction_lagged", "boosting", "nash"
 ]
+NASH = "nash"
+"""The baseline that plays a game; the others learn from shares and efforts alone."""
 NoiseKind = Literal["homogeneous", "by_firm", "full"]
 """What the errors of the firms have of their own: see `pipeline.models.noise`."""
 State = Literal["fitted", "observed"]
@@ -222,6 +224,20 @@ class FitSection(Section):
     )
 
 
+class NashSection(Section):
+    """The contender `nash`: firms that play best responses on the market calibrated before the origin."""
+
+    model: str | None = Field(
+        default=None, description="The model of the study that they play by; by default the first one."
+    )
+    margin: Number | Table[Number] = Field(
+        default=0.3, description="Fraction of sales earned before expenses: one for all, or by firm."
+    )
+    strategy: Literal["efforts", "budgets"] = Field(
+        default="budgets", description="What a firm chooses once: the money, or the efforts themselves."
+    )
+
+
 class ValidationSection(Section):
     """What the models are tested against."""
 
@@ -259,5 +275,8 @@ class ValidationSection(Section):
     baselines: OneOrMany[Baseline] = Field(
         default=(),
         description="Baselines fitted on the same periods: last, mean, smoothing, attraction, mci, wiener, "
-        "attraction_lagged, boosting.",
+        "attraction_lagged, boosting; nash: the model of the study calibrated there, under efforts that are "
+        "best responses to one another instead of known ones; it costs a fit and a game for each market "
+        "and origin.",
     )
+    nash: NashSection = Field(default=NashSection(), description="How the baseline nash plays.")

@@ -5,7 +5,30 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.config.sections.planning import Bounds, OneMarketSettings
-from pipeline.config.sections.types import Count, Integer, Number, OneOrMany, Table, optional_table
+from pipeline.config.sections.types import (
+    Count,
+    Flag,
+    Integer,
+    Number,
+    OneOrMany,
+    Section,
+    Table,
+    optional_table,
+)
+
+
+class GameDraws(Section):
+    """What the bands of outcomes contain."""
+
+    draws: Integer = Field(default=100, ge=0, le=100_000, description="Outcomes drawn; 0: no bands.")
+    parameters: Flag = Field(
+        default=True, description="Draw parameters: from bootstrap replicates where the store has them."
+    )
+    efforts: Flag = Field(
+        default=True,
+        description="Let rivals be off their strategies as far as they were off their mean in a stretch of "
+        "the past; the firm itself keeps to its own.",
+    )
 
 
 class GameSettings(OneMarketSettings):
@@ -37,6 +60,9 @@ class GameSettings(OneMarketSettings):
         ge=1,
         le=1000,
         description="Points from which equilibria are searched; the first is the present strategies.",
+    )
+    uncertainty: GameDraws = Field(
+        default=GameDraws(), description="What the bands of shares and payoffs contain."
     )
     rounds: Integer = Field(
         default=60, ge=1, le=10_000, description="Rounds of best responses from each start."

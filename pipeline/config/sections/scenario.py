@@ -83,6 +83,59 @@ class RivalsSection(Section):
     )
 
 
+class EntrantEffort(Section):
+    """What a firm that enters does with one effort: exactly one of the keys."""
+
+    value: PerPeriod | None = Field(default=None, description="The effort itself, in its own unit.")
+    budget: PerPeriod | None = Field(
+        default=None, description="Money, currency per period; for efforts of kind ratio or amount."
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.value is None) == (self.budget is None):
+            got = "neither value nor budget" if self.value is None else "both value and budget"
+            raise refusal(got, "one of value and budget")
+        return self
+
+
+class EntrantSection(Section):
+    """A firm that is not in the data, and enters a market."""
+
+    enters: str = Field(
+        default="+1",
+        description="Period at the end of which it has its first share: a date, week, month, quarter, year, "
+        "or +N for the Nth period after the data.",
+    )
+    like: str | None = Field(
+        default=None,
+        description="A firm of the data with the same constant and coefficients; efforts that are not stated "
+        "are the last ones of this firm.",
+    )
+    efforts: Table[
+        Annotated[
+            EntrantEffort,
+            BeforeValidator(_spell_out_choice, json_schema_input_type=EntrantEffort | float | list[float]),
+        ]
+    ] = optional_table("What it does, by effort: all of them, unless it is like another firm.")
+    effect: Number | Literal["drawn"] = Field(
+        default="drawn",
+        description="Its constant in f, counted from the mean firm of the market; drawn: from the population "
+        "of the firms of the market, in the middle the mean firm.",
+    )
+    share: Annotated[Number, Field(gt=0, lt=1)] | Literal["drawn"] = Field(
+        default="drawn",
+        description="Its share at the end of the period in which it enters; drawn: from the shares that "
+        "firms entered with in the data, in the middle their geometric mean.",
+    )
+
+    @model_validator(mode="after")
+    def _one_constant(self) -> Self:
+        if self.like is not None and self.effect != "drawn":
+            raise refusal(f"like {self.like} and the effect {self.effect:g}", "one of like and effect")
+        return self
+
+
 class TotalSection(Section):
     """How the sales of the whole market develop."""
 
@@ -131,7 +184,9 @@ class DrawsSection(Section):
 
     draws: Integer = Field(default=200, ge=0, le=100_000, description="Futures drawn; 0: no bands.")
     parameters: Flag = Field(
-        default=True, description="Draw parameters: from bootstrap replicates where the store has them."
+        default=True,
+        description="Draw parameters: from bootstrap replicates where the store has them; and of firms that "
+        "enter what is `drawn`.",
     )
     models: Literal["verdict", "aicc", "aic", "bic", "equal", "best"] = Field(
         default="verdict",
@@ -141,7 +196,7 @@ class DrawsSection(Section):
     efforts: Flag = Field(
         default=True,
         description="Draw the efforts that no plan fixes around what they are held at, as they varied in the "
-        "past; with rivals that follow a rule, what the rule leaves unexplained.",
+        "past; with rivals that follow a rule, what the rule leaves unexplained, and its coefficients.",
     )
     total_sales: Flag = Field(default=True, description="Draw the coefficients of total sales.")
     noise: Flag = Field(
@@ -164,6 +219,7 @@ class Scenario(Section):
     start: StartShares = "calibrated"
     firms: Table[Table[Choice]] = optional_table("Plans: firm, effort, what it does.")
     rivals: RivalsSection = Field(default=RivalsSection(), description="What the other firms do.")
+    entrants: Table[EntrantSection] = optional_table("Firms that are not in the data, and enter, by name.")
     total_sales: TotalSales = TotalSection()
     uncertainty: DrawsSection = Field(default=DrawsSection(), description="What the bands contain.")
     quantiles: tuple[Annotated[Number, Field(gt=0, lt=1)], ...] = Field(

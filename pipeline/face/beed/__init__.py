@@ -6,10 +6,10 @@
 >>> store.verdict()  # doctest: +SKIP
 
 Calibrate: `load_study`, `run_study`, `recalibrate_study`. Ask: `open_store`, `ResultStore`, `effects`,
-`explain`, `returns`, `write_report`. Look ahead: `forecast`, `store_forecast`, `flight_plan`, `play`,
-`allocate`, with settings `Scenario`, `PlanSettings`, `GameSettings`, `AllocationSettings`, or a YAML file or
-mapping of them. The equation itself: `required_investment`, `investment_against`, `held_share`. What goes
-wrong in a way that a user can mend is a `BeedError`.
+`explain`, `returns`, `propose_experiment`, `write_report`. Look ahead: `forecast`, `store_forecast`,
+`flight_plan`, `play`, `allocate`, with settings `Scenario`, `PlanSettings`, `GameSettings`,
+`AllocationSettings`, or a YAML file or mapping of them. The equation itself: `required_investment`,
+`investment_against`, `held_share`. What goes wrong in a way that a user can mend is a `BeedError`.
 """
 
 from importlib.metadata import version

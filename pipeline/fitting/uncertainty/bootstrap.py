@@ -16,6 +16,7 @@ the intervals would leave out what an error there does to all later periods), an
 state follow the observed shares, the drawn errors are followed through all periods.
 Where an effort is endogenous, a replicate has a first stage of its own: slopes drawn from their covariance
 make the control that its errors go with, and the fit knows the estimated one, as the fit to the data does.
+Experiments are made anew in every replicate, with normal errors of the size that was stated.
 
 Sources: Künsch (1989), Annals of Statistics 17, 1217 (blocks); Politis & White (2004), Econometric Reviews
 23, 53 (their length); Bühlmann (1997), Bernoulli 3, 123 (autoregressive).
@@ -112,6 +113,7 @@ def bootstrap(
         residual -= theta[model.controls] @ model.data.controls
     targets = None if own_market else model.target + residual + space.to_rows(errors[:, before:])
     values = np.full((count, theta.size), np.nan)
+    luck = rng.standard_normal((count, model.experiments.effect.size)) if model.experiments else None
     step = max(_BYTES // max(model.data.efforts.nbytes, 1), 1) if own_market else count
     for first in range(0, count, step):
         part = slice(first, min(first + step, count))
@@ -120,6 +122,7 @@ def bootstrap(
             data=draw_markets(model, theta, errors[part]) if own_market else None,
             targets=None if targets is None else targets[part],
             max_evaluations=_EVALUATIONS,
+            luck=None if luck is None else luck[part],
         )
         values[part] = np.where(np.isfinite(fit.cost)[:, None], fit.value, np.nan)
     return values

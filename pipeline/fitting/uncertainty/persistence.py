@@ -92,6 +92,8 @@ class Persistence:
         self._noise, self._moving = still, np.flatnonzero(model.vary & ~still & ~starts)
         self._gain = model.names.index(GAIN)
         self._carried = model.names.index(AUTOCORRELATION) if data.serial else -1
+        # The last point at which the slope was taken.
+        self._known: tuple[Vector, Vector] | None = None
         self.covariances = self._basis_covariances(theta)
         self._lag = np.arange(1.0, self.covariances.size + 1.0)
 
@@ -109,12 +111,15 @@ class Persistence:
 
     def log_rate_slope(self, theta: Vector) -> Vector:
         """Differentiate the logarithm of the rate in all parameters, (P,)."""
+        if self._known is not None and np.array_equal(theta, self._known[0]):
+            return self._known[1]
         slope, here = np.zeros(theta.size), self.log_rate(theta)
         for place in self._moving:
             moved = theta.copy()
             box = self._model.high[place] - self._model.low[place]
             moved[place] += _STEP * max(abs(theta[place]), box)
             slope[place] = (self.log_rate(moved) - here) / (moved[place] - theta[place])
+        self._known = theta.copy(), slope
         return slope
 
     def value(self, theta: Vector) -> float:
@@ -167,7 +172,7 @@ class Persistence:
         rows, slope = rows[seen] / length[seen, np.newaxis], slope[seen] / length[seen]
         size = np.linalg.norm(slope)
         if size > 0.0:
-            # Orthonormal to the slope of the rate.
+            # Orthonormal to the slope of the rate; all directions where shares have no long run (nan).
             turned = np.linalg.qr(np.column_stack([slope / size, np.eye(slope.size)]))[0]
             rows = turned[:, 1:].T @ rows
         _, singular, basis = np.linalg.svd(rows, full_matrices=False)

@@ -14,6 +14,8 @@ Where no profile can be made, since f would be negative on the way, a weak param
 Profiles keep to white noise; to hold under correlated errors too, their quantile is widened by the ratio of
 the autoregressive to the plain standard error. Where a profile has no end on either side, the data do not
 determine the parameter, and it gets neither an interval nor a standard error.
+
+In slow markets in which errors last, profiles of another likelihood come first: see `restricted`.
 """
 
 from dataclasses import dataclass

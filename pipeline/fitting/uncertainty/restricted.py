@@ -20,7 +20,7 @@ from pipeline.fitting.uncertainty.persistence import Persistence
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.models.market_model import MarketModel
 
-BIASED = 0.125
+BIASED = 0.15
 """Bias of the logarithm of the speed, in standard errors of it, from which on intervals allow for it.
 
 Chosen with tests/benchmarks/noise_coverage.py, 24 investment markets of 104 periods a cell, medians: 0.00
@@ -88,7 +88,8 @@ def slow_intervals(
         nan for parameters that keep what they have.
     """
     none = np.full((theta.size, len(levels), 2), np.nan)
-    if not chosen.any() or model.gain(theta) < _LASTING or degrees <= 0.0:
+    drifts = model.variant.form == "proportional"
+    if not chosen.any() or drifts or model.gain(theta) < _LASTING or degrees <= 0.0:
         return none
     persistence = Persistence(model, theta, space)
     if rate_bias(theta, covariance, persistence) < BIASED:

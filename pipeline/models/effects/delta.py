@@ -77,7 +77,12 @@ def principal_directions(
     free = np.flatnonzero(model.vary & inside)
     deviation = np.sqrt(float(residual @ residual) / max(residual.size - free.size, 1))
     beliefs = np.diag(believed.weight(deviation)[free])
-    jacobian = np.concatenate([model.jacobian(theta)[model.column[free]], beliefs], axis=1) / deviation
+    rows = [model.jacobian(theta)[model.column[free]], beliefs]
+    if model.experiments is not None and not model.tested:
+        found = model.experiments.differences(theta)
+        if found is not None:
+            rows.append(found[1][model.column[free]] * (deviation / model.experiments.stderr))
+    jacobian = np.concatenate(rows, axis=1) / deviation
     size = np.sqrt(np.einsum("pr,pr->p", jacobian, jacobian))
     free, jacobian, size = free[size > 0.0], jacobian[size > 0.0], size[size > 0.0]
     _, singular, axes = np.linalg.svd((jacobian / size[:, np.newaxis]).T, full_matrices=False)

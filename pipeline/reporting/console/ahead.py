@@ -7,6 +7,7 @@ from rich.console import Console
 
 from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.scenario import Forecast, MarketForecast
+from pipeline.games.bands import QUANTILES
 from pipeline.games.equilibrium import Equilibrium
 from pipeline.games.game import Game
 from pipeline.planning.flight import FlightPlan
@@ -29,6 +30,9 @@ def forecast_table(made: Forecast) -> Table:
     names = ["market", "time", "firm", "share", "sales", "expense"]
     levels = made.scenario.quantiles if made.scenario.uncertainty.draws else ()
     names += [f"{kind}_{level:g}" for kind in ("share", "sales") for level in levels]
+    entering = bool(made.scenario.entrants)
+    if entering:
+        names += ["share_without", "taken", *(f"taken_{level:g}" for level in levels)]
     names += ["model", "chosen_by", *_TOTAL_COLUMNS]
     rows = []
     for one in made.markets:
@@ -40,8 +44,17 @@ def forecast_table(made: Forecast) -> Table:
                 row += [float(one.share[t, i]), float(one.sales[t, i]), float(one.expense[t, i])]
                 row += [float(band[t, i]) for band in one.share_quantile]
                 row += [float(band[t, i]) for band in one.sales_quantile]
+                row += _takings(one, t, i) if entering else []
                 rows.append(row + chosen)
     return Table.from_rows(names, rows)
+
+
+def _takings(one: MarketForecast, period: int, firm: int) -> list[float]:
+    """Cells for programs: the share of a firm if nobody entered, and what is taken from it."""
+    if one.share_without is None or firm >= one.share_without.shape[1]:
+        return [np.nan] * (2 + len(one.taken_quantile))
+    band = one.taken_quantile[:, period, firm]
+    return [float(one.share_without[period, firm]), float(one.taken[period, firm]), *band.tolist()]
 
 
 def total_cells(use: TotalUse) -> list[Any]:
@@ -62,6 +75,8 @@ def show_forecast(console: Console, made: Forecast, store: str, name: str) -> No
     for one in made.markets[:_MARKETS]:
         title = f"Market {one.market} in {_label(made.times[-1])} ({_weights(one)})"
         print_table(console, title, _end_table(made, one))
+        if one.share_without is not None:
+            print_table(console, _takings_title(made, one), _takings_table(made, one))
         if one.rejected:
             print_line(
                 console, f"Note: {one.rejected} draws of parameters had no course and were drawn again."
@@ -87,9 +102,34 @@ def _end_table(made: Forecast, one: MarketForecast) -> Table:
     }
     for level, band in zip(levels, one.share_quantile, strict=True):
         columns[f"share {level:.0%}"] = band[-1]
-    # Firms with a plan first, then the largest.
-    planned = np.array([str(firm) in made.scenario.firms for firm in one.firms.tolist()])
+    # Firms that enter or have a plan first, then the largest.
+    named = (*made.scenario.entrants, *made.scenario.firms)
+    planned = np.array([str(firm) in named for firm in one.firms.tolist()])
     return Table(columns).take(np.lexsort((-one.share[-1], ~planned)))
+
+
+def _takings_title(made: Forecast, one: MarketForecast) -> str:
+    return f"Taken by {', '.join(made.scenario.entrants)} in market {one.market}, at the estimates"
+
+
+def _takings_table(made: Forecast, one: MarketForecast) -> Table:
+    """Tell what entrants take from each firm in the end, the most first."""
+    assert one.share_without is not None
+    without, taken = one.share_without[-1], one.taken[-1]
+    columns: dict[str, np.ndarray] = {
+        "firm": one.firms[: without.size].astype(object),
+        "share without": without,
+        "share with": one.share[-1, : without.size],
+        "taken": taken,
+        **{
+            f"taken {level:.0%}": one.taken_quantile[number, -1]
+            for number, level in enumerate(made.scenario.quantiles[: len(one.taken_quantile)])
+            if level in (min(made.scenario.quantiles), max(made.scenario.quantiles))
+        },
+        "part of what is taken": taken / taken.sum(),
+        "against its share": taken / taken.sum() / without,
+    }
+    return Table(columns).take(np.argsort(-taken, kind="stable"))
 
 
 def plan_table(flight: FlightPlan) -> Table:
@@ -248,12 +288,15 @@ def game_table(game: Game) -> Table:
         (f"equilibrium {number}", one.strategies, one.outcome, one.regret)
         for number, one in enumerate(game.equilibria, 1)
     ]
-    for name, strategies, outcome, gain in profiles:
+    levels = [f"{kind}_{level:g}" for kind in ("share", "payoff") for level in QUANTILES if game.bands]
+    for number, (name, strategies, outcome, gain) in enumerate(profiles):
         for i, firm in enumerate(game.firms.tolist()):
             row: list[Any] = [name, firm, float(outcome.share[i]), float(outcome.expenses[i])]
             row += [float(outcome.payoff[i]), float(gain[i]), *map(float, strategies[:, i])]
+            if game.bands:
+                row += [*game.bands[number].share[:, i].tolist(), *game.bands[number].payoff[:, i].tolist()]
             rows.append(row)
-    names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *game.levers)
+    names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *game.levers, *levels)
     table = Table.from_rows(names, rows)
     said = _chosen(game.model, game.choice, len(table)) | _total_columns(game.total_use, len(table))
     return Table(dict(table.columns) | said)
@@ -266,6 +309,7 @@ def show_game(console: Console, game: Game) -> None:
         "share": game.outcome.share,
         "expenses": game.outcome.expenses,
         "payoff": game.outcome.payoff,
+        **_payoff_band(game, 0),
         "gain_alone": game.gain,
     }
     print_table(console, f"Market {game.market}, model {game.model}: at present", Table(columns))
@@ -278,7 +322,7 @@ def show_game(console: Console, game: Game) -> None:
         moves[lever] = np.array([f"{now:.4g} → {best:.4g}" for now, best in pairs], dtype=object)
     print_table(console, "The best response of each firm alone: what it does, and would do", Table(moves))
     for number, one in enumerate(game.equilibria, 1):
-        print_table(console, _equilibrium_title(game, one, number), _equilibrium(game, one))
+        print_table(console, _equilibrium_title(game, one, number), _equilibrium(game, one, number))
     if not any(one.converged for one in game.equilibria):
         print_line(console, "No start came to rest: this game may have no equilibrium of steady strategies.")
 
@@ -292,12 +336,21 @@ def _equilibrium_title(game: Game, one: Equilibrium, number: int) -> str:
     return f"Equilibrium {number}: {one.starts} of {game.starts} starts, at rest after {one.rounds} rounds"
 
 
-def _equilibrium(game: Game, one: Equilibrium) -> Table:
+def _payoff_band(game: Game, profile: int) -> dict[str, np.ndarray]:
+    """Columns with the band of payoffs: parameters drawn, rivals off their strategies."""
+    if not game.bands:
+        return {}
+    band = game.bands[profile].payoff
+    return {f"payoff {level:.0%}": values for level, values in zip(QUANTILES, band, strict=True)}
+
+
+def _equilibrium(game: Game, one: Equilibrium, number: int) -> Table:
     columns: dict[str, np.ndarray] = {
         "firm": game.firms.astype(object),
         "share": one.outcome.share,
         "expenses": one.outcome.expenses,
         "payoff": one.outcome.payoff,
+        **_payoff_band(game, number),
         "against present": one.outcome.payoff - game.outcome.payoff,
     }
     for row, lever in enumerate(game.levers):

@@ -11,6 +11,8 @@ from pipeline.results.frames.table import Table
 if TYPE_CHECKING:
     import xarray as xr
 
+    from pipeline.causes.experiment import ProposedExperiments
+
 #: Firms whose efforts fit beside one another on a page, and markets and firms of a table.
 _COLUMNS, _MARKETS, _ROWS = 8, 3, 40
 _NUMBERS = ("value", "stderr", "low", "high")
@@ -192,3 +194,12 @@ def _marked(value: float, low: float, high: float) -> str:
     if np.isnan(value):
         return "-"
     return f"{value:.3g}{'*' if low > 0.0 or high < 0.0 else ''}"
+
+
+def show_experiment(console: Console, found: "ProposedExperiments") -> None:
+    """Print the test that would tell most, and the others."""
+    for sentence in found.sentences:
+        print_line(console, sentence)
+    constant = [name for name in ("begins", "periods") if len(set(found.table[name].tolist())) == 1]
+    shown = found.table.select([name for name in found.table.columns if name not in constant])
+    print_table(console, "Tests, the most telling first", shown)

@@ -107,6 +107,7 @@ def summary_json(summary: Summary, names: Sequence[str] = ()) -> str:
             "cautions": list(verdict.cautions),
         },
         "instruments": list(summary.instruments),
+        "experiments": list(summary.experiments),
         "assumption": summary.assumption,
         "sections": {
             name: [
@@ -139,7 +140,7 @@ def _print_head(console: Console, summary: Summary) -> None:
     facts = {"state": sweep.state.value, "created": sweep.created, "markets": str(sweep.n_markets)}
     print_facts(console, f"Sweep {sweep.name}", facts)
     print_verdict(console, summary.verdict)
-    for sentence in (*summary.instruments, summary.assumption):
+    for sentence in (*summary.instruments, *summary.experiments, summary.assumption):
         if sentence:
             console.print(f"{sentence}", markup=False, highlight=False)
     console.print()

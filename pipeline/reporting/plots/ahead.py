@@ -61,7 +61,8 @@ def plot_forecast(
 
 def draw_forecast(made: "Forecast", one: "MarketForecast", past: MarketArrays) -> Figure:
     """Draw one market of a forecast, one panel a firm: those with a plan first, then the largest."""
-    planned = np.array([str(firm) in made.scenario.firms for firm in one.firms.tolist()])
+    entering = np.array([str(firm) in made.scenario.entrants for firm in one.firms.tolist()])
+    planned = np.array([str(firm) in made.scenario.firms for firm in one.firms.tolist()]) | entering
     order = np.lexsort((-one.share[-1], ~planned))[:_MOST_FIRMS]
     columns = min(_COLUMNS, order.size)
     rows = -(-order.size // columns)
@@ -72,14 +73,18 @@ def draw_forecast(made: "Forecast", one: "MarketForecast", past: MarketArrays) -
     seen = past.share[-_PAST * made.times.size :]
     times = past.times[-len(seen) :]
     for axes, firm in zip(panels, order.tolist(), strict=False):
-        column = past.firms.tolist().index(one.firms[firm])
-        axes.plot(times, seen[:, column], label="observed", **_SEEN)
+        if not entering[firm]:
+            column = past.firms.tolist().index(one.firms[firm])
+            axes.plot(times, seen[:, column], label="observed", **_SEEN)
         _draw_bands(axes, made, one, firm)
         axes.plot(made.times, one.share[:, firm], color="C0", linewidth=1.4, label="at the estimates")
-        axes.set_title(f"{one.firms[firm]}{' (plan)' if planned[firm] else ''}", fontsize=9)
+        title = " (enters)" if entering[firm] else " (plan)" if planned[firm] else ""
+        axes.set_title(f"{one.firms[firm]}{title}", fontsize=9)
         _tidy(axes)
     panels[0].set_ylabel("share", fontsize=8)
-    head(figure, f"{made.scenario.scenario}: market {one.market}, shares", panels[0])
+    # Who enters has no past.
+    legend = panels[min(int(entering[order].sum()), order.size - 1)]
+    head(figure, f"{made.scenario.scenario}: market {one.market}, shares", legend)
     return figure
 
 

@@ -33,6 +33,8 @@ def identifiability(subject: ReportSubject) -> Section:
             Text("Efforts that answer to the market, and their instruments:"),
             Bullets(summary.instruments),
         ]
+    if summary.experiments:
+        blocks += [Text("Experiments beside the data:"), Bullets(summary.experiments)]
     blocks += _checks(subject)
     blocks += grid("Failures by reason", summary.failures, rows=40)
     blocks += grid("Usable fits without a forecast", summary.no_forecast, rows=40)

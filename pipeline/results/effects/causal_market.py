@@ -166,5 +166,7 @@ def read_causal_market(results: Results, market: Label, model: str) -> CausalMar
         initial=results.study.fit.initial,
         unknown=principal_directions(problem, fit.theta, covariance, believed),
         replicates=stored_replicates(results, market, model, fit.problem.names),
-        prices=read_prices(results, results.panel(), fit.arrays, np.ones(fit.arrays.firms.size, dtype=bool)),
+        prices=read_prices(
+            results.study, results.panel(), fit.arrays, np.ones(fit.arrays.firms.size, dtype=bool)
+        ),
     )

@@ -16,13 +16,11 @@ from pipeline.results.prices.index import PriceIndex
 if TYPE_CHECKING:
     import xarray as xr
 
-    from pipeline.results.results import Results
-
 _PRICE = re.compile(r"price", re.IGNORECASE)
 
 
 def read_prices(
-    results: "Results", panel: "xr.Dataset", arrays: MarketArrays, present: NDArray[np.bool_]
+    study: Study, panel: "xr.Dataset", arrays: MarketArrays, present: NDArray[np.bool_]
 ) -> tuple[PriceIndex, ...]:
     """Read the prices of the firms present (N,) in the periods known of a market.
 
@@ -31,7 +29,7 @@ def read_prices(
     QueryError
         The store does not have them.
     """
-    data = results.study.data
+    data = study.data
     roles = {} if data is None else {name: one for name, one in data.efforts.items() if one.role is not None}
     if not roles:
         return ()

@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 
 from pipeline.results.effects.assumption import assumption_of
+from pipeline.results.experiments.table import describe_experiments
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.results import Results
@@ -86,6 +87,8 @@ class Summary:
         One row a model: γ, what it says of the markets, and the half-life of share adjustments.
     instruments
         What instruments say of each endogenous effort of the model of the verdict, in sentences.
+    experiments
+        Whether experiments agree with the model of the verdict, in sentences.
     assumption
         What has to be true for coefficients to be read as causes; None where nothing has.
     """
@@ -111,11 +114,12 @@ class Summary:
     choice: Table
     regimes: Table
     instruments: tuple[str, ...]
+    experiments: tuple[str, ...] = ()
     assumption: str | None = None
 
     def _repr_html_(self) -> str:
         """Show what matters most in a notebook: the verdict, its parameters, the models."""
-        sweep, said = self.sweep, [*self.instruments, self.assumption or ""]
+        sweep, said = self.sweep, [*self.instruments, *self.experiments, self.assumption or ""]
         head = f"<p><b>{escape(sweep.name)}</b>: {sweep.state.value}, {sweep.n_markets} markets</p>"
         sentences = "".join(f"<p>{escape(sentence)}</p>" for sentence in said if sentence)
         tables = "".join(table._repr_html_() for table in (self.parameters, self.models) if len(table))
@@ -152,6 +156,7 @@ def summarise(results: Results) -> Summary:
         choice=pooled_choice(tables),
         regimes=regime_counts(tables),
         instruments=() if verdict.model is None else describe_instruments(tables, verdict.model),
+        experiments=() if verdict.model is None else describe_experiments(tables, verdict.model),
     )
 
 

@@ -14,14 +14,44 @@ _AT_THE_ESTIMATES = ("share", "sales", "expense")
 
 
 def forecasts(tables: SweepTables) -> Table:
-    """One row for every market, firm and period of every forecast: share, sales, expense at the estimates."""
-    return _table(tables, ("market", "firm", "future"), {name: name for name in _AT_THE_ESTIMATES})
+    """One row for every market, firm and period of every forecast: share, sales, expense at the estimates.
+
+    Firms that enter follow those of the data.
+    """
+    axes, names = ("market", "firm", "future"), _AT_THE_ESTIMATES
+    return _with_entrants(tables, axes, {name: name for name in names})
+
+
+def forecast_takings(tables: SweepTables) -> Table:
+    """One row for every market, firm and period of every forecast with entrants: what they take from it."""
+    axes = ("market", "firm", "future")
+    table = _table(tables, axes, {"share_without": "share_without", "share": "share"})
+    taken = table.columns["share_without"] - table.columns["share"]
+    return Table(dict(table.columns) | {"taken": taken})
 
 
 def forecast_bands(tables: SweepTables) -> Table:
     """One row for every quantile of every share of every forecast, and of the sales."""
     axes = ("market", "quantile", "firm", "future")
-    return _table(tables, axes, {"share": "share_quantile", "sales": "sales_quantile"})
+    return _with_entrants(tables, axes, {"share": "share_quantile", "sales": "sales_quantile"})
+
+
+def _with_entrants(tables: SweepTables, axes: Sequence[str], variables: dict[str, str]) -> Table:
+    """Flatten variables of the firms of the data, and after them of those that enter."""
+    known = _table(tables, axes, variables)
+    entering = tuple("entrant" if axis == "firm" else axis for axis in axes)
+    new = _table(tables, entering, {name: f"entrant_{stored}" for name, stored in variables.items()})
+    if not len(new):
+        return known
+    columns = {"firm" if name == "entrant" else name: column for name, column in new.columns.items()}
+    return Table(
+        {
+            name: np.concatenate([column.astype(object), columns[name]])
+            if name == "firm"
+            else np.concatenate([column, columns[name]])
+            for name, column in known.columns.items()
+        }
+    )
 
 
 def _table(tables: SweepTables, axes: Sequence[str], variables: dict[str, str]) -> Table:

@@ -79,14 +79,14 @@ def _returns_to_scale(tables: SweepTables, model: str) -> tuple[Floats, Floats, 
     return gamma, *normal_interval(gamma, np.asarray(arrays["stderr"][:, 0, column])), False
 
 
-# Fewer half-lives than this in the data, with at least this part of errors lasting: intervals of nominal 95 %
-# covered 74 to 91 % (tests/benchmarks/noise_coverage.py, investment and scaled, half-lives of 8 and 20 of 104
-# periods), and 93 to 95 % with 52 half-lives or without errors that last.
+# Fewer half-lives than this in the data, with at least this part of errors lasting: autoregressive intervals
+# of nominal 95 % covered 73 to 91 % (tests/benchmarks/noise_coverage.py, investment and scaled, half-lives of
+# 8 and 20 of 104 periods), and 93 to 95 % with 52 half-lives or without errors that last.
 _HALF_LIVES, _LASTING = 15.0, 0.25
 
 
 def short_intervals(tables: SweepTables, model: str) -> tuple[str, ...]:
-    """Say in how many markets shares adjust so slowly that intervals of coefficients are too short."""
+    """Say in how many markets shares adjust so slowly that coefficients and their speed are biased."""
     names = [str(name) for name in tables.params_of(model)]
     rate = tables.statistics(model).get("adjustment_rate")
     if rate is None or GAIN not in names:
@@ -100,6 +100,6 @@ def short_intervals(tables: SweepTables, model: str) -> tuple[str, ...]:
     left = np.median(half_lives[slow])
     return (
         f"In {slow.sum()} of {known.sum()} markets errors last and the data hold only {left:.2g} half-lives "
-        "of adjustments: there adjustment looks faster than it is, coefficients come out too small, and "
-        "intervals that promise 95 % hold some 75 to 90 %.",
+        "of adjustments: there adjustment looks faster than it is, and coefficients come out too "
+        "small; recommended intervals allow for it, others that promise 95 % hold some 70 to 90 %.",
     )

@@ -1,4 +1,4 @@
-"""Every table that a sweep can be asked for by name: SQL, `beed export`, the help and the README list these.
+"""Every table that a sweep can be asked for by name: SQL, `beed export`, the help and the site list these.
 
 A new table is a file with its builder, and a line here. Builders are named by strings and imported when their
 table is wanted, so that ``beed --help`` lists the tables without importing any of what builds them.
@@ -88,6 +88,11 @@ TABLES: Mapping[str, TableEntry] = {
         "pipeline.results.tables.uncertainty:endogeneity",
         "model",
     ),
+    "experiments": TableEntry(
+        "an experiment of a fit: what was measured, what the model says, residual, whether it is flagged",
+        "pipeline.results.experiments.table:experiments",
+        "model",
+    ),
     "comparison": TableEntry(
         "a model or baseline: mean error, difference to the best baseline, significance",
         "pipeline.results.tables.comparison:comparisons",
@@ -127,6 +132,10 @@ TABLES: Mapping[str, TableEntry] = {
     "forecasts": TableEntry(
         "a firm and period of a stored forecast: share, sales, expense",
         "pipeline.results.tables.forecasts:forecasts",
+    ),
+    "forecast_takings": TableEntry(
+        "a firm and period of a stored forecast in which firms enter: what they take from it",
+        "pipeline.results.tables.forecasts:forecast_takings",
     ),
     "forecast_bands": TableEntry(
         "a quantile of a share and of sales in a stored forecast",

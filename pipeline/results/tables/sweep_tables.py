@@ -47,6 +47,11 @@ class SweepTables:
         """Labels of an axis of the sweep, text as objects."""
         return self._read_labels(f"{sweep_path(self.info.name)}/{axis}")
 
+    @property
+    def efforts(self) -> np.ndarray:
+        """Names of the efforts of the data."""
+        return self._read_labels(f"{panel_path(self.info.data_hash)}/effort")
+
     def params_of(self, model: str) -> np.ndarray:
         """Names of the parameters of a model."""
         return self._read_labels(f"{self._fits_path(model)}/param")

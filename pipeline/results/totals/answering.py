@@ -64,7 +64,7 @@ class AnsweringTotal:
 
         Shares are those at the ends of periods.
         """
-        return self.at(np.concatenate([self.start[np.newaxis], share[:-1]]), chosen)
+        return self.at(np.nan_to_num(np.concatenate([self.start[np.newaxis], share[:-1]])), chosen)
 
     def at(self, before: Floats, chosen: Floats) -> Floats:
         """Total sales (H,) when shares are ``before`` (H, N) at the beginning of each period."""

@@ -61,6 +61,7 @@ class Pressure:
             # What absent firms set is 0, and has no weight.
             inputs[self.priced] = np.log(np.where(inputs[self.priced] > 0.0, inputs[self.priced], 1.0))
             return np.einsum("tn,jtn->tj", before, inputs)
-        weighted = (before * f).sum(axis=1)
+        # A firm that is not there yet has no f, and no weight.
+        weighted = np.nansum(before * f, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):  # refused by who asks, with its place
             return np.asarray(np.log(weighted) if self.logarithm else weighted)[:, np.newaxis]

@@ -136,6 +136,6 @@ def fitted_market(results: Results, market: Label, model: str) -> FittedMarket:
         fit=fit,
         frequency=str(panel["time"].attrs.get("frequency", "1")),
         past_period=period[np.searchsorted(times, arrays.times)],
-        prices=read_prices(results, panel, arrays, everybody),
+        prices=read_prices(results.study, panel, arrays, everybody),
         terms=response_terms(fit.problem.variant.response, arrays.firms.tolist()),
     )

@@ -4,8 +4,9 @@ Axes market and firm are those of the sweep; cells that were not forecast are na
 (labels of the periods after the data), ``quantile``, ``effort``, ``member`` (models that take part).
 Attributes: scenario (JSON), created, snapshot of the fits, currency of sales, model_choice (sentences on
 which models were chosen and why), total_sales (by market, the model of total sales and the errors of all of
-them in held-out periods); older forecasts lack the last two. A forecast is written once: the hash is that of
-the scenario and of its numbers.
+them in held-out periods); older forecasts lack the last two. Where a scenario has entrants there are, with
+the coordinate ``entrant``, their shares, sales and expenses, and the shares of the others without them. A
+forecast is written once: the hash is that of the scenario and of its numbers.
 """
 
 import hashlib
@@ -17,6 +18,8 @@ from pipeline.store.format.layout import sweep_path
 _MARKET = ("market",)
 _SHARE = ("market", "firm", "future")
 _QUANTILE = ("market", "quantile", "firm", "future")
+_ENTRANT = ("market", "entrant", "future")
+_ENTRANT_QUANTILE = ("market", "quantile", "entrant", "future")
 _CURRENCY = "currency / period"
 FORECAST_VARIABLES: tuple[Variable, ...] = (
     Variable("share", "forecasts", _SHARE, "1", "market share at the estimates"),
@@ -38,6 +41,34 @@ FORECAST_VARIABLES: tuple[Variable, ...] = (
     Variable("total_sales", "forecasts", ("market", "future"), _CURRENCY, "sales of the market, median"),
     Variable("share_quantile", "forecasts", _QUANTILE, "1", "quantiles of market share", optional=True),
     Variable("sales_quantile", "forecasts", _QUANTILE, _CURRENCY, "quantiles of sales", optional=True),
+    Variable("entrant_share", "forecasts", _ENTRANT, "1", "share of who enters", optional=True),
+    Variable("entrant_sales", "forecasts", _ENTRANT, _CURRENCY, "sales of who enters", optional=True),
+    Variable("entrant_expense", "forecasts", _ENTRANT, _CURRENCY, "expenses of who enters", optional=True),
+    Variable(
+        "entrant_share_quantile",
+        "forecasts",
+        _ENTRANT_QUANTILE,
+        "1",
+        "quantiles of the share of who enters",
+        optional=True,
+    ),
+    Variable(
+        "entrant_sales_quantile",
+        "forecasts",
+        _ENTRANT_QUANTILE,
+        _CURRENCY,
+        "quantiles of the sales of who enters",
+        optional=True,
+    ),
+    Variable(
+        "share_without",
+        "forecasts",
+        _SHARE,
+        "1",
+        "market share at the estimates if nobody entered",
+        optional=True,
+    ),
+    Variable("taken_quantile", "forecasts", _QUANTILE, "1", "quantiles of what they take", optional=True),
     Variable("weight", "forecasts", ("market", "member"), "1", "weight of the model"),
     Variable(
         "rejected",
@@ -52,6 +83,7 @@ FORECAST_COORDINATES = {
     "future": {"long_name": "period after the data", "axis": "T"},
     "quantile": {"long_name": "quantile", "units": "1"},
     "effort": {"long_name": "effort"},
+    "entrant": {"long_name": "firm that enters"},
     "member": {"long_name": "model that takes part"},
 }
 

@@ -154,6 +154,8 @@ class SweepLayout:
         Weak directions kept of a fit.
     endogenous
         Efforts that have instruments.
+    n_experiments
+        Experiments in a market at most.
     baselines, metrics
         Names of further rows of ``validation``, and of the errors measured; without metrics there is no
         such group.
@@ -178,6 +180,7 @@ class SweepLayout:
     levels: tuple[float, ...] = ()
     n_directions: int = 4
     endogenous: tuple[str, ...] = ()
+    n_experiments: int = 0
     baselines: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     futures: tuple[str, ...] = ("given",)
@@ -195,6 +198,7 @@ class SweepLayout:
             "start": np.arange(self.n_starts),
             "direction": np.arange(self.n_directions),
             "endogenous": np.array(self.endogenous),
+            "experiment": np.arange(self.n_experiments),
             "stat": np.array(STATISTIC_NAMES),
             "replicate": np.arange(self.n_replicates),
             "interval_method": np.array(self.intervals),

@@ -20,6 +20,7 @@ from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.errors import DataError, Problem
 from pipeline.panel.efforts import uses_present
+from pipeline.panel.experiments.experiment import FIELDS
 
 #: An effort is sales under another name when it correlates with them, or with shares, by more than this.
 _SAME = 0.9999
@@ -64,14 +65,19 @@ class EffortCheck:
     _seen: dict[str, _Seen] = field(default_factory=dict)
 
     def add(self, block: xr.Dataset) -> None:
-        """Look at a block of markets, with `sales` and `efforts` as a panel has them."""
+        """Look at a block of markets, with `sales`, `efforts` and `experiments` as a panel has them."""
         sales = block["sales"].transpose("market", "firm", "time").to_numpy()
         efforts = block["efforts"].transpose("market", "effort", "firm", "time").to_numpy()
+        tried = None
+        if "experiments" in block:
+            tried = block["experiments"].transpose("market", "experiment", "of_experiment").to_numpy()
         self._labels += block["market"].to_numpy().tolist()
         for index, name in enumerate(block["effort"].to_numpy().tolist()):
             seen = self._seen.setdefault(str(name), _Seen())
             for market in range(sales.shape[0]):
                 self._look(seen, sales[market], efforts[market, index])
+                if tried is not None:
+                    seen.low[-1] = min(seen.low[-1], _lowest_tried(tried[market], index))
 
     @staticmethod
     def _look(seen: _Seen, sales: NDArray[np.float64], effort: NDArray[np.float64]) -> None:
@@ -156,6 +162,13 @@ class EffortCheck:
             for (effort, curve), models in used.items()
             if np.isfinite(curves[curve].domain.minimum) and effort in self._seen
         }
+
+
+def _lowest_tried(table: NDArray[np.float64], effort: int) -> float:
+    """Give the lowest value of an effort in the experiments of one market (E, F); infinite without any."""
+    own = table[table[:, FIELDS.index("effort")] == effort]
+    values = own[:, [FIELDS.index("baseline"), FIELDS.index("changed")]]
+    return float(values[~np.isnan(values)].min(initial=np.inf))
 
 
 def _is_outside(low: float, curve: Curve) -> bool:

@@ -1,4 +1,4 @@
-"""One table of engines: sections, help texts and the README say what it says."""
+"""One table of engines: sections, help texts and the documentation say what it says."""
 
 from places import ROOT
 from typer.testing import CliRunner
@@ -28,10 +28,10 @@ def test_the_command_line_lists_the_engines():
     assert f"({', '.join(engines_with('workers'))})" in help_text
 
 
-def test_the_readme_lists_the_engines():
+def test_the_documentation_lists_the_engines():
     lines = [
         f"- `{engine.name}`: {engine.help}"
         + (f"; takes {', '.join(f'`{setting}`' for setting in engine.settings)}" if engine.settings else "")
         for engine in ENGINES.values()
     ]
-    assert "\n".join(lines) + "\n" in (ROOT / "README.md").read_text()
+    assert "\n".join(lines) + "\n" in (ROOT / "notebooks" / "howto" / "cluster.md").read_text()

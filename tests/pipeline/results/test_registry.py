@@ -29,7 +29,7 @@ def test_what_is_stored_can_be_built_piece_by_piece(results, name):
     assert sorted(rows, key=str) == sorted(whole.rows(), key=str)
 
 
-def test_the_readme_lists_the_tables():
-    section = (ROOT / "README.md").read_text().split("## Asking the store")[1].split("\n## ")[0]
+def test_the_documentation_lists_the_tables():
+    section = (ROOT / "notebooks" / "howto" / "store_questions.md").read_text()
     listed = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, flags=re.MULTILINE))
     assert listed == {name: entry.sentence for name, entry in TABLES.items()}

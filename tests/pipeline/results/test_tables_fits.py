@@ -36,6 +36,7 @@ def test_every_table_has_its_rows(results, make_tiny, tmp_path):
         "intervals": 0,
         "directions": 14 + 12,
         "endogeneity": 0,
+        "experiments": 0,
     }
     other = make_tiny(tmp_path / "other", replicates=5)
     other.fill()

@@ -34,6 +34,7 @@ def make_study(**changes):
 
 class FakePanel:
     content_hash = "d" * 64
+    n_experiments = 0
     efforts = ("price", "deal")
 
     def __init__(self, markets=20, firms=4, periods=30):

@@ -1,0 +1,1 @@
+"""Firms that enter after the data."""

@@ -1,0 +1,1 @@
+"""Experiments of stored fits: what models say of them, and which would be worth making."""
