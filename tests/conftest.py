@@ -1,6 +1,11 @@
-"""For all tests: the order in which processes share them out."""
+"""For all tests: the order in which processes share them out, and how wide tables are printed."""
+
+import os
 
 import pytest
+
+# Test processes are told the width of the terminal; tables are to be the same in all of them.
+os.environ.pop("COLUMNS", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -89,7 +89,7 @@ def show_forecast(console: Console, made: Forecast, store: str, name: str) -> No
     for note in made.notes:
         print_line(console, f"Note: {note}")
     print_line(console, f"Stored: {store}, forecast {name}.")
-    print_line(console, f'Ask:    python: pipeline.open_store("{store}").forecast("{name}")')
+    print_line(console, f'Ask:    python: import beed; beed.open_store("{store}").forecast("{name}")')
 
 
 def _end_table(made: Forecast, one: MarketForecast) -> Table:

@@ -41,7 +41,7 @@ def show_recalibration(console: Console, report: RecalibrationReport) -> None:
             f"{seconds}.",
             ask,
             f'         beed query {store} --sql "select * from drift"   or beed history {store}',
-            f'         python: import pipeline; pipeline.open_store("{store}", date="{vintage.date}")',
+            f'         python: import beed; beed.open_store("{store}", date="{vintage.date}")',
         ]
     for line in lines:
         print_line(console, line)

@@ -94,7 +94,7 @@ def test_the_page_is_whole(text):
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
     assert sections == [
         *("summary", "models", "function", "effects", "shares", "validation"),
-        *("parameters", "identifiability", "origin"),
+        *("total-sales", "parameters", "identifiability", "origin"),
     ]
     assert [attrs["href"] for tag, attrs in page.tags if tag == "a"] == [f"#{name}" for name in sections]
 
