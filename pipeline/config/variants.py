@@ -102,6 +102,10 @@ class Variant:
             return fit.autocorrelation
         return "estimated" if self.gain_under(fit) == "estimated" and "gain" not in fit.fixed else 0.0
 
+    def pooled_stages_under(self, fit: FitSection) -> tuple[str, ...]:
+        """Give the endogenous efforts of this model whose first stage all markets have in common."""
+        return tuple(name for name in self.endogenous if name in fit.pooled_stages)
+
     def noise_under(self, fit: FitSection) -> NoiseKind:
         """Give the noise of the model: its own, or else the (first) one of the section `fit`."""
         return fit.noise[0] if self.noise is None else self.noise

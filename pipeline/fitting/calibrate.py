@@ -16,6 +16,7 @@ from pipeline.config.parameters import CONSTANT
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
+from pipeline.fitting.all_markets import NOT_ASKED, AllMarkets
 from pipeline.fitting.experiments import FittedExperiments, fitted_experiments
 from pipeline.fitting.polish import Polished, PolishSettings, polish
 from pipeline.fitting.response_edge import edge_parameters, follow_edge
@@ -29,7 +30,7 @@ from pipeline.fitting.weighting import fit_weighted
 from pipeline.models.instruments.first_stage import FirstStageError
 from pipeline.models.market_model import MarketModel, build_model, first_periods
 from pipeline.models.one_step import later_periods
-from pipeline.models.priors import Belief, prior_of
+from pipeline.models.priors import prior_of
 from pipeline.panel.market import MarketArrays
 from pipeline.status import Status
 from pipeline.validation.scores import fit_rmse
@@ -102,7 +103,7 @@ def calibrate_market(
     curves: Mapping[str, Curve] | None = None,
     n_train: int | None = None,
     uncertainty: UncertaintySection | None = None,
-    population: Mapping[str, Belief] | None = None,
+    all_markets: AllMarkets = NOT_ASKED,
     warm: Mapping[str, float] | None = None,
 ) -> FitRecord:
     """Calibrate a variant on the first ``n_train`` periods of a market.
@@ -123,8 +124,8 @@ def calibrate_market(
         Periods to fit; by default all. The others are predicted, given their efforts.
     uncertainty : UncertaintySection, optional
         Intervals and replicates; by default the cheap ones.
-    population : mapping of str to (mean, standard deviation), optional
-        What all markets together say of the parameters: priors of a pooled model, in place of the study's.
+    all_markets : AllMarkets, optional
+        What a pooled model, or a pooled first stage, takes from all of them.
     warm : mapping of str to float, optional
         Earlier estimates: one of the starting points.
 
@@ -134,14 +135,13 @@ def calibrate_market(
         A fit that cannot be made is a status, never an exception.
     """
     began = time.perf_counter()
-    n_times = market.share.shape[0]
-    n_train = n_times if n_train is None else n_train
-    training = first_periods(market, n_train)
+    training = first_periods(market, len(market.times) if n_train is None else n_train)
     refusal = _refusal(training, fit)
     if refusal is not None:
         return FitRecord(refusal)
+    population, first_stages = all_markets.population, all_markets.first_stages
     try:
-        model = build_model(variant, training, efforts, fit, curves or {})
+        model = build_model(variant, training, efforts, fit, curves or {}, first_stages)
     except ResponseError:
         return FitRecord(Status.OUTSIDE_DOMAIN)
     except FirstStageError as error:
@@ -153,7 +153,7 @@ def calibrate_market(
         return FitRecord(Status.TOO_FEW_RESIDUALS)
     factor = np.nan
     if fit.shrinkage is not None and population is None and not prior.empty:
-        factor = choose_factor(variant, training, efforts, fit, curves or {})
+        factor = choose_factor(variant, training, efforts, fit, curves or {}, first_stages)
         prior = prior.scaled(factor)
     starts = sample_starts(model.start, model.low, model.high, model.vary, fit.starts, seed)
     if warm:

@@ -9,10 +9,12 @@ from kernels.response.response import ResponseError
 from pipeline.config.sections.fit import FitSection, ShrinkageSection
 from pipeline.config.variants import Variant
 from pipeline.fitting.screen import screen
+from pipeline.models.instruments.first_stage import FirstStageError
 from pipeline.models.market_model import MarketModel, build_model, first_periods
 from pipeline.models.one_step import forecast_shares
 from pipeline.models.priors import prior_of
 from pipeline.panel.market import MarketArrays
+from pipeline.store.format.first_stage import PooledSlopes
 
 
 def choose_factor(
@@ -21,6 +23,7 @@ def choose_factor(
     efforts: tuple[str, ...],
     fit: FitSection,
     curves: Mapping[str, Curve],
+    pooled: Mapping[str, PooledSlopes | None] | None = None,
 ) -> float:
     """Choose the factor on the standard deviations of all priors whose forecasts come nearest.
 
@@ -38,6 +41,8 @@ def choose_factor(
         With `shrinkage` and priors.
     curves : mapping of str to Curve
         The study's own curves.
+    pooled : mapping of str to PooledSlopes, optional
+        Of first stages that are pooled over markets.
 
     Returns
     -------
@@ -53,8 +58,8 @@ def choose_factor(
     total = np.zeros(factors.size)
     for origin in origins(market.share.shape[0], settings.origins):
         try:
-            model = build_model(variant, first_periods(market, origin), efforts, fit, curves)
-        except ResponseError:
+            model = build_model(variant, first_periods(market, origin), efforts, fit, curves, pooled)
+        except (ResponseError, FirstStageError):
             continue
         total += [_squared_error(model, market, origin, fit, settings, factor) for factor in factors]
     return float(factors[np.argmin(np.where(np.isfinite(total), total, np.inf))])

@@ -41,6 +41,7 @@ from pipeline.models.quantities import MarketParameter, compose_response, market
 from pipeline.models.terms import with_terms
 from pipeline.panel.experiments.experiment import without_later
 from pipeline.panel.market import MarketArrays
+from pipeline.store.format.first_stage import PooledSlopes
 
 GAMMA_FORM = {"investment": INVESTMENT, "proportional": PROPORTIONAL, "scaled": SCALED}
 RESIDUAL_KIND = {"ilr": ILR, "share": PLAIN}
@@ -96,11 +97,9 @@ class MarketModel:
         self.variant, self.response, self.quantities = variant, response, quantities
         self.efforts, self.stages = efforts, stages
         self.names = tuple(q.name for q in quantities)
-        self.lower = np.array([q.lower for q in quantities])
-        self.upper = np.array([q.upper for q in quantities])
+        self.lower, self.upper = np.array([[q.lower for q in quantities], [q.upper for q in quantities]])
         self.start = np.array([q.start for q in quantities])
-        self.low = np.array([q.low for q in quantities])
-        self.high = np.array([q.high for q in quantities])
+        self.low, self.high = np.array([[q.low for q in quantities], [q.high for q in quantities]])
         self.vary = np.array([q.vary for q in quantities])
         self.column = np.where(self.vary, np.cumsum(self.vary) - 1, -1).astype(np.int64)
         self.gamma_form = GAMMA_FORM[variant.form]
@@ -280,8 +279,7 @@ class MarketModel:
     @property
     def controls(self) -> NDArray[np.intp]:
         """(E,) positions of the coefficients of controls."""
-        names = [control_parameter(stage.effort) for stage in self.stages]
-        return np.array([self.names.index(name) for name in names], dtype=np.intp)
+        return np.array([self.names.index(control_parameter(one.effort)) for one in self.stages], np.intp)
 
     def gain(self, theta: Vector) -> float:
         """Give the gain of a parameter vector; 0 where no period begins at a corrected state."""
@@ -355,6 +353,7 @@ def build_model(
     efforts: tuple[str, ...],
     fit: FitSection,
     curves: Mapping[str, Curve],
+    pooled: Mapping[str, PooledSlopes | None] | None = None,
 ) -> MarketModel:
     """Compose a variant for the given periods of a market.
 
@@ -369,6 +368,8 @@ def build_model(
         Residual, initial state, fixed parameters and bounds.
     curves : mapping of str to Curve
         The study's own curves.
+    pooled : mapping of str to PooledSlopes, optional
+        Of the endogenous efforts whose first stage is pooled over markets.
 
     Raises
     ------
@@ -382,15 +383,14 @@ def build_model(
     whole, given = market, market.reference_sales
     reference_sales = float(market.total_sales.mean()) if given is None else given
     market, inputs = with_terms(variant, market, efforts)
-    stages = first_stages(variant, market, inputs, fit)
+    stages = first_stages(variant, market, inputs, fit, pooled)
     response = compose_response(variant, market, inputs, curves)
     quantities = market_parameters(variant, response, market, inputs, fit, reference_sales, stages)
     corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
     entries = sum(quantity.name.startswith(f"{ENTRY}.") for quantity in quantities)
-    kind = RESIDUAL_KIND[fit.residual]
+    kind, serial = RESIDUAL_KIND[fit.residual], int(quantities[-1].name == AUTOCORRELATION)
     data = market_data(market, fit.initial, reference_sales, kind, corrected, entries)
-    data = data._replace(serial=int(quantities[-1].name == AUTOCORRELATION))
-    data = data._replace(controls=control_rows(stages, data))
+    data = data._replace(serial=serial, controls=control_rows(stages, data))
     model = MarketModel(variant, response, quantities, data, efforts, stages)
 
     def arranged(course: MarketArrays, until: int, known: int) -> MarketData:

@@ -12,8 +12,8 @@ from pipeline.store.format.forecast import forecasts_path
 from pipeline.store.format.layout import Group, group_path, panel_path, sweep_path
 from pipeline.store.format.plan import plans_path
 from pipeline.store.index import SweepHead, read_heads
-from pipeline.store.population import population_path
 from pipeline.store.read import SweepInfo, open_dataset, read_sweep, read_sweeps
+from pipeline.store.shared.population import population_path
 from pipeline.store.store import Store
 
 if TYPE_CHECKING:

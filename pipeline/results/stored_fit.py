@@ -14,6 +14,8 @@ from pipeline.models.parameter_spread import trusted_covariance
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays, market_arrays
 from pipeline.results.results import Results
+from pipeline.store.shared.first_stages import read_first_stages
+from pipeline.validation.windows import ALL
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -80,7 +82,10 @@ def rebuild_model(
     study = results.study
     if model not in results.variants:
         raise QueryError(f"The study of the sweep {results.sweep.name} has no model {model}.")
-    return build_model(results.variants[model], arrays, efforts, study.fit, own_curves(study.curves))
+    variant, pooled = results.variants[model], None
+    if variant.pooled_stages_under(study.fit):
+        pooled = read_first_stages(results.session, results.sweep.name, model)[ALL]
+    return build_model(variant, arrays, efforts, study.fit, own_curves(study.curves), pooled)
 
 
 def stored_estimates(

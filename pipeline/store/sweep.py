@@ -13,14 +13,16 @@ from pipeline.errors import StoreConflictError, StoreError
 from pipeline.status import Status
 from pipeline.store.drift import write_drift
 from pipeline.store.fork import Fork, Written
+from pipeline.store.format.first_stage import PooledStages
 from pipeline.store.format.layout import SweepState, group_path, sweep_path
 from pipeline.store.index import index_sweep
 from pipeline.store.integrity.explain import explained
 from pipeline.store.lease import leased
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked, sweep_held, working
-from pipeline.store.population import Populations, has_population, write_population
 from pipeline.store.read import SweepInfo, open_array, open_dataset, read_sweep, written_rows
+from pipeline.store.shared.first_stages import has_first_stages, write_first_stages
+from pipeline.store.shared.population import Populations, has_population, write_population
 from pipeline.store.writing.commit import commit_merged, transact
 from pipeline.store.writing.compact import compact_sweep
 from pipeline.store.writing.patch import Patch, write_patches
@@ -136,6 +138,23 @@ class Sweep:
 
         snapshot = transact(self._location, self._repository, change, f"{self.name}: population of {model}")
         # Workers read it through their forks, so these have to be of the new snapshot.
+        self._template = None
+        return snapshot
+
+    def has_first_stages(self, model: str) -> bool:
+        """Whether the pooled first stages of a model have been written."""
+        return has_first_stages(self._reading(), self.name, model)
+
+    def write_first_stages(self, stages: Mapping[str, PooledStages]) -> str:
+        """Write the pooled first stages of models, by window and effort; returns the snapshot."""
+
+        def change(session: icechunk.Session) -> None:
+            for model, of_model in stages.items():
+                if not has_first_stages(session, self.name, model):
+                    write_first_stages(session, self.name, model, of_model)
+
+        snapshot = transact(self._location, self._repository, change, f"{self.name}: pooled first stages")
+        # Workers read them through their forks, so these have to be of the new snapshot.
         self._template = None
         return snapshot
 

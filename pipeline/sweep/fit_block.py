@@ -12,6 +12,7 @@ from pipeline.config.catalogue import own_curves
 from pipeline.config.sections.fit import NASH
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
+from pipeline.fitting.all_markets import AllMarkets
 from pipeline.fitting.calibrate import FitRecord, calibrate_market
 from pipeline.fitting.warm_start import WarmStarts
 from pipeline.models.market_model import first_periods
@@ -19,8 +20,9 @@ from pipeline.panel.dataset import entries_in
 from pipeline.panel.market import MarketArrays, iterate_markets
 from pipeline.seeds import fit_seed
 from pipeline.status import NoForecast
+from pipeline.store.format.first_stage import PooledStages
 from pipeline.store.format.layout import VARIABLES, Arrays, ModelLayout, empty_results, pack_statistics
-from pipeline.store.population import Populations
+from pipeline.store.shared.population import Populations
 from pipeline.sweep.layout import study_layout
 from pipeline.sweep.model_layout import describe_model
 from pipeline.validation.baselines import POOLED
@@ -47,6 +49,7 @@ def calibrate_block(
     study: Study,
     populations: Populations | None = None,
     warm: WarmStarts | None = None,
+    first_stages: PooledStages | None = None,
 ) -> Arrays:
     """Calibrate one model on some markets, over all windows.
 
@@ -60,6 +63,8 @@ def calibrate_block(
         Priors of a pooled model, by window and parameter.
     warm : WarmStarts, optional
         Earlier estimates to start from.
+    first_stages : mapping, optional
+        Those that are pooled over markets, by window and endogenous effort.
 
     Returns
     -------
@@ -88,7 +93,10 @@ def calibrate_block(
                 curves=curves,
                 n_train=count,
                 uncertainty=study.uncertainty,
-                population=None if populations is None else populations[window.name],
+                all_markets=AllMarkets(
+                    None if populations is None else populations[window.name],
+                    None if first_stages is None else first_stages[window.name],
+                ),
                 warm=known,
             )
             _store(arrays, cell, record, _positions(record, columns, panel, market))

@@ -72,6 +72,7 @@ def describe_model(
             "endogenous": {
                 name: list(study.fit.instrumented[name].instruments) for name in variant.endogenous
             },
+            "pooled_stages": list(variant.pooled_stages_under(study.fit)),
             "is_truth": variant.name == true_model(study),
         },
     )

@@ -19,15 +19,23 @@ from pipeline.executors.worker import call_by_name, count_workers
 from pipeline.signals import held, stop_on_signals
 from pipeline.status import Status
 from pipeline.store.format.layout import SweepState
+from pipeline.store.read import open_panel
 from pipeline.store.sweep import Sweep
 from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.attempts.deadline import Pace
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.commit import Committer
-from pipeline.sweep.plan import Plan, Task
+from pipeline.sweep.plan import BLOCK_BYTES, Plan, Task
 from pipeline.sweep.pooling import population_of_fits
 from pipeline.sweep.progress import Watcher
-from pipeline.sweep.task_runner import ParentSweep, TaskMessage, TaskResult, TaskRunner, crashed_results
+from pipeline.sweep.task_runner import (
+    ParentSweep,
+    TaskMessage,
+    TaskResult,
+    TaskRunner,
+    crashed_results,
+    needs_all_markets,
+)
 from pipeline.validation.baselines import POOLED
 
 #: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
@@ -157,6 +165,7 @@ class SweepRun:
         self.study, self.plan, self.sweep = study, plan, sweep
         self.calibrator, self.watcher, self.stop, self.options = calibrator, watcher, stop, options
         self.pooled = {one.name: one.pooled_from for one in study.variants() if one.pooled_from is not None}
+        self.joint = {one.name for one in study.variants() if needs_all_markets(one, study)}
         self.committer = Committer(sweep)
         self.counts: Counter[int] = Counter()
         self.unfinished: list[str] = []
@@ -209,6 +218,7 @@ class SweepRun:
 
     def _execute_stages(self, tasks: tuple[Task, ...]) -> bool:
         """Do what needs nothing but data first; pooled models need the fits of all markets."""
+        self._pool_first_stages({task.model for task in tasks})
         first = tuple(task for task in tasks if task.model not in self.pooled)
         second = tuple(task for task in tasks if task.model in self.pooled)
         if first and not self._execute(first):
@@ -223,6 +233,26 @@ class SweepRun:
                 self.sweep.write_population(name, population_of_fits(fits, windows, self.study.fit.priors))
         return self._execute(second)
 
+    def _pool_first_stages(self, models: set[str]) -> None:
+        """Estimate the first stages that these models have from all markets, unless an earlier run did."""
+        variants = [
+            variant
+            for variant in self.study.variants()
+            if variant.name in models
+            and variant.pooled_stages_under(self.study.fit)
+            and not self.sweep.has_first_stages(variant.name)
+        ]
+        if variants:
+            from pipeline.sweep.first_stages import pool_first_stages
+
+            self.watcher.stage("Pooling the first stages of endogenous efforts over all markets")
+            panel, step = open_panel(self.sweep.fork()), max(BLOCK_BYTES // max(self.plan.size.bytes, 1), 1)
+            blocks = (
+                panel.isel(market=slice(start, start + step)).load()
+                for start in range(0, panel.sizes["market"], step)
+            )
+            self.sweep.write_first_stages(pool_first_stages(self.study, variants, blocks))
+
     def _execute(self, tasks: tuple[Task, ...]) -> bool:
         """Do some tasks; what only copies the parent sweep needs no workers."""
         parent = self.options.parent
@@ -230,7 +260,7 @@ class SweepRun:
             task
             for task in tasks
             if parent is not None
-            and not parent.to_fit(task, task.model in self.pooled or task.model in POOLED).any()
+            and not parent.to_fit(task, task.model in self.joint or task.model in POOLED).any()
         )
         fits = tuple(task for task in tasks if task not in copies)
         if copies and not self._execute_on(_THIS_PROCESS, copies):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,9 @@ from pipeline.status import Status
 from pipeline.store.carry_over import read_carried
 from pipeline.store.fork import Fork
 from pipeline.store.format.layout import CONTENT_HASH, Arrays, SweepLayout, empty_results
-from pipeline.store.population import read_population
 from pipeline.store.read import open_panel
+from pipeline.store.shared.first_stages import read_first_stages
+from pipeline.store.shared.population import read_population
 from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.plan import Task
@@ -109,7 +110,7 @@ class TaskRunner:
         """Copy what has not changed, and fit the rest from where it was."""
         task = message.task
         variant = self.variants.get(task.model)
-        pooled = task.model in POOLED if variant is None else variant.pooled_from is not None
+        pooled = task.model in POOLED if variant is None else needs_all_markets(variant, self.study)
         to_fit = parent.to_fit(task, pooled)
         carried = read_carried(message.fork, parent.name, task.model, slice(task.start, task.stop))
         if carried is None:
@@ -131,8 +132,16 @@ class TaskRunner:
         variant = self.variants[model]
         # A pooled model takes its priors from the store; others are called without.
         pooled = () if variant.pooled_from is None else (read_population(message.fork, model),)
-        further = {} if warm is None else {"warm": warm}
+        further: dict[str, Any] = {} if warm is None else {"warm": warm}
+        if variant.pooled_stages_under(self.study.fit):
+            fork = message.fork
+            further["first_stages"] = read_first_stages(fork.session, fork.sweep, model)
         return self.calibrator.calibrate(panel, variant, self.study, *pooled, **further)
+
+
+def needs_all_markets(variant: Variant, study: Study) -> bool:
+    """Whether the fits of a model in one market depend on the data of all."""
+    return variant.pooled_from is not None or bool(variant.pooled_stages_under(study.fit))
 
 
 def loaded(panel: "xr.Dataset") -> "xr.Dataset":

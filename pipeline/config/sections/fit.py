@@ -8,6 +8,7 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     field_serializer,
+    model_serializer,
     model_validator,
 )
 
@@ -84,6 +85,18 @@ class EndogenousEffort(Section):
         description="Columns of the data, or formulas over columns, that move the effort and act on shares "
         "through it alone: costs, `lag(price)`, prices elsewhere.",
     )
+    first_stage: Literal["market", "pooled"] = Field(
+        default="market",
+        description="What instruments explain of the effort. market: estimated in every market alone; "
+        "pooled: with slopes that all markets have in common, for many short markets with instruments that "
+        "are weak in each.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _write_what_is_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Write nothing of first stages by market: sweeps of versions that knew no other keep their hash."""
+        written: dict[str, Any] = write(self)
+        return {key: value for key, value in written.items() if (key, value) != ("first_stage", "market")}
 
 
 def _spell_out_instruments(value: Any) -> Any:
@@ -177,6 +190,11 @@ class FitSection(Section):
         """All instruments, as written, each once."""
         efforts = self.instrumented.values()
         return tuple(dict.fromkeys(text for effort in efforts for text in effort.instruments))
+
+    @property
+    def pooled_stages(self) -> tuple[str, ...]:
+        """Endogenous efforts whose first stage all markets have in common."""
+        return tuple(name for name, effort in self.instrumented.items() if effort.first_stage == "pooled")
 
     @field_serializer("gain", "noise")
     def _write_one(self, given: tuple[Any, ...]) -> Any:

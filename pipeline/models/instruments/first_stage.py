@@ -52,6 +52,8 @@ class FirstStage:
         (J,) and (J, J): estimates, with errors that may hang together over time and between firms (HAC).
     f_statistic
         Of the instruments, by this covariance.
+    labels
+        Names of the J regressors: those given, without what says nothing new.
     """
 
     effort: str
@@ -60,6 +62,7 @@ class FirstStage:
     slopes: Vector
     covariance: Matrix
     f_statistic: float
+    labels: tuple[str, ...]
 
 
 def first_stage(
@@ -93,10 +96,7 @@ def first_stage(
     within = deviations(np.concatenate([explained[np.newaxis], regressors]), active, periods=periods)
     size = np.sqrt(np.square(np.where(active, regressors, 0.0)).sum(axis=(1, 2)))
     target, rows = within[0][active], within[1:, active]
-    varies = np.linalg.norm(rows, axis=1) > _SAME * size
-    _refuse_dependent(effort, rows, varies, labels, n_instruments)
-    kept = np.flatnonzero(varies)
-    kept = kept[_independent(rows[kept])]
+    kept = informative(effort, rows, size, labels, n_instruments)
     design = rows[kept]
     constants = int(active.any(axis=0).sum()) + (int(active.any(axis=1).sum()) - 1 if periods else 0)
     degrees = target.size - constants - len(kept)
@@ -107,14 +107,58 @@ def first_stage(
         )
     slopes = np.linalg.lstsq(design.T, target, rcond=None)[0]
     left = target - slopes @ design
-    if np.linalg.norm(left) <= _SAME * np.linalg.norm(target):
-        raise FirstStageError(f"the effort {effort} follows from its instruments and other inputs alone")
+    refuse_explained(effort, left, target)
     control, spread = np.zeros(active.shape), np.zeros((len(kept), *active.shape))
     control[active], spread[:, active] = left, design
     covariance = _newey_west(spread, control, target.size / degrees)
+    strength = f_of_instruments(slopes, covariance, n_instruments)
+    used = tuple(labels[index] for index in kept)
+    return FirstStage(effort, control, spread, slopes, covariance, strength, used)
+
+
+def informative(
+    effort: str, rows: Matrix, size: Vector, labels: Sequence[str], n_instruments: int
+) -> NDArray[np.int64]:
+    """Give the positions of the regressors that say something of their own; all instruments must.
+
+    Parameters
+    ----------
+    effort : str
+    rows : (J, cells) array
+        Deviations, or anything with the same products.
+    size : (J,) array
+        Lengths before means were taken out.
+    labels : sequence of str
+    n_instruments : int
+
+    Raises
+    ------
+    FirstStageError
+        An instrument does not vary, or follows from the other regressors.
+    """
+    varies = np.linalg.norm(rows, axis=1) > _SAME * size
+    _refuse_dependent(effort, rows, varies, labels, n_instruments)
+    kept = np.flatnonzero(varies)
+    return kept[_independent(rows[kept])]
+
+
+def refuse_explained(effort: str, left: Vector, target: Vector) -> None:
+    """Refuse an effort of which regressors leave nothing.
+
+    Raises
+    ------
+    FirstStageError
+        So it is.
+    """
+    if np.linalg.norm(left) <= _SAME * np.linalg.norm(target):
+        raise FirstStageError(f"the effort {effort} follows from its instruments and other inputs alone")
+
+
+def f_of_instruments(slopes: Vector, covariance: Matrix, n_instruments: int) -> float:
+    """Give the F statistic that the first ``n_instruments`` of the slopes are all 0."""
     own = slopes[:n_instruments]
     wald = own @ np.linalg.solve(covariance[:n_instruments, :n_instruments], own)
-    return FirstStage(effort, control, spread, slopes, covariance, float(wald) / n_instruments)
+    return float(wald) / n_instruments
 
 
 def deviations(values: Cube, active: NDArray[np.bool_], *, periods: bool = True) -> Cube:

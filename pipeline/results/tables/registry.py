@@ -84,7 +84,7 @@ TABLES: Mapping[str, TableEntry] = {
         "model",
     ),
     "endogeneity": TableEntry(
-        "an endogenous effort of a fit: F of its instruments, Hausman's test that it is exogenous",
+        "an endogenous effort of a fit: first stage, F of its instruments, Hausman's test of exogeneity",
         "pipeline.results.tables.uncertainty:endogeneity",
         "model",
     ),

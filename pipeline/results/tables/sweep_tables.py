@@ -90,6 +90,11 @@ class SweepTables:
         found: dict[str, list[str]] = self._attributes_of(model).get("endogenous", {})
         return found
 
+    def pooled_stages(self, model: str) -> list[str]:
+        """Endogenous efforts of a model whose first stage is pooled over markets."""
+        found: list[str] = self._attributes_of(model).get("pooled_stages", [])
+        return found
+
     def is_truth(self, model: str) -> bool:
         """Whether simulated data were made by this very model, so that its estimates have a truth."""
         return bool(self._attributes_of(model).get("is_truth", False))

@@ -64,7 +64,10 @@ def directions(tables: SweepTables, model: str, markets: Selection) -> Table:
 
 @model_by_model
 def endogeneity(tables: SweepTables, model: str, markets: Selection) -> Table:
-    """One row for every endogenous effort of a fit: F of its instruments, Hausman's t, and its p-value."""
+    """One row for every endogenous effort of a fit: F of its instruments, Hausman's t, and its p-value.
+
+    Of a first stage that is pooled over markets F is that of all markets together.
+    """
     arrays, axes = tables.arrays(model), market_axes(tables, markets)
     if "first_stage_f" in arrays:
         axes["effort"] = tables.labels("endogenous")
@@ -73,7 +76,9 @@ def endogeneity(tables: SweepTables, model: str, markets: Selection) -> Table:
         axes["effort"] = np.array([], object)
         strength = t = _no_cells(axes)
     p = special.erfc(np.abs(t) / np.sqrt(2.0))
-    return long_table(axes, {"first_stage_f": strength, "hausman_t": t, "p": p}, keep="first_stage_f")
+    table = long_table(axes, {"first_stage_f": strength, "hausman_t": t, "p": p}, keep="first_stage_f")
+    pooled = np.isin(table["effort"], tables.pooled_stages(model))
+    return Table(dict(table.columns) | {"first_stage": np.where(pooled, "pooled", "market").astype(object)})
 
 
 def describe_instruments(tables: SweepTables, model: str) -> tuple[str, ...]:
@@ -91,10 +96,11 @@ def describe_instruments(tables: SweepTables, model: str) -> tuple[str, ...]:
         part = table.take(table["effort"] == effort)
         f, p, of = part["first_stage_f"].astype(float), part["p"].astype(float), len(part)
         weak, rejected, tested = int((f < WEAK).sum()), int((p < LEVEL).sum()), int(np.isfinite(p).sum())
-        many = of > 1
-        strength = f"{'median ' if many else ''}F {np.median(f):.3g}"
+        many, pooled = of > 1, effort in tables.pooled_stages(model)
+        strength = f"{'median ' if many and not pooled else ''}F {np.median(f):.3g}"
+        strength += " pooled over markets" if pooled else ""
         if weak:
-            where = f" in {weak} of {of} markets" if many else ""
+            where = f" in {weak} of {of} markets" if many and not pooled else ""
             strength += f", weak (below {WEAK:g}){where}: there estimates lean to those without instruments"
         if many:
             count = f"in {rejected} of {tested} markets at 5 % ({LEVEL * tested:.2g} by chance)"

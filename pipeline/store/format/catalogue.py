@@ -9,7 +9,9 @@ import numpy as np
 
 from pipeline.status import Status
 
-Group = Literal["fits", "trajectories", "validation", "population", "forecasts", "drift", "plans"]
+Group = Literal[
+    "fits", "trajectories", "validation", "population", "first_stages", "forecasts", "drift", "plans"
+]
 RESULT_GROUPS: tuple[Group, ...] = ("fits", "trajectories", "validation")
 """What a sweep computes; a baseline has only ``validation``."""
 

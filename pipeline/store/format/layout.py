@@ -19,6 +19,8 @@
     /sweeps/<study>-<date>-<hash8>                a vintage, published under the tag <study>@<date>
     /sweeps/<study>-<date>-<hash8>/drift/<model>  against the vintage before: see the module `drift`
     /sweeps/<study>-<hash8>/population/<model>    of pooled models: mean, spread (window, param)
+    /sweeps/<study>-<hash8>/first_stages/<model>  where they are pooled over markets: slope, covariance
+                                                  (window, endogenous, regressor, ...), first_stage_f
 
 Coordinates shared by the groups of a sweep live once, on the sweep; ``xarray.open_datatree`` inherits them.
 Every variable is a dense cube whose first axis is the market; while a sweep runs its chunks hold a fixed

@@ -3,15 +3,20 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kernels.numeric.spread import evenly_spread
 from pipeline.config.study import Study
+from pipeline.config.variants import Variant
 from pipeline.executors.worker import call_by_name, one_blas_thread
 from pipeline.panel.panel import Panel
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.plan import Plan
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Calibrations tried: of models spread over the study, each in another market.
 TRIALS = 5
@@ -81,10 +86,19 @@ def estimate(
             block = panel.load([np.asarray(markets)[position % len(markets)].item()])
             start = clock()
             if model.variant.pooled_from is None:
-                calibrator.calibrate(block, model.variant, study)
+                calibrator.calibrate(block, model.variant, study, **_further(study, model.variant, block))
             measured += clock() - start
             guessed += model.seconds_per_fit * windows
             made += windows
     # The mean over models of different size: a ratio of sums, not a mean of ratios.
     factor = measured / guessed if measured and guessed else 1.0
     return Estimate(plan.seconds * factor, made, loading if loading > _COMPILED else 0.0, factor)
+
+
+def _further(study: Study, variant: Variant, block: "xr.Dataset") -> dict[str, Any]:
+    """Pool first stages over the markets at hand, if a model wants them pooled: the work is the same."""
+    if not variant.pooled_stages_under(study.fit):
+        return {}
+    from pipeline.sweep.first_stages import pool_first_stages
+
+    return {"first_stages": pool_first_stages(study, [variant], [block])[variant.name]}

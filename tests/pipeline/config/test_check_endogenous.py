@@ -29,6 +29,19 @@ def test_without_it_nothing_changes():
     assert load("{price: cost}").content_hash != plain.content_hash
 
 
+def test_first_stages_are_of_markets_unless_it_is_said():
+    short = load("{price: cost}")
+    assert short.fit.pooled_stages == ()
+    assert short.variants()[0].pooled_stages_under(short.fit) == ()
+    assert load("{price: {instruments: cost, first_stage: market}}").content_hash == short.content_hash
+    # What versions without the choice wrote of it, and hashed.
+    assert short.fit.model_dump(mode="json")["endogenous"] == {"price": {"instruments": ["cost"]}}
+    pooled = load("{price: {instruments: cost, first_stage: pooled}}")
+    assert pooled.content_hash != short.content_hash
+    assert pooled.variants()[0].pooled_stages_under(pooled.fit) == ("price",)
+    assert pooled.model_validate(pooled.model_dump(mode="json", exclude_unset=True)).fit == pooled.fit
+
+
 def test_it_may_be_an_axis_of_the_sweep():
     names = [variant.name for variant in load_study(STUDY).variants()]
     both = load("[null, {price: cost}]").variants()

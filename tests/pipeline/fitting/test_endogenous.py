@@ -4,16 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from places import ROOT
 
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import ResponseChoice, Variant
+from pipeline.fitting.all_markets import AllMarkets
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.fitting.uncertainty.two_step import _residual
 from pipeline.models.market_model import first_periods
 from pipeline.panel.market import MarketArrays
 from pipeline.status import Status
+from pipeline.store.format.first_stage import PooledSlopes
 
 PERIODS, FIRMS = 60, 4
 PRICED = {"price": {"instruments": ["cost"]}}
@@ -186,22 +189,63 @@ def test_residual_under_the_same_controls_is_the_residual():
     np.testing.assert_allclose(same, model.residual(record.theta)[: model.n_residuals], rtol=1e-12)
 
 
-@pytest.mark.parametrize("form", ["investment", "scaled", "proportional"])
-def test_intervals_hold_the_truth_where_managers_see_the_shocks(form):
-    """A few markets of the benchmark endogenous_coverage.py with the defaults of a study."""
+def benchmark():
+    """The benchmark endogenous_coverage.py as a module."""
+    import importlib
     import sys
-
-    from places import ROOT
 
     folder = str(ROOT / "tests" / "benchmarks")
     sys.path.insert(0, folder)
     try:
-        from endogenous_coverage import covered
+        return importlib.import_module("endogenous_coverage")
     finally:
         sys.path.remove(folder)
+
+
+@pytest.mark.parametrize("form", ["investment", "scaled", "proportional"])
+def test_intervals_hold_the_truth_where_managers_see_the_shocks(form):
+    """A few markets of the benchmark endogenous_coverage.py with the defaults of a study."""
+    covered = benchmark().covered
     found = np.array([covered((form, 2.0, "lasting", 0.71, 0.64, seed)) for seed in range(100, 108)])
     assert np.nanmean(found[:, 1, 1]) >= 0.75
     assert abs(np.mean(found[:, 1, 0]) - 1.0) < 0.06
     assert (np.abs(found[:, 1, 4]) > 1.96).all()
     if form != "scaled":
         assert np.nanmean(found[:, 0, 1]) <= 0.25
+
+
+def test_many_short_markets_with_weak_instruments_are_strong_together():
+    """Half a year of weeks: a market alone knows little of its first stage, forty together do."""
+    simulated = benchmark()
+    tasks = [("proportional", 2.0, "lasting", 0.71, 0.06, seed) for seed in range(40)]
+    slopes = simulated.pool(tasks, 26)
+    found = np.array([simulated.covered(task, 26, slopes, gain=1.0) for task in tasks])
+    estimate, held, _, strength, _ = np.moveaxis(found, 2, 0)
+    alone, pooled = 1, 2
+    assert np.median(strength[:, alone]) < 10.0 < slopes.f_statistic
+    assert (strength[:, pooled] == slopes.f_statistic).all()
+    # Four standard errors of forty are 0.1; without instruments all are a fifth too small.
+    assert abs(estimate[:, pooled].mean() - 1.0) < 0.1
+    assert estimate[:, 0].mean() < 0.85
+    error = np.sqrt(np.mean((estimate - 1.0) ** 2, axis=0))
+    assert error[pooled] < 0.7 * error[alone]
+    assert held[:, pooled].mean() >= 0.9
+
+
+def test_pooled_slopes_carry_their_covariance_into_errors_and_replicates():
+    market, asked = attraction_market(), UncertaintySection(bootstrap=100)
+    stage = fit(market).model.stages[0]
+    entry = {"price": {"instruments": ["cost"], "first_stage": "pooled"}}
+    spread = []
+    for factor in (0.0, 1.0, 100.0):
+        slopes = PooledSlopes(stage.labels, stage.slopes, factor * stage.covariance, 50.0, 30)
+        record = fit(market, asked=entry, uncertainty=asked, all_markets=AllMarkets(None, {"price": slopes}))
+        assert record.first_stage_f.tolist() == [50.0]
+        spread.append((record.stderr[0], np.nanstd(record.uncertainty.replicate[:, 0])))
+    added, drawn = (np.array(spread) ** 2).T
+    assert added[2] - added[0] == pytest.approx(100.0 * (added[1] - added[0]), rel=1e-6)
+    assert drawn[2] == pytest.approx(added[2], rel=0.5)
+    # Slopes of this very market: all is as with a first stage of its own.
+    assert added[1] == pytest.approx(fit(market).stderr[0] ** 2, rel=1e-6)
+    with pytest.raises(ValueError, match="Got no slopes for the first stage of price"):
+        fit(market, asked=entry)

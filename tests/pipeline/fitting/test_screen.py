@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.config.parameters import GAIN, INITIAL
 from pipeline.config.sections.fit import FitSection
+from pipeline.fitting.all_markets import AllMarkets
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.fitting.screen import residual_deviation, screen, settle
 from pipeline.models.market_model import build_model
@@ -61,7 +62,12 @@ def test_the_data_of_a_long_series_decide_about_the_gain(markets):
     seed = np.random.SeedSequence(0)
     found, held = (
         calibrate_market(
-            markets.variant("investment"), market, markets.efforts, settings, seed, population=population
+            markets.variant("investment"),
+            market,
+            markets.efforts,
+            settings,
+            seed,
+            all_markets=AllMarkets(population),
         )
         for population in (None, {"gain": (0.5, 1e4)})
     )
