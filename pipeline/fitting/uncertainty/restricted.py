@@ -36,6 +36,8 @@ _ITERATIONS, _DAMPINGS, _ROUNDS = 40, 10, 16
 _CONVERGED, _NEAR = 1e-4, 5e-3
 # An end further away than so many standard errors is taken for infinite.
 _FAR = 60.0
+# Curvature of the deviance in a parameter that moves no residual.
+_NOTHING = 1e-200
 
 
 def rate_bias(theta: Vector, covariance: Matrix, persistence: Persistence) -> float:
@@ -171,9 +173,10 @@ class _Maximum:
             slope, bend = self._derivatives(theta)
             at = theta[self._free]
             bound = ((at <= lower) & (slope > 0.0)) | ((at >= upper) & (slope < 0.0))
-            moving = ~bound & (self._free != held)
+            # What nothing depends on stays where it is.
+            moving = ~bound & (self._free != held) & (np.diag(bend) > _NOTHING)
             # Parameters differ in size by many orders.
-            size = np.sqrt(np.maximum(np.diag(bend)[moving], np.finfo(float).tiny))
+            size = np.sqrt(np.diag(bend)[moving])
             scaled, aim = bend[np.ix_(moving, moving)] / np.outer(size, size), slope[moving] / size
             found = False
             for _ in range(_DAMPINGS):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.config.parameters import INITIAL, of_errors
+from pipeline.config.parameters import CONSTANT, ENTRY, INITIAL, of_errors
 from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import LEVEL, normal_interval
@@ -10,10 +10,12 @@ from pipeline.results.tables.fits import params
 from pipeline.results.tables.sweep_tables import SweepTables
 
 _FIXED = "fixed"
+# Of single firms: levels, not what efforts do.
+_OF_FIRMS = tuple(f"{name}." for name in (CONSTANT, ENTRY, INITIAL))
 
 
 def summarise_parameters(tables: SweepTables, model: str) -> Table:
-    """Sum up the estimates of a model in the first window; starting shares and errors are left out.
+    """Sum up the estimates of a model in the first window; constants and shares of firms are left out.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ def summarise_parameters(tables: SweepTables, model: str) -> Table:
     rows = []
     for param in tables.params_of(model).tolist():
         here = cells["param"] == param
-        if of_errors(param) or param.startswith(f"{INITIAL}.") or not here.any():
+        if of_errors(param) or param.startswith(_OF_FIRMS) or not here.any():
             continue
         value, unit = cells["value"][here], str(cells["unit"][here][0])
         if single:
