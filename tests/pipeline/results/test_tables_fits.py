@@ -177,7 +177,8 @@ def test_the_shell_waits_for_no_library_it_does_not_need(filled):
         "import os, sys; from pipeline import open_store; "
         f"assert len(open_store({filled.path!r}).select(market=[5], param='discount')) == 4; "
         "loaded = {'xarray', 'pandas', 'duckdb', 'pyarrow', 'dask', 'numba'} & set(sys.modules); "
-        "print(sorted(loaded), flush=True); os._exit(0)"  # as `beed` leaves: threads of the store can crash an interpreter that ends around them
+        # It leaves as `beed` does: threads of the store can crash an interpreter that ends around them.
+        "print(sorted(loaded), flush=True); os._exit(0)"
     )
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
