@@ -32,9 +32,9 @@ def demo(
     known = ", ".join(f"{name} {value:g}" for name, value in truth.items())
     print(f"\nThe truth behind the table: {known}.\nNext:")
     for command, what in (
-        (f"beed show {store} --plot {folder / 'shops.png'}", "all tables, and a picture"),
+        (f"beed show {store} --plot {folder / 'shops.png'}", "a picture of it"),
         (f"beed effects {store}", "what a percent more of each effort moves"),
-        (f"beed report {store}", "a page for others"),
+        (f"beed report {store} --out {folder / 'shops.html'}", "a page for others"),
         ("beed init YOUR_TABLE.csv", "the same for your own table"),
     ):
         print(f"  {command:<60} # {what}")
