@@ -28,10 +28,10 @@ from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.fitting.uncertainty.persistence import mean_rate
 from pipeline.fitting.weighting import fit_weighted
 from pipeline.models.instruments.first_stage import FirstStageError
-from pipeline.models.market_model import MarketModel, build_model, first_periods
+from pipeline.models.market_model import MarketModel, build_model
 from pipeline.models.one_step import later_periods
 from pipeline.models.priors import prior_of
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.status import Status
 from pipeline.validation.scores import fit_rmse
 

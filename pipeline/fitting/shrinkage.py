@@ -10,10 +10,10 @@ from pipeline.config.sections.fit import FitSection, ShrinkageSection
 from pipeline.config.variants import Variant
 from pipeline.fitting.screen import screen
 from pipeline.models.instruments.first_stage import FirstStageError
-from pipeline.models.market_model import MarketModel, build_model, first_periods
+from pipeline.models.market_model import MarketModel, build_model
 from pipeline.models.one_step import forecast_shares
 from pipeline.models.priors import prior_of
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.store.format.first_stage import PooledSlopes
 
 

@@ -23,9 +23,9 @@ from pipeline.forecasting.trajectory import simulate_trajectory
 from pipeline.games.equilibrium import find_equilibria
 from pipeline.games.setup import set_up_game
 from pipeline.models.effort_paths import with_efforts
-from pipeline.models.market_model import MarketModel, first_periods
+from pipeline.models.market_model import MarketModel
 from pipeline.models.predictive import PredictiveDistribution
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.planning.chance import sure_market
 from pipeline.results.stored_fit import StoredFit
 from pipeline.seeds import fit_seed

@@ -1,7 +1,6 @@
 """One model on one market: the place where labels meet bare kernels."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +38,6 @@ from pipeline.models.instruments.first_stage import FirstStage
 from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, compose_response, market_parameters
 from pipeline.models.terms import with_terms
-from pipeline.panel.experiments.experiment import without_later
 from pipeline.panel.market import MarketArrays
 from pipeline.store.format.first_stage import PooledSlopes
 
@@ -329,21 +327,6 @@ def market_data(
         kind=kind,
         corrected=corrected,
         entries=entries,
-    )
-
-
-def first_periods(market: MarketArrays, count: int) -> MarketArrays:
-    """Keep the first ``count`` periods of a market, all its firms, and the experiments that end in them."""
-    return replace(
-        market,
-        times=market.times[:count],
-        share=market.share[:count],
-        total_sales=market.total_sales[:count],
-        duration=market.duration[:count],
-        efforts=market.efforts[:, :count],
-        active=market.active[:count],
-        instruments=None if market.instruments is None else market.instruments[:, :count],
-        experiments=without_later(market.experiments, count),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from pipeline.names import Label
-from pipeline.panel.experiments.experiment import Experiment, experiments_of
+from pipeline.panel.experiments.experiment import Experiment, experiments_of, without_later
 
 
 @dataclass(frozen=True)
@@ -131,4 +131,19 @@ def _compress(
         active=active,
         instruments=None if instruments is None else np.ascontiguousarray(instruments[cells]),
         experiments=experiments_of(experiments, firm, time) if len(experiments) else (),
+    )
+
+
+def first_periods(market: MarketArrays, count: int) -> MarketArrays:
+    """Keep the first ``count`` periods of a market, all its firms, and the experiments that end in them."""
+    return replace(
+        market,
+        times=market.times[:count],
+        share=market.share[:count],
+        total_sales=market.total_sales[:count],
+        duration=market.duration[:count],
+        efforts=market.efforts[:, :count],
+        active=market.active[:count],
+        instruments=None if market.instruments is None else market.instruments[:, :count],
+        experiments=without_later(market.experiments, count),
     )

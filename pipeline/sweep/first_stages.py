@@ -10,9 +10,8 @@ from pipeline.config.variants import Variant
 from pipeline.models.instruments.controls import stage_data
 from pipeline.models.instruments.first_stage import FirstStageError
 from pipeline.models.instruments.pooled import StagePool
-from pipeline.models.market_model import first_periods
 from pipeline.models.terms import with_terms
-from pipeline.panel.market import MarketArrays, iterate_markets
+from pipeline.panel.market import MarketArrays, first_periods, iterate_markets
 from pipeline.store.format.first_stage import PooledSlopes, PooledStages
 from pipeline.validation.windows import windows_of
 

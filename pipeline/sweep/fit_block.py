@@ -15,9 +15,8 @@ from pipeline.config.variants import Variant
 from pipeline.fitting.all_markets import AllMarkets
 from pipeline.fitting.calibrate import FitRecord, calibrate_market
 from pipeline.fitting.warm_start import WarmStarts
-from pipeline.models.market_model import first_periods
 from pipeline.panel.dataset import entries_in
-from pipeline.panel.market import MarketArrays, iterate_markets
+from pipeline.panel.market import MarketArrays, first_periods, iterate_markets
 from pipeline.seeds import fit_seed
 from pipeline.status import NoForecast
 from pipeline.store.format.first_stage import PooledStages

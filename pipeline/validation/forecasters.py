@@ -14,7 +14,7 @@ from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import GAIN
 from pipeline.models.effort_paths import draw_efforts
 from pipeline.models.error_carry import ErrorCarry
-from pipeline.models.market_model import MarketModel, first_periods
+from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import Noise, estimate_noise
 from pipeline.models.one_step import (
     OneStep,
@@ -31,7 +31,7 @@ from pipeline.models.predictive import (
     shift_shares,
 )
 from pipeline.models.under_courses import shares_under
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.status import NoForecast
 from pipeline.validation.baselines import predict, predict_shares
 from pipeline.validation.boosting import Booster

@@ -8,10 +8,9 @@ import xarray as xr
 
 from kernels.numeric.arrays import Floats
 from kernels.response.response import ResponseError
-from pipeline.models.market_model import first_periods
 from pipeline.models.one_step import forecast_shares
 from pipeline.names import Label
-from pipeline.panel.market import MarketArrays, iterate_markets
+from pipeline.panel.market import MarketArrays, first_periods, iterate_markets
 from pipeline.results.stored_fit import rebuild_model
 from pipeline.validation.baselines import predict_shares
 from pipeline.validation.scores import fit_rmse

@@ -17,9 +17,8 @@ import numpy as np
 
 from pipeline.config.load import load_study
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.models.market_model import first_periods
 from pipeline.models.one_step import forecast_shares
-from pipeline.panel.market import iterate_markets
+from pipeline.panel.market import first_periods, iterate_markets
 from pipeline.panel.open import open_study_panel
 from pipeline.seeds import fit_seed
 from pipeline.store.read import open_dataset

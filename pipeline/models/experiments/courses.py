@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.panel.experiments.experiment import Experiment
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 
 
 def compared_courses(market: MarketArrays, experiment: Experiment) -> tuple[MarketArrays, MarketArrays]:
@@ -26,16 +26,7 @@ def compared_courses(market: MarketArrays, experiment: Experiment) -> tuple[Mark
 def _with_effort(
     market: MarketArrays, cells: tuple[int, slice, int], value: np.ndarray, count: int
 ) -> MarketArrays:
-    efforts = market.efforts[:, :count].copy()
+    seen = first_periods(market, count)
+    efforts = seen.efforts.copy()
     efforts[cells] = value
-    return replace(
-        market,
-        times=market.times[:count],
-        share=market.share[:count],
-        total_sales=market.total_sales[:count],
-        duration=market.duration[:count],
-        efforts=efforts,
-        active=market.active[:count],
-        instruments=None,
-        experiments=(),
-    )
+    return replace(seen, efforts=efforts, instruments=None, experiments=())

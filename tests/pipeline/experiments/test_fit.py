@@ -18,7 +18,7 @@ from tested_market import (
 
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.models.market_model import first_periods
+from pipeline.panel.market import first_periods
 
 SEED = np.random.SeedSequence(1)
 PRICE = 0

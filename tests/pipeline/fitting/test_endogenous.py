@@ -13,8 +13,7 @@ from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.all_markets import AllMarkets
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.fitting.uncertainty.two_step import _residual
-from pipeline.models.market_model import first_periods
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.status import Status
 from pipeline.store.format.first_stage import PooledSlopes
 

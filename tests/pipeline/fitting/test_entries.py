@@ -12,9 +12,10 @@ from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.fitting.uncertainty.bootstrap import draw_markets
 from pipeline.models.effects.market_course import MarketCourse
-from pipeline.models.market_model import build_model, first_periods
+from pipeline.models.market_model import build_model
 from pipeline.models.one_step import modelled_shares
 from pipeline.models.priors import entry_spread
+from pipeline.panel.market import first_periods
 from tests.support.market_of import market_of
 
 FORMS = ("investment", "proportional", "scaled")

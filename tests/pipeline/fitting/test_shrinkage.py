@@ -12,9 +12,9 @@ from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.fitting.screen import residual_deviation
 from pipeline.fitting.shrinkage import choose_factor, origins
-from pipeline.models.market_model import build_model, first_periods
+from pipeline.models.market_model import build_model
 from pipeline.models.one_step import forecast_shares
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 
 FIRMS = np.array(["A", "B", "C", "D"])
 CONSTANT = np.array([0.6, 0.3, 0.0, -0.4])

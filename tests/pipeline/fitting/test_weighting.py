@@ -12,8 +12,7 @@ from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.models.market_model import first_periods
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.validation.forecasters import model_forecaster
 
 SLOPE = -0.4

@@ -10,9 +10,9 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import ModelsSection
 from pipeline.config.variants import expand_variants
 from pipeline.models.error_carry import ErrorCarry
-from pipeline.models.market_model import build_model, first_periods
+from pipeline.models.market_model import build_model
 from pipeline.models.one_step import expected_ahead, modelled_shares
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 
 FIT = FitSection()
 

@@ -9,9 +9,9 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import ResponseChoice, Variant
-from pipeline.models.market_model import build_model, first_periods
+from pipeline.models.market_model import build_model
 from pipeline.models.terms import with_terms
-from pipeline.panel.market import MarketArrays
+from pipeline.panel.market import MarketArrays, first_periods
 
 FIRMS = np.array(["A", "B", "C"])
 

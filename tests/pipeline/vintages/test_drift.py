@@ -11,10 +11,9 @@ from command_line import beed
 from pipeline import open_store
 from pipeline.config.load import load_study
 from pipeline.errors import ExitCode, QueryError
-from pipeline.models.market_model import first_periods
 from pipeline.models.one_step import forecast_shares
 from pipeline.panel.dates import LogicalDate
-from pipeline.panel.market import market_arrays
+from pipeline.panel.market import first_periods, market_arrays
 from pipeline.reporting.plots.history import plot_history
 from pipeline.results.history import history
 from pipeline.results.stored_fit import rebuild_model, stored_estimates
