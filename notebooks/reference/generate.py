@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 
 import beed
+from pipeline.cli.app import EXIT_CODES
 from pipeline.config.json_schema import study_schema
 from pipeline.config.sections.allocation import AllocationSettings
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import Scenario
-from pipeline.errors import ExitCode
 from pipeline.results.tables.registry import TABLES
 
 FOLDER = Path(__file__).parent / "generated"
@@ -154,13 +154,8 @@ def commands_page() -> str:
 
 def exit_codes_page() -> str:
     """Write the exit codes with what they mean."""
-    help_line = next(line for line in commands_page().splitlines() if line.startswith("Exit codes: "))
-    rows = [part.split(" ", 1) for part in help_line.removeprefix("Exit codes: ").rstrip(".").split("; ")]
-    codes = {int(number): text for number, text in ((row[0], row[1]) for row in rows if row[0].isdigit())}
     lines = ["# Exit codes", "", "| code | name | meaning |", "|---|---|---|"]
-    return "\n".join(
-        lines + [f"| {code} | `{code.name}` | {codes.get(int(code), '')} |" for code in ExitCode]
-    )
+    return "\n".join(lines + [f"| {code} | `{code.name}` | {text} |" for code, text in EXIT_CODES.items()])
 
 
 def tables_page() -> str:
@@ -169,20 +164,20 @@ def tables_page() -> str:
     out.write(
         "# Tables of SQL\n\n`beed query STORE --sql`, `store.sql()`, `store.table(name)` and Parquet exports.\n"
     )
-    results = _small_store()
-    for name, entry in TABLES.items():
-        out.write(f"\n## `{name}`\n\nA row is {entry.sentence}.\n\n| column | kind |\n|---|---|\n")
-        for column, values in results.sql(f"select * from {name} limit 0").columns.items():
-            out.write(f"| `{column}` | {_COLUMN_KINDS.get(values.dtype.kind, 'text')} |\n")
+    with tempfile.TemporaryDirectory() as folder:
+        results = _small_store(Path(folder))
+        for name, entry in TABLES.items():
+            out.write(f"\n## `{name}`\n\nA row is {entry.sentence}.\n\n| column | kind |\n|---|---|\n")
+            for column, values in results.sql(f"select * from {name} limit 0").columns.items():
+                out.write(f"| `{column}` | {_COLUMN_KINDS.get(values.dtype.kind, 'text')} |\n")
     return out.getvalue()
 
 
 _COLUMN_KINDS = {"i": "whole number", "u": "whole number", "f": "number", "b": "true or false", "M": "date"}
 
 
-def _small_store() -> Any:
-    """Calibrate a small market, and open its store."""
-    folder = Path(tempfile.mkdtemp())
+def _small_store(folder: Path) -> Any:
+    """Calibrate a small market in a folder, and open its store."""
     (folder / "study.yaml").write_text(_STUDY)
     beed.run_study(beed.load_study(folder / "study.yaml"))
     return beed.open_store(folder / "runs")

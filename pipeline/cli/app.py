@@ -16,7 +16,7 @@ from pipeline.errors import BeedError, ExitCode
 from pipeline.signals import Stopped, raised_signal
 from pipeline.urls import without_user_info
 
-_EXIT_CODES = {
+EXIT_CODES = {
     ExitCode.OK: "done",
     ExitCode.FAILURE: "something unforeseen, or work was left undone",
     ExitCode.REFUSED: "the study, the data or the arguments were refused; nothing was written",
@@ -35,7 +35,7 @@ _EXIT_CODES = {
 app = typer.Typer(
     name="beed",
     help="Calibrate the Basic Equation of Economic Dynamics: how marketing moves market shares.",
-    epilog="Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in _EXIT_CODES.items()) + ".",
+    epilog="Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

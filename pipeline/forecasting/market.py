@@ -217,8 +217,7 @@ class ForecastMarket:
 
     def equation(self, theta: Floats) -> ShareEquation:
         """Give the equation of motion under a parameter vector (P,)."""
-        jump_price, returns_to_scale = theta[self.spec.n_parameters : self.spec.n_parameters + 2].tolist()
-        return ShareEquation(jump_price, self.reference_sales, returns_to_scale)
+        return ShareEquation.of(theta, self.spec.n_parameters, self.reference_sales)
 
     def unit_cost(self, sales: Floats) -> Floats:
         """Currency per period for one unit of each effort, (K, ...), at the firms' own sales (...).

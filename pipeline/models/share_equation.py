@@ -22,6 +22,12 @@ class ShareEquation(NamedTuple):
     returns_to_scale: float
     """Gamma."""
 
+    @classmethod
+    def of(cls, theta: NDArray[np.float64], n_response: int, reference_sales: float) -> "ShareEquation":
+        """Take the constants from a parameter vector (P,): they follow those of the market function."""
+        jump_price, returns_to_scale = theta[n_response : n_response + 2].tolist()
+        return cls(jump_price, reference_sales, returns_to_scale)
+
     def shares(
         self, initial: ArrayLike, response: ArrayLike, total: ArrayLike, duration: ArrayLike
     ) -> NDArray[np.float64]:

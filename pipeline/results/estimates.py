@@ -50,11 +50,8 @@ class Estimates:
         return self._read[model]
 
     def _half_width(self, arrays: Mapping[str, zarr.Array]) -> Floats:
-        methods, levels = map(str, self.tables.labels("interval_method")), self.tables.labels("level")
-        known = list(methods)
-        level = int(np.argmin(np.abs(levels - LEVEL)))
-        ends = np.asarray(arrays["interval"][:, 0, known.index(most_trusted(known) or known[0]), :, level])
-        half: Floats = (ends[..., 1] - ends[..., 0]) / (2.0 * stats.norm.isf(0.5 - 0.5 * levels[level]))
+        ends, level = trusted_ends(self.tables, arrays)
+        half: Floats = (ends[..., 1] - ends[..., 0]) / (2.0 * stats.norm.isf(0.5 - 0.5 * level))
         return half
 
     def along(self, model: str, name: str, markets: np.ndarray, params: tuple[str, ...]) -> Floats:
@@ -72,6 +69,17 @@ class Estimates:
         table = np.where(np.isnan(scores), np.inf, scores)
         names = np.array(models, dtype=np.str_)[table.argmin(axis=0)]
         return np.where(np.isfinite(table.min(axis=0)), names, "")
+
+
+def trusted_ends(tables: SweepTables, arrays: Mapping[str, zarr.Array]) -> tuple[Floats, float]:
+    """Read both ends (market, param, 2) of the intervals to trust most, and the stored level nearest to 95 %.
+
+    Of the fits to all periods, of a model that has intervals; ``arrays`` are those of the model.
+    """
+    methods, levels = list(map(str, tables.labels("interval_method"))), tables.labels("level")
+    method = methods.index(most_trusted(methods) or methods[0])
+    level = int(np.argmin(np.abs(levels - LEVEL)))
+    return np.asarray(arrays["interval"][:, 0, method, :, level]), float(levels[level])
 
 
 def aligned(labels: np.ndarray, wanted: np.ndarray, values: Floats) -> Floats:

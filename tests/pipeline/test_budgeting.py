@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from plain_market import plain_market, steady_total
-from priced_market import priced_market
+from priced_market import priced_market, with_money
 
 from pipeline.budgeting.allocate import allocate_among, best_allocation, firm_market, hold_everywhere
 from pipeline.config.sections.allocation import AllocationSettings
@@ -104,15 +104,7 @@ def test_a_share_in_all_markets_costs_what_holds_it_in_each():
 
 def test_prices_that_firms_set_stay_while_money_is_spread():
     market, history = priced_market()
-    spent = np.full((1, 20, 3), 0.1)
-    both = plain_market(
-        [1 / 3] * 3,
-        np.concatenate([market.history, spent]),
-        kinds=["index", "amount"],
-        link="exp",
-        theta=np.array([-3.0, 2.0]),
-    )
-    both = replace(both, prices=market.prices)
+    both = with_money(market, 2.0)
     settings = AllocationSettings(firm="A", margin=0.4, widen=3.0, target=0.35)
     game = GameSettings(margin=0.4)
     one = firm_market(both, settings, game, steady_total(both))

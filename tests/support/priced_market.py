@@ -31,3 +31,16 @@ def priced_market(beta=-3.0, firms=3, periods=20, **given):
         **given,
     )
     return replace(market, prices=(price,)), history
+
+
+def with_money(market, slope):
+    """The same market with a second effort that costs money, an amount that all firms spend alike."""
+    spent = np.full((1, *market.history.shape[1:]), 0.1)
+    both = plain_market(
+        market.share,
+        np.concatenate([market.history, spent]),
+        kinds=["index", "amount"],
+        link="exp",
+        theta=np.array([-3.0, slope]),
+    )
+    return replace(both, prices=market.prices)

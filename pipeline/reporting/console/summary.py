@@ -142,7 +142,7 @@ def _print_head(console: Console, summary: Summary) -> None:
     print_verdict(console, summary.verdict)
     for sentence in (*summary.instruments, *summary.experiments, summary.assumption):
         if sentence:
-            console.print(f"{sentence}", markup=False, highlight=False)
+            console.print(sentence, markup=False, highlight=False)
     console.print()
 
 

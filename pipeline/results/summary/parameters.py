@@ -3,9 +3,9 @@
 import numpy as np
 
 from pipeline.config.parameters import CONSTANT, ENTRY, INITIAL, of_errors
-from pipeline.config.sections.uncertainty import most_trusted
+from pipeline.results.estimates import trusted_ends
 from pipeline.results.frames.table import Table
-from pipeline.results.intervals import LEVEL, normal_interval
+from pipeline.results.intervals import normal_interval
 from pipeline.results.tables.fits import params
 from pipeline.results.tables.sweep_tables import SweepTables
 
@@ -69,10 +69,7 @@ def _intervals(tables: SweepTables, model: str, cells: Table) -> tuple[np.ndarra
     arrays = tables.arrays(model)
     if "interval" not in arrays:
         return normal_interval(cells["value"], cells["stderr"])
-    methods = list(map(str, tables.labels("interval_method")))
-    level = int(np.argmin(np.abs(tables.labels("level") - LEVEL)))
-    method = methods.index(most_trusted(methods) or methods[0])
-    ends = np.asarray(arrays["interval"][:, 0, method, :, level])
+    ends, _ = trusted_ends(tables, arrays)
     markets = {label: place for place, label in enumerate(tables.labels("market").tolist())}
     names = {name: place for place, name in enumerate(tables.params_of(model).tolist())}
     rows = np.array([markets[market] for market in cells["market"].tolist()], dtype=np.intp)

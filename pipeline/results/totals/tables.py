@@ -86,8 +86,7 @@ class FittedMarket:
 
     def equation(self, theta: Floats) -> ShareEquation:
         """Give the equation of motion under parameters (P,)."""
-        jump_price, returns_to_scale = theta[self.spec.n_parameters : self.spec.n_parameters + 2].tolist()
-        return ShareEquation(jump_price, self.fit.problem.data.reference_sales, returns_to_scale)
+        return ShareEquation.of(theta, self.spec.n_parameters, self.fit.problem.data.reference_sales)
 
 
 def totals(tables: SweepTables) -> Table:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ahead import scenario
-from plain_market import plain_market, steady_total
-from priced_market import RELATIVE, price_index, priced_market
+from plain_market import steady_total
+from priced_market import RELATIVE, price_index, priced_market, with_money
 
 from pipeline.config.sections.data import EffortSection
 from pipeline.config.sections.game import GameSettings
@@ -102,15 +102,7 @@ def test_prices_in_equilibrium_are_those_of_the_first_order_condition():
 
 def test_prices_are_a_strategy_beside_budgets():
     market, history = priced_market()
-    spent = np.full((1, 20, 3), 0.1)
-    both = plain_market(
-        [1 / 3] * 3,
-        np.concatenate([market.history, spent]),
-        kinds=["index", "amount"],
-        link="exp",
-        theta=np.array([-3.0, 0.5]),
-    )
-    both = replace(both, prices=market.prices)
+    both = with_money(market, 0.5)
     game = play_market(both, GameSettings(margin=0.4, starts=1), steady_total(both))
     assert game.levers == ("e1", "e0")
     np.testing.assert_allclose(game.present[1], history[-1])
