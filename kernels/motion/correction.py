@@ -70,9 +70,9 @@ def correct_tangent(plain, before, keep, gap, t, slope, x):
     (column, time)`` is the derivative of the gain.
     """
     for c in range(x.shape[0]):
-        mean = 0.0
+        mean, own_slope = 0.0, slope[c, t - 1]
         if plain:
             for i in range(x.shape[1]):
                 mean += before[t - 1, i] * x[c, i]
         for i in range(x.shape[1]):
-            x[c, i] = keep[t - 1, i] * (x[c, i] - mean) + slope[c, t - 1] * gap[t - 1, i]
+            x[c, i] = keep[t - 1, i] * (x[c, i] - mean) + own_slope * gap[t - 1, i]

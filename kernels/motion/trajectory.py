@@ -132,12 +132,12 @@ def investment_tangent(course, share, rates, pull, x, tangent, slopes):
             common = rates[2, t] * total - rates[1, t] * push
             push += mean
             after = min(t + 1, n_times - 1)
-            mean, total = 0.0, 0.0
+            mean, total, own_slope = 0.0, 0.0, gain_slope[t]
             for i in range(n):
                 b = pull[t, i]
                 moved = (1.0 - b * f[t, i]) * (x[c, i] - push) + (b * tangent[c, t, i] - common)
                 tangent[c, t, i] = moved
-                corrected = keep[t, i] * moved + gain_slope[t] * gap[t, i]
+                corrected = keep[t, i] * moved + own_slope * gap[t, i]
                 x[c, i] = corrected
                 mean += state[t, i] * corrected
                 total += tangent[c, after, i]
@@ -207,14 +207,14 @@ def proportional_tangent(course, share, x, tangent, slopes):
             if log_tau != 0.0:
                 for i in range(n):
                     tangent[c, t, i] += f[t, i] * log_tau
-            mean = 0.0
+            mean, own_slope = 0.0, gain_slope[t]
             if plain:
                 for i in range(n):
                     mean += share[t, i] * (x[c, i] + tau[t] * tangent[c, t, i])
             for i in range(n):
                 moved = x[c, i] + tau[t] * tangent[c, t, i]
                 tangent[c, t, i] = moved
-                x[c, i] = keep[t, i] * (moved - mean) + gain_slope[t] * gap[t, i]
+                x[c, i] = keep[t, i] * (moved - mean) + own_slope * gap[t, i]
 
 
 @jit
