@@ -102,7 +102,7 @@ def render_report(
     """Give the page as text; takes what `write_report` takes."""
     summary = summarise(results)
     shown = choose(results, summary, markets=markets, model=model, limit=limit)
-    subject = ReportSubject(results, summary, shown)
+    subject = ReportSubject(results, shown, summary)
     sections = [section for make in SECTIONS if (section := make(subject)) is not None]
     environment = Environment(
         loader=PackageLoader("pipeline.reporting", "templates"),

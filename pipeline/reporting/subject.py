@@ -8,9 +8,15 @@ from pipeline.results.summary.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
-class ReportSubject:
-    """A sweep, its summary, and the model and markets that are shown of it."""
+class MarketsSubject:
+    """A sweep, and the model and markets that are shown of it: enough for what is about single markets."""
 
     results: Results
-    summary: Summary
     shown: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSubject(MarketsSubject):
+    """These, and a summary of the whole sweep."""
+
+    summary: Summary

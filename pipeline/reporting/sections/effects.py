@@ -4,8 +4,9 @@ from pipeline.errors import QueryError
 from pipeline.reporting.blocks import Block, Picture, Section, Text
 from pipeline.reporting.plots.causes import draw_effects
 from pipeline.reporting.plots.svg import inline_svg
-from pipeline.reporting.subject import ReportSubject
+from pipeline.reporting.subject import MarketsSubject
 from pipeline.reporting.words import shown_markets
+from pipeline.results.effects.assumption import assumption_of
 
 _NOTE = (
     "Rows: whose share; columns: whose effort. Numbers are changes of ln share by those of ln effort (of "
@@ -15,7 +16,7 @@ _NOTE = (
 )
 
 
-def effects(subject: ReportSubject) -> Section | None:
+def effects(subject: MarketsSubject) -> Section | None:
     """Draw elasticities on impact and in the long run in the markets shown."""
     # What computes is imported where a page is made, not with all that may be on one.
     from pipeline.causes.effects import effects as estimate
@@ -34,6 +35,6 @@ def effects(subject: ReportSubject) -> Section | None:
         label = f"Elasticities of shares in efforts, own and cross, in market {market}"
         blocks.append(Picture(inline_svg(drawn, label, f"e{number}"), f"Market {market} ({why})."))
     blocks.append(Text(_NOTE, "note"))
-    if subject.summary.assumption:
-        blocks.append(Text(subject.summary.assumption, "warning"))
+    if assumption := assumption_of(subject.results):
+        blocks.append(Text(assumption, "warning"))
     return Section("effects", "How shares follow efforts", tuple(blocks))
