@@ -1,0 +1,40 @@
+"""All pages; those with a name stand in the navigation, in this order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.explore.reply import Reply
+    from pipeline.explore.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address, and what makes its page.
+
+    Attributes
+    ----------
+    path
+        ``/markets``.
+    maker
+        ``module:function``, imported when the page is first asked for; the function takes a `Visit`, gives a
+        `Reply`, and runs in a thread. A `BeedError` that it raises is shown as a page.
+    name
+        In the navigation; empty: it does not stand there.
+    """
+
+    path: str
+    maker: str
+    name: str = ""
+
+    def load(self) -> "Callable[[Visit], Reply]":
+        """Import the function."""
+        module, _, function = self.maker.partition(":")
+        maker: Callable[[Visit], Reply] = getattr(import_module(module), function)
+        return maker
+
+
+#: To add a page, write a function in ``pages`` and name it here.
+ROUTES: tuple[Route, ...] = (Route("/", "pipeline.explore.pages.overview:overview", "Overview"),)
