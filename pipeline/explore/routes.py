@@ -37,4 +37,9 @@ class Route:
 
 
 #: To add a page, write a function in ``pages`` and name it here.
-ROUTES: tuple[Route, ...] = (Route("/", "pipeline.explore.pages.overview:overview", "Overview"),)
+ROUTES: tuple[Route, ...] = (
+    Route("/", "pipeline.explore.pages.overview:overview", "Overview"),
+    Route("/market", "pipeline.explore.market.page:market"),
+    Route("/market/what-if", "pipeline.explore.market.page:what_if"),
+    Route("/market/part", "pipeline.explore.market.page:part"),
+)

@@ -13,7 +13,6 @@ from pipeline.explore.market.what_if import WhatIf, scenario_of
 from pipeline.forecasting.periods import label_text
 from pipeline.forecasting.trajectory import ShareTrajectory
 from pipeline.reporting.blocks import Grid
-from pipeline.reporting.cells import cell
 
 MOST_FIRMS = 12
 """Firms that are drawn: the largest."""
@@ -56,7 +55,7 @@ class Answer:
         return np.asarray(self.course.share[-1] - self.asked.carried.share[-1])
 
     def drawings(self) -> tuple[tuple[str, str], ...]:
-        """Give the largest firms with their courses: seen, if all stays, and as set."""
+        """Give the largest firms, each with its courses as an element ``<svg>``: seen, if all stays, as set."""
         market = self.asked.market
         n_past = min(_PAST * market.horizon, len(market.past_share))
         ends = (label_text(self.asked.past_times[-n_past]), self.last)
@@ -89,8 +88,8 @@ class Answer:
         for firm in np.lexsort((-carried.share[-1], ~doing)).tolist():
             row = [
                 str(market.firms.tolist()[firm]),
-                f"{carried.share[-1, firm]:.2%}",
-                f"{course.share[-1, firm]:.2%}",
+                _percent(carried.share[-1, firm]),
+                _percent(course.share[-1, firm]),
                 _points(self.difference[firm]),
                 _signed(sales[firm] - before[firm]),
             ]
@@ -121,7 +120,7 @@ class Answer:
             f"{lever.key.replace('@', ' of ', 1)}: {lever.text(value)} lies beyond what was seen "
             f"({lever.text(lever.low)} to {lever.text(lever.high)}); the market function is drawn on there."
             for lever, value in self.state.items()
-            if not lever.low <= value <= lever.high
+            if not lever.offers(value)
         )
 
     def numbers(self) -> dict[str, Any]:
@@ -146,10 +145,11 @@ class Answer:
 
     def _said_of(self, firm: int) -> str:
         now, stays = self.asked.market.share[firm], self.asked.carried.share[-1, firm]
-        said = f"Now {now:.2%}; in {self.last} {stays:.2%} if all efforts stay"
+        said = f"Now {_percent(now)}; in {self.last} {_percent(stays)} if all efforts stay"
         if not self.state:
             return f"{said}."
-        return f"{said}, {self.course.share[-1, firm]:.2%} as set ({_points(self.difference[firm])} points)."
+        then = _percent(self.course.share[-1, firm])
+        return f"{said}, {then} as set ({_points(self.difference[firm])} points)."
 
 
 def answer(
@@ -171,11 +171,16 @@ def answer(
     return Answer(asked, state, asked.follow(state), against, second)
 
 
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.2f} %"
+
+
 def _points(difference: float) -> str:
     """Write a difference of shares in percentage points."""
     return "0" if abs(difference) < _NOTHING else f"{100.0 * difference:+.2f}"
 
 
 def _signed(money: float) -> str:
-    text = cell(float(money))
-    return text if money <= 0.0 or text == "0" else f"+{text}"
+    """Write a change of money with four digits that count."""
+    rounded = float(f"{money:.4g}")
+    return f"{rounded:+,.0f}" if abs(rounded) >= 1e4 else f"{rounded:+.4g}" if rounded else "0"

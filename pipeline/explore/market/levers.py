@@ -39,6 +39,10 @@ class Lever:
     high: float
     own: tuple[float, float]
 
+    def offers(self, value: float) -> bool:
+        """Tell whether a value lies in the range that is offered, as it is written."""
+        return self.low <= value <= self.high or self.text(value) in (self.text(self.low), self.text(self.high))
+
     def text(self, value: float | None = None) -> str:
         """Write a value, by default the last one, as links and forms have it."""
         return f"{self.last if value is None else value:.{_DIGITS}g}"

@@ -1,7 +1,8 @@
 """What shares would become if firms did otherwise from now on: a market prepared once, asked many times."""
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,8 @@ class WhatIf:
     carried: ShareTrajectory
     past_times: np.ndarray
     currency: str
+    # The kernels write into arrays that are made once for a market.
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def follow(self, state: Mapping[Lever, float]) -> ShareTrajectory:
         """Follow the market when some efforts have other values in all periods to come.
@@ -66,7 +69,8 @@ class WhatIf:
         if not state:
             return self.carried
         plan = plan_efforts(scenario_of(self.market, state), self.market)
-        return simulate_trajectory(self.response, plan, self.total)
+        with self._turn:
+            return simulate_trajectory(self.response, plan, self.total)
 
     def expense(self, course: ShareTrajectory) -> np.ndarray:
         """Money (H, N) that firms spend on efforts that are money, currency per period."""
