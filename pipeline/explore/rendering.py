@@ -7,9 +7,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment
+from markupsafe import Markup
 
 from pipeline.explore.routes import ROUTES
 from pipeline.reporting.environment import html_environment
+from pipeline.sweep.before.cost import readable_seconds
 
 if TYPE_CHECKING:
     from pipeline.explore.reply import Page
@@ -23,8 +25,9 @@ _SENT = "<!--sent-->"
 def environment() -> Environment:
     """Give the templates of the pages, and those of the report below them."""
     made = html_environment("pipeline.explore", "pipeline.reporting")
-    made.globals["sent"] = _SENT
+    made.globals["sent"] = Markup(_SENT)
     made.globals["routes"] = tuple(route for route in ROUTES if route.name)
+    made.filters["duration"] = readable_seconds
     return made
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from markupsafe import Markup
+
 if TYPE_CHECKING:
     from pipeline.explore.explorer import Explorer
     from pipeline.explore.view import View
@@ -47,3 +49,9 @@ class Visit:
         kept = {key: value for key, value in self.query.items() if path is None or key in STATE}
         asked = {key: value for key, value in {**kept, **changes}.items() if value not in (None, "")}
         return f"{path or self.path}?{urlencode(asked)}" if asked else path or self.path
+
+    def hidden(self, *keys: str) -> Markup:
+        """Write fields that keep the state of the address, and further keys of it, in a form."""
+        field = Markup('<input type="hidden" name="{}" value="{}">')
+        kept = [key for key in (*STATE, *keys) if self.query.get(key)]
+        return Markup("").join(field.format(key, self.query[key]) for key in kept)
