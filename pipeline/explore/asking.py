@@ -6,47 +6,13 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import IO
 
 from pipeline.errors import QueryError
-from pipeline.results.frames.table import Table
+from pipeline.explore.question import Answer, Question
 
 # Seconds that the process has to start, and more than the query has for opening the store and sending rows.
 _START, _REST = 30.0, 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One SELECT about a sweep in a snapshot.
-
-    Attributes
-    ----------
-    url, sweep, snapshot
-        The store, and the state of it.
-    sql
-        The statement.
-    rows
-        Of the answer, at most.
-    seconds
-        That it may take.
-    """
-
-    url: str
-    sweep: str
-    snapshot: str
-    sql: str
-    rows: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The first rows, how many there are, and what went wrong where something did."""
-
-    table: Table | None
-    count: int = 0
-    error: str = ""
 
 
 class Asker:

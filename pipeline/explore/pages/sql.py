@@ -1,8 +1,8 @@
 """A box for SQL: one SELECT over the tables of the sweep, its rows, a link that holds it."""
 
 from pipeline.errors import BeedError, QueryError
-from pipeline.explore.asking import Answer, Question
 from pipeline.explore.fields import number
+from pipeline.explore.question import Answer, Question
 from pipeline.explore.reply import Download, Page
 from pipeline.explore.visit import Visit
 from pipeline.reporting.blocks import Grid, grid
