@@ -4,6 +4,8 @@ import secrets
 import threading
 from collections import OrderedDict
 
+from pipeline.explore.asking import Asker
+from pipeline.explore.progress import ProgressCounter
 from pipeline.explore.view import View
 from pipeline.results.result_store import ResultStore
 from pipeline.store.store import Store
@@ -28,6 +30,10 @@ class Explorer:
         As given.
     token
         What a visitor has to know: made anew for each explorer.
+    progress
+        Counts what is done.
+    asker
+        Asks SQL.
     drawing
         A lock to hold while matplotlib draws, which is not made for several threads.
     """
@@ -35,6 +41,8 @@ class Explorer:
     def __init__(self, store: Store, *, sweep: str | None = None) -> None:
         self.store = store
         self.token = secrets.token_urlsafe(24)
+        self.progress = ProgressCounter()
+        self.asker = Asker()
         self.drawing = threading.Lock()
         self._sweep = sweep
         self._codes: set[str] = set()

@@ -39,7 +39,17 @@ class Route:
 #: To add a page, write a function in ``pages`` and name it here.
 ROUTES: tuple[Route, ...] = (
     Route("/", "pipeline.explore.pages.overview:overview", "Overview"),
+    Route("/live/progress", "pipeline.explore.pages.overview:progress"),
+    Route("/live/findings", "pipeline.explore.pages.overview:findings"),
+    Route("/live/begun", "pipeline.explore.pages.overview:begun"),
+    Route("/markets", "pipeline.explore.pages.markets:markets", "Markets"),
+    Route("/markets.csv", "pipeline.explore.pages.markets:download"),
     Route("/market", "pipeline.explore.market.page:market"),
     Route("/market/what-if", "pipeline.explore.market.page:what_if"),
     Route("/market/part", "pipeline.explore.market.page:part"),
+    Route("/models", "pipeline.explore.pages.models:models", "Models"),
+    Route("/drift", "pipeline.explore.pages.drift:drift", "Drift"),
+    Route("/plans", "pipeline.explore.pages.plans:plans", "Plans"),
+    Route("/sql", "pipeline.explore.pages.sql:sql", "SQL"),
+    Route("/sql.csv", "pipeline.explore.pages.sql:download"),
 )

@@ -77,6 +77,7 @@ def serve(
             stop.wait()
             server.should_exit = True
             thread.join(2 * _PATIENCE)
+            explorer.asker.close()
 
 
 def _serve(server: uvicorn.Server, listener: socket.socket, stop: threading.Event) -> None:

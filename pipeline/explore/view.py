@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.results.result_store import ResultStore
 
+_VERDICT = "model of the verdict"
+
 
 class View:
     """One sweep in one snapshot: the same for all who look, so what is computed once is kept.
@@ -48,8 +50,13 @@ class View:
         found: T = kept.result()
         return found
 
-    def has(self, key: Hashable) -> bool:
-        """Tell whether something has been computed already."""
+    @property
+    def model(self) -> str | None:
+        """The model of the verdict, once there is one: it takes long to reach in a large sweep."""
         with self._lock:
-            kept = self._kept.get(key)
-        return kept is not None and kept.done()
+            kept = self._kept.get(_VERDICT)
+        return kept.result() if kept is not None and kept.done() else None
+
+    def verdict_is(self, model: str | None) -> None:
+        """Remember the model of the verdict."""
+        self.once(_VERDICT, lambda: model)

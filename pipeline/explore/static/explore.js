@@ -1,38 +1,40 @@
-// Parts of a page that change while a sweep runs: an element with data-live="ADDRESS" is fetched again and again.
-// The answer says in the header Beed-Again after how many seconds; 0 or nothing: no more.
+// Parts of a page that change while a sweep runs: an element with data-live="ADDRESS" is asked for again and again,
+// without the page being loaded anew. Headers of an answer say after how many seconds (Beed-Again; 0: no more), and
+// what it shows (Beed-Of), which is sent along the next time: where nothing has changed, the answer is empty.
 "use strict";
 
 function follow(element) {
   const wait = (seconds) => setTimeout(renew, 1000 * seconds);
+
   async function renew() {
-    if (document.hidden) {
-      wait(2);
-      return;
-    }
-    let again = 5;
+    if (document.hidden) return wait(2);
+    let again = 10;
     try {
-      const answer = await fetch(element.dataset.live, { headers: { Accept: "text/html" } });
+      const address = new URL(element.dataset.live, location.href);
+      if (element.dataset.of) address.searchParams.set("of", element.dataset.of);
+      const answer = await fetch(address);
       if (answer.ok) {
         const text = await answer.text();
-        if (text !== element.dataset.shown) {
-          // What a reader has opened stays open, and the focus where it is.
-          const open = [...element.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
-          if (!element.contains(document.activeElement)) {
-            element.innerHTML = text;
-            element.dataset.shown = text;
-          }
-          for (const one of element.querySelectorAll("details > summary")) {
-            if (open.includes(one.textContent)) one.parentElement.open = true;
-          }
-        }
+        if (answer.status !== 204) show(element, text);
+        element.dataset.of = answer.headers.get("Beed-Of") || "";
         again = Number(answer.headers.get("Beed-Again") || 0);
       }
     } catch {
-      again = 10;
+      // The server has gone, or is slow: ask again later.
     }
     if (again > 0) wait(again);
   }
+
   wait(Number(element.dataset.again || 2));
+}
+
+function show(element, text) {
+  // What a reader has opened stays open; whoever is inside with the keyboard is not thrown out.
+  if (element.contains(document.activeElement)) return;
+  const title = (one) => one.querySelector("summary").textContent;
+  const open = new Set([...element.querySelectorAll("details[open]")].map(title));
+  element.innerHTML = text;
+  for (const one of element.querySelectorAll("details")) if (open.has(title(one))) one.open = true;
 }
 
 for (const element of document.querySelectorAll("[data-live]")) follow(element);

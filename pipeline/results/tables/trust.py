@@ -52,8 +52,8 @@ def summarise_directions(
         unseen = table["strength"] <= RANK_TOLERANCE
         for chosen, into in ((unseen, rows[0]), (~unseen, rows[1])):
             part = table.take(chosen)
-            for sentence in dict.fromkeys(part["sentence"].tolist()):
-                same = part.take(part["sentence"] == sentence)
+            for sentence, places in _by_text(part["sentence"]).items():
+                same = part.take(places)
                 strength = float(np.median(same["strength"]))
                 fits = len(set(same["market"].tolist()))
                 into.append((model, sentence, fits, count, same["market"][0], strength))
@@ -61,6 +61,14 @@ def summarise_directions(
         Table.from_rows(names, sorted(part, key=lambda row: -row[2] / max(row[3], 1))) for part in rows
     )
     return undetermined.select(names[:-1]), weak
+
+
+def _by_text(texts: np.ndarray) -> dict[str, np.ndarray]:
+    """Give the places of each text, in the order of their first ones; there may be millions of both."""
+    found: dict[str, list[int]] = {}
+    for place, text in enumerate(texts.tolist()):
+        found.setdefault(text, []).append(place)
+    return {text: np.array(places) for text, places in found.items()}
 
 
 def at_bounds(tables: SweepTables, models: Sequence[str], markets: Selection = ALL_MARKETS) -> Table:
