@@ -98,7 +98,7 @@ def render_report(
     """Give the page as text; takes what `write_report` takes."""
     summary = summarise(results)
     shown = choose(results, summary, markets=markets, model=model, limit=limit)
-    subject = ReportSubject(results, shown, summary)
+    subject = ReportSubject(results, summary, shown)
     sections = [section for make in SECTIONS if (section := make(subject)) is not None]
     environment = html_environment("pipeline.reporting")
     info = results.sweep

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -11,8 +11,10 @@ from pipeline.explore.market.drawing import Line, draw_course
 from pipeline.explore.market.levers import Lever, write_state
 from pipeline.explore.market.what_if import WhatIf, scenario_of
 from pipeline.forecasting.periods import label_text
-from pipeline.forecasting.trajectory import ShareTrajectory
 from pipeline.reporting.blocks import Grid
+
+if TYPE_CHECKING:
+    from pipeline.forecasting.trajectory import ShareTrajectory
 
 MOST_FIRMS = 12
 """Firms that are drawn: the largest."""
@@ -40,9 +42,9 @@ class Answer:
 
     asked: WhatIf
     state: Mapping[Lever, float]
-    course: ShareTrajectory
+    course: "ShareTrajectory"
     against: WhatIf | None = None
-    second: ShareTrajectory | None = None
+    second: "ShareTrajectory | None" = None
 
     @property
     def last(self) -> str:
@@ -55,7 +57,7 @@ class Answer:
         return np.asarray(self.course.share[-1] - self.asked.carried.share[-1])
 
     def drawings(self) -> tuple[tuple[str, str], ...]:
-        """Give the largest firms, each with its courses as an element ``<svg>``: seen, if all stays, as set."""
+        """Draw the largest firms, each an element ``<svg>``: seen, if all stays, as set."""
         market = self.asked.market
         n_past = min(_PAST * market.horizon, len(market.past_share))
         ends = (label_text(self.asked.past_times[-n_past]), self.last)

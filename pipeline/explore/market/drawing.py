@@ -1,4 +1,4 @@
-"""Courses of shares as small drawings, one a firm: light enough to be made again at every move of a slider."""
+"""Courses of shares as small drawings, one a firm: made again at every move of a slider."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,7 +63,9 @@ def draw_course(
         return np.asarray(_LEFT + (WIDTH - _LEFT - _RIGHT) * np.asarray(period) / max(last, 1))
 
     def up(share: np.ndarray | float) -> np.ndarray:
-        return np.asarray(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (np.asarray(share) - low) / (high - low))
+        return np.asarray(
+            HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (np.asarray(share) - low) / (high - low)
+        )
 
     parts = [
         f'<svg role="img" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" aria-labelledby="course-{number} said-{number}">'
@@ -73,7 +75,9 @@ def draw_course(
     for tick in _ticks(low, high):
         y = float(up(tick))
         parts.append(f'<path class="rule" d="M{_LEFT:g} {y:.1f}H{WIDTH - _RIGHT:g}"/>')
-        parts.append(f'<text x="{_LEFT - 5:g}" y="{y + 3.5:.1f}" text-anchor="end">{_percent(tick, high - low)}</text>')
+        parts.append(
+            f'<text x="{_LEFT - 5:g}" y="{y + 3.5:.1f}" text-anchor="end">{_percent(tick, high - low)}</text>'
+        )
     x = float(across(now))
     parts.append(f'<path class="now" d="M{x:.1f} {_TOP:g}V{HEIGHT - _BOTTOM:g}"/>')
     base = HEIGHT - 5.0

@@ -1,12 +1,15 @@
-"""What firms can do with their efforts in a what-if: the range that was seen, the unit, the state of a link."""
+"""What firms can do with their efforts in a what-if: ranges that were seen, units, the state of a link."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.errors import QueryError
-from pipeline.forecasting.market import ForecastMarket
+
+if TYPE_CHECKING:
+    from pipeline.forecasting.market import ForecastMarket
 
 _DIGITS = 6
 # A price of which a firm never saw another is moved by so much.
@@ -41,14 +44,17 @@ class Lever:
 
     def offers(self, value: float) -> bool:
         """Tell whether a value lies in the range that is offered, as it is written."""
-        return self.low <= value <= self.high or self.text(value) in (self.text(self.low), self.text(self.high))
+        return self.low <= value <= self.high or self.text(value) in (
+            self.text(self.low),
+            self.text(self.high),
+        )
 
     def text(self, value: float | None = None) -> str:
         """Write a value, by default the last one, as links and forms have it."""
         return f"{self.last if value is None else value:.{_DIGITS}g}"
 
 
-def levers_of(market: ForecastMarket) -> tuple[Lever, ...]:
+def levers_of(market: "ForecastMarket") -> tuple[Lever, ...]:
     """Give the levers of a market, firm by firm; efforts that never varied in it have none."""
     chosen, priced = market.chosen, {price.effort for price in market.prices}
     found = []
@@ -107,7 +113,7 @@ def write_state(state: Mapping[Lever, float]) -> dict[str, str]:
     return {lever.key: lever.text(state[lever]) for lever in order}
 
 
-def unit_of(market: ForecastMarket, effort: int, currency: str) -> str:
+def unit_of(market: "ForecastMarket", effort: int, currency: str) -> str:
     """Say in words what the values of an effort are; ``currency`` is the unit of sales, per period."""
     money = currency.partition("/")[0].strip() or "currency"
     if any(price.effort == effort for price in market.prices):

@@ -7,7 +7,6 @@ from pipeline.explore.market.answer import MOST_FIRMS, Answer
 from pipeline.explore.market.levers import Lever, unit_of
 from pipeline.explore.market.parts import PARTS, blocks_of, firm_of
 from pipeline.explore.market.question import MOST_PERIODS, PATH, Question, read_question
-from pipeline.explore.rendering import environment
 from pipeline.explore.reply import Data, Page
 from pipeline.explore.visit import Visit
 from pipeline.models.adjustment import half_life
@@ -82,19 +81,18 @@ def _obstacle(question: Question) -> str:
 
 def _pieces(question: Question, answer: Answer) -> dict[str, Any]:
     """Write what changes on the page when something is set."""
-    made = environment().get_template("market_answer.html").module
-    return {
+    html = {
+        name: Page(f"market_{name}.html", "", {"answer": answer}) for name in ("courses", "table", "cautions")
+    }
+    return html | {
         "said": answer.sentence(),
-        "courses": str(made.courses(answer)),
-        "table": str(made.table(answer)),
-        "cautions": str(made.cautions(answer)),
         "scenario": answer.scenario(),
         "address": question.link(),
     }
 
 
 def _levers_by_firm(question: Question) -> list[tuple[str, list[Lever], bool]]:
-    """Group the levers by firm, the largest first, and say which groups are open: the first, and what is set."""
+    """Group the levers by firm, the largest first; the first group is open, and where something is set."""
     market = question.what_if.market
     order = sorted(range(market.firms.size), key=lambda firm: -float(market.share[firm]))
     groups = []
@@ -113,13 +111,12 @@ def _fixed(question: Question) -> tuple[str, ...]:
 
 def _facts(question: Question) -> dict[str, str]:
     """Say how well the model fits here, and how fast shares adjust."""
-    statistic = {
-        name: float(values[0])
-        for name, values in question.results.tables.statistics(question.model, question.place).items()
-    }
+    statistic = question.results.tables.statistics(question.model, question.place)
     facts = {}
     if "rmse" in statistic:
-        facts["typical error of a share"] = cell(statistic["rmse"])
+        facts["typical error of a share"] = cell(float(statistic["rmse"][0]))
     if "adjustment_rate" in statistic:
-        facts["half of an adjustment takes"] = f"{cell(float(half_life(statistic['adjustment_rate'])))} periods"
+        facts["half of an adjustment takes"] = (
+            f"{cell(float(half_life(statistic['adjustment_rate'])[0]))} periods"
+        )
     return facts

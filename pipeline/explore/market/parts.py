@@ -11,9 +11,7 @@ from pipeline.errors import BeedError, QueryError
 from pipeline.explore.market.question import Question
 from pipeline.explore.market.what_if import scenario_of
 from pipeline.reporting.blocks import Block, Bullets, Picture, Text, grid
-from pipeline.reporting.choice import Shown
 from pipeline.reporting.plots.svg import inline_svg
-from pipeline.reporting.subject import MarketsSubject
 
 # Parts of pages that are kept: some hundred kilobytes each.
 _KEPT = 64
@@ -72,10 +70,6 @@ def _set(question: Question) -> Mapping[str, float]:
     return {lever.key: value for lever, value in question.state.items()}
 
 
-def _subject(question: Question) -> MarketsSubject:
-    return MarketsSubject(question.results, Shown(question.model, ((question.market, "as asked"),), 1))
-
-
 def _bands(question: Question) -> tuple[Block, ...]:
     """Forecast with bands, under what is set."""
     from pipeline.forecasting.scenario import forecast
@@ -92,8 +86,8 @@ def _bands(question: Question) -> tuple[Block, ...]:
     levels = ", ".join(f"{100.0 * level:g} %" for level in scenario.quantiles)
     changed = "all efforts as in the last period" if not question.state else "the efforts that are set above"
     caption = (
-        f"{scenario.uncertainty.draws} futures drawn with {changed}: parameters, efforts that nobody plans, total "
-        f"sales and errors vary. Quantiles {levels}."
+        f"{scenario.uncertainty.draws} futures drawn with {changed}: parameters, efforts that nobody plans, "
+        f"total sales and errors vary. Quantiles {levels}."
     )
     return Picture(inline_svg(figure, label, "b"), caption), Text(one.total_use.sentence, "note")
 
@@ -101,20 +95,20 @@ def _bands(question: Question) -> tuple[Block, ...]:
 def _shares(question: Question) -> tuple[Block, ...]:
     from pipeline.reporting.sections.fitted_shares import fitted_shares
 
-    section = fitted_shares(_subject(question))
+    section = fitted_shares(question)
     return section.blocks[1:] if section else ()
 
 
 def _function(question: Question) -> tuple[Block, ...]:
     from pipeline.reporting.sections.market_function import market_function
 
-    return market_function(_subject(question)).blocks[1:]
+    return market_function(question).blocks[1:]
 
 
 def _effects(question: Question) -> tuple[Block, ...]:
     from pipeline.reporting.sections.effects import effects
 
-    section = effects(_subject(question))
+    section = effects(question)
     return section.blocks[1:] if section else ()
 
 
@@ -155,7 +149,9 @@ def _diagnostics(question: Question) -> tuple[Block, ...]:
     from pipeline.results.tables.uncertainty import describe_instruments
 
     tables, models, place = question.results.tables, [question.model], question.place
-    statistic = {name: values[np.newaxis] for name, values in tables.statistics(question.model, place).items()}
+    statistic = {
+        name: values[np.newaxis] for name, values in tables.statistics(question.model, place).items()
+    }
     undetermined, weak = trust.summarise_directions(tables, np.ones(1, int), models, place)
     blocks: list[Block] = []
     if len(undetermined):

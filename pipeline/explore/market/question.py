@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +14,14 @@ from pipeline.explore.market.levers import Lever, read_state, write_state
 from pipeline.explore.market.what_if import WhatIf, prepare
 from pipeline.explore.visit import Visit
 from pipeline.forecasting.members import ModelChoice, no_usable_fit
-from pipeline.forecasting.model_choice import choose_model
-from pipeline.forecasting.open_market import choose_market
 from pipeline.names import Label
-from pipeline.results.result_store import ResultStore
 from pipeline.status import is_usable
+
+# What computes is imported when a market is first asked about.
+if TYPE_CHECKING:
+    from pipeline.reporting.choice import Shown
+    from pipeline.results.result_store import ResultStore
+    from pipeline.results.summary.summary import Summary
 
 PATH = "/market"
 MOST_PERIODS = 260
@@ -50,7 +54,7 @@ class Question:
     against: str | None
 
     @property
-    def results(self) -> ResultStore:
+    def results(self) -> "ResultStore":
         """The sweep that is asked."""
         return self.visit.view.results
 
@@ -58,6 +62,13 @@ class Question:
     def model(self) -> str:
         """Name of the model."""
         return self.choice.model
+
+    @property
+    def shown(self) -> "Shown":
+        """What sections of the report show of the sweep."""
+        from pipeline.reporting.choice import Shown
+
+        return Shown(self.model, ((self.market, "as asked"),), 1)
 
     @property
     def place(self) -> np.ndarray:
@@ -96,7 +107,9 @@ class Question:
 
     def link(self, path: str = PATH, *, plain: object = False, **changes: str | None) -> str:
         """Write an address about this market: what is set stays, unless it is to be ``plain``."""
-        kept: dict[str, str | None] = {key: self.visit.query.get(key) for key in ("model", "against", "horizon", "of")}
+        kept: dict[str, str | None] = {
+            key: self.visit.query.get(key) for key in ("model", "against", "horizon", "of")
+        }
         state = {} if plain else write_state(self.state)
         return self.visit.link(path, market=self.market, **{**kept, **state, **changes})
 
@@ -107,17 +120,23 @@ class Question:
 
 
 def _choose(visit: Visit, market: Label, wanted: str | None) -> ModelChoice:
-    """Choose the model: the one that is named, else by the verdict, which a large sweep takes long to reach."""
+    """Choose the model that is named, else by the verdict, which a large sweep takes long to reach."""
+    from pipeline.forecasting.model_choice import choose_model
+
     results = visit.view.results
     if wanted is None:
-        verdict = visit.view.once("verdict", results.verdict)
-        return choose_model(results, market, results.models, None, verdict)
+        summary: Summary = visit.view.once("summary", results.summary)
+        visit.view.verdict_is(summary.verdict.model)
+        return choose_model(results, market, results.models, None, summary.verdict)
     if wanted not in results.models:
         raise QueryError(f"There is no model {wanted}; there are {', '.join(results.models)}.")
     row = results.tables.labels("market").tolist().index(market)
     if not is_usable(results.tables.arrays(wanted)["status"][row : row + 1, 0])[0]:
         raise no_usable_fit(market, [wanted])
-    return ModelChoice(wanted, "asked", (f"`{wanted}` is used, as asked.",))
+    sentences = [f"`{wanted}` is used, as asked."]
+    if visit.view.model not in (None, wanted):
+        sentences.append(f"The model of the verdict is `{visit.view.model}`.")
+    return ModelChoice(wanted, "asked", tuple(sentences))
 
 
 def read_question(visit: Visit) -> Question:
@@ -128,12 +147,16 @@ def read_question(visit: Visit) -> Question:
     QueryError
         A market or model that the sweep does not have or has no usable fit of, or no number of periods.
     """
+    from pipeline.forecasting.open_market import choose_market
+
     results, query = visit.view.results, visit.query
     market = choose_market(results, query.get("market") or None)
     choice = _choose(visit, market, query.get("model") or None)
     against = query.get("against") or None
     if against is not None and against not in results.models:
-        raise QueryError(f"There is no model {against} to compare with; there are {', '.join(results.models)}.")
+        raise QueryError(
+            f"There is no model {against} to compare with; there are {', '.join(results.models)}."
+        )
     text = query.get("horizon") or str(_PERIODS)
     if not text.isdigit() or not 1 <= int(text) <= MOST_PERIODS:
         raise QueryError(f"Got {text!r} periods ahead; expected a number from 1 to {MOST_PERIODS}.")

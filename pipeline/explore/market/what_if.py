@@ -9,17 +9,15 @@ import numpy as np
 
 from pipeline.config.sections.scenario import Scenario, TotalSection
 from pipeline.explore.market.levers import Lever, levers_of
-from pipeline.forecasting.efforts import plan_efforts
-from pipeline.forecasting.market import ForecastMarket
-from pipeline.forecasting.open_market import read_market
-from pipeline.forecasting.response import ForecastResponse
-from pipeline.forecasting.total_sales import market_total
-from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.names import Label
-from pipeline.results.totals.answering import TotalSales
 
+# What computes is imported when a market is first asked about.
 if TYPE_CHECKING:
+    from pipeline.forecasting.market import ForecastMarket
+    from pipeline.forecasting.response import ForecastResponse
+    from pipeline.forecasting.trajectory import ShareTrajectory
     from pipeline.results.results import Results
+    from pipeline.results.totals.answering import TotalSales
 
 NAME = "what-if"
 """Of the scenarios that are made here."""
@@ -46,17 +44,17 @@ class WhatIf:
         Unit of sales.
     """
 
-    market: ForecastMarket
-    response: ForecastResponse
-    total: TotalSales
+    market: "ForecastMarket"
+    response: "ForecastResponse"
+    total: "TotalSales"
     levers: tuple[Lever, ...]
-    carried: ShareTrajectory
+    carried: "ShareTrajectory"
     past_times: np.ndarray
     currency: str
     # The kernels write into arrays that are made once for a market.
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def follow(self, state: Mapping[Lever, float]) -> ShareTrajectory:
+    def follow(self, state: Mapping[Lever, float]) -> "ShareTrajectory":
         """Follow the market when some efforts have other values in all periods to come.
 
         Raises
@@ -66,13 +64,16 @@ class WhatIf:
         ForecastError
             f is not finite, or negative where it must not be.
         """
+        from pipeline.forecasting.efforts import plan_efforts
+        from pipeline.forecasting.trajectory import simulate_trajectory
+
         if not state:
             return self.carried
         plan = plan_efforts(scenario_of(self.market, state), self.market)
         with self._turn:
             return simulate_trajectory(self.response, plan, self.total)
 
-    def expense(self, course: ShareTrajectory) -> np.ndarray:
+    def expense(self, course: "ShareTrajectory") -> np.ndarray:
         """Money (H, N) that firms spend on efforts that are money, currency per period."""
         unit_cost = self.market.unit_cost(course.share * course.total[:, np.newaxis])
         return np.asarray((course.efforts * unit_cost).sum(axis=0))
@@ -88,6 +89,12 @@ def prepare(results: "Results", market: Label, model: str, horizon: int) -> What
     ForecastError
         Its shares cannot be followed even if all stays as it is.
     """
+    from pipeline.forecasting.efforts import plan_efforts
+    from pipeline.forecasting.open_market import read_market
+    from pipeline.forecasting.response import ForecastResponse
+    from pipeline.forecasting.total_sales import market_total
+    from pipeline.forecasting.trajectory import simulate_trajectory
+
     opened = read_market(results, market, model, horizon)
     response = ForecastResponse(opened)
     total = market_total(TotalSection(), opened).course(response)
@@ -104,7 +111,7 @@ def prepare(results: "Results", market: Label, model: str, horizon: int) -> What
     )
 
 
-def scenario_of(market: ForecastMarket, state: Mapping[Lever, float]) -> Scenario:
+def scenario_of(market: "ForecastMarket", state: Mapping[Lever, float]) -> Scenario:
     """Give the scenario, without bands, in which efforts have other values in all periods to come."""
     firms: dict[str, dict[str, dict[str, float]]] = {}
     for lever, value in state.items():

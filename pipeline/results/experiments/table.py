@@ -79,9 +79,9 @@ def describe_experiments(
     if not len(table):
         return ()
     wrong = np.flatnonzero(table["flagged"])
-    count, markets = len(table), len(dict.fromkeys(table["market"].tolist()))
+    count, places = len(table), len(dict.fromkeys(table["market"].tolist()))
     one = count == 1
-    beside = f"{count} experiment{'' if one else 's'} in {markets} market{'' if markets == 1 else 's'}"
+    beside = f"{count} experiment{'' if one else 's'} in {places} market{'' if places == 1 else 's'}"
     agreement = (
         f"{'it agrees' if one else 'all agree'} with what the model says of other data"
         if not wrong.size
