@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import IO
 
 from pipeline.errors import QueryError
-from pipeline.explore.question import Answer, Question
+from pipeline.explore.sql.question import Answer, Question
 
 # Seconds that the process has to start, and more than the query has for opening the store and sending rows.
 _START, _REST = 30.0, 2.0
@@ -70,7 +70,7 @@ class Asker:
         if self._process is None or self._process.poll() is not None:
             self._answers = queue.SimpleQueue()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.explore.answering"],
+                [sys.executable, "-m", "pipeline.explore.sql.answering"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )
