@@ -4,8 +4,8 @@ import secrets
 import threading
 from collections import OrderedDict
 
-from pipeline.explore.asking import Asker
 from pipeline.explore.progress import ProgressCounter
+from pipeline.explore.sql.asking import Asker
 from pipeline.explore.view import View
 from pipeline.results.result_store import ResultStore
 from pipeline.store.store import Store

@@ -2,8 +2,8 @@
 
 from pipeline.errors import BeedError, QueryError
 from pipeline.explore.fields import number
-from pipeline.explore.question import Answer, Question
 from pipeline.explore.reply import Download, Page
+from pipeline.explore.sql.question import Answer, Question
 from pipeline.explore.visit import Visit
 from pipeline.reporting.blocks import Grid, grid
 from pipeline.results.frames.formats import format_table

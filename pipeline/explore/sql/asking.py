@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import IO
 
 from pipeline.errors import QueryError
-from pipeline.explore.question import Answer, Question
+from pipeline.explore.sql.question import Answer, Question
 
 # Seconds that the process has to start, and more than the query has for opening the store and sending rows.
 _START, _REST = 30.0, 2.0
@@ -62,15 +62,21 @@ class Asker:
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+            process, self._process = self._process, None
+            process.kill()
+            process.wait()
+            # What was under way to it cannot be flushed any more.
+            with suppress(OSError):
+                if process.stdin is not None:
+                    process.stdin.close()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        if self._process is None:
             self._answers = queue.SimpleQueue()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.explore.answering"],
+                [sys.executable, "-m", "pipeline.explore.sql.answering"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             )

@@ -6,7 +6,7 @@ import sys
 from functools import lru_cache
 
 from pipeline.errors import BeedError
-from pipeline.explore.question import Answer, Question
+from pipeline.explore.sql.question import Answer, Question
 from pipeline.results.result_store import ResultStore, open_store
 
 
