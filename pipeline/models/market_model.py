@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit, fit_batch
+from kernels.least_squares.lengths import common_length
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import (
     ILR,
@@ -280,8 +281,21 @@ class MarketModel:
         return np.array([self.names.index(control_parameter(one.effort)) for one in self.stages], np.intp)
 
     def gain(self, theta: Vector) -> float:
-        """Give the gain of a parameter vector; 0 where no period begins at a corrected state."""
+        """Give the gain of a common period; 0 where no period begins at a corrected state."""
         return float(theta[self.names.index(GAIN)]) if self.data.corrected else 0.0
+
+    def spread(self, theta: Vector) -> Vector:
+        """Give how large the errors of each period are in those of a common one, (T,)."""
+        self._evaluate(theta)
+        if not self._work.uneven[0] or self._status != OK:
+            return np.ones(len(self.data.active))
+        return np.exp(self._work.log_spread)
+
+    def common_row(self, theta: Vector) -> float:
+        """Give the factor on the rows of a common period: the geometric mean of the spread over all rows."""
+        rows = np.maximum(moving_firms(self.data.active).sum(axis=1) - 1, 0)
+        rows[: self.data.first] = 0
+        return float(np.exp(rows @ np.log(self.spread(theta)) / max(rows.sum(), 1)))
 
     def autocorrelation(self, theta: Vector) -> float:
         """Give the autocorrelation of the errors of a parameter vector; 0 where it is no parameter."""
@@ -373,11 +387,13 @@ def build_model(
     entries = sum(quantity.name.startswith(f"{ENTRY}.") for quantity in quantities)
     kind, serial = RESIDUAL_KIND[fit.residual], int(quantities[-1].name == AUTOCORRELATION)
     data = market_data(market, fit.initial, reference_sales, kind, corrected, entries)
-    data = data._replace(serial=serial, controls=control_rows(stages, data))
+    unit = common_length(data.duration)
+    data = data._replace(serial=serial, controls=control_rows(stages, data), unit=unit)
     model = MarketModel(variant, response, quantities, data, efforts, stages)
 
     def arranged(course: MarketArrays, until: int, known: int) -> MarketData:
-        return market_data(model.prepared(course), fit.initial, reference_sales, kind, until, known)
+        data = market_data(model.prepared(course), fit.initial, reference_sales, kind, until, known)
+        return data._replace(unit=unit)
 
     model.experiments = experiment_rows(whole, arranged, response, data, model.gamma_form, model.column)
     return model
