@@ -1,6 +1,7 @@
 """One model on one market: the place where labels meet bare kernels."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from kernels.least_squares.residual import (
     PROPORTIONAL,
     SCALED,
     MarketData,
+    MarketWorkspace,
     make_market_workspace,
     n_observations,
     observed_target,
@@ -115,8 +117,7 @@ class MarketModel:
     def observe(self, data: MarketData, target: Vector) -> None:
         """Compare with other shares of the same firms and periods: the market, and its rows (R,)."""
         self.data, self.target = data, target
-        self._work = make_market_workspace(self.response.spec, data, self.n_free)
-        prepare_market(self.response.spec, data, self._work)
+        self._made: dict[int, MarketWorkspace] = {}
         self.set_prior(self.prior_mean, self.prior_weight)
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
@@ -160,26 +161,41 @@ class MarketModel:
 
     def cost_slope(self, theta: Vector, parameter: int) -> float:
         """Differentiate half the sum of squares in one free parameter, nan where there are no residuals."""
-        residual = self.residual(theta)
-        return np.nan if residual is None else float(self.jacobian(theta)[self.column[parameter]] @ residual)
+        if self.tested:
+            whole = self.residual(theta)
+            return np.nan if whole is None else float(self.jacobian(theta)[self.column[parameter]] @ whole)
+        # Rows of beliefs about other parameters do not depend on this one.
+        column = np.full(self.column.size, -1, dtype=np.int64)
+        column[parameter] = 0
+        residual = np.empty(self.n_residuals + int(self.prior_weight[parameter] > 0.0))
+        jacobian = np.empty((1, residual.size))
+        point, work = np.ascontiguousarray(theta), self._scratch(1)
+        status = residual_jacobian(*self._problem(), point, column, work, residual, jacobian)
+        return float(jacobian[0] @ residual) if status == OK else np.nan
+
+    def _scratch(self, n_columns: int) -> MarketWorkspace:
+        """Scratch for the derivatives in so many parameters, made once."""
+        if n_columns not in self._made:
+            self._made[n_columns] = self._workspace(self.data, n_columns)
+        return self._made[n_columns]
+
+    def _workspace(self, data: MarketData, n_columns: int) -> MarketWorkspace:
+        work = make_market_workspace(self.response.spec, data, n_columns)
+        prepare_market(self.response.spec, data, work)
+        return work
+
+    def _problem(self) -> tuple[Any, ...]:
+        """First arguments of `residual_jacobian`."""
+        weights = self.prior_mean, self.prior_weight
+        return self.response.spec, self.data, self.target, *weights, self.gamma_form
 
     def _evaluate(self, theta: Vector) -> None:
         if self._point is not None and np.array_equal(theta, self._point):
             return
         self._point = theta.copy()
-        self._status = residual_jacobian(
-            self.response.spec,
-            self.data,
-            self.target,
-            self.prior_mean,
-            self.prior_weight,
-            self.gamma_form,
-            np.ascontiguousarray(theta),
-            self.column,
-            self._work,
-            self._residual,
-            self._jacobian,
-        )
+        point, work = np.ascontiguousarray(theta), self._scratch(self.n_free)
+        out = self._residual, self._jacobian
+        self._status = residual_jacobian(*self._problem(), point, self.column, work, *out)
         self._further = np.empty(0), np.empty((self.n_free, 0))
         if self.experiments is not None and self._status == OK:
             rows = self.experiments.rows(theta)
@@ -262,9 +278,8 @@ class MarketModel:
         data : MarketData, optional
             Other periods of the same market, made from what `prepared` gives; by default those fitted.
         """
+        work = self._scratch(0) if data is None else self._workspace(data, 0)
         data = self.data if data is None else data
-        work = make_market_workspace(self.response.spec, data, 0)
-        prepare_market(self.response.spec, data, work)
         share = np.empty(data.active.shape)
         none = np.full(self.column.size, -1, dtype=np.int64)
         status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
