@@ -38,6 +38,7 @@ from pipeline.models.experiments.replicas import fit_tested
 from pipeline.models.experiments.rows import ExperimentRows
 from pipeline.models.instruments.controls import control_rows, first_stages
 from pipeline.models.instruments.first_stage import FirstStage
+from pipeline.models.market_data import market_data
 from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, compose_response, market_parameters
 from pipeline.models.terms import with_terms
@@ -302,9 +303,10 @@ class MarketModel:
     def spread(self, theta: Vector) -> Vector:
         """Give how large the errors of each period are in those of a common one, (T,)."""
         self._evaluate(theta)
-        if not self._work.uneven[0] or self._status != OK:
+        work = self._scratch(self.n_free)
+        if not work.uneven[0] or self._status != OK:
             return np.ones(len(self.data.active))
-        return np.exp(self._work.log_spread)
+        return np.exp(work.log_spread)
 
     def common_row(self, theta: Vector) -> float:
         """Give the factor on the rows of a common period: the geometric mean of the spread over all rows."""
@@ -319,44 +321,6 @@ class MarketModel:
     def prepared(self, market: MarketArrays) -> MarketArrays:
         """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
         return with_terms(self.variant, market, self.efforts)[0]
-
-
-def market_data(
-    market: MarketArrays,
-    initial: str,
-    reference_sales: float,
-    kind: int,
-    corrected: int = 0,
-    entries: int = 0,
-) -> MarketData:
-    """Arrange a market for the kernels.
-
-    Parameters
-    ----------
-    market : MarketArrays
-    initial : str
-        ``observed`` or ``estimated``: state before the first fitted period.
-    reference_sales : float
-        Scale of the market, currency per period.
-    kind : int
-        Errors of log-ratios or of plain shares: `ILR` or `PLAIN` of the kernels.
-    corrected : int
-        Periods before this one begin at a state corrected by the gain.
-    entries : int
-        How many entries of firms have a parameter.
-    """
-    return MarketData(
-        efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
-        active=np.ascontiguousarray(market.active),
-        share=np.ascontiguousarray(np.where(market.active, market.share, 0.0)),
-        total_sales=np.ascontiguousarray(market.total_sales),
-        duration=np.ascontiguousarray(market.duration),
-        reference_sales=float(reference_sales),
-        first=1 if initial == "observed" else 0,
-        kind=kind,
-        corrected=corrected,
-        entries=entries,
-    )
 
 
 def build_model(
