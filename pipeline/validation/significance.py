@@ -9,8 +9,8 @@ from kernels.numeric.arrays import Vector
 
 _RESAMPLES = 10_000
 _SEED = 20230518
-# From so many markets on the mean is as good as normal, and drawing ten thousand samples of them takes minutes: the
-# skewness of errors moves the ends of an interval less than the draws themselves do.
+# From so many markets on the mean is as good as normal, and drawing ten thousand samples of them takes
+# minutes: the skewness of errors moves the ends of an interval less than the draws themselves do.
 _AS_GOOD_AS_NORMAL = 20_000
 
 
