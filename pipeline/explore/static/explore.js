@@ -46,4 +46,8 @@ function show(element, text) {
   }
 }
 
-for (const element of document.querySelectorAll("[data-live]")) follow(element);
+// A page that takes long holds this script twice, the first time above what takes long.
+for (const element of document.querySelectorAll("[data-live]:not([data-followed])")) {
+  element.dataset.followed = "yes";
+  follow(element);
+}

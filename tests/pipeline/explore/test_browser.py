@@ -1,10 +1,13 @@
 """Pages in a real browser: updates without loading anew, the keyboard, 400 pixels, night, nothing foreign."""
 
+import threading
+
 import pytest
 from chromium import browser, served
 
 from pipeline.explore.explorer import Explorer
 from pipeline.explore.routes import ROUTES
+from pipeline.reporting.blocks import Text
 
 _NAVIGATION = [route.path for route in ROUTES if route.name]
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -57,6 +60,28 @@ def test_a_page_follows_a_sweep_without_being_loaded_anew(chromium, tiny, monkey
         assert all(url.startswith((address, "data:")) for url in asked)
         assert "token" not in page.url
         page.context.close()
+
+
+def test_progress_goes_on_while_findings_are_being_made(chromium, tiny, monkeypatch):
+    monkeypatch.setattr("pipeline.explore.pages.overview._PROGRESS_EVERY", 0.1)
+    done = threading.Event()
+
+    def findings(visit):
+        done.wait(30.0)
+        yield Text("At last.")
+
+    monkeypatch.setattr("pipeline.explore.pages.overview.findings_blocks", findings)
+    explorer = Explorer(tiny.store)
+    with served(explorer) as address:
+        page = chromium.new_page()
+        page.goto(f"{address}/?token={explorer.token}", wait_until="commit")
+        page.get_by_text("0 of 28 fits done").wait_for()
+        tiny.fill(("investment-mnl",))
+        page.get_by_text("14 of 28 fits done").wait_for()
+        assert page.get_by_text("At last.").count() == 0
+        done.set()
+        page.get_by_text("At last.").wait_for()
+        page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
