@@ -7,14 +7,16 @@ from html import unescape
 import numpy as np
 import pytest
 import yaml
+from chromium import browser, served
 from plain_market import plain_market
 from priced_market import priced_market
 from shops import run_shops
 
+from pipeline.explore.explorer import Explorer
 from pipeline.explore.market.answer import answer
 from pipeline.explore.market.drawing import HEIGHT, WIDTH, Line, draw_course
 from pipeline.explore.market.levers import levers_of, read_state, unit_of, write_state
-from pipeline.explore.market.what_if import WhatIf
+from pipeline.explore.market.what_if import WhatIf, scenario_of
 from pipeline.forecasting.efforts import plan_efforts
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.scenario import forecast
@@ -36,7 +38,7 @@ def _what_if(client, **query):
 def test_a_what_if_is_the_forecast_of_its_scenario(visitor, shops, model):
     found = _what_if(visitor(shops.store), model=model, **SET)
     scenario = {
-        "scenario": "by hand",
+        "scenario": "by-hand",
         "markets": [1],
         "models": [model],
         "horizon": 9,
@@ -151,16 +153,10 @@ def test_bands_are_drawn_under_what_is_set(visitor, shops, monkeypatch):
 def _prepared(market):
     response = ForecastResponse(market)
     total = np.full(market.horizon, 1e6)
-    plan = plan_efforts(_nothing(market), market)
+    plan = plan_efforts(scenario_of(market, {}), market)
     carried = simulate_trajectory(response, plan, total)
     past = np.arange(market.past_share.shape[0])
     return WhatIf(market, response, total, levers_of(market), carried, past, "$ / period")
-
-
-def _nothing(market):
-    from pipeline.explore.market.what_if import scenario_of
-
-    return scenario_of(market, {})
 
 
 def test_an_answer_for_ten_firms_and_26_periods_takes_less_than_50_ms():
@@ -222,3 +218,48 @@ def test_drawings_are_to_scale_and_can_be_heard():
     np.testing.assert_allclose(steps[:, 0] / steps[0, 0], [1, 2, 1], atol=0.01)
     ticks = [float(text) for text in re.findall(r">([\d.]+) %<", svg)]
     assert ticks == [10.0, 20.0, 30.0, 40.0]
+
+
+def test_a_slider_moves_the_curves_and_the_address_by_keyboard(shops):
+    explorer = Explorer(shops.store)
+    with browser() as chromium, served(explorer) as address:
+        page = chromium.new_page(viewport={"width": 400, "height": 800})
+        asked, said = [], []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        # The other parts of the page take seconds, and are not of this test.
+        page.route(
+            "**/market/part*", lambda route: asked.append(route.request.url) or route.fulfill(body=".")
+        )
+        page.goto(f"{address}/?token={explorer.token}", wait_until="commit")
+        page.goto(f"{address}/market?market=1&horizon=9")
+        assert page.locator(".course.set").count() == 0
+        slider = page.locator("details[open]").get_by_role("slider", name="discount of")
+        firm = slider.get_attribute("aria-label").split()[2].rstrip(",")
+        slider.focus()
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_url(re.compile("discount%40"))
+        page.get_by_text("with 1 effort changed").wait_for()
+        assert page.locator(".course.set").count() == 4
+        curve = page.locator(".course.set").first.get_attribute("d")
+        page.keyboard.press("ArrowLeft")
+        page.locator("#courses li").first.locator(f'.course.set:not([d="{curve}"])').wait_for(
+            state="attached"
+        )
+        field = page.get_by_label("discount part of own sales").first
+        page.wait_for_url(re.compile(f"discount%40{firm}={field.input_value()}$"))
+        heard = page.get_by_role("status").text_content()
+        assert slider.get_attribute("aria-valuetext") == field.input_value()
+        page.get_by_role("button", name="Draw the bands").click()
+        page.wait_for_timeout(300)
+        assert f"discount%40{firm}={field.input_value()}" in asked[-1]
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(overflow) == 0
+        # Whoever gets the link sees the same; then all is as it was.
+        page.reload()
+        assert page.get_by_role("status").text_content() == heard
+        page.get_by_role("link", name="Reset all efforts").click()
+        page.get_by_text("All efforts as in the last period").wait_for()
+        page.wait_for_url(lambda url: "%40" not in url)
+        assert page.locator(".course.set").count() == 0
+        assert said == []
