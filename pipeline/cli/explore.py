@@ -29,4 +29,7 @@ def explore(
     from pipeline.explore.serve import serve
     from pipeline.store.store import Store
 
-    serve(Explorer(Store.open(store), sweep=sweep), host=host, port=port, browser=browser)
+    def say(link: str) -> None:
+        print(f"Exploring {store}, until Ctrl-C, at\n{link}", flush=True)
+
+    serve(Explorer(Store.open(store), sweep=sweep), host=host, port=port, browser=browser, say=say)

@@ -29,7 +29,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     browser: bool = True,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None],
 ) -> None:
     """Serve until a signal comes (Ctrl-C).
 
@@ -44,7 +44,7 @@ def serve(
     browser
         Whether to open the link in a browser.
     say
-        Takes the line with the link.
+        Takes the link.
 
     Raises
     ------

@@ -41,7 +41,7 @@ def _blocks(visit: Visit, known: tuple[Vintage, ...], fields: dict[str, str]) ->
         yield Text(_NONE, "note")
         return
     try:
-        yield from _history(visit, fields)
+        yield from visit.view.once(("history", *fields.values()), lambda: tuple(_history(visit, fields)))
         yield from _moved(visit, fields["model"] or None)
     except BeedError as error:
         yield Text(str(error), "warning")

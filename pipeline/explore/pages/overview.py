@@ -76,9 +76,12 @@ def _findings(visit: Visit) -> Iterator[Block]:
     from pipeline.reporting.console.summary import brief_tables
 
     summary: Summary = visit.view.once("summary", visit.view.results.summary)
-    if not visit.explorer.progress.count(visit.view.results).usable:
+    progress = visit.explorer.progress.count(visit.view.results)
+    if not progress.usable:
         yield Text("No fit has a usable result yet.", "note")
         return
+    if progress.running:
+        yield Text("The sweep is not finished: what follows is what it has so far.", "note")
     verdict = summary.verdict
     visit.view.verdict_is(verdict.model)
     for number, sentence in enumerate(verdict.sentences):

@@ -28,13 +28,26 @@ function follow(element) {
   wait(Number(element.dataset.again || 2));
 }
 
-function show(element, text) {
-  // What a reader has opened stays open; whoever is inside with the keyboard is not thrown out.
-  if (element.contains(document.activeElement)) return;
-  const title = (one) => one.querySelector("summary").textContent;
-  const open = new Set([...element.querySelectorAll("details[open]")].map(title));
-  element.innerHTML = text;
-  for (const one of element.querySelectorAll("details")) if (open.has(title(one))) one.open = true;
+// What tells a thing that was shown before from others: its own text or name.
+function name(one) {
+  return one.getAttribute("aria-label") || one.getAttribute("href") || one.textContent;
 }
 
-for (const element of document.querySelectorAll("[data-live]")) follow(element);
+function show(element, text) {
+  // What a reader has opened stays open, and the keyboard where it is.
+  const summary = (one) => one.querySelector("summary").textContent;
+  const open = new Set([...element.querySelectorAll("details[open]")].map(summary));
+  const focused = element.contains(document.activeElement) ? document.activeElement : null;
+  element.innerHTML = text;
+  for (const one of element.querySelectorAll("details")) if (open.has(summary(one))) one.open = true;
+  if (focused !== null) {
+    const same = [...element.querySelectorAll(focused.localName)].find((one) => name(one) === name(focused));
+    if (same !== undefined) same.focus({ preventScroll: true });
+  }
+}
+
+// A page that takes long holds this script twice, the first time above what takes long.
+for (const element of document.querySelectorAll("[data-live]:not([data-followed])")) {
+  element.dataset.followed = "yes";
+  follow(element);
+}
