@@ -12,7 +12,8 @@ from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
 from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.errors.error_carry import ErrorCarry
 from pipeline.models.errors.period_lengths import PeriodLengths
-from pipeline.models.market_model import MarketModel, market_data
+from pipeline.models.market_data import market_data
+from pipeline.models.market_model import MarketModel
 from pipeline.models.share_equation import ShareEquation
 from pipeline.panel.market import MarketArrays
 
