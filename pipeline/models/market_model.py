@@ -302,9 +302,13 @@ class MarketModel:
 
     def spread(self, theta: Vector) -> Vector:
         """Give how large the errors of each period are in those of a common one, (T,)."""
-        self._evaluate(theta)
         work = self._scratch(self.n_free)
-        if not work.uneven[0] or self._status != OK:
+        if not work.uneven[0]:
+            return np.ones(len(self.data.active))
+        # Others may have written into the scratch since.
+        self._point = None
+        self._evaluate(theta)
+        if self._status != OK:
             return np.ones(len(self.data.active))
         return np.exp(work.log_spread)
 
