@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from pipeline.explore.reply import Page
 from pipeline.explore.routes import ROUTES
 from pipeline.reporting.environment import html_environment
 from pipeline.sweep.before.cost import readable_seconds
 
 if TYPE_CHECKING:
-    from pipeline.explore.reply import Page
     from pipeline.explore.visit import Visit
 
 #: What a template writes where everything above may be sent: ``{{ sent }}``.
@@ -31,7 +31,7 @@ def environment() -> Environment:
     return made
 
 
-def pieces(page: "Page", visit: "Visit | None") -> Iterator[bytes]:
+def pieces(page: Page, visit: "Visit | None") -> Iterator[bytes]:
     """Write a page piece by piece, the upper part before what takes long below it is computed."""
     template = environment().get_template(page.template)
     gathered: list[str] = []
@@ -44,13 +44,15 @@ def pieces(page: "Page", visit: "Visit | None") -> Iterator[bytes]:
 
 
 def to_json(content: Any) -> bytes:
-    """Write plain values; null in place of numbers that JSON does not know."""
-    return json.dumps(_finite(content), ensure_ascii=False, allow_nan=False).encode()
+    """Write plain values; null in place of numbers that JSON does not know, HTML in place of fragments."""
+    return json.dumps(_plain(content), ensure_ascii=False, allow_nan=False).encode()
 
 
-def _finite(content: Any) -> Any:
+def _plain(content: Any) -> Any:
+    if isinstance(content, Page):
+        return b"".join(pieces(content, None)).decode()
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    return [_finite(value) for value in content] if isinstance(content, list | tuple) else content
+        return {key: _plain(value) for key, value in content.items()}
+    return [_plain(value) for value in content] if isinstance(content, list | tuple) else content

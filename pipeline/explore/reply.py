@@ -35,7 +35,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Plain values for a script, sent as JSON; numbers that are not finite are sent as null."""
+    """Plain values for a script, sent as JSON: numbers that are not finite as null, fragments as HTML."""
 
     content: Any
     status: int = 200

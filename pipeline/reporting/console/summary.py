@@ -1,8 +1,7 @@
 """A sweep on one screen, or section by section."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,7 +11,6 @@ from rich.console import Console
 from pipeline.errors import QueryError
 from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
 from pipeline.reporting.words import CORRELATED_ERRORS, cases
-from pipeline.results.frames.formats import format_table
 from pipeline.results.frames.table import Table
 from pipeline.results.summary.summary import Summary
 from pipeline.results.tables.residual_checks import describe_orders
@@ -91,43 +89,33 @@ def show_sections(console: Console, summary: Summary, names: Sequence[str] = ())
             console.print(sentence, style="yellow", markup=False, highlight=False)
 
 
-def summary_json(summary: Summary, names: Sequence[str] = ()) -> str:
-    """Write a summary as JSON: sweep, verdict and, by section, a list of tables with all their rows.
+def summary_facts(summary: Summary, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Give a summary as plain values: sweep, verdict and, by section, a list of tables with all their rows.
 
     Raises
     ------
     QueryError
         There is no such section.
     """
-    sweep, verdict = summary.sweep, summary.verdict
-    content: dict[str, Any] = {
+    sweep = summary.sweep
+    return {
         "sweep": sweep.name,
         "state": sweep.state.value,
         "created": sweep.created,
         "markets": sweep.n_markets,
-        "verdict": {
-            "model": verdict.model,
-            "by": verdict.by,
-            "baseline": verdict.baseline,
-            "outcome": verdict.outcome,
-            **{name: _number(getattr(verdict, name)) for name in ("error", "difference", "p", "half_life")},
-            "inertia": verdict.inertia,
-            "sentences": list(verdict.sentences),
-            "cautions": list(verdict.cautions),
-        },
+        "verdict": asdict(summary.verdict),
         "instruments": list(summary.instruments),
         "experiments": list(summary.experiments),
         "assumption": summary.assumption,
         "sections": {
             name: [
-                {"title": title, "rows": json.loads(format_table(table, "json"))}
+                {"title": title, "rows": table.records()}
                 for title, table in section.tables(summary)
                 if len(table)
             ]
             for name, section in _sections(names).items()
         },
     }
-    return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 def _sections(names: Sequence[str]) -> dict[str, Section]:
@@ -138,10 +126,6 @@ def _sections(names: Sequence[str]) -> dict[str, Section]:
 
 def _has_rows(section: Section, summary: Summary) -> bool:
     return any(len(table) for _, table in section.tables(summary))
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _print_head(console: Console, summary: Summary) -> None:
