@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from pipeline.errors import BeedError, StoreError, StoreNotFoundError
 from pipeline.explore.guard import Guard
-from pipeline.explore.rendering import environment, pieces, to_json
+from pipeline.explore.rendering import pieces, to_json
 from pipeline.explore.reply import Data, Download, Page, Reply
 from pipeline.explore.routes import ROUTES, Route
 from pipeline.explore.visit import Visit
@@ -38,7 +38,6 @@ def make_app(
         The pages.
     """
     addresses = [Address(route.path, _endpoint(explorer, route)) for route in routes]
-    addresses += [Address("/explore.css", _style)]
     addresses += [Address(f"/{file.name}", _file(file)) for file in sorted(_STATIC.iterdir())]
     app = Starlette(routes=addresses, exception_handlers={404: _not_found})
     return Guard(app, explorer, hosts, cookie)
@@ -78,10 +77,6 @@ def _sorry(error: BeedError) -> Page:
 def _not_found(request: Request, _: Exception) -> Response:
     page = Page("sorry.html", "No such page", {"text": f"There is no page {request.url.path}."}, 404)
     return Response(b"".join(pieces(page, None)), page.status, media_type="text/html")
-
-
-def _style(_: Request) -> Response:
-    return Response(environment().get_template("explore.css").render(), media_type="text/css")
 
 
 def _file(file: Path) -> Callable[[Request], Response]:

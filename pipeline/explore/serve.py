@@ -5,13 +5,18 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from os import environ
 from typing import TYPE_CHECKING
 
 import uvicorn
 
-from pipeline.errors import QueryError
+from pipeline.errors import BeedError, QueryError
 from pipeline.explore.app import make_app
+from pipeline.explore.rendering import pieces
+from pipeline.explore.reply import Page
+from pipeline.explore.routes import ROUTES
+from pipeline.explore.visit import Visit
 from pipeline.signals import stop_on_signals
 
 if TYPE_CHECKING:
@@ -70,6 +75,7 @@ def serve(
         # Signals are heard by the main thread, as everywhere in this program; the server has one of its own.
         thread = threading.Thread(target=_serve, args=(server, listener, stop), name="explore", daemon=True)
         with stop_on_signals(stop):
+            warm(explorer)
             thread.start()
             say(f"http://{shown}:{port}/?token={explorer.token}")
             if browser and _has_display():
@@ -78,6 +84,16 @@ def serve(
             server.should_exit = True
             thread.join(2 * _PATIENCE)
             explorer.asker.close()
+
+
+def warm(explorer: "Explorer") -> None:
+    """Make once, and drop, what the first page begins with: whoever opens it need not wait for imports."""
+    with suppress(BeedError):
+        view = explorer.view()
+        visit = Visit(explorer, view, ROUTES[0].path, {})
+        reply = ROUTES[0].load()(visit)
+        if isinstance(reply, Page):
+            next(pieces(reply, visit))
 
 
 def _serve(server: uvicorn.Server, listener: socket.socket, stop: threading.Event) -> None:
