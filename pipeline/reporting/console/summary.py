@@ -1,7 +1,8 @@
 """A sweep on one screen, or section by section."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -41,24 +42,32 @@ class Section:
 def show_brief(console: Console, summary: Summary, store: str) -> None:
     """Print the verdict, and what matters most beside it, in as many columns as a terminal has."""
     _print_head(console, summary)
-    models, winners, chosen = _brief_models(summary), list(_winners(summary)), summary.verdict.model
+    for title, table in brief_tables(summary):
+        print_table(console, title, table, _BRIEF_ROWS if "param" not in table.columns else MOST_ROWS)
+    names = ", ".join(name for name, section in SECTIONS.items() if _has_rows(section, summary))
+    print_line(console, f"More:    beed show {store} --all, or --section NAME: {names}")
+
+
+def brief_tables(summary: Summary) -> Iterator[Titled]:
+    """Give what matters most beside the verdict, a table when the one before has been shown.
+
+    That is what was found, or how near it is to the truth; the models; who forecasts best; what the data do
+    not tell of the model of the verdict; failures. Empty ones have nothing to say.
+    """
+    chosen = summary.verdict.model
     if len(truth := summary.recovered):
         of_model = truth.take(truth["model"] == chosen)
         columns = ("param", "truth", "mean", "stderr", "spread", "covered")
-        print_table(console, f"Recovered against the truth: {chosen}", of_model.select(columns))
+        yield f"Recovered against the truth: {chosen}", of_model.select(columns)
     else:
-        print_table(console, *next(iter(_parameters(summary))))
-    print_table(console, f"Models (medians over markets, window {summary.window})", models, _BRIEF_ROWS)
-    for title, table in winners[:1]:
-        shown = table.select(("model", "wins", "error", "difference", "p"))
-        print_table(console, title, shown, _BRIEF_ROWS)
+        yield from _parameters(summary)
+    yield f"Models (medians over markets, window {summary.window})", _brief_models(summary)
+    for title, table in islice(_winners(summary), 1):
+        yield title, table.select(("model", "wins", "error", "difference", "p"))
     for title, table in _directions(summary):
         of_model = table.take(table["model"] == chosen) if len(table) else table
-        print_table(console, f"{title}: {chosen}", of_model.select(("what", "fits", "of")), _BRIEF_ROWS)
-    failures = summary.failures.select(("model", "window", "status", "fits", "reason"))
-    print_table(console, "Failures by reason", failures, _BRIEF_ROWS)
-    names = ", ".join(name for name, section in SECTIONS.items() if _has_rows(section, summary))
-    print_line(console, f"More:    beed show {store} --all, or --section NAME: {names}")
+        yield f"{title}: {chosen}", of_model.select(("what", "fits", "of"))
+    yield "Failures by reason", summary.failures.select(("model", "window", "status", "fits", "reason"))
 
 
 def show_sections(console: Console, summary: Summary, names: Sequence[str] = ()) -> None:
