@@ -31,7 +31,7 @@ def draw_residuals(trajectory: "xr.Dataset") -> Figure:
     order = known[np.argsort(-size, kind="stable")]
     for rank, firm in enumerate(order.tolist()):
         named = rank < _NAMED
-        colour = f"C{rank}" if named else "0.75"
+        colour = f"C{rank}" if named else "0.8"
         name = str(cube["firm"].values[firm]) if named else None
         style = {"color": colour, "zorder": 2 if named else 1}
         time, error = broken(cube["time"].values, errors[firm])
