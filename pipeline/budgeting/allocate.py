@@ -23,6 +23,8 @@ from pipeline.names import Label
 from pipeline.planning.chance import sure_market
 from pipeline.planning.controls import find_priced, make_controls
 from pipeline.planning.steady import Holding, SteadyMarket
+from pipeline.results.frames.table import Table
+from pipeline.results.frames.tabular import Tabular
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.totals.answering import reference_sales
 from pipeline.results.totals.continuation import TotalForecast
@@ -119,8 +121,8 @@ class Allocation:
         return float(self.money.sum())
 
 
-@dataclass(frozen=True, eq=False)
-class AllocationAnswer:
+@dataclass(frozen=True, eq=False, repr=False)
+class AllocationAnswer(Tabular):
     """What `allocate` found.
 
     Attributes
@@ -157,6 +159,32 @@ class AllocationAnswer:
     target: float | None
     holdings: tuple[Holding, ...]
     notes: tuple[str, ...]
+    axes = ("market",)
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"Allocation of {self.firm}, in the long run, rivals' money as it is"
+
+    @property
+    def table(self) -> Table:
+        """One row for every market: what is spent and comes of it now and at best; what the target costs."""
+        columns: dict[str, np.ndarray] = {
+            "market": np.array(self.markets, dtype=object),
+            "share_now": self.present.share,
+            "money_now": self.present.money.sum(axis=1),
+            "share": self.best.share,
+            "sales": self.best.sales,
+            "money": self.best.money.sum(axis=1),
+        }
+        if np.isfinite(self.best.profit).all():
+            columns["profit_now"], columns["profit"] = self.present.profit, self.best.profit
+        for effort, name in enumerate(self.efforts):
+            columns[name] = self.best.money[:, effort]
+        if self.holdings:
+            columns["cost_of_target"] = np.array([one.cost for one in self.holdings])
+            columns["target_held"] = np.array([one.feasible for one in self.holdings])
+        return Table({**columns, "model": np.array(self.models, dtype=object)})
 
     @property
     def feasible(self) -> bool:

@@ -58,7 +58,7 @@ def forecast(
     from pipeline.config.settings import load_settings
     from pipeline.forecasting.save import store_forecast
     from pipeline.forecasting.scenario import forecast as make_forecast
-    from pipeline.reporting.console.ahead import forecast_table, show_forecast
+    from pipeline.reporting.console.ahead import show_forecast
     from pipeline.results.result_store import open_store
 
     settings = load_settings(Scenario, scenario, overrides=overrides or (), what="scenario")
@@ -72,7 +72,7 @@ def forecast(
     print_answer(
         style,
         lambda console: show_forecast(console, made, store, name),
-        lambda: forecast_table(made),
+        lambda: made.table,
         spreadsheet_safe=spreadsheet_safe,
     )
 
@@ -99,7 +99,7 @@ def game(
     from pipeline.config.sections.game import GameSettings
     from pipeline.config.settings import load_settings
     from pipeline.games.game import play
-    from pipeline.reporting.console.ahead import game_table, show_game
+    from pipeline.reporting.console.ahead import show_game
     from pipeline.results.result_store import open_store
 
     periods: Any = int(horizon) if horizon is not None and horizon.isdigit() else horizon
@@ -112,7 +112,7 @@ def game(
     print_answer(
         style,
         lambda console: show_game(console, played),
-        lambda: game_table(played),
+        lambda: played.table,
         spreadsheet_safe=spreadsheet_safe,
     )
 

@@ -38,7 +38,7 @@ def allocate(
     from pipeline.budgeting.allocate import allocate as spread
     from pipeline.config.sections.allocation import AllocationSettings
     from pipeline.config.settings import load_settings
-    from pipeline.reporting.console.allocation import allocation_table, show_allocation
+    from pipeline.reporting.console.allocation import show_allocation
     from pipeline.results.result_store import open_store
 
     given: dict[str, Any] = {"firm": firm, "budget": budget, "margin": margin, "markets": market}
@@ -55,7 +55,7 @@ def allocate(
     print_answer(
         style,
         lambda console: show_allocation(console, answer),
-        lambda: allocation_table(answer),
+        lambda: answer.table,
         spreadsheet_safe=spreadsheet_safe,
     )
     if not answer.feasible:

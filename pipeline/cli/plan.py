@@ -126,14 +126,14 @@ def _print(
     flight: "FlightPlan", passed: tuple["Deviation", ...], style: str, *, spreadsheet_safe: bool
 ) -> None:
     """Print a plan, below where the market is against the one that it takes the place of."""
-    from pipeline.reporting.console.ahead import plan_table, show_plan_of_firm
+    from pipeline.reporting.console.ahead import show_plan_of_firm
     from pipeline.reporting.console.deviations import show_deviations
 
     def show(console: "Console") -> None:
         show_deviations(console, passed)
         show_plan_of_firm(console, flight)
 
-    print_answer(style, show, lambda: plan_table(flight), spreadsheet_safe=spreadsheet_safe)
+    print_answer(style, show, lambda: flight.table, spreadsheet_safe=spreadsheet_safe)
 
 
 def _refuse_beside_again(others: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.total_sales import describe_total, market_total
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.names import Label, did_you_mean, one_of
+from pipeline.results.frames.table import Table
+from pipeline.results.frames.tabular import Tabular
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.totals.comparison import TotalUse
 from pipeline.results.totals.continuation import TotalForecast
@@ -79,14 +81,32 @@ class MarketForecast:
     taken_quantile: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     @property
+    def weights(self) -> str:
+        """Name the models, with their weights when there are several."""
+        if len(self.members) == 1:
+            return self.members[0].model
+        return ", ".join(f"{member.model} {member.weight:.0%}" for member in self.members)
+
+    def takings(self, period: int, firm: int) -> list[float]:
+        """Give the share of a firm if nobody entered, and what is taken from it, with its quantiles."""
+        if self.share_without is None or firm >= self.share_without.shape[1]:
+            return [np.nan] * (2 + len(self.taken_quantile))
+        band = self.taken_quantile[:, period, firm]
+        return [float(self.share_without[period, firm]), float(self.taken[period, firm]), *band.tolist()]
+
+    @property
     def taken(self) -> Floats:
         """What those who enter take from each firm of the data, (H, N - E); sums to their shares."""
         assert self.share_without is not None
         return np.asarray(self.share_without - self.share[:, : self.share_without.shape[1]])
 
 
-@dataclass(frozen=True, eq=False)
-class Forecast:
+def _label(time: object) -> str:
+    return str(time.astype("datetime64[D]")) if isinstance(time, np.datetime64) else str(time)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast(Tabular):
     """A scenario on the markets of a sweep.
 
     Attributes
@@ -105,6 +125,36 @@ class Forecast:
     efforts: tuple[str, ...]
     markets: tuple[MarketForecast, ...]
     notes: tuple[str, ...] = field(default=())
+    axes = ("market", "time", "firm")
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"Forecast {self.scenario.scenario}: {len(self.markets)} markets, {self.times.size} periods"
+
+    @property
+    def table(self) -> Table:
+        """One row for every market, period and firm: share, sales, expense, and the quantiles."""
+        levels = self.scenario.quantiles if self.scenario.uncertainty.draws else ()
+        names = [*self.axes, "share", "sales", "expense"]
+        names += [f"{kind}_{level:g}" for kind in ("share", "sales") for level in levels]
+        entering = bool(self.scenario.entrants)
+        if entering:
+            names += ["share_without", "taken", *(f"taken_{level:g}" for level in levels)]
+        rows = []
+        for one in self.markets:
+            chosen = [one.weights, one.choice.by if one.choice else self.scenario.uncertainty.models]
+            said = [*chosen, *one.total_use.facts().values()]
+            for t, time in enumerate(self.times):
+                for i, firm in enumerate(one.firms.tolist()):
+                    row: list[Any] = [one.market, _label(time), firm]
+                    row += [float(one.share[t, i]), float(one.sales[t, i]), float(one.expense[t, i])]
+                    row += [float(band[t, i]) for band in one.share_quantile]
+                    row += [float(band[t, i]) for band in one.sales_quantile]
+                    row += one.takings(t, i) if entering else []
+                    rows.append(row + said)
+        totals = ("total_model", "total_error", "total_best", "total_best_error")
+        return Table.from_rows([*names, "model", "chosen_by", *totals], rows)
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -123,7 +173,8 @@ class Forecast:
         for one in self.markets:
             if str(one.market) == str(label):
                 return one
-        raise QueryError(f"Market {label} is not in this forecast.")
+        known = ", ".join(str(one.market) for one in self.markets[:12])
+        raise QueryError(f"Market {label} is not in this forecast; there are: {known}.")
 
 
 def forecast(results: "Results", scenario: Given[Scenario]) -> Forecast:

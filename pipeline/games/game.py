@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,15 @@ from pipeline.forecasting.members import ModelChoice
 from pipeline.forecasting.model_choice import pattern_of
 from pipeline.forecasting.open_market import open_market
 from pipeline.forecasting.total_sales import describe_total
-from pipeline.games.bands import OutcomeBands, outcome_bands
+from pipeline.games.bands import QUANTILES, OutcomeBands, outcome_bands
 from pipeline.games.best_response import best_response
 from pipeline.games.equilibrium import Equilibrium, find_equilibria
 from pipeline.games.payoff import Payoffs, StrategySpace
 from pipeline.games.setup import set_up_game
 from pipeline.names import Label
 from pipeline.planning.chance import sure_market
+from pipeline.results.frames.table import Table
+from pipeline.results.frames.tabular import Tabular
 from pipeline.results.select import select_models
 from pipeline.results.stored_fit import stored_replicates
 from pipeline.results.totals.comparison import TotalUse
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
     from pipeline.results.results import Results
 
 
-@dataclass(frozen=True, eq=False)
-class Game:
+@dataclass(frozen=True, eq=False, repr=False)
+class Game(Tabular):
     """What the present strategies come to, and what equilibria there are.
 
     Attributes
@@ -77,6 +79,34 @@ class Game:
     choice: ModelChoice | None = None
     total_use: TotalUse | None = None
     bands: tuple[OutcomeBands, ...] = ()
+    axes = ("profile", "firm")
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"Game of {self.firms.size} firms, market {self.market}, model {self.model}"
+
+    @property
+    def table(self) -> Table:
+        """One row for every firm of every profile: the present one with best responses to it, equilibria."""
+        rows = []
+        profiles = [("present", self.present, self.outcome, self.gain)]
+        profiles += [
+            (f"equilibrium {number}", one.strategies, one.outcome, one.regret)
+            for number, one in enumerate(self.equilibria, 1)
+        ]
+        for number, (name, strategies, outcome, gain) in enumerate(profiles):
+            for i, firm in enumerate(self.firms.tolist()):
+                row: list[Any] = [name, firm, float(outcome.share[i]), float(outcome.expenses[i])]
+                row += [float(outcome.payoff[i]), float(gain[i]), *map(float, strategies[:, i])]
+                if self.bands:
+                    row += self.bands[number].share[:, i].tolist() + self.bands[number].payoff[:, i].tolist()
+                rows.append(row)
+        levels = [f"{kind}_{level:g}" for kind in ("share", "payoff") for level in QUANTILES if self.bands]
+        names = (*self.axes, "share", "expenses", "payoff", "gain_alone", *self.levers, *levels)
+        chosen = {"model": self.model, "chosen_by": self.choice.by if self.choice else "asked"}
+        total = self.total_use.facts() if self.total_use else {}
+        return Table.from_rows(names, rows).beside(chosen | total)
 
 
 def play(results: "Results", settings: Given[GameSettings]) -> Game:

@@ -134,14 +134,18 @@ def log_score(predicted: PredictiveDistribution, observed: Matrix, active: NDArr
             continue
         basis = helmert_basis(share.size)
         centres = expected[None] if predicted.courses is None else predicted.courses[:, step, present]
-        distance = basis @ np.log(share / centres).T
+        # A course that leaves a firm nothing does not lead to these shares: its density here is 0.
+        possible = centres[(centres > 0.0).all(axis=1)]
+        if not len(possible):
+            continue
+        distance = basis @ (np.log(share) - np.log(possible)).T
         covariance = basis @ predicted.covariance[step][np.ix_(present, present)] @ basis.T
         sign, log_determinant = np.linalg.slogdet(covariance)
         if sign > 0.0:
             quadratic = (distance * np.linalg.solve(covariance, distance)).sum(axis=0)
             constant = 0.5 * (log_determinant + len(distance) * np.log(2.0 * np.pi))
             # Minus the logarithm of the mean density over the courses.
-            scores[step] = constant + np.log(quadratic.size) - np.logaddexp.reduce(-0.5 * quadratic)
+            scores[step] = constant + np.log(len(centres)) - np.logaddexp.reduce(-0.5 * quadratic)
     return scores
 
 

@@ -20,6 +20,8 @@ from pipeline.planning.chance import Chance, Contender, Futures, chance_of, sure
 from pipeline.planning.planner import Planner, Solution, planner_of
 from pipeline.planning.search.aim import aim_for
 from pipeline.planning.steady import Holding
+from pipeline.results.frames.table import Table
+from pipeline.results.frames.tabular import Tabular
 from pipeline.results.select import select_models
 from pipeline.results.stored_fit import stored_replicates
 from pipeline.results.totals.comparison import TotalUse
@@ -29,9 +31,12 @@ from pipeline.store.format.plan import PLAN_QUANTILES
 if TYPE_CHECKING:
     from pipeline.results.results import Results
 
+#: The difference of two investments is right to this part of them.
+_ROUNDING = 1e-12
 
-@dataclass(frozen=True, eq=False)
-class FlightPlan:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FlightPlan(Tabular):
     """How a firm comes to a share.
 
     Attributes
@@ -106,6 +111,49 @@ class FlightPlan:
     band: Floats | None = None
     choice: ModelChoice | None = None
     total_use: TotalUse | None = None
+    axes = ("time",)
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return f"Flight plan of {self.firm}, market {self.market}, model {self.model}"
+
+    def course(self, solution: Solution) -> Table:
+        """One row for every period of a way: share, investment, expenses, and all efforts of the firm."""
+        own, moving = solution.investment.own, solution.investment.moving
+        times = self.times.astype("datetime64[D]") if self.times.dtype.kind == "M" else self.times
+        columns: dict[str, np.ndarray] = {
+            "time": times,
+            "share": solution.course.share[:, self.place],
+            "investment": own,
+            "holding": solution.investment.holding,
+            "moving": np.where(np.abs(moving) < _ROUNDING * np.abs(own), 0.0, moving),
+            "expenses": solution.expenses,
+        }
+        for effort, name in enumerate(self.efforts):
+            columns[name] = solution.course.chosen[effort, :, self.place]
+        return Table(columns)
+
+    @property
+    def table(self) -> Table:
+        """One row for every period: share, investment, expenses, all efforts of the firm; and the answer."""
+        answer = {
+            "target": self.target,
+            "feasible": self.feasible,
+            "binding": "" if self.feasible else self.plan.in_the_way,
+            "money": float(self.plan.expenses[: self.way].sum()),
+            "money_after": float(self.plan.expenses[self.way :].sum()),
+            "margin_given_up": float(self.plan.given_up[: self.way].sum()),
+            "goodwill_run_down": self.run_down,
+            "holding_cost": self.holding.cost,
+            "holding_cost_of_target": self.holding_target.cost,
+            "chance": self.chance.value,
+            "chance_error": self.chance.error,
+            "model": self.model,
+            "chosen_by": self.choice.by if self.choice else "asked",
+        }
+        way = Table({**self.course(self.plan).columns, "total_sales": self.plan.course.total})
+        return way.beside(answer | (self.total_use.facts() if self.total_use else {}))
 
     @property
     def feasible(self) -> bool:

@@ -79,6 +79,14 @@ class Solution:
     reached: float
     binding: tuple[BoundHit, ...]
 
+    @property
+    def in_the_way(self) -> str:
+        """Say which bounds the target is not reached for."""
+        if any(hit.value is None for hit in self.binding):
+            return "no effort within its bounds moves the share any nearer"
+        hits = [f"{hit.effort} at its {hit.side} bound {hit.value:.4g}" for hit in self.binding]
+        return " and ".join(hits) + (" stands in the way" if len(hits) == 1 else " stand in the way")
+
 
 class Planner:
     """One firm on one market, with everything that does not depend on the target.

@@ -1,7 +1,5 @@
 """Forecasts, flight plans and games as tables: for people, and flat for programs."""
 
-from typing import Any
-
 import numpy as np
 from rich.console import Console
 
@@ -11,69 +9,19 @@ from pipeline.games.bands import QUANTILES
 from pipeline.games.equilibrium import Equilibrium
 from pipeline.games.game import Game
 from pipeline.planning.flight import FlightPlan
-from pipeline.planning.planner import Solution
 from pipeline.reporting.console.printing import print_facts, print_line, print_table
 from pipeline.results.frames.table import Table
-from pipeline.results.totals.comparison import TotalUse
 
 #: Markets of a forecast that are shown; the store holds all.
 _MARKETS = 3
 #: A share above the one that was asked for, and not by rounding.
 _MORE = 1e-8
-_TOTAL_COLUMNS = ("total_model", "total_error", "total_best", "total_best_error")
-#: The difference of two investments is right to this part of them.
-_ROUNDING = 1e-12
-
-
-def forecast_table(made: Forecast) -> Table:
-    """One row for every market, period and firm: share, sales, expense, and the quantiles."""
-    names = ["market", "time", "firm", "share", "sales", "expense"]
-    levels = made.scenario.quantiles if made.scenario.uncertainty.draws else ()
-    names += [f"{kind}_{level:g}" for kind in ("share", "sales") for level in levels]
-    entering = bool(made.scenario.entrants)
-    if entering:
-        names += ["share_without", "taken", *(f"taken_{level:g}" for level in levels)]
-    names += ["model", "chosen_by", *_TOTAL_COLUMNS]
-    rows = []
-    for one in made.markets:
-        chosen = [_weights(one), one.choice.by if one.choice else made.scenario.uncertainty.models]
-        chosen += total_cells(one.total_use)
-        for t, time in enumerate(made.times):
-            for i, firm in enumerate(one.firms.tolist()):
-                row: list[Any] = [one.market, _label(time), firm]
-                row += [float(one.share[t, i]), float(one.sales[t, i]), float(one.expense[t, i])]
-                row += [float(band[t, i]) for band in one.share_quantile]
-                row += [float(band[t, i]) for band in one.sales_quantile]
-                row += _takings(one, t, i) if entering else []
-                rows.append(row + chosen)
-    return Table.from_rows(names, rows)
-
-
-def _takings(one: MarketForecast, period: int, firm: int) -> list[float]:
-    """Cells for programs: the share of a firm if nobody entered, and what is taken from it."""
-    if one.share_without is None or firm >= one.share_without.shape[1]:
-        return [np.nan] * (2 + len(one.taken_quantile))
-    band = one.taken_quantile[:, period, firm]
-    return [float(one.share_without[period, firm]), float(one.taken[period, firm]), *band.tolist()]
-
-
-def total_cells(use: TotalUse) -> list[Any]:
-    """Cells for programs: the model of total sales and its error, the best one and the error of that."""
-    best = use.best
-    return [use.model, use.error.get(use.model, np.nan), best or "", use.error.get(best or "", np.nan)]
-
-
-def _weights(one: MarketForecast) -> str:
-    """Name the models of a forecast, with their weights when there are several."""
-    if len(one.members) == 1:
-        return one.members[0].model
-    return ", ".join(f"{member.model} {member.weight:.0%}" for member in one.members)
 
 
 def show_forecast(console: Console, made: Forecast, store: str, name: str) -> None:
     """Print where shares and sales stand at the end, and where the arrays are."""
     for one in made.markets[:_MARKETS]:
-        title = f"Market {one.market} in {_label(made.times[-1])} ({_weights(one)})"
+        title = f"Market {one.market} in {_label(made.times[-1])} ({one.weights})"
         print_table(console, title, _end_table(made, one))
         if one.share_without is not None:
             print_table(console, _takings_title(made, one), _takings_table(made, one))
@@ -132,46 +80,6 @@ def _takings_table(made: Forecast, one: MarketForecast) -> Table:
     return Table(columns).take(np.argsort(-taken, kind="stable"))
 
 
-def plan_table(flight: FlightPlan) -> Table:
-    """One row for every period: share, investment, expenses, and all efforts of the firm."""
-    table = _dated(_course(flight, flight.plan))
-    answer: dict[str, Any] = {
-        "target": flight.target,
-        "feasible": flight.feasible,
-        "binding": "" if flight.feasible else _binding(flight.plan),
-        "money": float(flight.plan.expenses[: flight.way].sum()),
-        "money_after": float(flight.plan.expenses[flight.way :].sum()),
-        "margin_given_up": float(flight.plan.given_up[: flight.way].sum()),
-        "goodwill_run_down": flight.run_down,
-        "holding_cost": flight.holding.cost,
-        "holding_cost_of_target": flight.holding_target.cost,
-        "chance": flight.chance.value,
-        "chance_error": flight.chance.error,
-    }
-    same = {
-        name: np.full(len(table), value, dtype=object if isinstance(value, str) else None)
-        for name, value in answer.items()
-    }
-    said = _chosen(flight.model, flight.choice, len(table)) | _total_columns(flight.total_use, len(table))
-    return Table(dict(table.columns) | {"total_sales": flight.plan.course.total} | same | said)
-
-
-def _chosen(model: str, choice: ModelChoice | None, rows: int) -> dict[str, np.ndarray]:
-    """Columns for programs: the model, and what it was chosen by."""
-    by = choice.by if choice else "asked"
-    return {"model": np.full(rows, model, dtype=object), "chosen_by": np.full(rows, by, dtype=object)}
-
-
-def _total_columns(use: TotalUse | None, rows: int) -> dict[str, np.ndarray]:
-    """Spread the cells on total sales over all rows; none for a market made by hand."""
-    if use is None:
-        return {}
-    return {
-        name: np.full(rows, cell, dtype=object if isinstance(cell, str) else float)
-        for name, cell in zip(_TOTAL_COLUMNS, total_cells(use), strict=True)
-    }
-
-
 def _print_choice(console: Console, choice: ModelChoice | None) -> None:
     for sentence in choice.sentences if choice else ():
         print_line(console, f"Model: {sentence}")
@@ -214,11 +122,11 @@ def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
             f"{flight.chance.value:.1%} ± {flight.chance.error:.1%} to come to the target or beyond with "
             f"these efforts ({flight.chance.draws} draws{asked})"
         )
-    print_facts(console, f"Flight plan of {flight.firm}, market {flight.market}, model {flight.model}", facts)
+    print_facts(console, flight.title, facts)
     _print_choice(console, flight.choice)
     if flight.total_use:
         print_line(console, flight.total_use.sentence)
-    print_table(console, f"The way ({flight.path})", _dated(_course(flight, flight.plan)), rows=60)
+    print_table(console, f"The way ({flight.path})", flight.course(flight.plan), rows=60)
 
 
 def _answer(flight: FlightPlan) -> str:
@@ -227,13 +135,13 @@ def _answer(flight: FlightPlan) -> str:
     if flight.probability is not None:
         return (
             f"not with this chance: the most that can be done comes to {flight.plan.reached:.4g}; "
-            f"{_binding(flight.plan)}"
+            f"{flight.plan.in_the_way}"
         )
     if flight.feasible and flight.plan.reached - flight.target > _MORE:
         return f"{flight.plan.reached:.4g} comes with the least there is to spend"
     if flight.feasible:
         return f"reached, on the {flight.path} path"
-    return f"not reachable: the nearest share is {flight.plan.reached:.4g}; {_binding(flight.plan)}"
+    return f"not reachable: the nearest share is {flight.plan.reached:.4g}; {flight.plan.in_the_way}"
 
 
 def _held(flight: FlightPlan) -> str:
@@ -250,56 +158,6 @@ def _held(flight: FlightPlan) -> str:
         else:
             said.append(f"{one.wanted:.4g} costs {one.cost:.4g} per period")
     return "; ".join(dict.fromkeys(said)) + " (all effects settled)"
-
-
-def _binding(solution: Solution) -> str:
-    if any(hit.value is None for hit in solution.binding):
-        return "no effort within its bounds moves the share any nearer"
-    hits = [f"{hit.effort} at its {hit.side} bound {hit.value:.4g}" for hit in solution.binding]
-    return " and ".join(hits) + (" stands in the way" if len(hits) == 1 else " stand in the way")
-
-
-def _course(flight: FlightPlan, solution: Solution) -> Table:
-    place = flight.place
-    columns: dict[str, np.ndarray] = {
-        "time": flight.times,
-        "share": solution.course.share[:, place],
-        "investment": solution.investment.own,
-        "holding": solution.investment.holding,
-        "moving": _without_rounding(solution.investment.moving, solution.investment.own),
-        "expenses": solution.expenses,
-    }
-    for effort, name in enumerate(flight.efforts):
-        columns[name] = solution.course.chosen[effort, :, place]
-    return Table(columns)
-
-
-def _without_rounding(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.where(np.abs(part) < _ROUNDING * np.abs(whole), 0.0, part)
-
-
-def game_table(game: Game) -> Table:
-    """One row for every firm of every profile: the present one, best responses to it, and equilibria."""
-    rows = []
-    profiles: list[tuple[str, np.ndarray, Any, np.ndarray]] = [
-        ("present", game.present, game.outcome, game.gain)
-    ]
-    profiles += [
-        (f"equilibrium {number}", one.strategies, one.outcome, one.regret)
-        for number, one in enumerate(game.equilibria, 1)
-    ]
-    levels = [f"{kind}_{level:g}" for kind in ("share", "payoff") for level in QUANTILES if game.bands]
-    for number, (name, strategies, outcome, gain) in enumerate(profiles):
-        for i, firm in enumerate(game.firms.tolist()):
-            row: list[Any] = [name, firm, float(outcome.share[i]), float(outcome.expenses[i])]
-            row += [float(outcome.payoff[i]), float(gain[i]), *map(float, strategies[:, i])]
-            if game.bands:
-                row += [*game.bands[number].share[:, i].tolist(), *game.bands[number].payoff[:, i].tolist()]
-            rows.append(row)
-    names = ("profile", "firm", "share", "expenses", "payoff", "gain_alone", *game.levers, *levels)
-    table = Table.from_rows(names, rows)
-    said = _chosen(game.model, game.choice, len(table)) | _total_columns(game.total_use, len(table))
-    return Table(dict(table.columns) | said)
 
 
 def show_game(console: Console, game: Game) -> None:
@@ -363,15 +221,6 @@ def _equilibrium(game: Game, one: Equilibrium, number: int) -> Table:
         dtype=object,
     )
     return Table(columns)
-
-
-def _dated(table: Table) -> Table:
-    return Table(
-        {
-            name: column.astype("datetime64[D]") if column.dtype.kind == "M" else column
-            for name, column in table.columns.items()
-        }
-    )
 
 
 def _label(time: object) -> str:

@@ -11,27 +11,6 @@ from pipeline.results.frames.table import Table
 _FOR_PROGRAMS = ("sales", "profit_now", "target_held", "model")
 
 
-def allocation_table(answer: AllocationAnswer) -> Table:
-    """One row for every market: what is spent and comes of it now and at best; what the target costs."""
-    columns: dict[str, np.ndarray] = {
-        "market": np.array(answer.markets, dtype=object),
-        "share_now": answer.present.share,
-        "money_now": answer.present.money.sum(axis=1),
-        "share": answer.best.share,
-        "sales": answer.best.sales,
-        "money": answer.best.money.sum(axis=1),
-    }
-    if np.isfinite(answer.best.profit).all():
-        columns["profit_now"], columns["profit"] = answer.present.profit, answer.best.profit
-    for effort, name in enumerate(answer.efforts):
-        columns[name] = answer.best.money[:, effort]
-    if answer.holdings:
-        columns["cost_of_target"] = np.array([one.cost for one in answer.holdings])
-        columns["target_held"] = np.array([one.feasible for one in answer.holdings])
-    columns["model"] = np.array(answer.models, dtype=object)
-    return Table(columns)
-
-
 def frontier_table(answer: AllocationAnswer) -> Table:
     """One row for every budget of the frontier: money, share of all markets, sales, profit."""
     rows = sorted([*answer.frontier, answer.best], key=lambda one: one.spent)
@@ -58,8 +37,8 @@ def show_allocation(console: Console, answer: AllocationAnswer) -> None:
         facts["target"] = f"{answer.target:.4g} in every market costs {cost:.4g} per period"
         if missing:
             facts["target"] = f"{answer.target:.4g} is beyond the bounds in {', '.join(missing)}"
-    print_facts(console, f"Allocation of {answer.firm}, in the long run, rivals' money as it is", facts)
-    table = allocation_table(answer)
+    print_facts(console, answer.title, facts)
+    table = answer.table
     names = [name for name in table.columns if name not in _FOR_PROGRAMS]
     print_table(console, "Markets, currency per period", table.select(names))
     print_table(console, "Frontier: the best of every budget", frontier_table(answer))

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays, market_arrays
 from pipeline.reporting.plots.files import plot_file, save_figure
-from pipeline.reporting.plots.style import date_axis, head
+from pipeline.reporting.plots.style import broken, date_axis, head, panel_title, small_ticks
 from pipeline.results.results import Results
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ def draw_forecast(made: "Forecast", one: "MarketForecast", past: MarketArrays) -
     for axes, firm in zip(panels, order.tolist(), strict=False):
         if not entering[firm]:
             column = past.firms.tolist().index(one.firms[firm])
-            axes.plot(times, seen[:, column], label="observed", **_SEEN)
+            axes.plot(*broken(times, seen[:, column]), label="observed", **_SEEN)
         _draw_bands(axes, made, one, firm)
         axes.plot(made.times, one.share[:, firm], color="C0", linewidth=1.4, label="at the estimates")
         title = " (enters)" if entering[firm] else " (plan)" if planned[firm] else ""
-        axes.set_title(f"{one.firms[firm]}{title}", fontsize=9)
+        panel_title(axes, f"{one.firms[firm]}{title}", 3.0)
         _tidy(axes)
     panels[0].set_ylabel("share", fontsize=8)
     # Who enters has no past.
@@ -142,7 +142,7 @@ def draw_plan(flight: "FlightPlan", past: MarketArrays) -> Figure:
     for axes in panels[count:]:
         axes.remove()
     share, money = panels[:2]
-    share.plot(times, past.share[seen, firm], label="observed", **_SEEN)
+    share.plot(*broken(times, past.share[seen, firm]), label="observed", **_SEEN)
     share.plot(flight.times, flight.plan.course.share[:, flight.place], color="C0", label=flight.path)
     share.plot(
         flight.times, flight.hold.course.share[:, flight.place], color="C1", linestyle="--", label="hold"
@@ -161,7 +161,7 @@ def draw_plan(flight: "FlightPlan", past: MarketArrays) -> Figure:
     money.set_title("expenses per period", fontsize=9)
     money.set_ylim(bottom=min(0.0, money.get_ylim()[0]))
     for axes, effort in zip(panels[2:], levers, strict=False):
-        axes.plot(times, past.efforts[effort, seen, firm], **_SEEN)
+        axes.plot(*broken(times, past.efforts[effort, seen, firm]), **_SEEN)
         axes.step(flight.times, flight.plan.course.chosen[effort, :, flight.place], where="mid", color="C0")
         axes.set_title(flight.efforts[effort], fontsize=9)
     for axes in panels[:count]:
@@ -171,6 +171,6 @@ def draw_plan(flight: "FlightPlan", past: MarketArrays) -> Figure:
 
 
 def _tidy(axes: "Axes") -> None:
-    axes.tick_params(labelsize=7)
+    small_ticks(axes)
     date_axis(axes)
     axes.locator_params(axis="y", nbins=5)

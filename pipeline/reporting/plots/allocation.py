@@ -7,8 +7,11 @@ from matplotlib.figure import Figure
 
 from pipeline.budgeting.allocate import AllocationAnswer
 from pipeline.reporting.plots.files import plot_file, save_figure
+from pipeline.reporting.plots.style import decades_axis, head, small_ticks
 
 _MOST_MARKETS = 30
+# Of the names of markets beside one another.
+_LETTERS_ABREAST = 50
 
 
 def plot_allocation(answer: AllocationAnswer, out: str | Path) -> Path:
@@ -31,22 +34,25 @@ def draw_allocation(answer: AllocationAnswer) -> Figure:
     rows = sorted([*answer.frontier, answer.best], key=lambda one: one.spent)
     total, earns = answer.total.sum(), np.isfinite(answer.best.profit).all()
     across = [one.profit.sum() if earns else one.spent for one in rows]
-    left.plot(across, [one.sales.sum() / total for one in rows], color="C0", marker=".", label="best")
+    left.plot(
+        across, [one.sales.sum() / total for one in rows], color="C0", marker=".", label="best of each budget"
+    )
     for one, name, color in ((answer.present, "now", "0.35"), (answer.best, "this budget", "C3")):
         at = one.profit.sum() if earns else one.spent
         left.plot([at], [one.sales.sum() / total], marker="x", linestyle="none", color=color, label=name)
     left.set_xlabel("profit per period" if earns else "money per period", fontsize=8)
     left.set_ylabel("share of all markets", fontsize=8)
-    left.legend(fontsize=7, frameon=False)
     shown = np.argsort(-answer.best.money.sum(axis=1), kind="stable")[:_MOST_MARKETS]
     place = np.arange(shown.size)
-    right.bar(place - 0.2, answer.present.money.sum(axis=1)[shown], 0.4, color="0.6", label="now")
-    right.bar(place + 0.2, answer.best.money.sum(axis=1)[shown], 0.4, color="C0", label="best")
-    right.set_xticks(place, [str(answer.markets[number]) for number in shown.tolist()])
+    right.bar(place - 0.2, answer.present.money.sum(axis=1)[shown], 0.4, color="0.35")
+    right.bar(place + 0.2, answer.best.money.sum(axis=1)[shown], 0.4, color="C3")
+    names = [str(answer.markets[number]) for number in shown.tolist()]
+    crowded = sum(map(len, names)) > _LETTERS_ABREAST
+    right.set_xticks(place, names, rotation=60 if crowded else 0, ha="right" if crowded else "center")
     right.set_xlabel("market", fontsize=8)
     right.set_ylabel("money per period", fontsize=8)
-    right.legend(fontsize=7, frameon=False)
     for axes in (left, right):
-        axes.tick_params(labelsize=7)
-    figure.suptitle(f"{answer.firm}: money over {len(answer.markets)} markets", fontsize=10)
+        small_ticks(axes)
+    decades_axis(right, "y", answer.present.money.sum(axis=1)[shown], answer.best.money.sum(axis=1)[shown])
+    head(figure, f"{answer.firm}: money over {len(answer.markets)} markets", left)
     return figure

@@ -8,15 +8,18 @@ from matplotlib.figure import Figure
 
 from pipeline.errors import QueryError
 from pipeline.reporting.plots.files import plot_file, save_figure
+from pipeline.reporting.plots.style import decades_axis, head, panel_title, small_ticks
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
 _CELL = 0.52
+_WIDEST = 12.0
 _MOST_LABELLED = 14
 _MOST_BARS = 14
 _MOST_LINES = 6
+_COLUMNS = 4
 
 
 def plot_effects(found: "xr.Dataset", out: str | Path) -> Path:
@@ -59,18 +62,22 @@ def draw_effects(one: "xr.Dataset") -> Figure:
         raise QueryError("There is no elasticity to draw.")
     width = max(1.9, _CELL * n_columns + 0.4)
     height = max(1.2, 0.26 * n_rows + 0.3)
-    size = (len(efforts) * width + 1.4, len(horizons) * height + 1.3)
+    # Efforts beside one another where a page has room for that, else below.
+    beside = len(efforts) * width <= _WIDEST or len(horizons) >= len(efforts)
+    across, down = (efforts, horizons) if beside else (horizons, efforts)
+    size = (len(across) * width + 1.4, len(down) * height + 1.3)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(horizons), len(efforts), squeeze=False, sharex=True, sharey=True)
-    for row, horizon in enumerate(horizons):
-        for column, effort in enumerate(efforts):
+    panels = figure.subplots(len(down), len(across), squeeze=False, sharex=True, sharey=True)
+    for row, below in enumerate(down):
+        for column, right in enumerate(across):
             axes = panels[row, column]
+            effort, horizon = (right, below) if beside else (below, right)
             cell = one.sel(horizon=horizon, effort=effort)
             _draw_matrix(axes, cell, n_rows * n_columns <= _MOST_LABELLED**2)
-            axes.set_title(f"{effort}, {horizon.replace('_', ' ')}", fontsize=8)
+            panel_title(axes, f"{effort}, {horizon.replace('_', ' ')}", width)
             if column == 0:
                 axes.set_yticks(range(n_rows), [str(firm) for firm in one["share_of"].values], fontsize=7)
-            if row == len(horizons) - 1:
+            if row == len(down) - 1:
                 labels = [str(firm) for firm in one["effort_of"].values]
                 axes.set_xticks(range(n_columns), labels, fontsize=7, rotation=60, ha="right")
     figure.supylabel("share of", fontsize=8)
@@ -143,7 +150,7 @@ def draw_explained(found: "xr.Dataset") -> Figure:
     attrs = found.attrs
     against = f", against {attrs['reference']}" if attrs["reference"] else ""
     title = f"{attrs['firm']}, market {attrs['market']}: {attrs['from']} to {attrs['to']}{against}"
-    figure.suptitle(title, fontsize=10)
+    head(figure, title)
     return figure
 
 
@@ -176,7 +183,7 @@ def _draw_waterfall(axes: "Axes", one: "xr.Dataset") -> None:
     axes.margins(x=0.12, y=0.03)
     axes.set_yticks(range(len(labels)), labels, fontsize=7)
     axes.invert_yaxis()
-    axes.tick_params(labelsize=7)
+    small_ticks(axes)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
@@ -210,9 +217,13 @@ def plot_returns(found: "xr.Dataset", out: str | Path) -> Path:
 def draw_returns(found: "xr.Dataset") -> Figure:
     """Draw the return curves of the efforts; a dot is the present level."""
     efforts, marginal = found["effort"].values.tolist(), str(found["quantity"].values[-1])
-    figure = Figure(figsize=(3.2 * len(efforts), 3.0), layout="constrained")
-    panels = figure.subplots(1, len(efforts), squeeze=False)[0]
-    for axes, effort in zip(panels, efforts, strict=True):
+    columns = min(len(efforts), _COLUMNS)
+    rows = -(-len(efforts) // columns)
+    figure = Figure(figsize=(max(3.2 * columns, 6.0), 0.4 + 2.8 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels[len(efforts) :]:
+        axes.remove()
+    for axes, effort in zip(panels, efforts, strict=False):
         for number, firm in enumerate(found["firm"].values.tolist()[:_MOST_LINES]):
             one = found.sel(effort=effort, firm=firm)
             money = one["value"].sel(quantity="money").values
@@ -222,11 +233,13 @@ def draw_returns(found: "xr.Dataset") -> Figure:
             now = found["level"].values.tolist().index(1.0)
             axes.plot(money[now], value[now], color=f"C{number}", marker="o", markersize=4)
         axes.axhline(0.0 if marginal == "marginal_profit" else 1.0, color="0.8", linewidth=0.8, zorder=0)
-        axes.set_title(effort, fontsize=9)
-        axes.tick_params(labelsize=7)
-    panels[0].set_ylabel(f"{marginal.replace('_', ' ')} per unit of money", fontsize=8)
-    panels[0].legend(fontsize=7, frameon=False)
+        spent = found["value"].sel(effort=effort, quantity="money")
+        decades_axis(axes, "x", spent.isel(firm=slice(_MOST_LINES)).values)
+        panel_title(axes, str(effort), 3.2)
+        small_ticks(axes)
+    figure.supylabel(f"{marginal.replace('_', ' ')} per unit of money", fontsize=8)
     figure.supxlabel("money per period", fontsize=8)
+    head(figure, f"Market {found.attrs['market']}, {found.attrs['model']}", panels[0])
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pipeline.errors import QueryError
 from pipeline.panel.dates import LogicalDate
 from pipeline.reporting.plots.files import plot_file, save_figure
-from pipeline.reporting.plots.style import date_axis
+from pipeline.reporting.plots.style import broken, date_axis, decades_axis, head, panel_title, small_ticks
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.choice import POOLED
 
@@ -71,17 +71,17 @@ def draw_history(table: Table) -> Figure:
                 pair == (market, model) for pair in zip(of_param["market"], of_param["model"], strict=True)
             ]
             _draw(axes, of_param.take(np.array(keep, dtype=bool)), f"C{number}", _label(market, model, lines))
-        axes.set_title(str(param), fontsize=9)
-        axes.tick_params(labelsize=7)
+        panel_title(axes, str(param), 4.2)
+        small_ticks(axes)
         date_axis(axes)
         axes.ticklabel_format(axis="y", useOffset=False)
-        if panel == 0 and len(lines) > 1:
-            axes.legend(fontsize=7, frameon=False)
+        decades_axis(axes, "y", of_param["value"], of_param["low"])
     market, model = lines[0]
     band = "median and quartiles over all markets" if market == POOLED else "estimates and 95 % intervals"
     one = f", model {model}" if len({model for _, model in lines}) == 1 else ""
     where = f", market {market}" if len(lines) == 1 and market != POOLED else ""
-    figure.suptitle(f"Parameters by vintage: {band}{where}{one}", fontsize=10)
+    legend = figure.axes[0] if len(lines) > 1 else None
+    head(figure, f"Parameters by vintage: {band}{where}{one}", legend)
     return figure
 
 
@@ -98,8 +98,7 @@ def _draw(axes: "Axes", table: Table, color: str, label: str) -> None:
         [np.datetime64(date.key) if date.dated else date.ordinal for date in dates],
         dtype="datetime64[s]" if dates and dates[0].dated else np.int64,
     )
-    low, high = table["low"].astype(float), table["high"].astype(float)
+    numbers = (table[name].astype(float) for name in ("low", "high", "value"))
+    time, low, high, value = broken(time, *numbers)
     axes.fill_between(time, low, high, color=color, alpha=0.2, linewidth=0)
-    axes.plot(
-        time, table["value"].astype(float), color=color, linewidth=1.3, marker=".", markersize=4, label=label
-    )
+    axes.plot(time, value, color=color, linewidth=1.3, marker=".", markersize=4, label=label)

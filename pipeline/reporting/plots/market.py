@@ -12,7 +12,7 @@ from pipeline.errors import QueryError
 from pipeline.names import Label
 from pipeline.reporting.cells import with_unit
 from pipeline.reporting.plots.files import plot_file, save_figure
-from pipeline.reporting.plots.style import date_axis, head
+from pipeline.reporting.plots.style import broken, date_axis, decades_axis, head, panel_title, small_ticks
 from pipeline.results.curves import ResponseCurve, known_curves
 from pipeline.results.results import Results
 from pipeline.results.select import query_table
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _COLUMNS = 4
 MOST_FIRMS = 12
 """Firms of a market that are drawn: the largest."""
-# A ratio that grows by more than this is drawn on a logarithmic scale.
-_DECADES = 20.0
 _OBSERVED: dict[str, Any] = {
     "color": "0.35",
     "marker": ".",
@@ -145,9 +143,9 @@ def _largest(trajectory: "xr.Dataset") -> list[int]:
 def _draw_firm(axes: "Axes", firm: "xr.Dataset", *, first: bool) -> None:
     time = firm["time"].values
     axes.plot(time, firm["observed_share"].values, **_OBSERVED)
-    axes.plot(time, firm["share"].values, **_FITTED)
-    axes.set_title(str(firm["firm"].values), fontsize=9)
-    axes.tick_params(labelsize=7)
+    axes.plot(*broken(time, firm["share"].values), **_FITTED)
+    panel_title(axes, str(firm["firm"].values), 12.0 / _COLUMNS)
+    small_ticks(axes)
     axes.set_ylim(bottom=0.0)
     date_axis(axes)
     if first:
@@ -159,6 +157,6 @@ def _draw_curve(axes: "Axes", curve: ResponseCurve) -> None:
     axes.plot(curve.level, curve.value, **_FITTED)
     axes.set_xlabel(with_unit(curve.effort, curve.unit), fontsize=8)
     axes.set_ylabel(curve.measure, fontsize=8)
-    if curve.measure == "f / f(median)" and curve.value.max() > _DECADES * curve.value.min():
-        axes.set_yscale("log")
-    axes.tick_params(labelsize=7)
+    if curve.measure == "f / f(median)":
+        decades_axis(axes, "y", curve.value)
+    small_ticks(axes)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from kernels.numeric.spread import evenly_spread
 from pipeline.reporting.cells import with_unit
+from pipeline.reporting.plots.style import decades_axis, head, panel_title, small_ticks
 from pipeline.results.frames.table import Table
 
 if TYPE_CHECKING:
@@ -82,8 +83,9 @@ def draw_horizons(panels: Sequence[tuple[str, Table]], baselines: Sequence[str],
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, (title, table) in zip(grid, panels, strict=True):
         _draw_lines(axes, table, baselines, models)
-        axes.set_title(title, fontsize=9, loc="left")
+        panel_title(axes, title, 12.0 / len(panels), loc="left")
     grid[0].set_ylabel("rmse of share", fontsize=8)
+    head(figure, "", grid[0])
     return figure
 
 
@@ -109,12 +111,43 @@ def draw_pit(panels: Sequence[tuple[str, np.ndarray]], baselines: Sequence[bool]
         axes.axhline(1.0, color=_INK, linewidth=1.0, linestyle="--")
         axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
         axes.set_xlabel("place in the forecast distribution", fontsize=8)
-        axes.set_title(title, fontsize=9, loc="left")
-        axes.tick_params(labelsize=7)
+        panel_title(axes, title, 12.0 / columns, loc="left")
+        small_ticks(axes)
         axes.spines[["top", "right"]].set_visible(False)
     for unused in grid.ravel()[len(panels) :]:
         unused.set_visible(False)
     grid[0][0].set_ylabel("against even", fontsize=8)
+    return figure
+
+
+def draw_coverage(contenders: Sequence[tuple[str, np.ndarray]], baselines: Sequence[bool]) -> Figure:
+    """Draw how many shares bands of every width held; on the diagonal, as many as they should.
+
+    Parameters
+    ----------
+    contenders
+        Name, and counts (bin,) of probability integral transforms, an even number of bins.
+    baselines
+        Whether each is a baseline, which is drawn in grey.
+    """
+    figure = Figure(figsize=(6.0, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0.0, 1.0], [0.0, 1.0], color=_INK, linewidth=1.0, linestyle="--", label="as it should be")
+    styles = ("-", "--", ":", "-.")
+    for number, ((name, counts), grey) in enumerate(zip(contenders, baselines, strict=True)):
+        half = counts.size // 2
+        pairs = counts[:half][::-1] + counts[half:]
+        held = np.concatenate([[0.0], np.cumsum(pairs) / max(counts.sum(), 1)])
+        axes.plot(
+            np.linspace(0.0, 1.0, held.size), held, marker="o", markersize=3, label=name,
+            color=_BASELINE if grey else f"C{number % 4}", linestyle=styles[number % len(styles)],
+        )  # fmt: skip
+    axes.set_xlabel("probability that the band states", fontsize=8)
+    axes.set_ylabel("part of the shares that it held", fontsize=8)
+    small_ticks(axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
     return figure
 
 
@@ -154,7 +187,7 @@ def _draw_bars(axes: "Axes", table: Table, baselines: Sequence[str], title: str)
             f"{error:.4g}", (error, row), (3, 0), textcoords="offset points", va="center", fontsize=7
         )
     axes.set_yticks(height, names, fontsize=8)
-    axes.set_title(title, fontsize=9, loc="left")
+    panel_title(axes, title, 5.0, loc="left")
     axes.tick_params(axis="x", labelsize=7)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.1)
@@ -177,9 +210,8 @@ def _draw_lines(axes: "Axes", table: Table, baselines: Sequence[str], models: in
         )
     axes.set_ylim(bottom=0.0)
     axes.set_xticks(steps)
-    axes.tick_params(labelsize=7)
+    small_ticks(axes)
     axes.set_xlabel("periods ahead", fontsize=8)
-    axes.legend(fontsize=7, frameon=False, ncols=2)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -192,12 +224,14 @@ def _draw_sorted(axes: "Axes", estimates: ParameterEstimates, most: int) -> None
     axes.plot(value, rank, linestyle="none", marker="o", markersize=3, color="C0")
     if not np.isnan(estimates.truth):
         axes.axvline(estimates.truth, color="C1", linewidth=1.2)
-    _look_at(axes, value, low, high, estimates.truth)
-    axes.axvline(0.0, color=_LINE, linewidth=0.8, zorder=0)
+    decades_axis(axes, "x", value)
+    if axes.get_xscale() == "linear":
+        _look_at(axes, value, low, high, estimates.truth)
+        axes.axvline(0.0, color=_LINE, linewidth=0.8, zorder=0)
+        axes.locator_params(axis="x", nbins=4)
     axes.set_yticks([])
-    axes.locator_params(axis="x", nbins=4)
-    axes.set_title(with_unit(estimates.param, estimates.unit), fontsize=9)
-    axes.tick_params(labelsize=7)
+    panel_title(axes, with_unit(estimates.param, estimates.unit), 12.0 / _COLUMNS)
+    small_ticks(axes)
     axes.spines[["top", "right", "left"]].set_visible(False)
 
 

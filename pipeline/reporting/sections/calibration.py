@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.reporting.blocks import Block, Bullets, Picture, Text
 from pipeline.reporting.plots.svg import inline_svg
-from pipeline.reporting.plots.validation import draw_pit
+from pipeline.reporting.plots.validation import draw_coverage, draw_pit
 from pipeline.results.tables.calibration import pit_groups
 from pipeline.results.tables.comparison import LEVEL
 from pipeline.results.tables.sweep_tables import SweepTables
@@ -35,8 +35,10 @@ def calibration(tables: SweepTables, verdict: Verdict, titles: Mapping[str, str]
     if not cells:
         return []
     panels = [(f"{name}: {titles[future]}", counts.sum(axis=0)) for name, future, counts in cells]
-    figure = draw_pit(panels, [name == verdict.baseline for name, _, _ in cells])
     label = "Histograms of where shares came in their forecast distributions, even bars being right"
+    baselines = [name == verdict.baseline for name, _, _ in cells]
+    figure, held = draw_pit(panels, baselines), draw_coverage(panels, baselines)
+    of_held = "How many shares bands of every width held, against how many they say, by model"
     words = tuple(f"`{name}`, {titles[future]}: {describe_bands(counts)}" for name, future, counts in cells)
     return [
         Picture(
@@ -44,6 +46,10 @@ def calibration(tables: SweepTables, verdict: Verdict, titles: Mapping[str, str]
             "Where shares held out came in their forecast distributions (probability integral transforms). "
             "Even bars: bands hold what they say. Higher at both ends: bands are too narrow; in the middle: "
             "too wide; at one end: forecasts are too low or too high.",
+        ),
+        Picture(
+            inline_svg(held, of_held, "coverage"),
+            "Bands of every width: below the dashed line they hold fewer shares than they say.",
         ),
         Bullets(words),
         Text(

@@ -2,6 +2,7 @@
 
 from pipeline.reporting.blocks import Block, Picture, Section, Text
 from pipeline.reporting.plots.market import MOST_FIRMS, draw_market
+from pipeline.reporting.plots.residuals import draw_residuals
 from pipeline.reporting.plots.svg import inline_svg
 from pipeline.reporting.subject import MarketsSubject
 from pipeline.reporting.words import shown_markets
@@ -22,4 +23,10 @@ def fitted_shares(subject: MarketsSubject) -> Section | None:
         if hidden > 0:
             caption += f" The {MOST_FIRMS} largest firms; {hidden} more are not drawn."
         blocks.append(Picture(inline_svg(draw_market(trajectory, []), label, f"s{number}"), caption))
+        label = f"Errors of calibrated shares over time and against their size, by firm, in market {market}"
+        caption = (
+            f"Market {market}: what the model leaves; without a pattern there is no more to learn. "
+            "In colour the firms with the largest errors."
+        )
+        blocks.append(Picture(inline_svg(draw_residuals(trajectory), label, f"r{number}"), caption))
     return Section("shares", "Observed and fitted shares", tuple(blocks))

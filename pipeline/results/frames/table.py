@@ -49,6 +49,14 @@ class Table:
         more = f"\n... {len(self)} rows, the first {_SHOWN} shown" if len(self) > _SHOWN else ""
         return f"{aligned_text(self.take(slice(_SHOWN)).columns)}{more}"
 
+    def beside(self, facts: Mapping[str, Any]) -> "Table":
+        """Put columns beside it that have the same value in all rows."""
+        same = {
+            name: np.full(len(self), value, dtype=object if isinstance(value, str) else None)
+            for name, value in facts.items()
+        }
+        return Table({**self.columns, **same})
+
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield rows of Python values, None where something is missing."""
         return zip(*(plain_values(column) for column in self.columns.values()), strict=True)

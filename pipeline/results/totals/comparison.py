@@ -47,6 +47,16 @@ class TotalUse:
         known = {model: error for model, error in self.error.items() if np.isfinite(error)}
         return min(known, key=lambda model: known[model]) if known else None
 
+    def facts(self) -> dict[str, str | float]:
+        """Columns for programs: the model of total sales and its error, the best one and its error."""
+        best = self.best or ""
+        return {
+            "total_model": self.model,
+            "total_error": self.error.get(self.model, np.nan),
+            "total_best": best,
+            "total_best_error": self.error.get(best, np.nan),
+        }
+
     @property
     def sentence(self) -> str:
         """What is used, and what would have forecast held-out periods better."""

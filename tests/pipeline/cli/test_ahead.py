@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from command_line import beed
 from shops import run_shops
 
+from pipeline import flight_plan, forecast, open_store
 from pipeline.cli.arguments import parse_bounds, parse_margins, parse_target
-from pipeline.errors import ExitCode, PlanError
+from pipeline.errors import ExitCode, PlanError, QueryError
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +110,22 @@ def test_targets_bounds_and_margins_are_read():
     for wrong in (["x"], ["x=1"], ["x=a:b"]):
         with pytest.raises(PlanError):
             parse_bounds(wrong)
+
+
+def test_answers_show_themselves_and_turn_into_frames_and_arrays(store):
+    results = open_store(store)
+    made = forecast(results, {"scenario": "on", "horizon": 2, "uncertainty": {"draws": 0}})
+    assert len(made.to_pandas()) == 2 * 2 * 4
+    arrays = made.to_xarray()
+    assert arrays["share"].dims == ("market", "time", "firm")
+    np.testing.assert_allclose(arrays["share"].sum("firm"), 1.0)
+    np.testing.assert_array_equal(arrays["share"].sel(market=2).values, made.market(2).share)
+    assert "<th>share</th>" in made._repr_html_()
+    assert repr(made).startswith("Forecast on: 2 markets, 2 periods\nmarket")
+    with pytest.raises(QueryError, match="Market 9 is not in this forecast; there are: 1, 2"):
+        made.market(9)
+    settings = {"firm": "A", "market": 1, "by": "+3", "target": 0.2, "uncertainty": {"draws": 0}}
+    flight = flight_plan(results, settings)
+    assert flight.to_xarray()["share"].dims == ("time",)
+    assert flight.to_pandas()["share"].iloc[-1] == pytest.approx(0.2, abs=1e-8)
+    assert repr(flight).startswith("Flight plan of A, market 1, model investment-mixed\n")

@@ -35,6 +35,7 @@ ELSE = {
     "schedule": "logs lines of JSON",
     "report": "writes a page",
     "export": "writes files, whose format --format says",
+    "explore": "serves pages until it is stopped",
     "demo": "talks a person through the first steps",
 }
 

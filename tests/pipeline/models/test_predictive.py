@@ -104,3 +104,11 @@ def test_a_mixture_over_courses_has_the_mean_of_their_densities():
     same = plain.over(np.tile(courses[0], (4, 1, 1)))
     np.testing.assert_allclose(crps(same, observed, active), crps(plain, observed, active), rtol=1e-12)
     assert draw_shares(mixed, active).std(axis=0).min() > draw_shares(plain, active).std(axis=0).min()
+
+
+def test_a_course_that_leaves_a_firm_nothing_has_no_density():
+    courses = np.array([[[0.2, 0.3, 0.5]], [[0.0, 0.4, 0.6]]])
+    plain = PredictiveDistribution(courses[0], 0.02 * np.eye(3)[None], np.ones(1))
+    observed, active = np.array([[0.25, 0.3, 0.45]]), np.ones((1, 3), bool)
+    alone = log_score(plain, observed, active)
+    np.testing.assert_allclose(log_score(plain.over(courses), observed, active), alone + np.log(2.0))

@@ -12,7 +12,8 @@ from pipeline import open_store
 from pipeline.config.load import load_study
 from pipeline.errors import QueryError
 from pipeline.reporting.console.printing import make_console, print_table
-from pipeline.reporting.console.summary import SECTIONS, show_brief, show_sections, summary_json
+from pipeline.reporting.console.summary import SECTIONS, show_brief, show_sections, summary_facts
+from pipeline.results.frames.json_text import json_text
 from pipeline.results.frames.table import Table
 from pipeline.results.summary.parameters import summarise_parameters
 from pipeline.sweep.coordinator import run_study
@@ -63,12 +64,12 @@ def test_all_sections_are_printed_at_any_width_with_every_column(results):
 
 def test_as_json_it_has_the_verdict_and_every_row(results):
     summary = results.summary()
-    content = json.loads(summary_json(summary))
+    content = json.loads(json_text(summary_facts(summary)))
     assert content["verdict"]["model"] == results.verdict().model
     assert set(content["sections"]) == set(SECTIONS)
     (models,) = content["sections"]["models"]
     assert [row["model"] for row in models["rows"]] == list(results.models)
-    assert set(json.loads(summary_json(summary, ["winners"]))["sections"]) == {"winners"}
+    assert set(json.loads(json_text(summary_facts(summary, ["winners"])))["sections"]) == {"winners"}
 
 
 def test_parameters_are_summed_up_over_markets(results):
