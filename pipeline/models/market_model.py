@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit, fit_batch
+from kernels.least_squares.lengths import common_length
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import (
     ILR,
@@ -37,6 +38,7 @@ from pipeline.models.experiments.replicas import fit_tested
 from pipeline.models.experiments.rows import ExperimentRows
 from pipeline.models.instruments.controls import control_rows, first_stages
 from pipeline.models.instruments.first_stage import FirstStage
+from pipeline.models.market_data import market_data
 from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, compose_response, market_parameters
 from pipeline.models.terms import with_terms
@@ -295,8 +297,22 @@ class MarketModel:
         return np.array([self.names.index(control_parameter(one.effort)) for one in self.stages], np.intp)
 
     def gain(self, theta: Vector) -> float:
-        """Give the gain of a parameter vector; 0 where no period begins at a corrected state."""
+        """Give the gain of a common period; 0 where no period begins at a corrected state."""
         return float(theta[self.names.index(GAIN)]) if self.data.corrected else 0.0
+
+    def spread(self, theta: Vector) -> Vector:
+        """Give how large the errors of each period are in those of a common one, (T,)."""
+        self._evaluate(theta)
+        work = self._scratch(self.n_free)
+        if not work.uneven[0] or self._status != OK:
+            return np.ones(len(self.data.active))
+        return np.exp(work.log_spread)
+
+    def common_row(self, theta: Vector) -> float:
+        """Give the factor on the rows of a common period: the geometric mean of the spread over all rows."""
+        rows = np.maximum(moving_firms(self.data.active).sum(axis=1) - 1, 0)
+        rows[: self.data.first] = 0
+        return float(np.exp(rows @ np.log(self.spread(theta)) / max(rows.sum(), 1)))
 
     def autocorrelation(self, theta: Vector) -> float:
         """Give the autocorrelation of the errors of a parameter vector; 0 where it is no parameter."""
@@ -305,44 +321,6 @@ class MarketModel:
     def prepared(self, market: MarketArrays) -> MarketArrays:
         """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
         return with_terms(self.variant, market, self.efforts)[0]
-
-
-def market_data(
-    market: MarketArrays,
-    initial: str,
-    reference_sales: float,
-    kind: int,
-    corrected: int = 0,
-    entries: int = 0,
-) -> MarketData:
-    """Arrange a market for the kernels.
-
-    Parameters
-    ----------
-    market : MarketArrays
-    initial : str
-        ``observed`` or ``estimated``: state before the first fitted period.
-    reference_sales : float
-        Scale of the market, currency per period.
-    kind : int
-        Errors of log-ratios or of plain shares: `ILR` or `PLAIN` of the kernels.
-    corrected : int
-        Periods before this one begin at a state corrected by the gain.
-    entries : int
-        How many entries of firms have a parameter.
-    """
-    return MarketData(
-        efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
-        active=np.ascontiguousarray(market.active),
-        share=np.ascontiguousarray(np.where(market.active, market.share, 0.0)),
-        total_sales=np.ascontiguousarray(market.total_sales),
-        duration=np.ascontiguousarray(market.duration),
-        reference_sales=float(reference_sales),
-        first=1 if initial == "observed" else 0,
-        kind=kind,
-        corrected=corrected,
-        entries=entries,
-    )
 
 
 def build_model(
@@ -388,11 +366,13 @@ def build_model(
     entries = sum(quantity.name.startswith(f"{ENTRY}.") for quantity in quantities)
     kind, serial = RESIDUAL_KIND[fit.residual], int(quantities[-1].name == AUTOCORRELATION)
     data = market_data(market, fit.initial, reference_sales, kind, corrected, entries)
-    data = data._replace(serial=serial, controls=control_rows(stages, data))
+    unit = common_length(data.duration)
+    data = data._replace(serial=serial, controls=control_rows(stages, data), unit=unit)
     model = MarketModel(variant, response, quantities, data, efforts, stages)
 
     def arranged(course: MarketArrays, until: int, known: int) -> MarketData:
-        return market_data(model.prepared(course), fit.initial, reference_sales, kind, until, known)
+        data = market_data(model.prepared(course), fit.initial, reference_sales, kind, until, known)
+        return data._replace(unit=unit)
 
     model.experiments = experiment_rows(whole, arranged, response, data, model.gamma_form, model.column)
     return model

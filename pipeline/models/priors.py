@@ -128,7 +128,9 @@ def with_weak_beliefs(
     return Prior(mean, spread, of_errors)
 
 
-def entry_spread(data: MarketData, covariance: Matrix, autocorrelation: float) -> Vector:
+def entry_spread(
+    data: MarketData, covariance: Matrix, autocorrelation: float, common_row: float = 1.0
+) -> Vector:
     """Give the standard deviations (E,) of the errors of the shares that firms enter with.
 
     In those of a residual. Against the observed shares w of the firms that were there before, closed, the
@@ -144,6 +146,8 @@ def entry_spread(data: MarketData, covariance: Matrix, autocorrelation: float) -
         Of errors of log shares, in units of the rows that compare data.
     autocorrelation : float
         Of the errors; a row that no other one comes before is an innovation of so much less.
+    common_row : float
+        Factor on the rows of a common period, where periods differ in length.
     """
     moving = moving_firms(data.active)
     spread = []
@@ -158,9 +162,9 @@ def entry_spread(data: MarketData, covariance: Matrix, autocorrelation: float) -
         against[firm] += 1.0
         spread.append(np.sqrt(against @ covariance @ against))
     if autocorrelation == 0.0 or not spread:
-        return np.array(spread)
+        return np.array(spread) / common_row
     _, weight = kept_and_weight(autocorrelation, data.first, moving, data.duration)
-    return np.array(spread) / weight[data.first]
+    return np.array(spread) / (weight[data.first] * common_row)
 
 
 def family_of(name: str) -> str:
