@@ -9,7 +9,6 @@ import numpy as np
 from kernels.least_squares.market import ILR, PLAIN
 from kernels.motion.shares import simulate_shares
 from kernels.numeric.arrays import Floats
-from pipeline.config.parameters import GAIN
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
 from pipeline.forecasting.draws import draw_parameters
@@ -179,12 +178,16 @@ class DrawnCourses:
         self._response = np.tile(trajectory.response, (count, 1, 1))
         self._theta = np.tile(market.theta, (count, 1))
         self._state = np.tile(market.share, (count, 1))
+        self._error = np.tile(market.last_error, (count, 1))
+        self._kept = np.tile(market.kept, (count, 1))
+        self._gain = np.full((count, 1), market.gain)
         self._entry = None if market.entry_share is None else np.tile(market.entry_share, (count, 1))
 
     def put(self, row: int, response: ForecastResponse, trajectory: ShareTrajectory) -> None:
         """Replace one course by another, of a market in a state and under parameters of its own."""
         market = response.market
         self._theta[row], self._state[row] = response.theta, market.share
+        self._error[row], self._kept[row], self._gain[row] = market.last_error, market.kept, market.gain
         if self._entry is not None:
             self._entry[row] = market.entry_share
         self.share[row], self._response[row] = trajectory.share, trajectory.response
@@ -202,13 +205,8 @@ class DrawnCourses:
         )
         equations = [market.equation(theta) for theta in self._theta]
         jump_price, _, returns_to_scale = np.array(equations).T
-        kept = market.kept
-        error = np.tile(market.last_error, (count, 1))
+        error = self._error
         kind = ILR if market.residual == "ilr" else PLAIN
-        # The gain is drawn with the other parameters.
-        gain = np.full((count, 1), market.gain)
-        if market.gain and GAIN in market.names:
-            gain = self._theta[:, [market.names.index(GAIN)]]
         state, shares = self._starts(rng), np.empty_like(self.share)
         for period in range(horizon):
             at, moving = slice(period, period + 1), np.tile(market.moving[period], (count, 1))
@@ -221,10 +219,10 @@ class DrawnCourses:
                 reference_sales=market.reference_sales,
                 returns_to_scale=returns_to_scale,
             )[:, 0]
-            new = np.sqrt(1.0 - kept[period] ** 2) * drawn[:, period]
-            error = kept[period] * error + new
+            kept = self._kept[:, [period]]
+            error = kept * error + np.sqrt(1.0 - kept**2) * drawn[:, period]
             seen = shift_shares(modelled, error)
-            state = correct(modelled, seen, moving, gain, kind)
+            state = correct(modelled, seen, moving, self._gain, kind)
             shares[:, period] = market.admitted(seen, period, self._entry)
             state = np.nan_to_num(market.admitted(state, period, self._entry))
         return shares
@@ -236,7 +234,7 @@ class DrawnCourses:
         """
         market, (count, _, n_firms) = self.market, self.share.shape
         state = self._state
-        if market.start != "observed" or market.gain == 1.0:
+        if market.start != "observed" or (self._gain == 1.0).all():
             return state
         error = rng.multivariate_normal(np.zeros(n_firms), market.error_covariance, count, method="eigh")
-        return shift_shares(state, (market.gain - 1.0) * error)
+        return shift_shares(state, (self._gain - 1.0) * error)
