@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernels.least_squares.market import ILR, PLAIN
 from kernels.motion.shares import simulate_shares
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.scenario import Scenario
@@ -18,7 +17,6 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
-from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
 from pipeline.results.stored_fit import stored_replicates
 from pipeline.results.totals.answering import TotalSales
@@ -179,7 +177,7 @@ class DrawnCourses:
         self._theta = np.tile(market.theta, (count, 1))
         self._state = np.tile(market.share, (count, 1))
         self._error = np.tile(market.last_error, (count, 1))
-        self._kept = np.tile(market.kept, (count, 1))
+        self._kept = np.tile(self._kept_of(market), (count, 1))
         self._gain = np.full((count, 1), market.gain)
         self._entry = None if market.entry_share is None else np.tile(market.entry_share, (count, 1))
 
@@ -187,11 +185,17 @@ class DrawnCourses:
         """Replace one course by another, of a market in a state and under parameters of its own."""
         market = response.market
         self._theta[row], self._state[row] = response.theta, market.share
-        self._error[row], self._kept[row], self._gain[row] = market.last_error, market.kept, market.gain
+        self._error[row], self._gain[row] = market.last_error, market.gain
+        self._kept[row] = self._kept_of(market)
         if self._entry is not None:
             self._entry[row] = market.entry_share
         self.share[row], self._response[row] = trajectory.share, trajectory.response
         self.total[row] = trajectory.total
+
+    @staticmethod
+    def _kept_of(market: ForecastMarket) -> Floats:
+        """Part of the error of the period before that each period to come repeats, (H,)."""
+        return market.errors_under(market.gain).kept[1:]
 
     def with_errors(self, rng: np.random.Generator) -> Floats:
         """Draw the errors of every period, and carry them on: shares (D, H, N).
@@ -205,8 +209,7 @@ class DrawnCourses:
         )
         equations = [market.equation(theta) for theta in self._theta]
         jump_price, _, returns_to_scale = np.array(equations).T
-        error = self._error
-        kind = ILR if market.residual == "ilr" else PLAIN
+        carry, error = market.errors_under(self._gain), self._error
         state, shares = self._starts(rng), np.empty_like(self.share)
         for period in range(horizon):
             at, moving = slice(period, period + 1), np.tile(market.moving[period], (count, 1))
@@ -219,10 +222,11 @@ class DrawnCourses:
                 reference_sales=market.reference_sales,
                 returns_to_scale=returns_to_scale,
             )[:, 0]
-            kept = self._kept[:, [period]]
-            error = kept * error + np.sqrt(1.0 - kept**2) * drawn[:, period]
+            kept, spread = self._kept[:, [period]], carry.spread[period + 1]
+            new = spread * np.sqrt(1.0 - kept**2) * drawn[:, period]
+            error = spread / carry.spread[period] * kept * error + new
             seen = shift_shares(modelled, error)
-            state = correct(modelled, seen, moving, self._gain, kind)
+            state = carry.state(modelled, seen, moving, period + 1)
             shares[:, period] = market.admitted(seen, period, self._entry)
             state = np.nan_to_num(market.admitted(state, period, self._entry))
         return shares
@@ -237,4 +241,5 @@ class DrawnCourses:
         if market.start != "observed" or (self._gain == 1.0).all():
             return state
         error = rng.multivariate_normal(np.zeros(n_firms), market.error_covariance, count, method="eigh")
-        return shift_shares(state, (self._gain - 1.0) * error)
+        carry = market.errors_under(self._gain)
+        return shift_shares(state, (carry.gain[0] - 1.0) * carry.spread[0] * error)

@@ -15,8 +15,11 @@ from pipeline.store.store import Store
 
 # Each question imports what answers it: a point query needs none of xarray, duckdb, pyarrow and numba.
 if TYPE_CHECKING:
+    import xarray as xr
+
     from pipeline.names import Label
     from pipeline.results.curves import ResponseCurve
+    from pipeline.results.draws.arviz import Draws
     from pipeline.results.frames.table import Table
     from pipeline.results.summary.summary import Summary
     from pipeline.results.verdict import Verdict
@@ -247,6 +250,52 @@ class ResultStore(Results):
 
         losses = read_losses(self.tables, kind, future, metric)
         return duel(losses, self.tables.labels("market"), model, against, step=step)
+
+    def to_arviz(
+        self,
+        model: str | None = None,
+        *,
+        market: "Label | None" = None,
+        draws: "Draws" = "replicates",
+    ) -> "xr.DataTree":
+        """Give draws of the parameters of a model to ArviZ (extra ``beed[arviz]``).
+
+        Parameters
+        ----------
+        model
+            Its name; by default the model of the verdict.
+        market
+            One market; by default all of them, along a dimension of their own.
+        draws
+            ``replicates``: the bootstrap replicates that the study stored, one chain. ``mcmc``: the posterior
+            of the fit of one market, sampled now (extra ``beed[mcmc]``), as the study's section
+            ``uncertainty.mcmc`` says, every walker a chain.
+
+        Returns
+        -------
+        xarray.DataTree
+            ``posterior``: one variable a parameter that is not fixed (chain, draw[, market]);
+            ``observed_data``: share ([market,] firm, time); of one market also ``log_likelihood``: of every
+            residual (chain, draw, row), log-ratios of shares with independent normal errors.
+
+        Raises
+        ------
+        QueryError
+            No such model or market, no replicates stored, or arviz-base is not installed.
+        PlanError
+            emcee is not installed.
+
+        Examples
+        --------
+        >>> import arviz_stats, beed  # doctest: +SKIP
+        >>> arviz_stats.summary(beed.open_store("runs/mall").to_arviz(market=1))  # doctest: +SKIP
+        """
+        from pipeline.results.draws.arviz import to_arviz
+
+        chosen = model or self.verdict().model
+        if chosen is None:
+            raise QueryError(f"No model of the sweep {self.sweep.name} has a usable fit to draw from.")
+        return to_arviz(self, chosen, market, draws)
 
     def export(self, out: str | Path, style: str = "zarr") -> Path:
         """Write the sweep and its data to files; see `pipeline.results.export.export` for the styles."""
