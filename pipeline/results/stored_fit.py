@@ -159,7 +159,7 @@ def stored_mixture(results: Results, fit: StoredFit, model: str) -> ParameterMix
     kind, first = problem.variant.noise_under(results.study.fit), problem.data.first
     modelled = problem.shares(theta)
     if kind != "homogeneous" and modelled is not None:
-        noise = noise_of_shares(kind, fit.arrays, modelled, slice(first, None), used)
+        noise = noise_of_shares(kind, fit.arrays, modelled, problem.spread(theta), slice(first, None), used)
         problem.weigh(scaled_covariance(noise.covariance, moving_firms(problem.data.active), first))
     beliefs: Mapping[str, tuple[float, float]] = results.study.fit.priors
     if problem.variant.pooled_from is not None:

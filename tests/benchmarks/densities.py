@@ -21,12 +21,6 @@ HORIZONS = np.array([1, 2, 4, 8, 16])
 LEVELS = (0.05, 0.25, 0.75, 0.95)
 FORMS, NOISE = ("investment", "scaled", "proportional"), ("both", "lasting")
 CELLS = tuple(f"{form} {noise}" for form in FORMS for noise in NOISE)
-    "investment both",
-    "investment lasting",
-    "scaled lasting",
-    "proportional both",
-    "proportional lasting",
-)
 DRAWS = 1000
 
 
