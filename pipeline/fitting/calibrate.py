@@ -20,7 +20,7 @@ from pipeline.fitting.all_markets import NOT_ASKED, AllMarkets
 from pipeline.fitting.experiments import FittedExperiments, fitted_experiments
 from pipeline.fitting.polish import Polished, PolishSettings, polish
 from pipeline.fitting.response_edge import edge_parameters, follow_edge
-from pipeline.fitting.screen import n_effective, screen, settle
+from pipeline.fitting.screen import screen, settle
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.uncertainty.assess import AT_EDGE, Uncertainty, assess_uncertainty
@@ -30,7 +30,7 @@ from pipeline.fitting.weighting import fit_weighted
 from pipeline.models.instruments.first_stage import FirstStageError
 from pipeline.models.market_model import MarketModel, build_model
 from pipeline.models.one_step import later_periods
-from pipeline.models.priors import prior_of
+from pipeline.models.priors import n_effective, prior_of
 from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.status import Status
 from pipeline.validation.scores import fit_rmse

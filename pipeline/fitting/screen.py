@@ -6,7 +6,7 @@ from kernels.least_squares.batch import BatchFit
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.residual_space import residual_space
 from pipeline.models.market_model import MarketModel
-from pipeline.models.priors import Prior, effective_parameters, entry_spread, with_weak_beliefs
+from pipeline.models.priors import Prior, entry_spread, residual_deviation, with_weak_beliefs
 
 # Evaluations that screening spends on one start; lmfit goes on from the best ones.
 _EVALUATIONS = 200
@@ -113,22 +113,3 @@ def _screen_under_prior(model: MarketModel, starts: Matrix, prior: Prior, belief
         if not deviation > 0.0 or abs(deviation - before) <= _NEARLY_SETTLED * before:
             break
     return fit if len(starts) == 1 else model.screen(starts, _EVALUATIONS)
-
-
-def residual_deviation(model: MarketModel, theta: Vector) -> float:
-    """Estimate the standard deviation of the residuals that compare data, with honest degrees of freedom."""
-    residual = model.residual(theta)
-    if residual is None:
-        return np.nan
-    data = residual[: model.n_residuals]
-    left = model.n_residuals - n_effective(model, theta)
-    return float(np.sqrt(data @ data / left)) if left > 0 else 0.0
-
-
-def n_effective(model: MarketModel, theta: Vector) -> float:
-    """Count the effective parameters of a model: `pipeline.models.priors.effective_parameters`."""
-    jacobian = model.jacobian(theta)
-    priors = model.n_residuals + int((model.prior_weight > 0.0).sum())
-    return effective_parameters(
-        jacobian[:, : model.n_residuals], model.prior_weight[model.vary], jacobian[:, priors:]
-    )

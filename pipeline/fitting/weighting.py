@@ -14,9 +14,10 @@ from kernels.least_squares.whitening import scaled_covariance
 from kernels.numeric.arrays import Vector
 from pipeline.config.sections.fit import NoiseKind
 from pipeline.fitting.polish import Polished
-from pipeline.fitting.screen import entry_spread_of, n_effective, residual_deviation
+from pipeline.fitting.screen import entry_spread_of
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import Noise, noise_of_shares
+from pipeline.models.priors import n_effective, residual_deviation
 from pipeline.panel.market import MarketArrays
 
 _ROUNDS = 2

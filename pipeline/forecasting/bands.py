@@ -8,7 +8,6 @@ import numpy as np
 
 from kernels.motion.shares import simulate_shares
 from kernels.numeric.arrays import Floats
-from pipeline.config.parameters import GAIN
 from pipeline.config.sections.scenario import Scenario
 from pipeline.errors import ForecastError
 from pipeline.forecasting.draws import draw_parameters
@@ -177,16 +176,26 @@ class DrawnCourses:
         self._response = np.tile(trajectory.response, (count, 1, 1))
         self._theta = np.tile(market.theta, (count, 1))
         self._state = np.tile(market.share, (count, 1))
+        self._error = np.tile(market.last_error, (count, 1))
+        self._kept = np.tile(self._kept_of(market), (count, 1))
+        self._gain = np.full((count, 1), market.gain)
         self._entry = None if market.entry_share is None else np.tile(market.entry_share, (count, 1))
 
     def put(self, row: int, response: ForecastResponse, trajectory: ShareTrajectory) -> None:
         """Replace one course by another, of a market in a state and under parameters of its own."""
         market = response.market
         self._theta[row], self._state[row] = response.theta, market.share
+        self._error[row], self._gain[row] = market.last_error, market.gain
+        self._kept[row] = self._kept_of(market)
         if self._entry is not None:
             self._entry[row] = market.entry_share
         self.share[row], self._response[row] = trajectory.share, trajectory.response
         self.total[row] = trajectory.total
+
+    @staticmethod
+    def _kept_of(market: ForecastMarket) -> Floats:
+        """Part of the error of the period before that each period to come repeats, (H,)."""
+        return market.errors_under(market.gain).kept[1:]
 
     def with_errors(self, rng: np.random.Generator) -> Floats:
         """Draw the errors of every period, and carry them on: shares (D, H, N).
@@ -200,13 +209,7 @@ class DrawnCourses:
         )
         equations = [market.equation(theta) for theta in self._theta]
         jump_price, _, returns_to_scale = np.array(equations).T
-        error = np.tile(market.last_error, (count, 1))
-        # The gain is drawn with the other parameters.
-        gain = np.full((count, 1), market.gain)
-        if market.gain and GAIN in market.names:
-            gain = self._theta[:, [market.names.index(GAIN)]]
-        carry = market.errors_under(gain)
-        kept, repeated = carry.kept[1:], carry.repeated[1:]
+        carry, error = market.errors_under(self._gain), self._error
         state, shares = self._starts(rng), np.empty_like(self.share)
         for period in range(horizon):
             at, moving = slice(period, period + 1), np.tile(market.moving[period], (count, 1))
@@ -219,8 +222,9 @@ class DrawnCourses:
                 reference_sales=market.reference_sales,
                 returns_to_scale=returns_to_scale,
             )[:, 0]
-            new = carry.spread[period + 1] * np.sqrt(1.0 - kept[period] ** 2) * drawn[:, period]
-            error = repeated[period] * error + new
+            kept, spread = self._kept[:, [period]], carry.spread[period + 1]
+            new = spread * np.sqrt(1.0 - kept**2) * drawn[:, period]
+            error = spread / carry.spread[period] * kept * error + new
             seen = shift_shares(modelled, error)
             state = carry.state(modelled, seen, moving, period + 1)
             shares[:, period] = market.admitted(seen, period, self._entry)
@@ -234,8 +238,8 @@ class DrawnCourses:
         """
         market, (count, _, n_firms) = self.market, self.share.shape
         state = self._state
-        if market.start != "observed" or market.gain == 1.0:
+        if market.start != "observed" or (self._gain == 1.0).all():
             return state
         error = rng.multivariate_normal(np.zeros(n_firms), market.error_covariance, count, method="eigh")
-        carry = market.errors_under(market.gain)
+        carry = market.errors_under(self._gain)
         return shift_shares(state, (carry.gain[0] - 1.0) * carry.spread[0] * error)

@@ -4,7 +4,7 @@ import numpy as np
 
 from kernels.numeric.arrays import Floats
 from pipeline.forecasting.market import ForecastMarket
-from pipeline.models.parameter_spread import principal_steps
+from pipeline.models.posterior.mixture import ParameterMixture
 
 
 def draw_parameters(
@@ -18,13 +18,13 @@ def draw_parameters(
     count : int
     rng : Generator
     replicates : (B, P) array, optional
-        Drawn from, with replacement, when there are any. Otherwise draws are normal with the covariance of
-        the estimates, cut at the bounds; parameters that the data do not determine, or that stopped at a
-        bound, keep their values.
+        Drawn from, with replacement, when there are any. Otherwise draws are from the mixture of the market,
+        or normal with the covariance of the estimates, cut at the bounds; parameters that the data do not
+        determine, or that stopped at a bound, keep their values.
     """
     if replicates is not None and len(replicates):
         return np.ascontiguousarray(replicates[rng.integers(len(replicates), size=count)])
-    steps = principal_steps(market.covariance)
-    draws = market.theta + rng.standard_normal((count, market.theta.size)) @ steps.T
-    moved = np.nan_to_num(np.diag(market.covariance)) > 0.0
-    return np.where(moved, np.clip(draws, market.lower, market.upper), market.theta)
+    if market.mixture is not None:
+        return market.mixture().draw(count, rng)
+    bounds = market.lower, market.upper
+    return ParameterMixture.single(market.theta, market.covariance, bounds).draw(count, rng)

@@ -12,12 +12,14 @@ from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
 from kernels.response.catalogue import Domain
 from kernels.response.workspace import ResponseSpec
+from pipeline.config.parameters import AUTOCORRELATION, GAIN
 from pipeline.config.sections.scenario import StartShares
 from pipeline.config.terms import Term
 from pipeline.errors import QueryError
 from pipeline.forecasting.members import ModelChoice
 from pipeline.models.errors.error_carry import ErrorCarry
 from pipeline.models.errors.period_lengths import PeriodLengths
+from pipeline.models.posterior.mixture import ParameterMixture
 from pipeline.models.share_equation import ShareEquation
 from pipeline.names import Label
 from pipeline.results.prices.index import PriceIndex
@@ -115,8 +117,10 @@ class ForecastMarket:
     entry_share : (N,) array or None
         That share; 0 for the others.
     state : callable or None
-        Takes parameters (P,) to the shares (N,) at the end of the last period under them; None where these
-        are the observed ones.
+        Takes parameters (P,) to the shares (N,) at the end of the last period under them, and to the error
+        (N,) of its log shares; None where these shares are the observed ones.
+    mixture : callable or None
+        Gives what is known of the parameters; None: they are normal with ``covariance``.
     """
 
     market: Label
@@ -159,7 +163,8 @@ class ForecastMarket:
     population: FirmPopulation | None = None
     enters: NDArray[np.int64] | None = None
     entry_share: Floats | None = None
-    state: Callable[[Floats], Floats] | None = None
+    state: Callable[[Floats], tuple[Floats, Floats]] | None = None
+    mixture: Callable[[], ParameterMixture] | None = None
 
     @property
     def acts_beyond_period(self) -> bool:
@@ -207,14 +212,24 @@ class ForecastMarket:
         return np.asarray(np.where(entering, taken, share * room))
 
     def under(self, theta: Floats) -> "ForecastMarket":
-        """Give the market in the state that it is in under other parameters (P,).
+        """Give the market in the state that it is in under other parameters (P,), and with their errors.
 
         Raises
         ------
         ForecastError
             The shares of its past cannot be computed under them.
         """
-        return self if self.state is None else replace(self, share=self.state(theta))
+        share, last_error = self.share, self.last_error
+        if self.state is not None:
+            share, last_error = self.state(theta)
+        known = dict(zip(self.names, theta.tolist(), strict=True))
+        return replace(
+            self,
+            share=share,
+            last_error=last_error,
+            gain=known.get(GAIN, self.gain),
+            autocorrelation=known.get(AUTOCORRELATION, self.autocorrelation),
+        )
 
     def errors_under(self, gain: float | Floats) -> ErrorCarry:
         """Tell how errors go on in the last known period and those to come, (1 + H,).

@@ -1,5 +1,6 @@
 """Opening a calibrated market of a store: which one, by which model, and what is known of it."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from pipeline.names import Label
 from pipeline.panel.market import MarketArrays
 from pipeline.results.prices.read import read_prices, unpriced_efforts
 from pipeline.results.select import select_markets
-from pipeline.results.stored_fit import StoredFit, read_fit, stored_covariance
+from pipeline.results.stored_fit import StoredFit, read_fit, stored_covariance, stored_mixture
 from pipeline.results.totals.continuation import TotalForecast
 
 if TYPE_CHECKING:
@@ -110,9 +111,10 @@ def read_market(
     """
     fit = read_fit(results, market, model)
     used = _used(results, fit.arrays.market, model, fit.problem)
-    return market_of_fit(
+    made = market_of_fit(
         results.study, fit, horizon, start, covariance=stored_covariance(results, fit, model), used=used
     )
+    return replace(made, mixture=functools.cache(functools.partial(stored_mixture, results, fit, model)))
 
 
 def market_of_fit(
@@ -197,7 +199,8 @@ def market_of_fit(
 
 def _lengths(problem: MarketModel, theta: Floats, arrays: MarketArrays, ahead: Floats) -> PeriodLengths:
     """Give the lengths of the known periods, and of those to come (H,) in periods."""
-    known = period_lengths(problem, theta, arrays, needed=problem.gain(theta) > 0.0)
+    # Also where the estimate of a gain is 0: others are drawn.
+    known = period_lengths(problem, theta, arrays, needed=problem.data.corrected > 0)
     return known.going_on(ahead / problem.data.unit)
 
 
@@ -210,14 +213,15 @@ def entry_shares(arrays: MarketArrays) -> Floats:
 
 def _state_under(
     initial: str, problem: MarketModel, arrays: MarketArrays, present: NDArray[np.bool_]
-) -> Callable[[Floats], Floats]:
-    """Give the calibrated shares at the end of the data as a function of the parameters."""
+) -> Callable[[Floats], tuple[Floats, Floats]]:
+    """Give the calibrated shares at the end of the data, and their error, as functions of the parameters."""
 
-    def state(theta: Floats) -> Floats:
+    def state(theta: Floats) -> tuple[Floats, Floats]:
         followed = modelled_shares(problem, theta, arrays, initial)
         if followed is None:
             raise ForecastError("f would be negative in the past.")
-        return _closed(_last_share(problem, theta, arrays, followed, "calibrated")[present])
+        share = _last_share(problem, theta, arrays, followed, "calibrated")[present]
+        return _closed(share), _last_error(arrays, followed, "calibrated")[present]
 
     return state
 

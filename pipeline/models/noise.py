@@ -84,8 +84,6 @@ def estimate_noise(kind: NoiseKind, errors: Matrix, used: float = 0.0) -> Noise:
     Noise
         With one firm, or without any error, the covariance of a perfect fit.
     """
-    if kind == "homogeneous":
-        return Noise(kind, error_covariance(errors))
     errors = errors[(~np.isnan(errors)).sum(axis=1) > 1]
     known = ~np.isnan(errors)
     rows = float(np.maximum(known.sum(axis=1) - 1, 0).sum())
@@ -97,6 +95,8 @@ def estimate_noise(kind: NoiseKind, errors: Matrix, used: float = 0.0) -> Noise:
     # Two firms have one log-ratio, which has a variance and nothing else.
     if known.sum(axis=1).max() < 3:
         return Noise(kind, square / left * np.eye(n_firms))
+    if kind == "homogeneous":
+        return Noise(kind, error_covariance(errors) * (rows / left))
     if kind == "by_firm":
         variance, parameters = _by_firm(errors, known, left / rows)
         shape = np.diag(variance)

@@ -8,6 +8,7 @@ degree of freedom: the effective number of parameters is the trace of the hat ma
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from kernels.least_squares.market import PLAIN, MarketData, moving_firms
 from kernels.least_squares.serial_errors import kept_and_weight
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, ENTRY, GAIN, INITIAL
+
+if TYPE_CHECKING:
+    from pipeline.models.market_model import MarketModel
 
 Belief = tuple[float, float]
 
@@ -211,3 +215,22 @@ def effective_parameters(jacobian: Matrix, weight: Vector, further: Matrix | Non
     _, singular, right = np.linalg.svd(both, full_matrices=False)
     seen = singular > np.finfo(float).eps * max(both.shape) * singular[0]
     return float((right[seen, : jacobian.shape[1]] ** 2).sum())
+
+
+def n_effective(model: "MarketModel", theta: Vector) -> float:
+    """Count the effective parameters of a model: `effective_parameters`."""
+    jacobian = model.jacobian(theta)
+    priors = model.n_residuals + int((model.prior_weight > 0.0).sum())
+    return effective_parameters(
+        jacobian[:, : model.n_residuals], model.prior_weight[model.vary], jacobian[:, priors:]
+    )
+
+
+def residual_deviation(model: "MarketModel", theta: Vector) -> float:
+    """Estimate the standard deviation of the residuals that compare data, with honest degrees of freedom."""
+    residual = model.residual(theta)
+    if residual is None:
+        return np.nan
+    data = residual[: model.n_residuals]
+    left = model.n_residuals - n_effective(model, theta)
+    return float(np.sqrt(data @ data / left)) if left > 0 else 0.0

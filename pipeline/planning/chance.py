@@ -205,4 +205,7 @@ def chance_of(shares: Floats, target: float) -> Chance:
 
 def sure_market(market: ForecastMarket) -> ForecastMarket:
     """Give the market as plans are made on it: what fades by itself is no firm's doing."""
-    return replace(market, last_error=np.zeros(market.firms.size))
+    calm, state = np.zeros(market.firms.size), market.state
+    if state is None:
+        return replace(market, last_error=calm)
+    return replace(market, last_error=calm, state=lambda theta: (state(theta)[0], calm))

@@ -1,16 +1,22 @@
 """A calibrated model read back from a store: composed again from the study, with the stored estimates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kernels.least_squares.market import moving_firms
+from kernels.least_squares.whitening import scaled_covariance
 from pipeline.config.catalogue import own_curves
 from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.errors import QueryError
 from pipeline.models.market_model import MarketModel, build_model
+from pipeline.models.noise import noise_of_shares
 from pipeline.models.parameter_spread import trusted_covariance
+from pipeline.models.posterior.mixture import ParameterMixture
+from pipeline.models.posterior.over_gains import mixture_over_gains
+from pipeline.models.priors import entry_spread, prior_of, with_weak_beliefs
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays, market_arrays
 from pipeline.results.results import Results
@@ -137,6 +143,36 @@ def stored_covariance(results: Results, fit: StoredFit, model: str) -> np.ndarra
     names = [str(name) for name in tables.params_of(model)]
     order = [names.index(name) if name in names else 0 for name in problem.names]
     return trusted_covariance(fit.covariance, ends[order], float(levels[widest]))
+
+
+def stored_mixture(results: Results, fit: StoredFit, model: str) -> ParameterMixture:
+    """Give what is known of the parameters of a fit: `mixture_over_gains`, as the fit itself would."""
+    covariance, (problem, theta) = stored_covariance(results, fit, model), (fit.problem, fit.theta)
+    statistics = results.tables.statistics(model)
+    row = results.tables.labels("market").tolist().index(fit.arrays.market)
+    variance, used, factor = (
+        float(statistics[name][row]) if name in statistics else np.nan
+        for name in ("redchi", "n_effective", "shrinkage")
+    )
+    if not variance > 0.0 or not np.isfinite(used):
+        return ParameterMixture.single(theta, covariance, (problem.lower, problem.upper))
+    kind, first = problem.variant.noise_under(results.study.fit), problem.data.first
+    modelled = problem.shares(theta)
+    if kind != "homogeneous" and modelled is not None:
+        noise = noise_of_shares(kind, fit.arrays, modelled, problem.spread(theta), slice(first, None), used)
+        problem.weigh(scaled_covariance(noise.covariance, moving_firms(problem.data.active), first))
+    beliefs: Mapping[str, tuple[float, float]] = results.study.fit.priors
+    if problem.variant.pooled_from is not None:
+        known = results.population(model).sel(window=ALL)
+        table = zip(known["param"].values, known["mean"].values, known["spread"].values, strict=True)
+        beliefs = {str(name): (float(mean), float(spread)) for name, mean, spread in table if spread > 0.0}
+    prior = prior_of(problem.names, beliefs)
+    prior = prior.scaled(factor) if np.isfinite(factor) else prior
+    spread = entry_spread(problem.data, problem.error_shape, problem.autocorrelation(theta))
+    believed = with_weak_beliefs(prior, problem.names, problem.start, problem.vary, spread)
+    problem.set_prior(believed.mean, believed.weight(np.sqrt(variance)))
+    problem.weigh_experiments(float(np.sqrt(variance)))
+    return mixture_over_gains(problem, theta, covariance)
 
 
 def stored_replicates(results: Results, market: Label, model: str, names: Sequence[str]) -> np.ndarray:

@@ -1,17 +1,14 @@
 """Forecasts of a calibrated model or a baseline after an origin, measured against what came."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import PROPORTIONAL
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.config.parameters import GAIN
 from pipeline.models.effort_paths import draw_efforts
 from pipeline.models.errors.error_carry import ErrorCarry
 from pipeline.models.market_model import MarketModel
@@ -24,6 +21,8 @@ from pipeline.models.one_step import (
     modelled_shares,
 )
 from pipeline.models.parameter_spread import parameter_spread
+from pipeline.models.posterior.mixture import ParameterMixture
+from pipeline.models.posterior.over_gains import mixture_over_gains
 from pipeline.models.predictive import (
     PredictiveDistribution,
     error_covariance,
@@ -44,6 +43,8 @@ State = Literal["fitted", "observed"]
 
 # Paths of the simulation that tells how errors grow from period to period.
 _PATHS = 256
+# Densities of parameters that a forecast is followed under: each costs as much as the estimates.
+_DENSITIES = 5
 _SEED = 20230517
 
 
@@ -227,26 +228,13 @@ def _from_fitted(
     if share is None:
         return None
     ahead, moving = slice(n_train, None), moving_firms(market.active)
-    one_step = _noise(model).covariance
     carry, last = error_carry(model, theta, market), slice(n_train - 1, n_train)
     state = carry.state(share[last], market.share[last], moving[last], last)[0]
-    rho, error = model.autocorrelation(theta), None
-    if rho != 0.0:
+    error = None
+    if model.autocorrelation(theta) != 0.0:
         error = carry.error(share[last], market.share[last], moving[last])[0]
     expected = expected_ahead(model, theta, market, share, n_train)
-    if model.gain(theta) == 0.0 and rho == 0.0:
-        covariance = np.tile(one_step, (len(share) - n_train, 1, 1))
-    else:
-        step = OneStep(model, theta, market)
-        logs = None if error is None else log_errors(market.share[last], share[last], moving[last])[0]
-        varied = error_carry(model, theta, market, _gains(model, model.gain(theta)))
-        covariance = _carried_on(step, state, expected, one_step, varied, logs)
-
-    def follow(other: Vector) -> Matrix | None:
-        shares = modelled_shares(model, other, market, initial)
-        return None if shares is None else expected_ahead(model, other, market, shares, n_train)
-
-    covariance = covariance + _spread(model, theta, follow, moving[ahead])
+    covariance = _second_moment(model, theta, initial, market, expected)
     predicted = PredictiveDistribution(expected, covariance, market.total_sales[ahead])
     return _mixed(predicted, model, theta, market, state, courses, error)
 
@@ -271,20 +259,65 @@ def _from_observed(
     state = step.share[n_train - 1]
     share = step.walk(state, n_train)
     covariance = _carried_on(step, state, share, one_step, carry)
-    covariance = covariance + _spread(
-        model, theta, lambda other: OneStep(model, other, market).walk(state, n_train), step.moving[n_train:]
-    )
+    if model.covariance is not None:
+        covariance = covariance + parameter_spread(
+            lambda other: OneStep(model, other, market).walk(state, n_train),
+            theta,
+            model.covariance,
+            (model.lower, model.upper),
+            step.moving[n_train:],
+        )
     predicted = PredictiveDistribution(share, covariance, market.total_sales[n_train:])
     return _mixed(predicted, model, theta, market, state, courses)
 
 
-def _spread(
-    model: MarketModel, theta: Vector, follow: Callable[[Vector], Matrix | None], moving: NDArray[np.bool_]
+def _second_moment(
+    model: MarketModel, theta: Vector, initial: str, market: MarketArrays, expected: Matrix
 ) -> NDArray[np.float64]:
-    """Covariance (H, N, N) of log shares that the parameters, as far as they are known, leave open."""
-    if model.covariance is None:
-        return np.zeros((*moving.shape, moving.shape[1]))
-    return parameter_spread(follow, theta, model.covariance, (model.lower, model.upper), moving)
+    """Second moment (H, N, N) of log shares around expected ones, by what is known of the parameters."""
+    nothing = np.zeros((theta.size, theta.size))
+    known = ParameterMixture.single(theta, nothing, (model.lower, model.upper))
+    if model.covariance is not None:
+        known = mixture_over_gains(model, theta, model.covariance).few(_DENSITIES)
+    found, total = 0.0, np.zeros((*expected.shape, expected.shape[1]))
+    for weight, other, spread in known:
+        try:
+            total += weight * _around(model, other, spread, initial, market, expected)
+            found += weight
+        except (ValueError, ArithmeticError):
+            # Parameters under which shares cannot be followed are none.
+            continue
+    return total / found if found > 0.0 else _around(model, theta, nothing, initial, market, expected)
+
+
+def _around(
+    model: MarketModel, theta: Vector, spread: Matrix, initial: str, market: MarketArrays, expected: Matrix
+) -> NDArray[np.float64]:
+    """Second moment of one density of the parameters.
+
+    It holds the errors as these parameters carry them on, what their covariance ``spread`` (P, P) does, and
+    how far what they expect is from what is expected.
+    """
+    origin, moving = len(market.times) - len(expected), moving_firms(market.active)
+    ahead, last, one_step = slice(origin, None), slice(origin - 1, origin), _noise(model).covariance
+
+    def follow(other: Vector) -> Matrix | None:
+        shares = modelled_shares(model, other, market, initial)
+        return None if shares is None else expected_ahead(model, other, market, shares, origin)
+
+    share = modelled_shares(model, theta, market, initial)
+    if share is None:
+        raise ArithmeticError("f is negative under parameters that the data leave possible.")
+    centre, carry = expected_ahead(model, theta, market, share, origin), error_carry(model, theta, market)
+    if model.gain(theta) == 0.0 and not carry.kept.any():
+        covariance = np.tile(one_step, (len(expected), 1, 1))
+    else:
+        state = carry.state(share[last], market.share[last], moving[last], last)[0]
+        logs = log_errors(market.share[last], share[last], moving[last])[0]
+        covariance = _carried_on(OneStep(model, theta, market), state, centre, one_step, carry, logs)
+    off = np.nan_to_num(log_errors(centre, expected, moving[ahead]))
+    covariance = covariance + off[:, :, np.newaxis] * off[:, np.newaxis, :]
+    return covariance + parameter_spread(follow, theta, spread, (model.lower, model.upper), moving[ahead])
 
 
 def _mixed(
@@ -307,18 +340,6 @@ def _mixed(
 def _noise(model: MarketModel) -> Noise:
     assert model.noise is not None, "a forecaster is given a model that was fitted"
     return model.noise
-
-
-def _gains(model: MarketModel, gain: float) -> Matrix:
-    """Draw the gains (paths, 1) that the estimate leaves possible; evenly, not by chance."""
-    if model.covariance is None or GAIN not in model.names:
-        return np.full((_PATHS, 1), gain)
-    place = model.names.index(GAIN)
-    spread = np.sqrt(np.nan_to_num(model.covariance[place, place]))
-    # Of any stretch of paths the gains are as different as those of all.
-    order = np.random.default_rng(_SEED).permutation(_PATHS)
-    quantile = norm.ppf((order + 0.5) / _PATHS)
-    return np.clip(gain + spread * quantile, model.lower[place], model.upper[place])[:, np.newaxis]
 
 
 def _carried_on(

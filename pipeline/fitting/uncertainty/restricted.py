@@ -174,7 +174,8 @@ class _Maximum:
             at = theta[self._free]
             bound = ((at <= lower) & (slope > 0.0)) | ((at >= upper) & (slope < 0.0))
             # What nothing depends on stays where it is.
-            moving = ~bound & (self._free != held) & (np.diag(bend) > _NOTHING)
+            curved = np.isfinite(np.diag(bend)) & (np.diag(bend) > _NOTHING)
+            moving = ~bound & (self._free != held) & curved
             # Parameters differ in size by many orders.
             size = np.sqrt(np.diag(bend)[moving])
             scaled, aim = bend[np.ix_(moving, moving)] / np.outer(size, size), slope[moving] / size
@@ -205,7 +206,9 @@ class _Maximum:
         weight = 2.0 * self.degrees / float(residual @ residual)
         correction = self._persistence.correction(theta)
         slope = weight * (jacobian @ residual) - 2.0 * correction.slope[self._free]
-        bend = weight * (jacobian @ jacobian.T)
+        # Far from any optimum a derivative may be too large to be squared: such a parameter stays.
+        with np.errstate(over="ignore", invalid="ignore"):
+            bend = weight * (jacobian @ jacobian.T)
         return slope, bend + 2.0 * correction.curvature[np.ix_(self._free, self._free)]
 
 

@@ -50,7 +50,14 @@ class Entry:
 
     def without(self, market: ForecastMarket) -> ForecastMarket:
         """Give the market without them, in the state that it has with them under some parameters."""
-        return replace(self.before, share=market.share[: self.before.firms.size])
+        known = self.before.firms.size
+        return replace(
+            self.before,
+            share=market.share[:known],
+            last_error=market.last_error[:known],
+            gain=market.gain,
+            autocorrelation=market.autocorrelation,
+        )
 
     def drawn(self, market: ForecastMarket, rng: np.random.Generator) -> ForecastMarket:
         """Draw their constants and the shares that they enter with, in the market under some parameters."""
@@ -142,9 +149,10 @@ def _join(
     def wider(values: Floats, fill: float) -> Floats:
         return np.concatenate([values, np.full((*values.shape[:-1], count), fill)], axis=-1)
 
-    def state(theta: Floats) -> Floats:
+    def state(theta: Floats) -> tuple[Floats, Floats]:
         assert market.state is not None
-        return wider(market.state(theta), 0.0)
+        share, error = market.state(theta)
+        return wider(share, 0.0), wider(error, 0.0)
 
     design = np.concatenate([market.spec.design, np.array([one.row for one in constants])])
     return replace(
