@@ -45,6 +45,11 @@ def open_store(
         What was believed at a date, ``"2026-03-31"``: the newest vintage (of the study named by ``sweep``)
         that is not later.
 
+    Returns
+    -------
+    ResultStore
+        The sweep, to be asked.
+
     Raises
     ------
     StoreNotFoundError
@@ -55,8 +60,9 @@ def open_store(
     Examples
     --------
     >>> import beed
-    >>> fits = beed.open_store("runs/orange_juice").fits("investment-mnl")  # doctest: +SKIP
-    >>> fits.value.sel(market=5, param="discount")  # doctest: +SKIP
+    >>> store = beed.open_store("runs/ledger")
+    >>> store.models[:2]
+    ('investment-linear', 'investment-saturating')
     """
     store = Store.open(path)
     if date is None:
@@ -71,7 +77,22 @@ def open_store(
 
 
 class ResultStore(Results):
-    """One snapshot of a store, and one sweep in it, with everything that can be asked of it."""
+    """One snapshot of a store, and one sweep in it, with everything that can be asked of it.
+
+    Parameters
+    ----------
+    store : Store
+        Where it is; `open_store` opens one by its path.
+    sweep, snapshot, tag : str, optional
+        As in `open_store`.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> store.verdict().model
+    'investment-linear'
+    """
 
     def sql(self, query: str, *, timeout: float | None = None) -> "Table":
         """Answer one SELECT over the tables of `pipeline.results.tables.registry.TABLES`: fits, params, ...
@@ -83,10 +104,23 @@ class ResultStore(Results):
         timeout
             Seconds after which it is given up; None: never.
 
+        Returns
+        -------
+        Table
+            With a column for each of the query's; `to_pandas` gives a data frame.
+
         Raises
         ------
         QueryError
             Not one SELECT, or one that cannot be answered, with this memory or in this time.
+
+        Examples
+        --------
+        >>> store.sql("select model, count(*) as n from fits group by model order by 1 limit 2")
+        model                  n
+        ---------------------  -
+        investment-linear      2
+        investment-saturating  2
         """
         from pipeline.results.sql import query_sql
 
@@ -110,10 +144,20 @@ class ResultStore(Results):
         market
             Labels of markets, for such a table; all when None.
 
+        Returns
+        -------
+        Table
+            Its rows, in the order that they were calibrated in.
+
         Raises
         ------
         QueryError
             No such table, model or market, or a table that is not divided by them.
+
+        Examples
+        --------
+        >>> store.table("params", model="investment-linear").columns["param"][:3].tolist()
+        ['product', 'price', 'promotion']
         """
         from pipeline.results.select import whole_table
 
@@ -149,10 +193,21 @@ class ResultStore(Results):
         limit
             Rows at most.
 
+        Returns
+        -------
+        Table
+            A row for each fit, or for each value of a parameter.
+
         Raises
         ------
         QueryError
             A market, model, parameter, window or column that the sweep does not have.
+
+        Examples
+        --------
+        >>> found = store.select(model="investment-linear", param="price", window="all")
+        >>> found.columns["value"].round(2).tolist()
+        [0.57]
         """
         from pipeline.results.select import query_table
 
@@ -162,7 +217,18 @@ class ResultStore(Results):
         return table if limit is None else table.take(slice(max(limit, 0)))
 
     def summary(self) -> "Summary":
-        """Summarise: best models, agreement of starts, failures, bounds, truth, validation."""
+        """Summarise: best models, agreement of starts, failures, bounds, truth, validation.
+
+        Returns
+        -------
+        Summary
+            Shows itself in a notebook.
+
+        Examples
+        --------
+        >>> store.summary().verdict.model
+        'investment-linear'
+        """
         from pipeline.results.summary.summary import summarise
 
         return summarise(self)
@@ -171,6 +237,16 @@ class ResultStore(Results):
         """Say which model to use, on what grounds, whether inertia matters, and what not to trust.
 
         See `pipeline.results.verdict.judge` for how a model is chosen.
+
+        Returns
+        -------
+        Verdict
+            Its sentences are what `beed show` begins with.
+
+        Examples
+        --------
+        >>> store.verdict().model
+        'investment-linear'
         """
         from pipeline.results.verdict import judge
 
@@ -179,13 +255,31 @@ class ResultStore(Results):
     def curves(self, market: "Label", model: str, *, relative: bool = False) -> "tuple[ResponseCurve, ...]":
         """Evaluate the calibrated f of a model in a market, one curve with its 95 % band for each effort.
 
-        With ``relative``, against its value at the median of the effort: see
-        `pipeline.results.curves.response_curves`.
+        See `pipeline.results.curves.response_curves`.
+
+        Parameters
+        ----------
+        market
+            Label of a market.
+        model
+            Name of a model.
+        relative
+            Against the value at the median of the effort: all there is where its level is not known.
+
+        Returns
+        -------
+        tuple of ResponseCurve
+            One for each effort: values of the effort in its unit, f per period (or relative), and the band.
 
         Raises
         ------
         QueryError
             The sweep has no such model, or this market has no usable fit of it.
+
+        Examples
+        --------
+        >>> [curve.effort for curve in store.curves("all", "investment-linear")]
+        ['product', 'price', 'promotion', 'place', 'credit']
         """
         from pipeline.results.curves import response_curves
 
@@ -224,6 +318,12 @@ class ResultStore(Results):
         ------
         QueryError
             Something that the sweep does not have.
+
+        Examples
+        --------
+        >>> compared = store.compare(step=1)
+        >>> compared.columns["against"][0]
+        'attraction'
         """
         from pipeline.results.tables.comparison import compare, read_losses
 
@@ -241,7 +341,28 @@ class ResultStore(Results):
     ) -> "Table":
         """Compare the forecasts of two models or baselines, market by market.
 
-        Takes what `compare` takes; see `pipeline.results.tables.comparison.duel` for the answer.
+        Parameters
+        ----------
+        model, against
+            Names of two models or baselines.
+        kind, future, metric, step
+            As in `compare`.
+
+        Returns
+        -------
+        Table
+            A row a market, see `pipeline.results.tables.comparison.duel`.
+
+        Raises
+        ------
+        QueryError
+            Something that the sweep does not have.
+
+        Examples
+        --------
+        >>> against = store.duel("investment-linear", "attraction")
+        >>> against.columns["investment-linear"].round(4).tolist()
+        [0.0025]
         """
         from pipeline.results.tables.comparison import duel, read_losses
 
@@ -249,7 +370,30 @@ class ResultStore(Results):
         return duel(losses, self.tables.labels("market"), model, against, step=step)
 
     def export(self, out: str | Path, style: str = "zarr") -> Path:
-        """Write the sweep and its data to files; see `pipeline.results.export.export` for the styles."""
+        """Write the sweep and its data to files; see `pipeline.results.export.export` for the styles.
+
+        Parameters
+        ----------
+        out
+            Where to; nothing is written over.
+        style
+            ``zarr``, ``netcdf`` or ``parquet``: see `pipeline.results.export.export`.
+
+        Returns
+        -------
+        Path
+            What was written.
+
+        Raises
+        ------
+        QueryError
+            No such style, or something is there.
+
+        Examples
+        --------
+        >>> store.export("ledger-tables", "parquet").name
+        'ledger-tables'
+        """
         from pipeline.results.export import export
 
         return export(self, out, style)
