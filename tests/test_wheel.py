@@ -37,6 +37,8 @@ def test_every_file_of_the_packages_is_in_it(wheel):
     [
         "kernels/py.typed",
         "pipeline/py.typed",
+        "pipeline/explore/static/explore.js",
+        "pipeline/explore/templates/base.html",
         "pipeline/reporting/templates/report.css",
         "pipeline/reporting/templates/report.html",
     ],

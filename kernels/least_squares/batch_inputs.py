@@ -62,6 +62,8 @@ def one_market(markets, index):
         markets.serial,
         markets.controls,
         markets.entries,
+        markets.unit,
+        markets.by_length,
     )
 
 
@@ -112,7 +114,16 @@ def check_markets(markets: MarketData) -> MarketData:
         serial=int(markets.serial),
         controls=_check_controls(markets.controls, stacked["active"], int(markets.first)),
         entries=_check_entries(int(markets.entries), stacked["active"]),
+        unit=_check_unit(float(markets.unit)),
+        by_length=int(markets.by_length),
     )
+
+
+def _check_unit(unit: float) -> float:
+    """Hold the length of a common period against what a length can be."""
+    if not 0.0 < unit < np.inf:
+        raise ValueError(f"The common period of the markets is {unit:g} periods long, expected more than 0.")
+    return unit
 
 
 def _check_entries(entries: int, active: NDArray[np.bool_]) -> int:

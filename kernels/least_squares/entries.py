@@ -3,8 +3,9 @@
 With y the observed shares at the end of the period that firm i enters in, and d its error, the next period
 begins with firm i at ``y_i exp((1 - k) d)`` against the y of all that were there before (k is the gain):
 d is what the innovations form calls the innovation of that share, with its sign turned, and k = 1 begins at
-the observed one. A model cannot say with which share a firm enters, so d is known by what comes later, and
-by how large errors are: its belief is a normal one, as wide as the innovations of all others.
+the observed one. k is that of a common period, however long this one was: of a firm that was not there,
+nothing has added up. A model cannot say with which share a firm enters, so d is known by what comes later,
+and by how large errors are: its belief is a normal one, as wide as the innovations of all others.
 """
 
 import math
@@ -72,10 +73,11 @@ def enter_shares(active, share, entries, corrected, error, gain, entered):
 
 
 @jit
-def set_entry_slopes(place, corrected, error, gain, column, gain_slope, slope):
+def set_entry_slopes(place, corrected, error, gain, column, gain_column, slope):
     """Write how logs of entry shares change with their errors and the gain, ``slope (column, entry)``.
 
-    ``place`` is that of `number_entries`; ``column (entry,)`` is that of each error, -1 where it is fixed.
+    ``place`` is that of `number_entries`; ``column (entry,)`` is that of each error, and ``gain_column``
+    that of the gain, -1 where it is fixed.
     """
     for t in range(place.shape[0]):
         for i in range(place.shape[1]):
@@ -83,6 +85,6 @@ def set_entry_slopes(place, corrected, error, gain, column, gain_slope, slope):
             if e >= 0:
                 lasts = t < corrected
                 for c in range(slope.shape[0]):
-                    slope[c, e] = -error[e] * gain_slope[c] if lasts else 0.0
+                    slope[c, e] = -error[e] if lasts and c == gain_column else 0.0
                 if column[e] >= 0:
                     slope[column[e], e] = 1.0 - gain if lasts else 1.0

@@ -63,6 +63,10 @@ class MarketData(NamedTuple):
     """(control, observation) what errors go with, in the coordinates of rows; of all markets of a stack."""
     entries: int = 0
     """How many entries, the first ones in time (and then in the order of firms), have a parameter."""
+    unit: float = 1.0
+    """Length of a common period, in periods: the gain is that of one, see `kernels.least_squares.lengths`."""
+    by_length: int = 1
+    """1 where rows are divided by the spread of errors of a period of their length, 0 where they stay."""
 
 
 class MarketWorkspace(NamedTuple):
@@ -96,6 +100,14 @@ class MarketWorkspace(NamedTuple):
     """(2, firm) factors of the Helmert basis."""
     whole: NDArray[np.bool_]
     """(1,) whether every firm moves in every fitted period."""
+    uneven: NDArray[np.bool_]
+    """(1,) whether a state is corrected, and periods differ in length."""
+    gain: NDArray[np.float64]
+    """(time,) gain that corrects the state at the end of each period."""
+    log_spread: NDArray[np.float64]
+    """(time,) logarithm of the standard deviation of errors in that of a common period; if ``uneven``."""
+    spread_slope: NDArray[np.float64]
+    """(column, time) derivative of ``log_spread``."""
 
 
 @jit
@@ -154,7 +166,7 @@ def make_market_workspace(spec, data, n_columns):
         make_bernoulli_work(n),
         course,
         np.zeros((n_times, n)),
-        Slopes(np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns)),
+        Slopes(np.zeros(n_columns), np.zeros(n_columns), np.zeros(n_columns), np.zeros((n_columns, n_times))),
         np.zeros((n_columns, n_times, n)),
         np.zeros((n_columns, n)),
         np.zeros((2, n)),
@@ -164,6 +176,10 @@ def make_market_workspace(spec, data, n_columns):
         np.zeros(n_times),
         helmert_factors(n),
         np.zeros(1, dtype=np.bool_),
+        np.zeros(1, dtype=np.bool_),
+        np.zeros(n_times),
+        np.zeros(n_times),
+        np.zeros((n_columns, n_times)),
     )
 
 
@@ -176,9 +192,11 @@ def prepare_market(spec, data, work):
     prepare(spec, data.efforts, data.active, data.duration, work.response)
     course, correction = work.course, work.course.correction
     n_times, n = data.active.shape
-    work.whole[0] = True
+    work.whole[0], work.uneven[0] = True, False
     for t in range(n_times):
         total = 0.0
+        if t >= max(data.first, 1) and data.corrected > 0:
+            work.uneven[0] = work.uneven[0] or data.duration[t] != data.unit
         for i in range(n):
             course.active[t, i] = moves(data.active, t, i)
             total += data.share[t, i] if course.active[t, i] else 0.0

@@ -4,7 +4,8 @@ Row order: for each period from ``first`` on, one row per firm that moves but on
 then one row per free parameter with a positive prior weight (in the order of ``theta``). Residual = model -
 target, the innovation with its sign turned. Where the errors differ by firm, the rows of each period are
 whitened: see `kernels.least_squares.whitening`. Where they hang together over time, rows are innovations:
-see `kernels.least_squares.serial_errors`.
+see `kernels.least_squares.serial_errors`. Where periods differ in length, so do their errors and their gains:
+see `kernels.least_squares.lengths`.
 
 Parameter vector ``theta``: response parameters, then jump_price, returns_to_scale, gain, and, when the
 initial state is estimated, the log-ratios ln(share_i / share_N) of the first N - 1 firms at the start of
@@ -17,6 +18,8 @@ observed; last, with ``data.serial``, the autocorrelation of the errors.
 import numpy as np
 
 from kernels.least_squares.entries import enter_shares, set_entry_slopes
+from kernels.least_squares.further_rows import add_control, write_prior
+from kernels.least_squares.lengths import divide_by_spread, set_lengths
 from kernels.least_squares.market import (
     ILR,
     PLAIN,
@@ -125,36 +128,27 @@ def residual_jacobian(
     status = _follow(spec, data, gamma_form, theta, column, work, data.kind == PLAIN)
     if status != OK:
         return status
-    tangent, x = work.tangent, work.x
+    tangent, x, active, scratch = work.tangent, work.x, work.course.active, work.state[0]
     end = _write_rows(
-        data.kind,
-        work.whole[0],
-        data.first,
-        target,
-        work.helmert,
-        work.course.active,
-        work.path,
-        tangent,
-        work.state[0],
-        residual,
-        jacobian,
-    )
+        data.kind, work.whole[0], data.first, target, work.helmert, active, work.path, tangent, scratch,
+        residual, jacobian,
+    )  # fmt: skip
     first_control = theta.size - data.serial - data.controls.shape[0]
     for k in range(data.controls.shape[0]):
-        _add_control(
-            theta[first_control + k], column[first_control + k], data.controls[k], residual, jacobian
-        )
+        add_control(theta[first_control + k], column[first_control + k], data.controls[k], residual, jacobian)
     factor, membership = data.whitening.factor, data.whitening.membership
     if membership.size > 0:
-        whiten(factor, membership, data.first, work.course.active, residual, work.state[0])
+        whiten(factor, membership, data.first, active, residual, scratch)
         for c in range(jacobian.shape[0]):
-            whiten(factor, membership, data.first, work.course.active, jacobian[c], work.state[0])
+            whiten(factor, membership, data.first, active, jacobian[c], scratch)
+    if work.uneven[0] and data.by_length:
+        divide_by_spread(work.log_spread, work.spread_slope, data.first, active, residual, jacobian)
     if data.serial:
         rho, free = theta[theta.size - 1], column[theta.size - 1]
         if not -1.0 < rho < 1.0:
             return BAD_PARAMETER
-        take_out_correlation(rho, free, data.first, work.course.active, data.duration, residual, jacobian)
-    _write_prior(prior_mean, prior_weight, theta, column, end, residual, jacobian)
+        take_out_correlation(rho, free, data.first, active, data.duration, residual, jacobian)
+    write_prior(prior_mean, prior_weight, theta, column, end, residual, jacobian)
     total = 0.0
     for r in range(residual.size):
         total += 0.0 * residual[r]
@@ -226,7 +220,7 @@ def _set_slopes(jump_price, n_response, with_gamma, column, log_jump, gamma, gai
     """Clear the tangents of columns the response does not write, and set the common derivatives."""
     log_jump[:] = 0.0
     gamma[:] = 0.0
-    gain[:] = 0.0
+    gain[:, :] = 0.0
     for p in range(n_response, column.size):
         if column[p] >= 0:
             tangent[column[p], :, :] = 0.0
@@ -235,7 +229,7 @@ def _set_slopes(jump_price, n_response, with_gamma, column, log_jump, gamma, gai
     if with_gamma and column[n_response + 1] >= 0:
         gamma[column[n_response + 1]] = 1.0
     if column[n_response + 2] >= 0:
-        gain[column[n_response + 2]] = 1.0
+        gain[column[n_response + 2], :] = 1.0
 
 
 @jit
@@ -281,27 +275,19 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
     time_scale(data.duration, work.log_ratio, data.reference_sales / jump_price, gamma, course.tau)
     _start(data.first, data.active, data.share, n_response, theta, column, work.state, path, x)
     _set_slopes(
-        jump_price,
-        n_response,
-        gamma_form == SCALED,
-        column,
-        slopes.log_jump,
-        slopes.gamma,
-        slopes.gain,
+        jump_price, n_response, gamma_form == SCALED, column, slopes.log_jump, slopes.gamma, slopes.gain,
         tangent,
-    )
+    )  # fmt: skip
     if data.entries > 0:
-        begin = n_response + 3 + (data.active.shape[1] - 1 if data.first == 0 else 0)
-        error, entry_column = theta[begin : begin + data.entries], column[begin : begin + data.entries]
-        enter_shares(data.active, data.share, data.entries, data.corrected, error, gain, work.entered)
-        course.entry[1:] = work.entered[:-1]
-        set_entry_slopes(
-            course.place, data.corrected, error, gain, entry_column, slopes.gain, course.entry_slope
-        )
+        _enter(data, n_response, theta, column, work)
+    gains = work.gain
+    gains[:] = gain
+    if work.uneven[0]:
+        set_lengths(data, gamma, gain, column[n_response + 2], work)
     state, log_state, share, log_share = work.state[0], work.state[1], path[0], path[1]
     no_mean = share[:0]
     if gamma_form == INVESTMENT:
-        follow_investment(course, gain, state, log_state, share, log_share, no_mean, work.rates)
+        follow_investment(course, gains, state, log_state, share, log_share, no_mean, work.rates)
         if not want_share:
             # Those before are written where the state is corrected.
             _take_logs(max(data.first, min(data.corrected, share.shape[0]) - 1), share, log_share)
@@ -310,16 +296,28 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
             investment_tangent(course, share, work.rates, work.pull, x, tangent, slopes)
         return OK
     if gamma_form == PROPORTIONAL:
-        follow_proportional(course, gain, state, log_state, share, log_share, no_mean, want_share)
+        follow_proportional(course, gains, state, log_state, share, log_share, no_mean, want_share)
         proportional_tangent(course, share, x, tangent, slopes)
         return OK
     work.scaled.firm[SHARE, :] = state
     work.scaled.firm[LOG, :] = log_state
     steps = _STEPS_A_PERIOD * share.shape[0]
     solved = follow_scaled(
-        course, gain, gamma, work.log_ratio, share, log_share, no_mean, x, tangent, slopes, work.scaled, steps
-    )
+        course, gains, gamma, work.log_ratio, share, log_share, no_mean, x, tangent, slopes, work.scaled,
+        steps,
+    )  # fmt: skip
     return OK if solved else NO_CONVERGENCE
+
+
+@jit
+def _enter(data, n_response, theta, column, work):
+    """Let firms in with the errors of their first shares, and set how these move their shares."""
+    course, gain, of_gain = work.course, theta[n_response + 2], column[n_response + 2]
+    begin = n_response + 3 + (data.active.shape[1] - 1 if data.first == 0 else 0)
+    error, free = theta[begin : begin + data.entries], column[begin : begin + data.entries]
+    enter_shares(data.active, data.share, data.entries, data.corrected, error, gain, work.entered)
+    course.entry[1:] = work.entered[:-1]
+    set_entry_slopes(course.place, data.corrected, error, gain, free, of_gain, course.entry_slope)
 
 
 @jit
@@ -356,26 +354,3 @@ def _write_rows(kind, whole, first, target, helmert, active, path, tangent, slop
     for r in range(target.size):
         residual[r] -= target[r]
     return target.size
-
-
-@jit
-def _add_control(coefficient, column, control, residual, jacobian):
-    """Take what goes with a control ``(observation,)`` out of the errors; rows are model less target."""
-    for r in range(control.size):
-        residual[r] += coefficient * control[r]
-    if column >= 0:
-        for r in range(control.size):
-            jacobian[column, r] = control[r]
-
-
-@jit
-def _write_prior(prior_mean, prior_weight, theta, column, start, residual, jacobian):
-    """Write the rows of the priors, from ``start`` on."""
-    r = start
-    for p in range(column.size):
-        if column[p] >= 0 and prior_weight[p] > 0.0:
-            residual[r] = prior_weight[p] * (theta[p] - prior_mean[p])
-            for c in range(jacobian.shape[0]):
-                jacobian[c, r] = 0.0
-            jacobian[column[p], r] = prior_weight[p]
-            r += 1

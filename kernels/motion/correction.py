@@ -67,7 +67,7 @@ def correct_tangent(plain, before, keep, gap, t, slope, x):
 
     Up to an addend common to the firms. ``before (time, firm)`` are the modelled shares, which centre the
     derivatives of plain shares; ``keep`` and ``gap (time, firm)`` are those of the correction; ``slope
-    (column,)`` is the derivative of the gain.
+    (column, time)`` is the derivative of the gain.
     """
     for c in range(x.shape[0]):
         mean = 0.0
@@ -75,4 +75,4 @@ def correct_tangent(plain, before, keep, gap, t, slope, x):
             for i in range(x.shape[1]):
                 mean += before[t - 1, i] * x[c, i]
         for i in range(x.shape[1]):
-            x[c, i] = keep[t - 1, i] * (x[c, i] - mean) + slope[c] * gap[t - 1, i]
+            x[c, i] = keep[t - 1, i] * (x[c, i] - mean) + slope[c, t - 1] * gap[t - 1, i]

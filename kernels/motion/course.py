@@ -72,4 +72,4 @@ class Slopes(NamedTuple):
     log_tau: NDArray[np.float64]
     """(column,) scratch: derivative of ln tau in the period at hand."""
     gain: NDArray[np.float64]
-    """(column,) derivative of the gain."""
+    """(column, time) derivative of the gain that corrects the state at the end of a period."""

@@ -86,8 +86,8 @@ def _differentiate_periods(
     """Write shares (B, N) and derivatives (B, 2 N, N); return a period that was not solved, or -1."""
     n_periods, n = share.shape
     x, unit, end = np.empty((2 * n, n)), np.empty((2 * n, 1, n)), np.empty((1, n))
-    nothing = np.zeros((4, 2 * n))
-    slopes = Slopes(nothing[0], nothing[1], nothing[2], nothing[3])
+    nothing = np.zeros((3, 2 * n))
+    slopes = Slopes(nothing[0], nothing[1], nothing[2], np.zeros((2 * n, 1)))
     for b in range(n_periods):
         x[:] = 0.0
         unit[:] = 0.0

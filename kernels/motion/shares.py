@@ -184,7 +184,8 @@ def _unit_columns(given: ShareArguments) -> tuple[NDArray[np.float64], NDArray[n
     tangent = np.zeros((n_columns, n_times, n))
     there = np.flatnonzero(given.active[0])
     tangent.reshape(n_columns, n_cells)[there, there] = 1.0
-    slopes = Slopes(*np.zeros((4, n_columns)))
+    log_jump, of_gamma, log_tau = np.zeros((3, n_columns))
+    slopes = Slopes(log_jump, of_gamma, log_tau, np.zeros((n_columns, n_times)))
     slopes.log_jump[n_cells] = -1.0 / given.jump_price[0]
     slopes.gamma[n_cells + 1] = 1.0
     x = np.zeros((n_columns, n))
@@ -203,7 +204,7 @@ def _by_gamma_beside_a_closed_form(given: ShareArguments, gamma: float) -> NDArr
     """
     n_times, n = given.shape
     tangent = np.zeros((1, n_times, n))
-    slopes = Slopes(np.zeros(1), np.ones(1), np.zeros(1), np.zeros(1))
+    slopes = Slopes(np.zeros(1), np.ones(1), np.zeros(1), np.zeros((1, n_times)))
     share, nearby = np.empty((n_times, n)), 0.0 if gamma == 0.0 else _NEXT_TO_ONE
     failed = _differentiate(given, nearby, np.zeros((1, n)), tangent, slopes, share, general=True)
     _refuse_failure(failed, given)
@@ -288,7 +289,7 @@ def _simulate_markets(
     rates = np.empty((4, n_times))
     x = np.empty((0, n))
     tangent = np.empty((0, n_times, n))
-    slopes = Slopes(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
+    slopes = Slopes(np.empty(0), np.empty(0), np.empty(0), np.empty((0, n_times)))
     work = make_bernoulli_work(n)
     log_ratio = np.empty(n_times)
     for b in range(n_markets):
@@ -298,15 +299,26 @@ def _simulate_markets(
         )  # fmt: skip
         _start(initial_share[b], active[b], state, log_state)
         if gamma[b] == 0.0:
-            follow_investment(course, 0.0, state, log_state, share, log_share, mean, rates)
+            follow_investment(course, course.tau, state, log_state, share, log_share, mean, rates)
         elif gamma[b] == 1.0:
-            follow_proportional(course, 0.0, state, log_state, share, log_share, mean, True)
+            follow_proportional(course, course.tau, state, log_state, share, log_share, mean, True)
         else:
             work.firm[SHARE, :] = state
             work.firm[LOG, :] = log_state
             steps = MAX_STEPS * n_times
             if not follow_scaled(
-                course, 0.0, gamma[b], log_ratio, share, log_share, mean, x, tangent, slopes, work, steps
+                course,
+                course.tau,
+                gamma[b],
+                log_ratio,
+                share,
+                log_share,
+                mean,
+                x,
+                tangent,
+                slopes,
+                work,
+                steps,
             ):
                 return b
         for t in range(n_times):
@@ -337,12 +349,12 @@ def differentiate_market(
     if gamma == 0.0 and not general:
         rates = np.empty((4, n_times))
         pull = np.empty((n_times, n))
-        follow_investment(course, 0.0, state, log_state, share, log_share, mean, rates)
+        follow_investment(course, course.tau, state, log_state, share, log_share, mean, rates)
         investment_coefficients(course, share, rates, pull)
         investment_tangent(course, share, rates, pull, x, tangent, slopes)
         return True
     if gamma == 1.0 and not general:
-        follow_proportional(course, 0.0, state, log_state, share, log_share, mean, True)
+        follow_proportional(course, course.tau, state, log_state, share, log_share, mean, True)
         proportional_tangent(course, share, x, tangent, slopes)
         return True
     log_ratio = np.log(total_sales / reference_sales)
@@ -351,5 +363,5 @@ def differentiate_market(
     work.firm[LOG, :] = log_state
     steps = MAX_STEPS * share.shape[0]
     return follow_scaled(
-        course, 0.0, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work, steps
+        course, course.tau, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work, steps
     )

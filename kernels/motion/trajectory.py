@@ -49,6 +49,8 @@ def time_scale(duration, log_ratio, rate, gamma, tau):
 def follow_investment(course, gain, state, log_state, share, log_share, mean, rates):
     """Write shares (and mean shares unless ``mean`` is empty) of the form gamma = 0.
 
+    ``gain (time,)`` corrects the states at the ends of periods; it is not read where none is corrected.
+
     ``log_share (time, firm)`` is written for the periods that a corrected one follows. ``rates (4, time)``
     keeps r, exp(-r), tau phi(r) and 1 + phi'/phi of each period for `investment_tangent`.
     """
@@ -60,13 +62,15 @@ def follow_investment(course, gain, state, log_state, share, log_share, mean, ra
     for t in range(first, n_times):
         if first < t < until:
             if plain:
-                correct_plain(active[t - 1], observed[t - 1], gain, state, log_state, keep[t - 1], gap[t - 1])
+                correct_plain(
+                    active[t - 1], observed[t - 1], gain[t - 1], state, log_state, keep[t - 1], gap[t - 1]
+                )
             else:
                 for i in range(n):
                     log_state[i] = log(state[i])
                     log_share[t - 1, i] = log_state[i]
-                correct_logs(log_observed[t - 1], gain, log_state, keep[t - 1], gap[t - 1])
-                if gain > 0.0:
+                correct_logs(log_observed[t - 1], gain[t - 1], log_state, keep[t - 1], gap[t - 1])
+                if gain[t - 1] > 0.0:
                     close_logs(active[t - 1], log_state, state)
             for i in range(n):
                 corrected[t - 1, i] = state[i]
@@ -133,7 +137,7 @@ def investment_tangent(course, share, rates, pull, x, tangent, slopes):
                 b = pull[t, i]
                 moved = (1.0 - b * f[t, i]) * (x[c, i] - push) + (b * tangent[c, t, i] - common)
                 tangent[c, t, i] = moved
-                corrected = keep[t, i] * moved + gain_slope * gap[t, i]
+                corrected = keep[t, i] * moved + gain_slope[t] * gap[t, i]
                 x[c, i] = corrected
                 mean += state[t, i] * corrected
                 total += tangent[c, after, i]
@@ -155,9 +159,11 @@ def follow_proportional(course, gain, state, log_state, share, log_share, mean, 
     for t in range(first, n_times):
         if first < t < until:
             if plain:
-                correct_plain(active[t - 1], observed[t - 1], gain, state, log_state, keep[t - 1], gap[t - 1])
+                correct_plain(
+                    active[t - 1], observed[t - 1], gain[t - 1], state, log_state, keep[t - 1], gap[t - 1]
+                )
             else:
-                correct_logs(log_observed[t - 1], gain, log_state, keep[t - 1], gap[t - 1])
+                correct_logs(log_observed[t - 1], gain[t - 1], log_state, keep[t - 1], gap[t - 1])
                 if changed[t] or mean.size > 0:
                     softmax(active[t - 1], log_state, state)
             corrected[t - 1, :] = state
@@ -208,7 +214,7 @@ def proportional_tangent(course, share, x, tangent, slopes):
             for i in range(n):
                 moved = x[c, i] + tau[t] * tangent[c, t, i]
                 tangent[c, t, i] = moved
-                x[c, i] = keep[t, i] * (moved - mean) + gain_slope * gap[t, i]
+                x[c, i] = keep[t, i] * (moved - mean) + gain_slope[t] * gap[t, i]
 
 
 @jit
@@ -282,9 +288,11 @@ def follow_scaled(course, gain, gamma, log_ratio, share, log_share, mean, x, tan
     for t in range(first, tau.size):
         if first < t < until:
             if plain:
-                correct_plain(active[t - 1], observed[t - 1], gain, state, log_state, keep[t - 1], gap[t - 1])
+                correct_plain(
+                    active[t - 1], observed[t - 1], gain[t - 1], state, log_state, keep[t - 1], gap[t - 1]
+                )
             else:
-                correct_logs(log_observed[t - 1], gain, log_state, keep[t - 1], gap[t - 1])
+                correct_logs(log_observed[t - 1], gain[t - 1], log_state, keep[t - 1], gap[t - 1])
                 close_logs(active[t - 1], log_state, state)
             correct_tangent(plain, share, keep, gap, t, gain_slope, x)
         if changed[t]:

@@ -7,7 +7,7 @@ import typer
 
 from pipeline.cli.arguments import parse_bounds, parse_margins, parse_prices
 from pipeline.cli.options import Format, Plot, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import print_formatted
+from pipeline.cli.output import print_answer
 
 Settings = Annotated[
     Path | None,
@@ -59,7 +59,6 @@ def forecast(
     from pipeline.forecasting.save import store_forecast
     from pipeline.forecasting.scenario import forecast as make_forecast
     from pipeline.reporting.console.ahead import forecast_table, show_forecast
-    from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
     settings = load_settings(Scenario, scenario, overrides=overrides or (), what="scenario")
@@ -70,10 +69,12 @@ def forecast(
         from pipeline.reporting.plots.ahead import plot_forecast
 
         plot_forecast(results, made, plot)
-    if style == "table":
-        show_forecast(make_console(), made, store, name)
-    else:
-        print_formatted(forecast_table(made), style, spreadsheet_safe=spreadsheet_safe)
+    print_answer(
+        style,
+        lambda console: show_forecast(console, made, store, name),
+        lambda: forecast_table(made),
+        spreadsheet_safe=spreadsheet_safe,
+    )
 
 
 def game(
@@ -99,7 +100,6 @@ def game(
     from pipeline.config.settings import load_settings
     from pipeline.games.game import play
     from pipeline.reporting.console.ahead import game_table, show_game
-    from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
     periods: Any = int(horizon) if horizon is not None and horizon.isdigit() else horizon
@@ -109,10 +109,12 @@ def game(
         GameSettings, settings, given=present(given), overrides=overrides or (), what="game"
     )
     played = play(open_store(store, sweep=sweep), chosen)
-    if style == "table":
-        show_game(make_console(), played)
-    else:
-        print_formatted(game_table(played), style, spreadsheet_safe=spreadsheet_safe)
+    print_answer(
+        style,
+        lambda console: show_game(console, played),
+        lambda: game_table(played),
+        spreadsheet_safe=spreadsheet_safe,
+    )
 
 
 def present(given: dict[str, Any]) -> dict[str, Any]:

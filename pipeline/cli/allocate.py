@@ -7,7 +7,7 @@ import typer
 from pipeline.cli.ahead import Model, Overrides, Price, Settings, present
 from pipeline.cli.arguments import parse_prices, parse_target
 from pipeline.cli.options import Format, Markets, Plot, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import announce_compiling, print_formatted
+from pipeline.cli.output import announce_compiling, print_answer
 from pipeline.errors import ExitCode
 
 
@@ -39,7 +39,6 @@ def allocate(
     from pipeline.config.sections.allocation import AllocationSettings
     from pipeline.config.settings import load_settings
     from pipeline.reporting.console.allocation import allocation_table, show_allocation
-    from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
     given: dict[str, Any] = {"firm": firm, "budget": budget, "margin": margin, "markets": market}
@@ -53,9 +52,11 @@ def allocate(
         from pipeline.reporting.plots.allocation import plot_allocation
 
         plot_allocation(answer, plot)
-    if style == "table":
-        show_allocation(make_console(), answer)
-    else:
-        print_formatted(allocation_table(answer), style, spreadsheet_safe=spreadsheet_safe)
+    print_answer(
+        style,
+        lambda console: show_allocation(console, answer),
+        lambda: allocation_table(answer),
+        spreadsheet_safe=spreadsheet_safe,
+    )
     if not answer.feasible:
         raise typer.Exit(ExitCode.UNREACHABLE)

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from pipeline.cli import ahead, allocate, plan, stores, studies, time
+from pipeline.cli import ahead, allocate, explore, plan, stores, studies, time
 from pipeline.cli.causes import effects, experiment
 from pipeline.cli.first_steps import demo, init
 from pipeline.cli.leaving import run_and_leave
@@ -52,6 +52,7 @@ COMMANDS = (
     stores.verify,
     stores.query,
     stores.show,
+    explore.explore,
     stores.report,
     stores.export,
     effects.effects,

@@ -49,7 +49,33 @@ Date = Annotated[
 ]
 Markets = Annotated[list[str] | None, typer.Option("--market", help="Only this market. May be repeated.")]
 Model = Annotated[str | None, typer.Option(help="Only models of this name; * stands for anything.")]
-Format = Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")]
+
+
+def _table_format(style: str) -> str:
+    """Refuse a format that there is not before anything is computed."""
+    from pipeline.results.frames.formats import check_format
+
+    return check_format(style)
+
+
+def _text_or_json(style: str) -> str:
+    from pipeline.results.frames.formats import check_format
+
+    return check_format(style, ("table", "json"))
+
+
+Format = Annotated[str, typer.Option("--format", callback=_table_format, help="table, csv, json or parquet.")]
+#: Of commands whose answer is no table: sentences for people, or all of it as JSON.
+PlainFormat = Annotated[str, typer.Option("--format", callback=_text_or_json, help="table or json.")]
+RunSummary = Annotated[
+    Path | None,
+    typer.Option(
+        "--summary",
+        metavar="FILE",
+        help="Write what the run came to into this file as JSON: counts, verdict, models, versions, and flat "
+        "params and metrics for trackers of runs.",
+    ),
+]
 SpreadsheetSafe = Annotated[
     bool,
     typer.Option(

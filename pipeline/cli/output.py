@@ -1,11 +1,70 @@
-"""Tables on the standard output, for people and for programs."""
+"""Answers on the standard output, for people and for programs."""
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pipeline.results.frames.table import Table
+
+
+def print_answer(
+    style: str,
+    show: "Callable[[Console], None]",
+    table: "Callable[[], Table]",
+    *,
+    spreadsheet_safe: bool = False,
+) -> None:
+    """Print an answer that has a table: in words for people, flat for programs.
+
+    Parameters
+    ----------
+    style
+        As in `pipeline.results.frames.formats.format_table`; ``table`` is for people.
+    show
+        Prints it for people.
+    table
+        Gives all of it as one table.
+    spreadsheet_safe
+        As there.
+
+    Raises
+    ------
+    QueryError
+        An unknown style.
+    """
+    if style == "table":
+        show(console_for(style))
+    else:
+        print_formatted(table(), style, spreadsheet_safe=spreadsheet_safe)
+
+
+def print_facts(style: str, show: "Callable[[Console], None]", facts: Callable[[], Any]) -> None:
+    """Print an answer that is no table: in words for people, or all of it as JSON.
+
+    Parameters
+    ----------
+    style
+        ``table`` is for people, else ``json``.
+    show
+        Prints it for people.
+    facts
+        Gives it as what `pipeline.results.frames.json_text.plain` takes.
+    """
+    if style == "table":
+        show(console_for(style))
+    else:
+        print_json(facts())
+
+
+def console_for(style: str) -> "Console":
+    """Make a console for what is said on the way: beside the answer when a program reads that."""
+    from pipeline.reporting.console.printing import make_console
+
+    return make_console(stderr=style != "table")
 
 
 def print_formatted(table: "Table", style: str, *, spreadsheet_safe: bool = False) -> None:
@@ -30,9 +89,11 @@ def print_formatted(table: "Table", style: str, *, spreadsheet_safe: bool = Fals
     _write(text if isinstance(text, bytes) else f"{text.removesuffix('\n')}\n".encode())
 
 
-def print_json(text: str) -> None:
-    """Write a JSON document to the standard output."""
-    _write(f"{text}\n".encode())
+def print_json(content: Any) -> None:
+    """Write plain values, or what `pipeline.results.frames.json_text.plain` makes such, as JSON."""
+    from pipeline.results.frames.json_text import json_text
+
+    _write(f"{json_text(content)}\n".encode())
 
 
 def _write(data: bytes) -> None:

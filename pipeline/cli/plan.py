@@ -7,10 +7,12 @@ import typer
 from pipeline.cli.ahead import Bound, Market, Model, Overrides, Price, Settings, present
 from pipeline.cli.arguments import parse_bounds, parse_numbers, parse_prices, parse_target
 from pipeline.cli.options import Format, Plot, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import announce_compiling, print_formatted
+from pipeline.cli.output import announce_compiling, print_answer
 from pipeline.errors import ExitCode, PlanError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pipeline.planning.flight import FlightPlan
     from pipeline.planning.stored import Deviation
 
@@ -126,13 +128,12 @@ def _print(
     """Print a plan, below where the market is against the one that it takes the place of."""
     from pipeline.reporting.console.ahead import plan_table, show_plan_of_firm
     from pipeline.reporting.console.deviations import show_deviations
-    from pipeline.reporting.console.printing import make_console
 
-    if style == "table":
-        show_deviations(make_console(), passed)
-        show_plan_of_firm(make_console(), flight)
-    else:
-        print_formatted(plan_table(flight), style, spreadsheet_safe=spreadsheet_safe)
+    def show(console: "Console") -> None:
+        show_deviations(console, passed)
+        show_plan_of_firm(console, flight)
+
+    print_answer(style, show, lambda: plan_table(flight), spreadsheet_safe=spreadsheet_safe)
 
 
 def _refuse_beside_again(others: list[str]) -> None:

@@ -1,27 +1,41 @@
 """Commands about stores: runs, verify, query, show, report, export. Heavy imports wait for their command."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import Date, Format, Markets, Model, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import print_formatted, print_json
+from pipeline.cli.options import (
+    Date,
+    Format,
+    Markets,
+    Model,
+    PlainFormat,
+    SpreadsheetSafe,
+    StorePath,
+    SweepName,
+)
+from pipeline.cli.output import print_answer, print_facts, print_formatted
 from pipeline.cli.studies import duration
 from pipeline.errors import ExitCode, QueryError
 from pipeline.results.tables.registry import TABLES
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 def runs(store: StorePath, style: Format = "table", spreadsheet_safe: SpreadsheetSafe = False) -> None:
     """List the sweeps of a store: state, progress, when it was made, hashes."""
-    from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.tables import show_sweeps, sweeps_table
     from pipeline.store.store import Store
 
-    if style == "table":
-        show_sweeps(make_console(), Store.open(store))
-    else:
-        print_formatted(sweeps_table(Store.open(store)), style, spreadsheet_safe=spreadsheet_safe)
+    opened = Store.open(store)
+    print_answer(
+        style,
+        lambda console: show_sweeps(console, opened),
+        lambda: sweeps_table(opened),
+        spreadsheet_safe=spreadsheet_safe,
+    )
 
 
 def prune(
@@ -44,11 +58,12 @@ def prune(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would go; nothing is changed.")
     ] = False,
+    style: PlainFormat = "table",
 ) -> None:
     """Remove old sweeps, the data that only they use, and the history of the store; vintages when named."""
     import datetime as dt
 
-    from pipeline.reporting.console.printing import make_console
+    from pipeline.reporting.console.facts import pruned_facts
     from pipeline.reporting.console.retention import show_pruned
     from pipeline.store.store import Store
     from pipeline.vintages.retention import RetentionRule, choose_old
@@ -59,23 +74,23 @@ def prune(
     rule = RetentionRule(keep, seconds, tuple(vintages or ()))
     chosen = choose_old(opened, rule, dt.datetime.now(dt.UTC))
     pruned = None if dry_run else remove(opened, chosen)
-    show_pruned(make_console(), opened, chosen, pruned)
+    print_facts(
+        style,
+        lambda console: show_pruned(console, opened, chosen, pruned),
+        lambda: pruned_facts(chosen, pruned),
+    )
 
 
-def verify(store: StorePath) -> None:
+def verify(store: StorePath, style: PlainFormat = "table") -> None:
     """Read everything in a store, and name what is damaged: array, chunk, model and markets."""
+    from dataclasses import asdict
+
+    from pipeline.reporting.console.retention import show_verified
     from pipeline.store.integrity.verify import verify_store
     from pipeline.store.store import Store
 
     found = verify_store(Store.open(store))
-    for damage in found.damage:
-        print(damage)
-    print(f"{found.chunks} chunks of {found.arrays} arrays were read; {len(found.damage) or 'none'} damaged.")
-    if found.unprotected:
-        print(
-            f"{found.unprotected} arrays are of an earlier version, without checksums: what can be read of "
-            "them is taken as right."
-        )
+    print_facts(style, lambda console: show_verified(console, found), lambda: asdict(found))
     if found.damage:
         raise typer.Exit(ExitCode.STORE)
 
@@ -126,7 +141,7 @@ def show(
         list[str] | None,
         typer.Option(metavar="NAME", help="Print only this section, e.g. models, winners. May be repeated."),
     ] = None,
-    style: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    style: PlainFormat = "table",
     plot: Annotated[
         Path | None, typer.Option(help="Draw observed and fitted shares and the curves of f: .png or .svg.")
     ] = None,
@@ -140,24 +155,27 @@ def show(
 
     if plot is None and (market is not None or model is not None):
         raise QueryError("--market and --model say what to draw, with --plot FILE; 'beed query' lists fits.")
-    if style not in ("table", "json"):
-        raise QueryError(f"Got the format {style!r}; a summary is written as table or json.")
     results = open_store(store, sweep=sweep, date=date)
     if plot is not None:
+        from pipeline.reporting.console.printing import print_line
         from pipeline.reporting.plots.market import plot_market
 
-        print(f"Drawn into {plot_market(results, plot, market=market, model=model)}.")
+        drawn = plot_market(results, plot, market=market, model=model)
+        print_facts(
+            style, lambda console: print_line(console, f"Drawn into {drawn}."), lambda: {"drawn": drawn}
+        )
         return
-    from pipeline.reporting.console.printing import make_console
-    from pipeline.reporting.console.summary import show_brief, show_sections, summary_json
+    from pipeline.reporting.console.summary import show_brief, show_sections, summary_facts
 
     summary = results.summary()
-    if style == "json":
-        print_json(summary_json(summary, section or ()))
-    elif everything or section:
-        show_sections(make_console(), summary, section or ())
-    else:
-        show_brief(make_console(), summary, store)
+
+    def show(console: "Console") -> None:
+        if everything or section:
+            show_sections(console, summary, section or ())
+        else:
+            show_brief(console, summary, store)
+
+    print_facts(style, show, lambda: summary_facts(summary, section or ()))
 
 
 def report(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Cluster, Metrics, Overrides, StudyFile, Workers
+from pipeline.cli.options import Cluster, Metrics, Overrides, PlainFormat, RunSummary, StudyFile, Workers
+from pipeline.cli.output import console_for, print_facts
 from pipeline.config.engines import ENGINES, engines_with
 from pipeline.errors import ExitCode, PlanError
 from pipeline.signals import Stopped, last_signal
@@ -17,7 +18,7 @@ from pipeline.urls import has_user_info, without_user_info
 if TYPE_CHECKING:
     from pipeline.config.sections.cluster import ClusterSection
     from pipeline.config.study import Study
-    from pipeline.sweep.run import RunReport
+    from pipeline.sweep.report import RunReport
 
 
 def run(
@@ -42,14 +43,15 @@ def run(
         ),
     ] = None,
     metrics: Metrics = None,
+    summary: RunSummary = None,
+    style: PlainFormat = "table",
 ) -> None:
     """Run a study, going on where an earlier run left off. Running it twice does nothing the second time."""
-    from pipeline.reporting.console.printing import make_console
     from pipeline.reporting.console.progress import choose_watcher
-    from pipeline.reporting.console.tables import show_report
-    from pipeline.results.result_store import open_store
+    from pipeline.reporting.console.tables import show_run
     from pipeline.sweep.attempts.metrics import measured
     from pipeline.sweep.attempts.retry import parse_retry
+    from pipeline.sweep.attempts.run_summary import write_summary
     from pipeline.sweep.coordinator import run_study
     from pipeline.sweep.run import SweepOptions
 
@@ -58,13 +60,15 @@ def run(
     with measured(metrics, "run") as record:
         loaded = load(study, overrides, cluster, workers)
         record.study = loaded.study
-        console = make_console()
         text = study_text(study, overrides)
-        watcher = choose_watcher(console)
+        watcher = choose_watcher(console_for(style))
+        if summary is not None:
+            write_summary(summary, None)
         report = run_study(loaded, study_text=text, watcher=watcher, options=options)
         record.report = report
-        summary = open_store(report.store, sweep=report.sweep).summary() if report.done else None
-        show_report(console, report, summary)
+        if summary is not None:
+            write_summary(summary, report.summary())
+        print_facts(style, lambda console: show_run(console, report), report.summary)
         if code := exit_code(report):
             raise typer.Exit(code)
 
@@ -89,22 +93,30 @@ def exit_code(report: "RunReport") -> ExitCode:
 
 
 def check(
-    study: StudyFile, overrides: Overrides = None, cluster: Cluster = None, workers: Workers = None
+    study: StudyFile,
+    overrides: Overrides = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    style: PlainFormat = "table",
 ) -> None:
     """Check a study and its data, make a few fits, and show what running it would do. Nothing is written."""
     from kernels.numeric.jit import cache_note
     from pipeline.panel.open import open_study_panel
-    from pipeline.reporting.console.printing import make_console
+    from pipeline.reporting.console.facts import plan_facts
     from pipeline.reporting.console.tables import show_plan
     from pipeline.sweep.coordinator import estimate_study, plan_study
 
     loaded = load(study, overrides, cluster, workers)
     panel = open_study_panel(loaded)
     plan = plan_study(loaded, panel)
-    console = make_console()
     if note := cache_note():
-        console.print(f"Note: {note}", markup=False, highlight=False)
-    show_plan(console, loaded, panel, plan, estimate_study(loaded, panel, plan))
+        console_for(style).print(f"Note: {note}", markup=False, highlight=False)
+    estimate = estimate_study(loaded, panel, plan)
+    print_facts(
+        style,
+        lambda console: show_plan(console, loaded, panel, plan, estimate),
+        lambda: plan_facts(loaded, panel, plan, estimate),
+    )
 
 
 def schema() -> None:

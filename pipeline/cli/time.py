@@ -15,13 +15,14 @@ from pipeline.cli.options import (
     Metrics,
     Model,
     Overrides,
+    PlainFormat,
     Plot,
     SpreadsheetSafe,
     StorePath,
     StudyFile,
     Workers,
 )
-from pipeline.cli.output import print_formatted
+from pipeline.cli.output import console_for, print_facts, print_formatted
 from pipeline.cli.studies import load, study_text
 from pipeline.errors import ExitCode
 from pipeline.signals import Stopped, last_signal
@@ -44,10 +45,11 @@ def recalibrate(
     cluster: Cluster = None,
     workers: Workers = None,
     metrics: Metrics = None,
+    style: PlainFormat = "table",
 ) -> None:
     """Calibrate what has changed up to a date, and publish it as a vintage that stays readable for ever."""
     from pipeline.panel.dates import LogicalDate
-    from pipeline.reporting.console.printing import make_console
+    from pipeline.reporting.console.facts import recalibration_facts
     from pipeline.reporting.console.progress import choose_watcher
     from pipeline.reporting.console.vintages import show_recalibration
     from pipeline.sweep.attempts.metrics import measured
@@ -56,17 +58,20 @@ def recalibrate(
     with measured(metrics, "recalibrate") as record:
         loaded = load(study, overrides, cluster, workers)
         record.study = loaded.study
-        console = make_console()
         report = make(
             loaded,
             None if date is None else LogicalDate.parse(date),
             study_text=study_text(study, overrides),
             accept=accept,
-            watcher=choose_watcher(console),
+            watcher=choose_watcher(console_for(style)),
         )
         record.report, record.facts["outcome"] = report.run, report.outcome
         record.facts["date"] = report.vintage.date.key
-        show_recalibration(console, report)
+        print_facts(
+            style,
+            lambda console: show_recalibration(console, report),
+            lambda: recalibration_facts(report),
+        )
         if report.exit_code == ExitCode.INTERRUPTED:
             raise Stopped(last_signal() or signal.SIGINT)
         if report.exit_code:

@@ -1,6 +1,7 @@
 """The reported fit: lmfit minimises from a screened start, with the analytic Jacobian."""
 
 import re
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -144,6 +145,37 @@ class _Parameters(lmfit.Parameters):  # type: ignore[misc]
         return self
 
 
+class _Kept(threading.local):
+    """Parameters by how many there are, made once: lmfit's making of them takes as long as a fit does."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, _Parameters] = {}
+
+    def get(self, values: Vector, lower: Vector, upper: Vector) -> _Parameters:
+        """Give free parameters p0, p1, ... with these values and bounds, until asked again.
+
+        Raises
+        ------
+        ValueError
+            Bounds leave no room.
+        """
+        made = self._made.setdefault(values.size, _Parameters())
+        rows = zip(values.tolist(), lower.tolist(), upper.tolist(), strict=True)
+        for number, (value, low, high) in enumerate(rows):
+            name = f"p{number}"
+            if name not in made:
+                made.add(name)
+            if not low < high:
+                raise ValueError(
+                    f"A free parameter has bounds from {low:g} to {high:g}, which leave no room."
+                )
+            made[name].set(value=value, vary=True, min=low, max=high)
+        return made
+
+
+_KEPT = _Kept()
+
+
 class _Constraints:
     """The problem as lmfit sees it: valid Python names, expressions between parameters."""
 
@@ -158,24 +190,27 @@ class _Constraints:
         ]
 
     def _make_parameters(self, theta: Vector, settings: PolishSettings) -> lmfit.Parameters:
-        problem, bounded = self.problem, settings.method in _NEEDS_FINITE_BOUNDS
+        problem, vary = self.problem, self.problem.vary
+        lower, upper = problem.lower, problem.upper
+        if settings.method in _NEEDS_FINITE_BOUNDS:
+            width = problem.high - problem.low
+            lower, upper = np.maximum(lower, problem.low - width), np.minimum(upper, problem.high + width)
+        lower, upper = np.where(vary, lower, -np.inf), np.where(vary, upper, np.inf)
+        start = np.clip(theta, lower, upper)
+        if vary.any() and not settings.expr:
+            # Others that are held take no part.
+            for number, index in enumerate(np.flatnonzero(vary).tolist()):
+                self._aliases[index] = f"p{number}"
+            return _KEPT.get(start[vary], lower[vary], upper[vary])
         alias = dict(zip(problem.names, self._aliases, strict=True))
-        parameters = lmfit.Parameters() if settings.expr else _Parameters()
-        # Others that are held take no part, but in expressions.
-        told = problem.vary if problem.vary.any() and not settings.expr else np.ones_like(problem.vary)
-        for index in np.flatnonzero(told).tolist():
-            name = self._aliases[index]
-            lower, upper = problem.lower[index], problem.upper[index]
-            if bounded:
-                width = problem.high[index] - problem.low[index]
-                lower = max(lower, problem.low[index] - width)
-                upper = min(upper, problem.high[index] + width)
+        parameters = lmfit.Parameters()
+        for index, name in enumerate(self._aliases):
             parameters.add(
                 name,
-                value=float(np.clip(theta[index], lower, upper) if problem.vary[index] else theta[index]),
-                vary=bool(problem.vary[index]),
-                min=float(lower) if problem.vary[index] else -np.inf,
-                max=float(upper) if problem.vary[index] else np.inf,
+                value=float(start[index]),
+                vary=bool(vary[index]),
+                min=float(lower[index]),
+                max=float(upper[index]),
             )
         for name, text in settings.expr.items():
             if name in alias:

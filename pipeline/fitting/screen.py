@@ -84,8 +84,10 @@ def _beliefs(model: MarketModel, prior: Prior, theta: Vector | None = None) -> P
 
 def entry_spread_of(model: MarketModel, theta: Vector | None = None) -> Vector:
     """Give `pipeline.models.priors.entry_spread` for a model."""
-    rho = 0.0 if theta is None else model.autocorrelation(theta)
-    return entry_spread(model.data, model.error_shape, rho)
+    if theta is None:
+        return entry_spread(model.data, model.error_shape, 0.0)
+    rho, common = model.autocorrelation(theta), model.common_row(theta)
+    return entry_spread(model.data, model.error_shape, rho, common)
 
 
 def _step_deviation(model: MarketModel) -> float:

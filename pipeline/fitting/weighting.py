@@ -81,4 +81,5 @@ def _noise_at(model: MarketModel, market: MarketArrays, kind: NoiseKind, theta: 
     if share is None:
         share = np.full(market.share.shape, np.nan)
     fitted = slice(model.data.first, len(model.data.active))
-    return noise_of_shares(kind, market, share, fitted, n_effective(model, theta) - tied)
+    used = n_effective(model, theta) - tied
+    return noise_of_shares(kind, market, share, model.spread(theta), fitted, used)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernels.least_squares.market import ILR, PLAIN
 from kernels.motion.shares import simulate_shares
 from kernels.numeric.arrays import Floats
 from pipeline.config.parameters import GAIN
@@ -19,7 +18,6 @@ from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.members import Member, share_out
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
-from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
 from pipeline.results.stored_fit import stored_replicates
 from pipeline.results.totals.answering import TotalSales
@@ -202,13 +200,13 @@ class DrawnCourses:
         )
         equations = [market.equation(theta) for theta in self._theta]
         jump_price, _, returns_to_scale = np.array(equations).T
-        kept = market.kept
         error = np.tile(market.last_error, (count, 1))
-        kind = ILR if market.residual == "ilr" else PLAIN
         # The gain is drawn with the other parameters.
         gain = np.full((count, 1), market.gain)
         if market.gain and GAIN in market.names:
             gain = self._theta[:, [market.names.index(GAIN)]]
+        carry = market.errors_under(gain)
+        kept, repeated = carry.kept[1:], carry.repeated[1:]
         state, shares = self._starts(rng), np.empty_like(self.share)
         for period in range(horizon):
             at, moving = slice(period, period + 1), np.tile(market.moving[period], (count, 1))
@@ -221,10 +219,10 @@ class DrawnCourses:
                 reference_sales=market.reference_sales,
                 returns_to_scale=returns_to_scale,
             )[:, 0]
-            new = np.sqrt(1.0 - kept[period] ** 2) * drawn[:, period]
-            error = kept[period] * error + new
+            new = carry.spread[period + 1] * np.sqrt(1.0 - kept[period] ** 2) * drawn[:, period]
+            error = repeated[period] * error + new
             seen = shift_shares(modelled, error)
-            state = correct(modelled, seen, moving, gain, kind)
+            state = carry.state(modelled, seen, moving, period + 1)
             shares[:, period] = market.admitted(seen, period, self._entry)
             state = np.nan_to_num(market.admitted(state, period, self._entry))
         return shares
@@ -239,4 +237,5 @@ class DrawnCourses:
         if market.start != "observed" or market.gain == 1.0:
             return state
         error = rng.multivariate_normal(np.zeros(n_firms), market.error_covariance, count, method="eigh")
-        return shift_shares(state, (market.gain - 1.0) * error)
+        carry = market.errors_under(market.gain)
+        return shift_shares(state, (carry.gain[0] - 1.0) * carry.spread[0] * error)

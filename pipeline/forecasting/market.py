@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.least_squares.market import ILR, PLAIN
 from kernels.least_squares.serial_errors import kept_over
 from kernels.numeric.arrays import Floats
 from kernels.response.carryover import NONE
@@ -15,6 +16,8 @@ from pipeline.config.sections.scenario import StartShares
 from pipeline.config.terms import Term
 from pipeline.errors import QueryError
 from pipeline.forecasting.members import ModelChoice
+from pipeline.models.errors.error_carry import ErrorCarry
+from pipeline.models.errors.period_lengths import PeriodLengths
 from pipeline.models.share_equation import ShareEquation
 from pipeline.names import Label
 from pipeline.results.prices.index import PriceIndex
@@ -84,9 +87,11 @@ class ForecastMarket:
     residual : str
         What was fitted: ``ilr`` or ``share``.
     gain : float
-        Which part of an error of the shares lasts into the next period.
+        Which part of an error of the shares lasts into the next period, after a common one.
+    lengths : PeriodLengths
+        Of the known periods and those to come.
     error_covariance : (N, N) array
-        Of the errors of log shares in one period, up to a term common to all firms.
+        Of the errors of log shares in one common period, up to a term common to all firms.
     autocorrelation : float
         Which part of an error of the shares the next one repeats, beside what lasts.
     last_error : (N,) array
@@ -142,6 +147,7 @@ class ForecastMarket:
     frequency: str
     residual: str
     gain: float
+    lengths: PeriodLengths
     error_covariance: Floats
     autocorrelation: float
     last_error: Floats
@@ -210,10 +216,15 @@ class ForecastMarket:
         """
         return self if self.state is None else replace(self, share=self.state(theta))
 
-    @property
-    def kept(self) -> Floats:
-        """Which part of an error of the period before each repeats, (H,)."""
-        return kept_over(self.autocorrelation, self.duration)
+    def errors_under(self, gain: float | Floats) -> ErrorCarry:
+        """Tell how errors go on in the last known period and those to come, (1 + H,).
+
+        Under one gain of a common period, or several (D, 1).
+        """
+        begin = len(self.past_duration) - 1
+        gains, spread = self.lengths.scales(gain)
+        kept = np.append(0.0, kept_over(self.autocorrelation, self.duration))
+        return ErrorCarry(gains[begin:], spread[begin:], kept, ILR if self.residual == "ilr" else PLAIN)
 
     def equation(self, theta: Floats) -> ShareEquation:
         """Give the equation of motion under a parameter vector (P,)."""

@@ -19,10 +19,10 @@ from pipeline.forecasting.market import FirmPopulation, ForecastMarket
 from pipeline.forecasting.model_choice import choose_model
 from pipeline.forecasting.periods import durations_ahead, future_labels
 from pipeline.forecasting.total_sales import market_total
-from pipeline.models.error_carry import correct
+from pipeline.models.errors.period_lengths import PeriodLengths
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import noise_of_shares
-from pipeline.models.one_step import modelled_shares
+from pipeline.models.one_step import error_carry, modelled_shares, period_lengths
 from pipeline.models.predictive import log_errors
 from pipeline.models.terms import terms_among
 from pipeline.names import Label
@@ -145,11 +145,12 @@ def market_of_fit(
     if modelled is None:
         raise QueryError(f"The shares of market {market} under {model} cannot be computed from its store.")
     share = _last_share(problem, fit.theta, arrays, modelled, start)[present]
-
-    kind = problem.variant.noise_under(study.fit)
-    noise = noise_of_shares(kind, arrays, modelled, slice(problem.data.first, None), used)
+    kind, fitted = problem.variant.noise_under(study.fit), slice(problem.data.first, None)
+    spread = problem.spread(fit.theta)
+    noise = noise_of_shares(kind, arrays, modelled, spread, fitted, used)
     panel_times, panel_period = panel["time"].values, panel["period"].values
     period = panel_period[np.searchsorted(panel_times, arrays.times)]
+    duration = durations_ahead(int(period[-1]), int(panel_period[-1]), horizon)
     spec, frequency = problem.response.spec, str(panel["time"].attrs.get("frequency", "1"))
     return ForecastMarket(
         market=arrays.market,
@@ -179,11 +180,12 @@ def market_of_fit(
         past_share=np.ascontiguousarray(np.where(arrays.active, arrays.share, np.nan)[:, present]),
         share=share / share.sum(),
         times=future_labels(panel_times, frequency, horizon),
-        duration=durations_ahead(int(period[-1]), int(panel_period[-1]), horizon),
+        duration=duration,
         period=int(panel_period[-1]) + 1 + np.arange(horizon),
         frequency=frequency,
         residual="ilr" if problem.data.kind == ILR else "share",
         gain=problem.gain(fit.theta),
+        lengths=_lengths(problem, fit.theta, arrays, duration),
         error_covariance=noise.covariance[np.ix_(present, present)],
         autocorrelation=problem.autocorrelation(fit.theta),
         last_error=_last_error(arrays, modelled, start)[present],
@@ -191,6 +193,12 @@ def market_of_fit(
         population=FirmPopulation(arrays.firms, spec.design, entry_shares(arrays)),
         state=_state_under(study.fit.initial, problem, arrays, present) if start == "calibrated" else None,
     )
+
+
+def _lengths(problem: MarketModel, theta: Floats, arrays: MarketArrays, ahead: Floats) -> PeriodLengths:
+    """Give the lengths of the known periods, and of those to come (H,) in periods."""
+    known = period_lengths(problem, theta, arrays, needed=problem.gain(theta) > 0.0)
+    return known.going_on(ahead / problem.data.unit)
 
 
 def entry_shares(arrays: MarketArrays) -> Floats:
@@ -227,8 +235,9 @@ def _last_share(
 ) -> Floats:
     share = arrays.share[-1]
     if start == "calibrated":
-        moving, gain = moving_firms(arrays.active)[-1], problem.gain(theta)
-        share = correct(modelled[-1], share, moving, gain, problem.data.kind)
+        last = slice(-1, None)
+        carry, moving = error_carry(problem, theta, arrays), moving_firms(arrays.active)[last]
+        share = carry.state(modelled[last], arrays.share[last], moving, last)[0]
     # A firm that sold nothing is still there; a share of 0 would stay 0 under gamma = 1.
     return np.maximum(np.nan_to_num(share), _SMALLEST_SHARE)
 

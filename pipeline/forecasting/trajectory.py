@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernels.least_squares.market import ILR, PLAIN
 from kernels.numeric.arrays import Floats
 from pipeline.errors import ForecastError
 from pipeline.forecasting.efforts import EffortPlan
 from pipeline.forecasting.market import ForecastMarket
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.forecasting.step_length import StepLength
-from pipeline.models.error_carry import correct
 from pipeline.models.predictive import shift_shares
 from pipeline.results.totals.answering import AnsweringTotal, TotalSales, reference_sales
 
@@ -111,18 +109,18 @@ def first_guess(market: ForecastMarket) -> Floats:
 def _follow(response: ForecastResponse, f: Floats, total: Floats) -> Floats:
     """Shares (H, N) under f (H, N) and total sales (H,), as the last known error fades."""
     market, equation = response.market, response.equation
-    errors = np.cumprod(market.kept)[:, np.newaxis] * market.last_error
-    if market.autocorrelation == 0.0:
-        errors = np.zeros_like(errors)
-    if market.enters is None and not errors.any():
+    fades = market.autocorrelation != 0.0 and market.last_error.any()
+    if market.enters is None and not fades:
         return equation.shares(market.share, f, total, market.duration)
-    kind, moving = ILR if market.residual == "ilr" else PLAIN, market.moving
+    carry, moving = market.errors_under(market.gain), market.moving
+    errors = np.cumprod(carry.repeated[1:])[:, np.newaxis] * market.last_error
+    errors = errors if fades else np.zeros_like(errors)
     state, shares = market.share, np.empty_like(f)
     for period, error in enumerate(errors):
         at, who = slice(period, period + 1), moving[period]
         modelled = equation.shares(state, np.where(who, f[at], np.nan), total[at], market.duration[at])[0]
         seen = shift_shares(modelled, error) if error.any() else modelled
-        state = market.admitted(correct(modelled, seen, who, market.gain, kind), period)
+        state = market.admitted(carry.state(modelled, seen, who, period + 1), period)
         shares[period] = market.admitted(seen, period)
         state = np.nan_to_num(state)
     return shares

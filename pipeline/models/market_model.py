@@ -1,11 +1,13 @@
 """One model on one market: the place where labels meet bare kernels."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit, fit_batch
+from kernels.least_squares.lengths import common_length
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import (
     ILR,
@@ -16,6 +18,7 @@ from kernels.least_squares.residual import (
     PROPORTIONAL,
     SCALED,
     MarketData,
+    MarketWorkspace,
     make_market_workspace,
     n_observations,
     observed_target,
@@ -35,6 +38,7 @@ from pipeline.models.experiments.replicas import fit_tested
 from pipeline.models.experiments.rows import ExperimentRows
 from pipeline.models.instruments.controls import control_rows, first_stages
 from pipeline.models.instruments.first_stage import FirstStage
+from pipeline.models.market_data import market_data
 from pipeline.models.noise import Noise
 from pipeline.models.quantities import MarketParameter, compose_response, market_parameters
 from pipeline.models.terms import with_terms
@@ -114,8 +118,7 @@ class MarketModel:
     def observe(self, data: MarketData, target: Vector) -> None:
         """Compare with other shares of the same firms and periods: the market, and its rows (R,)."""
         self.data, self.target = data, target
-        self._work = make_market_workspace(self.response.spec, data, self.n_free)
-        prepare_market(self.response.spec, data, self._work)
+        self._made: dict[int, MarketWorkspace] = {}
         self.set_prior(self.prior_mean, self.prior_weight)
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
@@ -159,26 +162,41 @@ class MarketModel:
 
     def cost_slope(self, theta: Vector, parameter: int) -> float:
         """Differentiate half the sum of squares in one free parameter, nan where there are no residuals."""
-        residual = self.residual(theta)
-        return np.nan if residual is None else float(self.jacobian(theta)[self.column[parameter]] @ residual)
+        if self.tested:
+            whole = self.residual(theta)
+            return np.nan if whole is None else float(self.jacobian(theta)[self.column[parameter]] @ whole)
+        # Rows of beliefs about other parameters do not depend on this one.
+        column = np.full(self.column.size, -1, dtype=np.int64)
+        column[parameter] = 0
+        residual = np.empty(self.n_residuals + int(self.prior_weight[parameter] > 0.0))
+        jacobian = np.empty((1, residual.size))
+        point, work = np.ascontiguousarray(theta), self._scratch(1)
+        status = residual_jacobian(*self._problem(), point, column, work, residual, jacobian)
+        return float(jacobian[0] @ residual) if status == OK else np.nan
+
+    def _scratch(self, n_columns: int) -> MarketWorkspace:
+        """Scratch for the derivatives in so many parameters, made once."""
+        if n_columns not in self._made:
+            self._made[n_columns] = self._workspace(self.data, n_columns)
+        return self._made[n_columns]
+
+    def _workspace(self, data: MarketData, n_columns: int) -> MarketWorkspace:
+        work = make_market_workspace(self.response.spec, data, n_columns)
+        prepare_market(self.response.spec, data, work)
+        return work
+
+    def _problem(self) -> tuple[Any, ...]:
+        """First arguments of `residual_jacobian`."""
+        weights = self.prior_mean, self.prior_weight
+        return self.response.spec, self.data, self.target, *weights, self.gamma_form
 
     def _evaluate(self, theta: Vector) -> None:
         if self._point is not None and np.array_equal(theta, self._point):
             return
         self._point = theta.copy()
-        self._status = residual_jacobian(
-            self.response.spec,
-            self.data,
-            self.target,
-            self.prior_mean,
-            self.prior_weight,
-            self.gamma_form,
-            np.ascontiguousarray(theta),
-            self.column,
-            self._work,
-            self._residual,
-            self._jacobian,
-        )
+        point, work = np.ascontiguousarray(theta), self._scratch(self.n_free)
+        out = self._residual, self._jacobian
+        self._status = residual_jacobian(*self._problem(), point, self.column, work, *out)
         self._further = np.empty(0), np.empty((self.n_free, 0))
         if self.experiments is not None and self._status == OK:
             rows = self.experiments.rows(theta)
@@ -261,9 +279,8 @@ class MarketModel:
         data : MarketData, optional
             Other periods of the same market, made from what `prepared` gives; by default those fitted.
         """
+        work = self._scratch(0) if data is None else self._workspace(data, 0)
         data = self.data if data is None else data
-        work = make_market_workspace(self.response.spec, data, 0)
-        prepare_market(self.response.spec, data, work)
         share = np.empty(data.active.shape)
         none = np.full(self.column.size, -1, dtype=np.int64)
         status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
@@ -280,8 +297,22 @@ class MarketModel:
         return np.array([self.names.index(control_parameter(one.effort)) for one in self.stages], np.intp)
 
     def gain(self, theta: Vector) -> float:
-        """Give the gain of a parameter vector; 0 where no period begins at a corrected state."""
+        """Give the gain of a common period; 0 where no period begins at a corrected state."""
         return float(theta[self.names.index(GAIN)]) if self.data.corrected else 0.0
+
+    def spread(self, theta: Vector) -> Vector:
+        """Give how large the errors of each period are in those of a common one, (T,)."""
+        self._evaluate(theta)
+        work = self._scratch(self.n_free)
+        if not work.uneven[0] or self._status != OK:
+            return np.ones(len(self.data.active))
+        return np.exp(work.log_spread)
+
+    def common_row(self, theta: Vector) -> float:
+        """Give the factor on the rows of a common period: the geometric mean of the spread over all rows."""
+        rows = np.maximum(moving_firms(self.data.active).sum(axis=1) - 1, 0)
+        rows[: self.data.first] = 0
+        return float(np.exp(rows @ np.log(self.spread(theta)) / max(rows.sum(), 1)))
 
     def autocorrelation(self, theta: Vector) -> float:
         """Give the autocorrelation of the errors of a parameter vector; 0 where it is no parameter."""
@@ -290,44 +321,6 @@ class MarketModel:
     def prepared(self, market: MarketArrays) -> MarketArrays:
         """Give all periods of the market, not only those fitted, the inputs of the model's further terms."""
         return with_terms(self.variant, market, self.efforts)[0]
-
-
-def market_data(
-    market: MarketArrays,
-    initial: str,
-    reference_sales: float,
-    kind: int,
-    corrected: int = 0,
-    entries: int = 0,
-) -> MarketData:
-    """Arrange a market for the kernels.
-
-    Parameters
-    ----------
-    market : MarketArrays
-    initial : str
-        ``observed`` or ``estimated``: state before the first fitted period.
-    reference_sales : float
-        Scale of the market, currency per period.
-    kind : int
-        Errors of log-ratios or of plain shares: `ILR` or `PLAIN` of the kernels.
-    corrected : int
-        Periods before this one begin at a state corrected by the gain.
-    entries : int
-        How many entries of firms have a parameter.
-    """
-    return MarketData(
-        efforts=np.ascontiguousarray(np.where(market.active, market.efforts, 0.0)),
-        active=np.ascontiguousarray(market.active),
-        share=np.ascontiguousarray(np.where(market.active, market.share, 0.0)),
-        total_sales=np.ascontiguousarray(market.total_sales),
-        duration=np.ascontiguousarray(market.duration),
-        reference_sales=float(reference_sales),
-        first=1 if initial == "observed" else 0,
-        kind=kind,
-        corrected=corrected,
-        entries=entries,
-    )
 
 
 def build_model(
@@ -373,11 +366,13 @@ def build_model(
     entries = sum(quantity.name.startswith(f"{ENTRY}.") for quantity in quantities)
     kind, serial = RESIDUAL_KIND[fit.residual], int(quantities[-1].name == AUTOCORRELATION)
     data = market_data(market, fit.initial, reference_sales, kind, corrected, entries)
-    data = data._replace(serial=serial, controls=control_rows(stages, data))
+    unit = common_length(data.duration)
+    data = data._replace(serial=serial, controls=control_rows(stages, data), unit=unit)
     model = MarketModel(variant, response, quantities, data, efforts, stages)
 
     def arranged(course: MarketArrays, until: int, known: int) -> MarketData:
-        return market_data(model.prepared(course), fit.initial, reference_sales, kind, until, known)
+        data = market_data(model.prepared(course), fit.initial, reference_sales, kind, until, known)
+        return data._replace(unit=unit)
 
     model.experiments = experiment_rows(whole, arranged, response, data, model.gamma_form, model.column)
     return model

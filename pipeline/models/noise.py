@@ -48,7 +48,7 @@ _SMALLEST = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What the errors of log shares of one period are like.
+    """What the errors of log shares of one common period are like.
 
     Attributes
     ----------
@@ -108,11 +108,15 @@ def estimate_noise(kind: NoiseKind, errors: Matrix, used: float = 0.0) -> Noise:
 
 
 def noise_of_shares(
-    kind: NoiseKind, market: MarketArrays, share: Matrix, fitted: slice, used: float
+    kind: NoiseKind, market: MarketArrays, share: Matrix, spread: Vector, fitted: slice, used: float
 ) -> Noise:
-    """Estimate the covariance of the errors of modelled shares (T, N) in the fitted periods of a market."""
+    """Estimate the covariance of the errors of modelled shares (T, N) in a common fitted period of a market.
+
+    ``spread`` (T,) says how large those of each period are in its own.
+    """
     moving = moving_firms(market.active)[fitted]
-    return estimate_noise(kind, log_errors(market.share[fitted], share[fitted], moving), used)
+    errors = log_errors(market.share[fitted], share[fitted], moving) / spread[fitted, np.newaxis]
+    return estimate_noise(kind, errors, used)
 
 
 def _by_firm(errors: Matrix, known: NDArray[np.bool_], kept: float) -> tuple[Vector, float]:

@@ -1,5 +1,7 @@
 """Shares that a calibrated model forecasts: one period from any state, or on from an origin."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,8 +9,11 @@ from kernels.least_squares.entries import enter_shares, entering_firms
 from kernels.least_squares.market import MarketData, moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import JUMP_PRICE, RETURNS_TO_SCALE
-from pipeline.models.error_carry import ErrorCarry
-from pipeline.models.market_model import MarketModel, market_data
+from pipeline.models.adjustment import adjustment_rate
+from pipeline.models.errors.error_carry import ErrorCarry
+from pipeline.models.errors.period_lengths import PeriodLengths
+from pipeline.models.market_data import market_data
+from pipeline.models.market_model import MarketModel
 from pipeline.models.share_equation import ShareEquation
 from pipeline.panel.market import MarketArrays
 
@@ -64,11 +69,31 @@ def modelled_shares(model: MarketModel, theta: Vector, market: MarketArrays, ini
     return model.shares(theta, data)
 
 
-def error_carry(model: MarketModel, theta: Vector, market: MarketArrays) -> ErrorCarry:
-    """Give how errors go on under a parameter vector, for all periods of a market."""
-    moving, duration = moving_firms(market.active), market.duration
-    rho = model.autocorrelation(theta)
-    return ErrorCarry.over(model.gain(theta), rho, model.data.kind, moving, duration)
+def error_carry(
+    model: MarketModel, theta: Vector, market: MarketArrays, gain: float | Matrix | None = None
+) -> ErrorCarry:
+    """Give how errors go on under a parameter vector, for all periods of a market.
+
+    Under another gain, or several (D, 1), where they are given.
+    """
+    gain = model.gain(theta) if gain is None else gain
+    lengths = period_lengths(model, theta, market, needed=bool(np.any(gain)))
+    moving, rho = moving_firms(market.active), model.autocorrelation(theta)
+    return ErrorCarry.over(gain, rho, model.data.kind, moving, market.duration, lengths)
+
+
+def period_lengths(
+    model: MarketModel, theta: Vector, market: MarketArrays | MarketData, *, needed: bool = True
+) -> PeriodLengths:
+    """Give the lengths of the periods of a market, and how far shares adjust in them.
+
+    The latter only where it is needed: they differ in length, and something lasts.
+    """
+    length = market.duration / model.data.unit
+    lengths = PeriodLengths(length, np.zeros_like(length), model.data.first)
+    if not (needed and lengths.uneven):
+        return lengths
+    return replace(lengths, pull=OneStep(model, theta, market).pull(len(model.data.active)))
 
 
 def expected_ahead(
@@ -91,7 +116,7 @@ def expected_ahead(
     carry, last = error_carry(model, theta, market), slice(origin - 1, origin)
     moving = moving_firms(market.active)[last]
     error = carry.error(share[last], market.share[last], moving)[0]
-    state = carry.state(share[last], market.share[last], moving)[0]
+    state = carry.state(share[last], market.share[last], moving, last)[0]
     return OneStep(model, theta, market).walk(state, origin, carry, error)
 
 
@@ -100,7 +125,8 @@ def later_periods(model: MarketModel, market: MarketArrays, initial: str) -> Mar
     fitted = model.data
     corrected = fitted.corrected + 1 if fitted.corrected else 0
     prepared, scale, kind = model.prepared(market), fitted.reference_sales, fitted.kind
-    return market_data(prepared, initial, scale, kind, corrected, entries=fitted.entries)
+    data = market_data(prepared, initial, scale, kind, corrected, entries=fitted.entries)
+    return data._replace(unit=fitted.unit)
 
 
 def _entered(model: MarketModel, theta: Vector, active: NDArray[np.bool_], share: Matrix) -> Matrix:
@@ -186,6 +212,25 @@ class OneStep:
         entry = np.where(entering, seen, 0.0)
         return np.where(entering, seen, shares * (1.0 - entry.sum(axis=1, keepdims=True)))
 
+    def pull(self, known: int) -> Vector:
+        """Tell how far deviations of shares fade in each period, (T,).
+
+        As fast as at the observed shares; beyond the first ``known`` periods, at the last of these.
+        """
+        share = self.share.copy()
+        share[known:] = share[known - 1]
+        share = np.where(self.moving, share, np.nan)
+        share /= np.nansum(share, axis=1, keepdims=True)
+        rate = adjustment_rate(
+            np.where(self.moving, self.response, np.nan),
+            share,
+            self.total_sales,
+            jump_price=self.equation.jump_price,
+            returns_to_scale=self.equation.returns_to_scale,
+            reference_sales=self.equation.reference_sales,
+        )
+        return rate * self.duration
+
     def walk(
         self, state: Vector, origin: int, carry: ErrorCarry | None = None, error: Vector | None = None
     ) -> Matrix:
@@ -194,13 +239,14 @@ class OneStep:
         With the error (N,) of the last period before, they are those expected as it fades.
         """
         shares = np.empty((self.share.shape[0] - origin, state.size))
+        repeated = np.empty(0) if carry is None else carry.repeated
         for ahead in range(len(shares)):
             modelled = self(state[None], np.array([origin + ahead]))
             if carry is None or error is None:
                 state = shares[ahead] = modelled[0]
                 continue
             moving = self.moving[origin + ahead]
-            error = carry.kept[origin + ahead] * error
+            error = repeated[origin + ahead] * error
             seen = carry.seen(modelled, error[None], moving)
-            shares[ahead], state = seen[0], carry.state(modelled, seen, moving)[0]
+            shares[ahead], state = seen[0], carry.state(modelled, seen, moving, origin + ahead)[0]
         return shares

@@ -128,7 +128,9 @@ def with_weak_beliefs(
     return Prior(mean, spread, of_errors)
 
 
-def entry_spread(data: MarketData, covariance: Matrix, autocorrelation: float) -> Vector:
+def entry_spread(
+    data: MarketData, covariance: Matrix, autocorrelation: float, common_row: float = 1.0
+) -> Vector:
     """Give the standard deviations (E,) of the errors of the shares that firms enter with.
 
     In those of a residual. Against the observed shares w of the firms that were there before, closed, the
@@ -144,6 +146,8 @@ def entry_spread(data: MarketData, covariance: Matrix, autocorrelation: float) -
         Of errors of log shares, in units of the rows that compare data.
     autocorrelation : float
         Of the errors; a row that no other one comes before is an innovation of so much less.
+    common_row : float
+        Factor on the rows of a common period, where periods differ in length.
     """
     moving = moving_firms(data.active)
     spread = []
@@ -158,9 +162,9 @@ def entry_spread(data: MarketData, covariance: Matrix, autocorrelation: float) -
         against[firm] += 1.0
         spread.append(np.sqrt(against @ covariance @ against))
     if autocorrelation == 0.0 or not spread:
-        return np.array(spread)
+        return np.array(spread) / common_row
     _, weight = kept_and_weight(autocorrelation, data.first, moving, data.duration)
-    return np.array(spread) / weight[data.first]
+    return np.array(spread) / (weight[data.first] * common_row)
 
 
 def family_of(name: str) -> str:
@@ -190,12 +194,11 @@ def effective_parameters(jacobian: Matrix, weight: Vector, further: Matrix | Non
     further = np.empty((len(jacobian), 0)) if further is None else further
     if not weight.any() and not further.any():
         return float(len(jacobian))
-    squares = [np.einsum("cr,cr->c", rows, rows) for rows in (jacobian, further)]
-    scale = np.sqrt(squares[0] + squares[1] + weight**2)
+    product = jacobian @ jacobian.T + further @ further.T
+    scale = np.sqrt(np.diag(product) + weight**2)
     safe = np.where(scale > 0.0, scale, 1.0)
-    unit, other = jacobian / safe[:, np.newaxis], further / safe[:, np.newaxis]
-    believed = weight / safe
-    together = unit @ unit.T + other @ other.T
+    believed, other = weight / safe, further / safe[:, np.newaxis]
+    together = product / np.outer(safe, safe)
     together[np.diag_indices_from(together)] += believed**2
     # Of every direction, what its beliefs decide; the data decide the rest.
     strength, directions = np.linalg.eigh(together)
@@ -204,7 +207,7 @@ def effective_parameters(jacobian: Matrix, weight: Vector, further: Matrix | Non
         decided += np.sum((other.T @ directions) ** 2, axis=0)
         return len(jacobian) - float(np.sum(decided / strength))
     # Singular values of [J; W]: of the rows that are data, how much of each direction they decide.
-    both = np.concatenate([unit, np.diag(believed), other], axis=1)
+    both = np.concatenate([jacobian / safe[:, np.newaxis], np.diag(believed), other], axis=1)
     _, singular, right = np.linalg.svd(both, full_matrices=False)
     seen = singular > np.finfo(float).eps * max(both.shape) * singular[0]
     return float((right[seen, : jacobian.shape[1]] ** 2).sum())

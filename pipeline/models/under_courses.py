@@ -59,9 +59,9 @@ def shares_under(
         before = shares[:, ahead] = step(before, at, response[:, ahead])
         if carry is not None and error is not None:
             moving = step.moving[origin + ahead]
-            error = carry.kept[origin + ahead] * error
+            error = carry.repeated[origin + ahead] * error
             seen = carry.seen(before, np.tile(error, (len(before), 1)), moving)
-            before, shares[:, ahead] = carry.state(before, seen, moving), seen
+            before, shares[:, ahead] = carry.state(before, seen, moving, origin + ahead), seen
     return shares
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pipeline.config.sections.file_format import format_of
 from pipeline.errors import DataError, Problem
+from pipeline.panel.reading.encoding import LOOKED_AT, UTF_8, guess_encoding
+from pipeline.panel.reading.files import open_binary
 from pipeline.panel.reading.first_rows import describe_table, read_sample
 from pipeline.panel.reading.formats import open_reader
 from pipeline.panel.reading.sample import Sample
@@ -48,6 +50,11 @@ def read_table(table: str, file: str, output: Path, wishes: Wishes) -> tuple[Sou
     elif wishes.sheet is not None:
         got = f"the sheet {wishes.sheet} of a file that is no workbook"
         raise DataError(f"Table {table}", [Problem("", None, "--sheet", got, "no sheet beside it")])
+    if format_of(table) == "csv":
+        _find_encoding(source, folder, wishes)
+    elif wishes.encoding is not None:
+        got = f"the encoding {wishes.encoding} of a file that is no text"
+        raise DataError(f"Table {table}", [Problem("", None, "--encoding", got, "no encoding beside it")])
     sample = read_sample(describe_table(file, folder, **keys))
     if sample.decimal == ",":
         keys["decimal"], source.reasons["decimal"] = ",", "numbers are written with commas"
@@ -64,6 +71,20 @@ def read_table(table: str, file: str, output: Path, wishes: Wishes) -> tuple[Sou
     if roles.problems:
         raise DataError(f"Table {table}", roles.problems)
     return source, roles
+
+
+def _find_encoding(source: Source, folder: str, wishes: Wishes) -> None:
+    """Note in which encoding a text is, unless it is the usual one."""
+    name, reason = wishes.encoding, "you said so"
+    if name is None:
+        open_reader(
+            describe_table(source.file, folder, encoding="latin-1")
+        )  # says what is wrong with the file
+        with open_binary(describe_table(source.file, folder).location) as file:
+            name, reason = guess_encoding(file.read(LOOKED_AT))
+        reason += "; --encoding says another one"
+    if name != UTF_8:
+        source.keys["encoding"], source.reasons["encoding"] = name, reason
 
 
 def _choose_sheet(table: str, file: str, folder: str, sheets: Sequence[str], wishes: Wishes) -> str:

@@ -17,6 +17,8 @@ class Wishes:
         Columns.
     sheet : str or None
         Sheet of a workbook.
+    encoding : str or None
+        Of a file of text.
     ask : callable or None
         Asks for what cannot be guessed; None where nobody can answer.
     """
@@ -26,4 +28,5 @@ class Wishes:
     time: str | None = None
     sales: str | None = None
     sheet: str | None = None
+    encoding: str | None = None
     ask: Ask | None = None

@@ -1,16 +1,13 @@
 """One self-contained HTML page about a sweep: opens offline, in any browser, by day and by night."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from pipeline.errors import QueryError, StoreError
 from pipeline.names import Label
 from pipeline.reporting.blocks import Section
 from pipeline.reporting.choice import choose
+from pipeline.reporting.environment import html_environment
 from pipeline.reporting.sections.best_models import best_models
 from pipeline.reporting.sections.drift import drift
 from pipeline.reporting.sections.effects import effects
@@ -43,7 +40,6 @@ SECTIONS: tuple[Callable[[ReportSubject], Section | None], ...] = (
 )
 
 _SUFFIXES = (".html", ".htm")
-_CODE = re.compile(r"`([^`]+)`")
 
 
 def write_report(
@@ -111,20 +107,8 @@ def render_report(
     shown = choose(results, summary, markets=markets, model=model, limit=limit)
     subject = ReportSubject(results, summary, shown)
     sections = [section for make in SECTIONS if (section := make(subject)) is not None]
-    environment = Environment(
-        loader=PackageLoader("pipeline.reporting", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["prose"] = _prose
+    environment = html_environment("pipeline.reporting")
     info = results.sweep
     return environment.get_template("report.html").render(
         study=info.study, sweep=info.name, created=str(info.created)[:10], sections=sections
     )
-
-
-def _prose(text: str) -> Markup:
-    """Escape a sentence, and set what is between backquotes as code."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))

@@ -15,8 +15,11 @@ from pipeline.store.store import Store
 
 # Each question imports what answers it: a point query needs none of xarray, duckdb, pyarrow and numba.
 if TYPE_CHECKING:
+    import xarray as xr
+
     from pipeline.names import Label
     from pipeline.results.curves import ResponseCurve
+    from pipeline.results.draws.arviz import Draws
     from pipeline.results.frames.table import Table
     from pipeline.results.summary.summary import Summary
     from pipeline.results.verdict import Verdict
@@ -113,14 +116,6 @@ class ResultStore(Results):
         ------
         QueryError
             Not one SELECT, or one that cannot be answered, with this memory or in this time.
-
-        Examples
-        --------
-        >>> store.sql("select model, count(*) as n from fits group by model order by 1 limit 2")
-        model                  n
-        ---------------------  -
-        investment-linear      2
-        investment-saturating  2
         """
         from pipeline.results.sql import query_sql
 
@@ -153,11 +148,6 @@ class ResultStore(Results):
         ------
         QueryError
             No such table, model or market, or a table that is not divided by them.
-
-        Examples
-        --------
-        >>> store.table("params", model="investment-linear").columns["param"][:3].tolist()
-        ['product', 'price', 'promotion']
         """
         from pipeline.results.select import whole_table
 
@@ -202,12 +192,6 @@ class ResultStore(Results):
         ------
         QueryError
             A market, model, parameter, window or column that the sweep does not have.
-
-        Examples
-        --------
-        >>> found = store.select(model="investment-linear", param="price", window="all")
-        >>> found.columns["value"].round(2).tolist()
-        [0.57]
         """
         from pipeline.results.select import query_table
 
@@ -223,11 +207,6 @@ class ResultStore(Results):
         -------
         Summary
             Shows itself in a notebook.
-
-        Examples
-        --------
-        >>> store.summary().verdict.model
-        'investment-linear'
         """
         from pipeline.results.summary.summary import summarise
 
@@ -242,11 +221,6 @@ class ResultStore(Results):
         -------
         Verdict
             Its sentences are what `beed show` begins with.
-
-        Examples
-        --------
-        >>> store.verdict().model
-        'investment-linear'
         """
         from pipeline.results.verdict import judge
 
@@ -275,11 +249,6 @@ class ResultStore(Results):
         ------
         QueryError
             The sweep has no such model, or this market has no usable fit of it.
-
-        Examples
-        --------
-        >>> [curve.effort for curve in store.curves("all", "investment-linear")]
-        ['product', 'price', 'promotion', 'place', 'credit']
         """
         from pipeline.results.curves import response_curves
 
@@ -318,12 +287,6 @@ class ResultStore(Results):
         ------
         QueryError
             Something that the sweep does not have.
-
-        Examples
-        --------
-        >>> compared = store.compare(step=1)
-        >>> compared.columns["against"][0]
-        'attraction'
         """
         from pipeline.results.tables.comparison import compare, read_losses
 
@@ -357,17 +320,52 @@ class ResultStore(Results):
         ------
         QueryError
             Something that the sweep does not have.
-
-        Examples
-        --------
-        >>> against = store.duel("investment-linear", "attraction")
-        >>> against.columns["investment-linear"].round(4).tolist()
-        [0.0025]
         """
         from pipeline.results.tables.comparison import duel, read_losses
 
         losses = read_losses(self.tables, kind, future, metric)
         return duel(losses, self.tables.labels("market"), model, against, step=step)
+
+    def to_arviz(
+        self,
+        model: str | None = None,
+        *,
+        market: "Label | None" = None,
+        draws: "Draws" = "replicates",
+    ) -> "xr.DataTree":
+        """Give draws of the parameters of a model to ArviZ (extra ``beed[arviz]``).
+
+        Parameters
+        ----------
+        model
+            Its name; by default the model of the verdict.
+        market
+            One market; by default all of them, along a dimension of their own.
+        draws
+            ``replicates``: the bootstrap replicates that the study stored, one chain. ``mcmc``: the posterior
+            of the fit of one market, sampled now (extra ``beed[mcmc]``), as the study's section
+            ``uncertainty.mcmc`` says, every walker a chain.
+
+        Returns
+        -------
+        xarray.DataTree
+            ``posterior``: one variable a parameter that is not fixed (chain, draw[, market]);
+            ``observed_data``: share ([market,] firm, time); of one market also ``log_likelihood``: of every
+            residual (chain, draw, row), log-ratios of shares with independent normal errors.
+
+        Raises
+        ------
+        QueryError
+            No such model or market, no replicates stored, or arviz-base is not installed.
+        PlanError
+            emcee is not installed.
+        """
+        from pipeline.results.draws.arviz import to_arviz
+
+        chosen = model or self.verdict().model
+        if chosen is None:
+            raise QueryError(f"No model of the sweep {self.sweep.name} has a usable fit to draw from.")
+        return to_arviz(self, chosen, market, draws)
 
     def export(self, out: str | Path, style: str = "zarr") -> Path:
         """Write the sweep and its data to files; see `pipeline.results.export.export` for the styles.
@@ -388,11 +386,6 @@ class ResultStore(Results):
         ------
         QueryError
             No such style, or something is there.
-
-        Examples
-        --------
-        >>> store.export("ledger-tables", "parquet").name
-        'ledger-tables'
         """
         from pipeline.results.export import export
 

@@ -3,5 +3,5 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"coordinator": ["plan_study", "run_study"], "run": ["RunReport"]}
+    __name__, submod_attrs={"coordinator": ["plan_study", "run_study"], "report": ["RunReport"]}
 )

@@ -24,7 +24,8 @@ from pipeline.sweep.before.trial import Estimate, estimate
 from pipeline.sweep.calibrator import Calibrator, default_calibrator
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, plan
 from pipeline.sweep.progress import Watcher
-from pipeline.sweep.run import RunReport, SweepOptions, SweepRun
+from pipeline.sweep.report import RunReport
+from pipeline.sweep.run import SweepOptions, SweepRun
 
 
 def plan_study(

@@ -4,9 +4,8 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kernels.numeric.jit import cache_note
 from pipeline.config.engines import ENGINES
@@ -28,6 +27,7 @@ from pipeline.sweep.commit import Committer
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, Task
 from pipeline.sweep.pooling import population_of_fits
 from pipeline.sweep.progress import Watcher
+from pipeline.sweep.report import RunReport
 from pipeline.sweep.task_runner import (
     ParentSweep,
     TaskMessage,
@@ -41,70 +41,6 @@ from pipeline.validation.baselines import POOLED
 #: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
 FAILURES_IN_A_ROW = 5
 _THIS_PROCESS = ClusterSection(kind="serial")
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """What a run did.
-
-    Attributes
-    ----------
-    store, sweep
-        Where the results are.
-    state
-        Of the sweep now.
-    kept, done, total
-        Fits found in the store at the start, done in this run, and asked for in all.
-    failures
-        Fits of this run without a usable result, by reason.
-    unfinished
-        Sentences about tasks that ended in an unforeseen exception; they are still pending.
-    seconds
-        Time of this run.
-    statuses
-        What became of all fits of the sweep; of a finished sweep only.
-    time_up
-        Whether the time given was up before the end.
-    seconds_left
-        Estimated seconds for what is left, going on with the same workers.
-    """
-
-    store: str
-    sweep: str
-    state: SweepState
-    kept: int
-    done: int
-    total: int
-    failures: dict[Status, int] = field(default_factory=dict)
-    unfinished: tuple[str, ...] = ()
-    seconds: float = 0.0
-    statuses: Mapping[Status, int] = field(default_factory=dict)
-    time_up: bool = False
-    seconds_left: float = 0.0
-
-    @property
-    def left(self) -> int:
-        """Fits that are still to be done."""
-        return self.total - self.kept - self.done
-
-    def facts(self) -> dict[str, Any]:
-        """Give what happened as plain JSON, for logs and metrics."""
-        return {
-            "store": self.store,
-            "sweep": self.sweep,
-            "state": self.state.value,
-            "fits": self.total,
-            "kept": self.kept,
-            "done": self.done,
-            "left": self.left,
-            "failures": {status.reason: count for status, count in self.failures.items()},
-            "unfinished": len(self.unfinished),
-        }
-
-    @property
-    def no_fit(self) -> bool:
-        """Whether the sweep has ended without a single usable result."""
-        return bool(self.statuses) and not any(one.usable for one, count in self.statuses.items() if count)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from kernels.least_squares.residual import PROPORTIONAL
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import GAIN
 from pipeline.models.effort_paths import draw_efforts
-from pipeline.models.error_carry import ErrorCarry
+from pipeline.models.errors.error_carry import ErrorCarry
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import Noise, estimate_noise
 from pipeline.models.one_step import (
@@ -229,17 +229,17 @@ def _from_fitted(
     ahead, moving = slice(n_train, None), moving_firms(market.active)
     one_step = _noise(model).covariance
     carry, last = error_carry(model, theta, market), slice(n_train - 1, n_train)
-    state = carry.state(share[last], market.share[last], moving[last])[0]
+    state = carry.state(share[last], market.share[last], moving[last], last)[0]
     rho, error = model.autocorrelation(theta), None
     if rho != 0.0:
         error = carry.error(share[last], market.share[last], moving[last])[0]
     expected = expected_ahead(model, theta, market, share, n_train)
-    if carry.gain == 0.0 and rho == 0.0:
+    if model.gain(theta) == 0.0 and rho == 0.0:
         covariance = np.tile(one_step, (len(share) - n_train, 1, 1))
     else:
         step = OneStep(model, theta, market)
         logs = None if error is None else log_errors(market.share[last], share[last], moving[last])[0]
-        varied = replace(carry, gain=_gains(model, model.gain(theta)))
+        varied = error_carry(model, theta, market, _gains(model, model.gain(theta)))
         covariance = _carried_on(step, state, expected, one_step, varied, logs)
 
     def follow(other: Vector) -> Matrix | None:
@@ -263,13 +263,13 @@ def _from_observed(
     modelled = step(step.share[fitted - 1], fitted)
     errors = log_errors(step.share[fitted], modelled, step.moving[fitted])
     # Under a smaller gain these are not the errors of the fit, but of the same kind.
+    carry = replace(error_carry(model, theta, market, 1.0), kept=np.zeros(len(market.times)))
     noise = _noise(model)
     if model.gain(theta) < 1.0:
-        noise = estimate_noise(noise.kind, errors, model.n_free)
+        noise = estimate_noise(noise.kind, errors / carry.spread[fitted, np.newaxis], model.n_free)
     one_step = noise.covariance
     state = step.share[n_train - 1]
     share = step.walk(state, n_train)
-    carry = ErrorCarry.over(1.0, 0.0, model.data.kind, step.moving, market.duration)
     covariance = _carried_on(step, state, share, one_step, carry)
     covariance = covariance + _spread(
         model, theta, lambda other: OneStep(model, other, market).walk(state, n_train), step.moving[n_train:]
@@ -331,21 +331,22 @@ def _carried_on(
 ) -> NDArray[np.float64]:
     """Covariance (H, N, N) of log shares that errors of one period add up to as they are carried on.
 
-    ``one_step`` (N, N) is that of errors of periods far apart: what is new in each is smaller by what it
-    repeats of the one before; ``error`` (N,) is that of the last log shares before.
+    ``one_step`` (N, N) is that of errors of common periods far apart: what is new in each is smaller by what
+    it repeats of the one before; ``error`` (N,) is that of the last log shares before.
     """
     origin = len(step.share) - len(share)
     covariance = np.full((len(share), *one_step.shape), np.nan)
     paths = np.tile(state, (_PATHS, 1))
     random = np.random.default_rng(_SEED)
     before = np.tile(np.zeros_like(state) if error is None else np.nan_to_num(error), (_PATHS, 1))
+    repeated = carry.repeated
     for ahead, expected in enumerate(share):
-        kept = carry.kept[origin + ahead]
+        kept, spread = carry.kept[origin + ahead], carry.spread[origin + ahead]
         noise = random.multivariate_normal(np.zeros(len(one_step)), one_step, _PATHS, method="eigh")
         modelled = step(paths, np.full(_PATHS, origin + ahead))
         moving = np.tile(step.moving[origin + ahead], (_PATHS, 1))
-        before = kept * before + np.sqrt(1.0 - kept**2) * noise
+        before = repeated[origin + ahead] * before + spread * np.sqrt(1.0 - kept**2) * noise
         drawn = shift_shares(modelled, np.where(moving, before, 0.0))
         covariance[ahead] = error_covariance(log_errors(drawn, np.tile(expected, (_PATHS, 1)), moving))
-        paths = carry.state(modelled, drawn, moving)
+        paths = carry.state(modelled, drawn, moving, origin + ahead)
     return covariance

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import ndtr, ndtri, stdtr
 
 from kernels.numeric.arrays import Vector
 
 _RESAMPLES = 10_000
 _SEED = 20230518
+# From so many markets on the mean is as good as normal, and drawing ten thousand samples of them takes
+# minutes: the skewness of errors moves the ends of an interval less than the draws themselves do.
+_AS_GOOD_AS_NORMAL = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +104,20 @@ def paired_bootstrap(difference: Vector, resamples: int = _RESAMPLES, seed: int 
     -------
     PairedBootstrap
         Percentile interval; the p-value is twice the smaller part of resampled means on either side of 0, at
-        least ``2 / (resamples + 1)``. nan with fewer than two markets.
+        least ``2 / (resamples + 1)``. nan with fewer than two markets. From 20,000 markets on, both are those
+        of the normal distribution that resampling comes to.
     """
     known = difference[~np.isnan(difference)]
     n = known.size
     mean = float(known.mean()) if n else np.nan
     if n < 2:
         return PairedBootstrap(mean, np.nan, np.nan, np.nan, n)
+    least = 2.0 / (resamples + 1.0)
+    if n >= _AS_GOOD_AS_NORMAL:
+        error = float(known.std()) / np.sqrt(n)
+        low, high = mean + error * ndtri([0.025, 0.975])
+        p = 2.0 * float(ndtr(-abs(mean) / error)) if error > 0.0 else float(mean == 0.0)
+        return PairedBootstrap(mean, float(low), float(high), max(p, least), n)
     random = np.random.default_rng(seed)
     # By blocks: ten thousand samples of ten thousand markets would fill the memory.
     step = max(5_000_000 // n, 1)
@@ -119,5 +129,5 @@ def paired_bootstrap(difference: Vector, resamples: int = _RESAMPLES, seed: int 
     )
     low, high = np.quantile(means, (0.025, 0.975))
     below, above = np.sum(means <= 0.0), np.sum(means >= 0.0)
-    p = min(2.0 * (1.0 + min(below, above)) / (resamples + 1.0), 1.0)
+    p = min(least * (1.0 + min(below, above)), 1.0)
     return PairedBootstrap(mean, float(low), float(high), float(p), n)

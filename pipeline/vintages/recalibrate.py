@@ -21,7 +21,8 @@ from pipeline.store.sweep import Sweep
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.coordinator import run_panel
 from pipeline.sweep.progress import Watcher
-from pipeline.sweep.run import RunReport, SweepOptions
+from pipeline.sweep.report import RunReport
+from pipeline.sweep.run import SweepOptions
 from pipeline.sweep.task_runner import ParentSweep
 from pipeline.vintages.drift import Drift, compute_drift
 from pipeline.vintages.freshness import KnownLabels, check_freshness

@@ -173,6 +173,16 @@ def filled(tiny: TinySweep) -> TinySweep:
     return tiny
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> TinySweep:
+    """A finished sweep that many tests read, and none writes to."""
+    made = TinySweep(str(tmp_path_factory.mktemp("kept") / "store"))
+    made.fill()
+    made.sweep.compact()
+    made.sweep.set_state("done")
+    return made
+
+
 @pytest.fixture
 def make_tiny(tmp_path: Path) -> Callable[..., TinySweep]:
     """Make sweeps elsewhere, or with other settings."""

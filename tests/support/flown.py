@@ -8,7 +8,7 @@ from plain_market import plain_market, steady_total
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.forecasting.response import ForecastResponse
 from pipeline.models.effort_paths import effort_process
-from pipeline.models.error_carry import correct
+from pipeline.models.errors.error_carry import correct
 from pipeline.models.predictive import shift_shares
 from pipeline.planning.flight import plan_market
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from kernels.response.response import compose
 from pipeline.forecasting.market import ForecastMarket
+from pipeline.models.errors.period_lengths import PeriodLengths
 from pipeline.results.totals.continuation import TotalForecast
 
 
@@ -75,6 +76,7 @@ def plain_market(
         frequency="1",
         residual="ilr",
         gain=0.0,
+        lengths=PeriodLengths(np.ones(n_times + horizon), np.zeros(n_times + horizon), 0),
         error_covariance=np.zeros((n_firms, n_firms)),
         autocorrelation=0.0,
         last_error=np.zeros(n_firms),

@@ -6,7 +6,7 @@ import typer
 
 from pipeline.cli.arguments import parse_prices
 from pipeline.cli.options import Format, Markets, Plot, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import announce_compiling, print_formatted
+from pipeline.cli.output import announce_compiling, print_answer
 
 Market = Annotated[str | None, typer.Option(help="The market; needed when there are several.")]
 Model = Annotated[
@@ -71,7 +71,6 @@ def effects(
     from pipeline.causes.effects import chosen_effects
     from pipeline.causes.effects import effects as estimate
     from pipeline.reporting.console.causes import effects_table, show_effects
-    from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
     announce_compiling("_differentiate_periods")
@@ -89,10 +88,12 @@ def effects(
         from pipeline.reporting.plots.causes import plot_effects
 
         plot_effects(found, plot)
-    if style == "table":
-        show_effects(make_console(), found)
-    else:
-        print_formatted(effects_table(found), style, spreadsheet_safe=spreadsheet_safe)
+    print_answer(
+        style,
+        lambda console: show_effects(console, found),
+        lambda: effects_table(found),
+        spreadsheet_safe=spreadsheet_safe,
+    )
 
 
 def returns(
@@ -119,7 +120,6 @@ def returns(
     """Tell what money in each effort brings: sales, or profit, of a further unit, at less and at more."""
     from pipeline.causes.returns import returns as estimate
     from pipeline.reporting.console.causes import returns_table, show_returns
-    from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
     announce_compiling("_differentiate_periods")
@@ -139,10 +139,12 @@ def returns(
         from pipeline.reporting.plots.causes import plot_returns
 
         plot_returns(found, plot)
-    if style == "table":
-        show_returns(make_console(), found)
-    else:
-        print_formatted(returns_table(found), style, spreadsheet_safe=spreadsheet_safe)
+    print_answer(
+        style,
+        lambda console: show_returns(console, found),
+        lambda: returns_table(found),
+        spreadsheet_safe=spreadsheet_safe,
+    )
 
 
 def explain(
@@ -173,7 +175,6 @@ def explain(
     """Tell what moved a share and its sales between two dates: all efforts, entries, errors, total."""
     from pipeline.causes.explain import explain as take_apart
     from pipeline.reporting.console.causes import explained_table, show_explained
-    from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
     announce_compiling("_differentiate_periods")
@@ -192,7 +193,9 @@ def explain(
         from pipeline.reporting.plots.causes import plot_explained
 
         plot_explained(found, plot)
-    if style == "table":
-        show_explained(make_console(), found)
-    else:
-        print_formatted(explained_table(found), style, spreadsheet_safe=spreadsheet_safe)
+    print_answer(
+        style,
+        lambda console: show_explained(console, found),
+        lambda: explained_table(found),
+        spreadsheet_safe=spreadsheet_safe,
+    )

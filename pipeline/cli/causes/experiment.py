@@ -10,7 +10,7 @@ from pipeline.cli.ahead import Settings, present
 from pipeline.cli.arguments import parse_bounds, parse_prices, parse_target
 from pipeline.cli.causes.effects import Model, Prices
 from pipeline.cli.options import Format, Markets, SpreadsheetSafe, StorePath, SweepName
-from pipeline.cli.output import announce_compiling, print_formatted
+from pipeline.cli.output import announce_compiling, print_answer
 from pipeline.errors import PlanError
 
 if TYPE_CHECKING:
@@ -88,7 +88,6 @@ def experiment(
     """Propose the test that would tell most: which effort, where, by whom, how far. Makes no fits."""
     from pipeline.causes.experiment import ExperimentSettings, propose_experiment
     from pipeline.reporting.console.causes import show_experiment
-    from pipeline.reporting.console.printing import make_console
     from pipeline.results.result_store import open_store
 
     results = open_store(store, sweep=sweep)
@@ -110,10 +109,12 @@ def experiment(
     else:
         _refuse_without_plan(quantity, [target, plan, settings, overrides])
     found = propose_experiment(results, asked, limits, efforts=effort, **who)
-    if style == "table":
-        show_experiment(make_console(), found)
-    else:
-        print_formatted(found.table, style, spreadsheet_safe=spreadsheet_safe)
+    print_answer(
+        style,
+        lambda console: show_experiment(console, found),
+        lambda: found.table,
+        spreadsheet_safe=spreadsheet_safe,
+    )
 
 
 def _cost_of_plan(

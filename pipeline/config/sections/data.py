@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SerializerFunctionWrapHandler,
@@ -116,6 +117,18 @@ Efforts = Annotated[
 ]
 
 
+def _known_encoding(name: str) -> str:
+    """Refuse names of encodings that Python does not know."""
+    try:
+        "".encode(name)
+    except LookupError:
+        raise refusal(f"the encoding {name}", "utf-8, utf-16, cp1252, cp1251, or another one") from None
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
+
+
 class PanelSection(LocatedSection):
     """How data become a panel, whatever they are read from."""
 
@@ -131,6 +144,17 @@ class PanelSection(LocatedSection):
         description="X_ref, the fixed scale of a market in the unit of the sales per period; by default each "
         "market's mean total sales.",
     )
+    encoding: Encoding | None = Field(
+        default=None,
+        description="Encoding of a CSV file that is not UTF-8, as Python names it: cp1252 (Windows, "
+        "western), cp1251 (Windows, Cyrillic), utf-16, ...",
+    )
+
+    @model_serializer(mode="wrap")
+    def _written_with_encoding(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the encoding where there is none: what was written before keeps its hash."""
+        content: dict[str, Any] = handler(self)
+        return {key: value for key, value in content.items() if key != "encoding" or value is not None}
 
 
 class DataSection(PanelSection):

@@ -142,9 +142,10 @@ class FitSection(Section):
         default=("estimated",),
         min_length=1,
         description="Which part of an error lasts: every period begins at the modelled shares of the period "
-        "before plus gain times their error. estimated: a parameter; 0: errors are of measurement, whole "
-        "trajectories are fitted; 1: errors last, predictions one step ahead of the observed shares are "
-        "fitted. A list is an axis of the sweep: `[0, 0.5, estimated]`.",
+        "before plus gain times their error (after a period as long as most of the market; what a longer one "
+        "adds up to follows). estimated: a parameter; 0: errors are of measurement, whole trajectories are "
+        "fitted; 1: errors last, predictions one step ahead of the observed shares are fitted. A list is an "
+        "axis of the sweep: `[0, 0.5, estimated]`.",
     )
 
     @model_validator(mode="before")

@@ -38,9 +38,9 @@ from pipeline.config.parameters import INITIAL
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.fitting.uncertainty.serial import SerialCorrelation
 from pipeline.fitting.uncertainty.two_step import draw_controlled_errors
-from pipeline.models.error_carry import correct, with_error
+from pipeline.models.errors.error_carry import correct, with_error
 from pipeline.models.market_model import MarketModel
-from pipeline.models.one_step import OneStep
+from pipeline.models.one_step import OneStep, period_lengths
 
 Scheme = Literal["residual", "blocks", "autoregressive"]
 
@@ -105,6 +105,8 @@ def bootstrap(
         alone = errors * np.sqrt(np.diag(model.error_shape))
         errors = np.where(entering, alone, np.einsum("bsn,snm->bsm", errors, roots))
         residual = space.to_rows(np.einsum("sn,snm->sm", space.to_firms(residual), roots[before:]))
+    # Rows are in the spread of a period of their length.
+    errors = errors * (model.spread(theta) / model.common_row(theta))[-errors.shape[1] :, np.newaxis]
     own_market = before > 0 or model.data.corrected > 0 or model.data.entries > 0
     if model.stages:
         controlled = draw_controlled_errors(model, theta, count, rng)
@@ -137,6 +139,7 @@ def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
     data, count = model.data, len(errors)
     step = OneStep(model, theta, data)
     gain = model.gain(theta)
+    gains, _ = period_lengths(model, theta, data, needed=gain > 0.0).scales(gain)
     share = np.tile(step.share, (count, 1, 1))
     if data.first:
         # The part of the error that does not last is not in the state.
@@ -150,7 +153,7 @@ def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
         modelled = step(state, np.full(count, t))
         share[:, t] = with_error(modelled, errors[:, t], moving, data.kind)
         corrected = t + 1 < data.corrected
-        state = correct(modelled, share[:, t], moving, gain, data.kind) if corrected else modelled
+        state = correct(modelled, share[:, t], moving, gains[t], data.kind) if corrected else modelled
         entering = data.active[t] & ~moving
         if data.entries and entering.any():
             lasting = gain if corrected else 0.0
@@ -170,6 +173,7 @@ def draw_markets(model: MarketModel, theta: Vector, errors: Cube) -> MarketData:
         serial=data.serial,
         controls=data.controls,
         entries=data.entries,
+        unit=data.unit,
     )
 
 

@@ -29,7 +29,9 @@ class Posterior:
     Attributes
     ----------
     values
-        (D, P) draws of all parameters; those that are fixed are constant.
+        (D, P) draws of all parameters, step by step of all walkers; those that are fixed are constant.
+    walkers
+        How many there are: D is a multiple of it.
     autocorrelation_time
         (C,) steps between independent draws of each free parameter; nan where the chain is too short to tell.
     acceptance
@@ -37,6 +39,7 @@ class Posterior:
     """
 
     values: Matrix
+    walkers: int
     autocorrelation_time: Vector
     acceptance: float
 
@@ -132,7 +135,7 @@ def sample_posterior(
     times = np.full(free.size, np.nan)
     if hasattr(result, "acor"):
         times = np.asarray(result.acor, dtype=np.float64)[: free.size]
-    return Posterior(values, times, float(np.mean(result.acceptance_fraction)))
+    return Posterior(values, walkers, times, float(np.mean(result.acceptance_fraction)))
 
 
 def posterior_intervals(

@@ -98,6 +98,12 @@ def profile_intervals(
     return ends
 
 
+def _reached(z: Vector, wanted: Vector) -> NDArray[np.bool_]:
+    """Tell where z is the wanted one; not where there is none."""
+    near: NDArray[np.bool_] = np.abs(z - wanted) <= _TOLERANCE * wanted
+    return near
+
+
 class _Points:
     """A point on each of E curves z(x): distance from the optimum, z, and slope of the distance in z."""
 
@@ -177,10 +183,10 @@ class _Search:
             if not at.size:
                 break
             rounds[at] += 1
-            z, slope = self._evaluate(at, step[at])
+            z, slope = self._evaluate(at, step[at], wanted[at])
             # Where no fit could be made is too far.
             below = z < wanted[at]
-            done = np.abs(z - wanted[at]) <= _TOLERANCE * wanted[at]
+            done = _reached(z, wanted[at])
             stuck = below & (step[at] >= self._limit[at]) & ~done
             reach[at[done]] = step[at[done]]
             # What levels off so near its quantile that steps in proportion would not have come so far may
@@ -250,10 +256,10 @@ class _Search:
         step = np.where(np.isfinite(outer.distance), guess, further)
         return np.where(sure, cubic, np.minimum(step, self._limit)), sure
 
-    def _evaluate(self, at: NDArray[np.intp], step: Vector) -> tuple[Vector, Vector]:
+    def _evaluate(self, at: NDArray[np.intp], step: Vector, wanted: Vector) -> tuple[Vector, Vector]:
         """Fit the others with each parameter held ``step`` standard errors away.
 
-        Gives z (nan: no fit), and the slope of the distance in z.
+        Gives z (nan: no fit), and the slope of the distance in z (nan where z is the wanted one).
         """
         model, parameter = self._model, self._parameter[at]
         held = self._theta[parameter] + self._sign[at] * step * self._unit[at]
@@ -272,10 +278,11 @@ class _Search:
         self._gone[at[usable]] = step[usable]
         z = np.sqrt(self._degrees * np.maximum(2.0 * fit.cost / self._best - 1.0, 0.0))
         self._bent[at[usable]] = (np.abs(z - step) > _BENT * step)[usable]
+        asked = usable & ~_reached(z, wanted)
         rise = np.array(
             [
-                model.cost_slope(value, place) if good else np.nan
-                for value, place, good in zip(fit.value, parameter.tolist(), usable.tolist(), strict=True)
+                model.cost_slope(value, place) if ask else np.nan
+                for value, place, ask in zip(fit.value, parameter.tolist(), asked.tolist(), strict=True)
             ]
         )
         with np.errstate(invalid="ignore", divide="ignore"):

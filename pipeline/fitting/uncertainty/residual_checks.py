@@ -202,9 +202,10 @@ def _break(white: _Whitened, rng: np.random.Generator) -> tuple[float, float]:
     drawn = (sign * space.by_period(white.rows))[:, space.row >= 0]
     drawn -= (drawn @ white.basis.T) @ white.basis
     rows = np.vstack([white.rows, drawn])
-    rows /= np.sqrt(np.sum(rows**2, axis=1, keepdims=True) / white.degrees)
+    rows /= np.sqrt(np.vecdot(rows, rows) / white.degrees)[:, np.newaxis]
     score = np.matmul(space.by_period(rows).transpose(1, 0, 2), derivative.transpose(1, 2, 0))
-    size = np.abs(np.cumsum(score, axis=0)[inside])
+    np.cumsum(score, axis=0, out=score)
+    size = np.abs(score[inside])
     size *= scale.T[:, np.newaxis, :]
     largest = size.max(axis=(0, 2))
     p = float((1 + np.sum(largest[1:] >= largest[0])) / (_FLIPS + 1))

@@ -83,7 +83,7 @@ class ResidualMoments:
             linked = _link(taken, lag) * active
             inner = flat @ linked.reshape(len(taken), -1).T
             combined = (inner @ flat).reshape(taken.shape) - 2.0 * linked
-            spectrum = np.sum(np.conj(np.fft.rfft(combined, length, axis=1)) * transformed, axis=(0, 2))
+            spectrum = np.einsum("ckn,ckn->k", np.conj(np.fft.rfft(combined, length, axis=1)), transformed)
             products = np.fft.irfft(spectrum, length)
             expected[lag, 0] += products[0]
             expected[lag, 1:] += products[1 : self._length] + products[: self._length : -1]

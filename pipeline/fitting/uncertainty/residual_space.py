@@ -85,8 +85,21 @@ def residual_space(data: MarketData) -> ResidualSpace:
     ----------
     data : MarketData
         One market.
+
+    Returns
+    -------
+    ResidualSpace
+        Shared by all that ask for the same layout: not to be written to.
     """
     active = moving_firms(np.asarray(data.active))[data.first :]
+    duration = np.asarray(data.duration, dtype=np.float64)
+    return _laid_out(active.tobytes(), active.shape, duration.tobytes(), data.first)
+
+
+@functools.lru_cache(maxsize=16)
+def _laid_out(flags: bytes, shape: tuple[int, int], duration: bytes, first: int) -> ResidualSpace:
+    """Lay out the rows of firms that move: once for all fits of the same periods and firms."""
+    active = np.frombuffer(flags, dtype=np.bool_).reshape(shape)
     n_periods, n_firms = active.shape
     basis = np.zeros((n_periods, n_firms, max(n_firms - 1, 0)))
     counts = np.maximum(active.sum(axis=1) - 1, 0)
@@ -100,5 +113,5 @@ def residual_space(data: MarketData) -> ResidualSpace:
     place = np.arange(max(n_firms - 1, 0))
     begin = np.cumsum(counts) - counts
     row = np.where(place < counts[:, np.newaxis], begin[:, np.newaxis] + place, -1).astype(np.int64)
-    elapsed = np.cumsum(np.asarray(data.duration, dtype=np.float64))[data.first :]
+    elapsed = np.cumsum(np.frombuffer(duration))[first:]
     return ResidualSpace(basis, row, elapsed, active)

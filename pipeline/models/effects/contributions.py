@@ -294,7 +294,7 @@ def _along(
         change = change @ by_state
         change[:, :-2] += by_effort[:, :, ahead] @ by_response
         is_last, moves = ahead == f.shape[1] - 1, motion.step.moving[at]
-        ends, gain = (share, 1.0) if is_last else (states, float(np.asarray(motion.carry.gain)))
+        ends, gain = (share, 1.0) if is_last else (states, float(motion.carry.gain[at[0]]))
         change[:, -1 if is_last else -2] += gain * _pushed(
             pushes[ahead], motion, modelled[:, ahead], ends[:, ahead]
         )

@@ -93,7 +93,7 @@ class MarketMotion:
             moving = np.broadcast_to(self.step.moving[origin + ahead], (shape[0], shape[2]))
             modelled[:, ahead] = self.step(state, at, f)
             share[:, ahead] = self.carry.seen(modelled[:, ahead], error[:, ahead], moving)
-            state = self.carry.state(modelled[:, ahead], share[:, ahead], moving)
+            state = self.carry.state(modelled[:, ahead], share[:, ahead], moving, origin + ahead)
             states[:, ahead] = state
         return modelled, share, states
 
@@ -178,7 +178,7 @@ class MarketCourse(MarketMotion):
         moving = self.step.moving[past]
         modelled = np.where(market.active, seen, np.nan)
         error = self.carry.error(modelled, market.share, moving)
-        state = np.where(market.active, self.carry.state(modelled, market.share, moving), np.nan)
+        state = np.where(market.active, self.carry.state(modelled, market.share, moving, past), np.nan)
         future = self.carry_on(state[-1][None], self.known, None, self.errors_ahead(error[-1], ahead)[None])
         self.modelled, self.share, self.state = (
             np.concatenate([values, later[0]])
@@ -186,12 +186,12 @@ class MarketCourse(MarketMotion):
         )
         self.error = np.concatenate([error, self.errors_ahead(error[-1], ahead)])
         fading = np.zeros_like(self.error)
-        fading[1:] = self.carry.kept[1:, np.newaxis] * self.error[:-1]
+        fading[1:] = self.carry.repeated[1:, np.newaxis] * self.error[:-1]
         self.expected = self.carry.seen(self.modelled, fading, self.step.moving)
 
     def errors_ahead(self, last: Vector, count: int) -> Matrix:
         """Errors (count, N) expected after the data, as the last one fades."""
-        fading = np.cumprod(self.carry.kept[self.known : self.known + count])
+        fading = np.cumprod(self.carry.repeated[self.known : self.known + count])
         return fading[:, np.newaxis] * np.nan_to_num(last)
 
     def lasting_change(self, response: Cube, change: Cube) -> tuple[Matrix, Matrix]:

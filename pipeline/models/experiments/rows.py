@@ -74,7 +74,7 @@ class ExperimentRows:
         self._outcomes = [_Outcome(one, pair[0]) for one, pair in zip(experiments, courses, strict=True)]
 
     def _course(self, data: MarketData) -> "_Course":
-        data = data._replace(whitening=NO_WHITENING, serial=0, controls=NO_CONTROLS)
+        data = data._replace(whitening=NO_WHITENING, serial=0, controls=NO_CONTROLS, by_length=0)
         return _Course(self._spec, data, self._gamma_form, self._n_free)
 
     def anew(self, share: Matrix, theta: Vector, luck: Vector | None) -> "ExperimentRows":

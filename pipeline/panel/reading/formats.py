@@ -16,6 +16,7 @@ from pipeline.panel.efforts import Effort, build_effort
 from pipeline.panel.findings import Problems
 from pipeline.panel.ledger.read import read_ledger
 from pipeline.panel.reading.cubes import open_cube
+from pipeline.panel.reading.encoding import UTF_8
 from pipeline.panel.reading.files import locate
 from pipeline.panel.reading.renamed import rename_columns
 from pipeline.panel.reading.tables import CsvReader, ExcelReader, ParquetReader, Reader, refusal
@@ -77,7 +78,7 @@ def open_reader(data: DataSection | LedgerSection) -> Reader:
 def _open_format(location: str, format_: Format, data: DataSection | LedgerSection) -> Reader:
     match format_:
         case "csv":
-            return CsvReader.open(location)
+            return CsvReader.open(location, data.encoding or UTF_8)
         case "parquet":
             return ParquetReader.open(location)
         case "excel":

@@ -1,13 +1,12 @@
 """Tidy tables as rows, chunk by chunk: CSV is streamed, Parquet read in batches, Excel read whole."""
 
-import codecs
 import csv
 import datetime as dt
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ import pyarrow.dataset
 from pipeline.errors import DataError, Problem
 from pipeline.names import did_you_mean, one_of
 from pipeline.panel.findings import LISTED, Problems
+from pipeline.panel.reading.encoding import UTF_8, NotTextError, Utf8Stream
 from pipeline.panel.reading.files import locate, open_binary
 from pipeline.panel.reading.numbers import DECIMAL_HINT
 
@@ -25,32 +25,6 @@ CHUNK_ROWS = 65_536
 CHUNK_BYTES = 4 << 20
 MISSING_TEXTS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "#N/A")
 """Texts that mean "no value" in CSV files and sheets."""
-
-
-class _NotTextError(Exception):
-    """Bytes that are no UTF-8."""
-
-
-class _Utf8:
-    """A binary file that refuses bytes that are no UTF-8, wherever they stand, before a parser meets them."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-
-    @property
-    def closed(self) -> bool:
-        """Tell whether the file is closed."""
-        return self._file.closed
-
-    def read(self, size: int = -1) -> bytes:
-        """Read bytes."""
-        data = self._file.read(size)
-        try:
-            self._decoder.decode(data, final=not data)
-        except UnicodeDecodeError:
-            raise _NotTextError from None
-        return data
 
 
 class Chunk(NamedTuple):
@@ -71,6 +45,16 @@ class Reader(Protocol):
         """Give the rows of some columns; report rows that cannot be read."""
 
 
+def _no_text(encoding: str) -> tuple[str, str, str]:
+    """Say that bytes are no text: what was got, what was expected, what to do."""
+    name = "UTF-8" if encoding == UTF_8 else encoding
+    return (
+        f"text that is not {name}",
+        f"a {name} file",
+        "Say which it is with data.encoding, e.g. cp1252 or cp1251, or save the file with encoding UTF-8.",
+    )
+
+
 @dataclass(frozen=True)
 class CsvReader:
     """Rows of a CSV file with a header; values stay text. Row numbers are lines, the header being line 1."""
@@ -78,23 +62,22 @@ class CsvReader:
     location: str
     columns: tuple[str, ...]
     delimiter: str
+    encoding: str = UTF_8
 
     @classmethod
-    def open(cls, location: str) -> "CsvReader":
+    def open(cls, location: str, encoding: str = UTF_8) -> "CsvReader":
         """Read the header; the separator is the most frequent in it of comma, semicolon, tab and bar."""
         with open_binary(location) as file:
-            line = file.readline(1 << 20)
-        if not line.strip(b"\xef\xbb\xbf \t\r\n"):
+            try:
+                header = Utf8Stream(file, encoding).read(1 << 20).decode("utf-8-sig", "ignore")
+            except NotTextError:
+                raise refusal(location, *_no_text(encoding)) from None
+        header = header.lstrip("\ufeff").split("\n", 1)[0].split("\r", 1)[0]
+        if not header.strip():
             raise refusal(location, "an empty file", "a header and one row per firm and period")
-        try:
-            header = line.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise refusal(
-                location, "text that is not UTF-8", "a UTF-8 file", "Save the file with encoding UTF-8."
-            ) from None
         delimiter = max(",;\t|", key=header.count)
         names = [name.strip() for name in next(csv.reader(io.StringIO(header), delimiter=delimiter))]
-        return cls(location, _unique(location, names), delimiter)
+        return cls(location, _unique(location, names), delimiter, encoding)
 
     def chunks(self, names: Sequence[str], problems: Problems) -> Iterator[Chunk]:
         """Give the rows as text; missing values are null."""
@@ -124,14 +107,12 @@ class CsvReader:
         start = 0
         with open_binary(self.location) as file:
             try:
-                for batch in pyarrow.csv.open_csv(_Utf8(file), read, parse, convert):
+                for batch in pyarrow.csv.open_csv(Utf8Stream(file, self.encoding), read, parse, convert):
                     yield Chunk(_as_dict(batch), _line_numbers(start, batch.num_rows, skipped))
                     start += batch.num_rows
                 self._report_skipped(wrong, len(skipped), start, problems)
-            except _NotTextError:
-                hint = "Save the file with encoding UTF-8."
-                got = "text that is not UTF-8"
-                problems.add("a file that cannot be read", "", got, "a UTF-8 file", hint)
+            except NotTextError:
+                problems.add("a file that cannot be read", "", *_no_text(self.encoding))
             except pa.ArrowInvalid as error:
                 if "Empty CSV" in str(error) or "skip initial" in str(error):
                     return  # a header and nothing else

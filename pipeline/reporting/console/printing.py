@@ -29,11 +29,14 @@ class _Console(Console):
         os.dup2(nowhere, sys.stdout.fileno())
 
 
-def make_console() -> Console:
-    """Make a console that writes wide lines where it is not a terminal and ``COLUMNS`` says nothing else."""
-    console = _Console()
+def make_console(*, stderr: bool = False) -> Console:
+    """Make a console that writes wide lines where it is not a terminal and ``COLUMNS`` says nothing else.
+
+    With ``stderr`` it writes to the standard error.
+    """
+    console = _Console(stderr=stderr)
     asked = os.environ.get("COLUMNS", "")
-    return console if console.is_terminal or asked.isdigit() else _Console(width=_WIDTH)
+    return console if console.is_terminal or asked.isdigit() else _Console(width=_WIDTH, stderr=stderr)
 
 
 def print_line(console: Console, text: str) -> None:

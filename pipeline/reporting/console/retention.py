@@ -1,9 +1,10 @@
-"""What people see when a store is pruned: what went, or would go."""
+"""What people are told of the care of stores: what pruning took away, what is damaged."""
 
 from rich.console import Console
 
 from pipeline.reporting.console.printing import print_line, print_table
 from pipeline.results.frames.table import Table
+from pipeline.store.integrity.verify import Verification
 from pipeline.store.prune import Pruned
 from pipeline.store.store import Store
 from pipeline.sweep.before.cost import readable_bytes
@@ -32,3 +33,17 @@ def show_pruned(console: Console, store: Store, chosen: Retention, pruned: Prune
             )
     for line in lines:
         print_line(console, line)
+
+
+def show_verified(console: Console, found: Verification) -> None:
+    """Print what is damaged, and how much was read."""
+    for damage in found.damage:
+        print_line(console, str(damage))
+    counted = f"{found.chunks} chunks of {found.arrays} arrays were read"
+    print_line(console, f"{counted}; {len(found.damage) or 'none'} damaged.")
+    if found.unprotected:
+        print_line(
+            console,
+            f"{found.unprotected} arrays are of an earlier version, without checksums: what can be read of "
+            "them is taken as right.",
+        )

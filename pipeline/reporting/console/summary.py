@@ -1,8 +1,8 @@
 """A sweep on one screen, or section by section."""
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from rich.console import Console
 from pipeline.errors import QueryError
 from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
 from pipeline.reporting.words import CORRELATED_ERRORS, cases
-from pipeline.results.frames.formats import format_table
 from pipeline.results.frames.table import Table
 from pipeline.results.summary.summary import Summary
 from pipeline.results.tables.residual_checks import describe_orders
@@ -43,24 +42,32 @@ class Section:
 def show_brief(console: Console, summary: Summary, store: str) -> None:
     """Print the verdict, and what matters most beside it, in as many columns as a terminal has."""
     _print_head(console, summary)
-    models, winners, chosen = _brief_models(summary), list(_winners(summary)), summary.verdict.model
+    for title, table in brief_tables(summary):
+        print_table(console, title, table, _BRIEF_ROWS if "param" not in table.columns else MOST_ROWS)
+    names = ", ".join(name for name, section in SECTIONS.items() if _has_rows(section, summary))
+    print_line(console, f"More:    beed show {store} --all, or --section NAME: {names}")
+
+
+def brief_tables(summary: Summary) -> Iterator[Titled]:
+    """Give what matters most beside the verdict, a table when the one before has been shown.
+
+    That is what was found, or how near it is to the truth; the models; who forecasts best; what the data do
+    not tell of the model of the verdict; failures. Empty ones have nothing to say.
+    """
+    chosen = summary.verdict.model
     if len(truth := summary.recovered):
         of_model = truth.take(truth["model"] == chosen)
         columns = ("param", "truth", "mean", "stderr", "spread", "covered")
-        print_table(console, f"Recovered against the truth: {chosen}", of_model.select(columns))
+        yield f"Recovered against the truth: {chosen}", of_model.select(columns)
     else:
-        print_table(console, *next(iter(_parameters(summary))))
-    print_table(console, f"Models (medians over markets, window {summary.window})", models, _BRIEF_ROWS)
-    for title, table in winners[:1]:
-        shown = table.select(("model", "wins", "error", "difference", "p"))
-        print_table(console, title, shown, _BRIEF_ROWS)
+        yield from _parameters(summary)
+    yield f"Models (medians over markets, window {summary.window})", _brief_models(summary)
+    for title, table in islice(_winners(summary), 1):
+        yield title, table.select(("model", "wins", "error", "difference", "p"))
     for title, table in _directions(summary):
         of_model = table.take(table["model"] == chosen) if len(table) else table
-        print_table(console, f"{title}: {chosen}", of_model.select(("what", "fits", "of")), _BRIEF_ROWS)
-    failures = summary.failures.select(("model", "window", "status", "fits", "reason"))
-    print_table(console, "Failures by reason", failures, _BRIEF_ROWS)
-    names = ", ".join(name for name, section in SECTIONS.items() if _has_rows(section, summary))
-    print_line(console, f"More:    beed show {store} --all, or --section NAME: {names}")
+        yield f"{title}: {chosen}", of_model.select(("what", "fits", "of"))
+    yield "Failures by reason", summary.failures.select(("model", "window", "status", "fits", "reason"))
 
 
 def show_sections(console: Console, summary: Summary, names: Sequence[str] = ()) -> None:
@@ -82,43 +89,33 @@ def show_sections(console: Console, summary: Summary, names: Sequence[str] = ())
             console.print(sentence, style="yellow", markup=False, highlight=False)
 
 
-def summary_json(summary: Summary, names: Sequence[str] = ()) -> str:
-    """Write a summary as JSON: sweep, verdict and, by section, a list of tables with all their rows.
+def summary_facts(summary: Summary, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Give a summary as plain values: sweep, verdict and, by section, a list of tables with all their rows.
 
     Raises
     ------
     QueryError
         There is no such section.
     """
-    sweep, verdict = summary.sweep, summary.verdict
-    content: dict[str, Any] = {
+    sweep = summary.sweep
+    return {
         "sweep": sweep.name,
         "state": sweep.state.value,
         "created": sweep.created,
         "markets": sweep.n_markets,
-        "verdict": {
-            "model": verdict.model,
-            "by": verdict.by,
-            "baseline": verdict.baseline,
-            "outcome": verdict.outcome,
-            **{name: _number(getattr(verdict, name)) for name in ("error", "difference", "p", "half_life")},
-            "inertia": verdict.inertia,
-            "sentences": list(verdict.sentences),
-            "cautions": list(verdict.cautions),
-        },
+        "verdict": asdict(summary.verdict),
         "instruments": list(summary.instruments),
         "experiments": list(summary.experiments),
         "assumption": summary.assumption,
         "sections": {
             name: [
-                {"title": title, "rows": json.loads(format_table(table, "json"))}
+                {"title": title, "rows": table.records()}
                 for title, table in section.tables(summary)
                 if len(table)
             ]
             for name, section in _sections(names).items()
         },
     }
-    return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 def _sections(names: Sequence[str]) -> dict[str, Section]:
@@ -129,10 +126,6 @@ def _sections(names: Sequence[str]) -> dict[str, Section]:
 
 def _has_rows(section: Section, summary: Summary) -> bool:
     return any(len(table) for _, table in section.tables(summary))
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _print_head(console: Console, summary: Summary) -> None:

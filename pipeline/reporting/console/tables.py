@@ -9,13 +9,13 @@ from pipeline.panel.panel import Panel
 from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
 from pipeline.reporting.console.summary import show_brief
 from pipeline.results.frames.table import Table
-from pipeline.results.summary.summary import Summary
+from pipeline.results.result_store import open_store
 from pipeline.store.format.layout import LOGICAL_DATE, SweepState
 from pipeline.store.store import Store
 from pipeline.sweep.before.cost import readable_bytes, readable_seconds
 from pipeline.sweep.before.trial import Estimate
 from pipeline.sweep.plan import Plan
-from pipeline.sweep.run import RunReport
+from pipeline.sweep.report import RunReport
 
 
 def show_plan(console: Console, study: Study, panel: Panel, plan: Plan, estimate: Estimate) -> None:
@@ -69,10 +69,10 @@ def _recalibration(study: Study) -> str:
     return f"{when}, window {asked.window}, drift beyond {' or '.join(drift) or 'nothing'}"
 
 
-def show_report(console: Console, report: RunReport, summary: Summary | None) -> None:
+def show_run(console: Console, report: RunReport) -> None:
     """Print what a run came to, and how to ask for more."""
-    if summary is not None and report.done:
-        show_brief(console, summary, report.store)
+    if report.done:
+        show_brief(console, open_store(report.store, sweep=report.sweep).summary(), report.store)
     lines = []
     if report.done:
         speed = report.done / max(report.seconds, 1e-9)

@@ -3,11 +3,11 @@
 from pipeline.reporting.blocks import Block, Picture, Section, Text
 from pipeline.reporting.plots.market import MOST_FIRMS, draw_market
 from pipeline.reporting.plots.svg import inline_svg
-from pipeline.reporting.subject import ReportSubject
+from pipeline.reporting.subject import MarketsSubject
 from pipeline.reporting.words import shown_markets
 
 
-def fitted_shares(subject: ReportSubject) -> Section | None:
+def fitted_shares(subject: MarketsSubject) -> Section | None:
     """Draw observed and calibrated shares of the largest firms in the markets shown."""
     shown = subject.shown
     if shown.model is None:

@@ -15,13 +15,13 @@ def identifiability(subject: ReportSubject) -> Section:
     blocks: list[Block] = []
     if len(summary.undetermined):
         blocks.append(Text("Undetermined: the data cannot tell, and no standard error is given.", "warning"))
-        blocks.append(_directions(summary.undetermined))
+        blocks.append(directions_in_words(summary.undetermined))
     else:
         blocks.append(Text("In no fit is a parameter, or a combination of parameters, left undetermined."))
     if len(summary.weak):
         text = "Weakly determined: single values are uncertain, though combinations of them are known."
         blocks.append(Text(text))
-        blocks.append(_directions(summary.weak))
+        blocks.append(directions_in_words(summary.weak))
     else:
         blocks.append(Text("No combination of parameters is badly determined."))
     blocks += grid("Parameters at a bound: the data want more than the study allows", summary.at_bounds)
@@ -53,7 +53,8 @@ def _checks(subject: ReportSubject) -> list[Block]:
     return blocks
 
 
-def _directions(table: Table) -> Bullets:
+def directions_in_words(table: Table) -> Bullets:
+    """Say what moves together, from a table of `pipeline.results.tables.trust.summarise_directions`."""
     rows = list(table.rows())
     sentences = [
         f"`{model}`: {what} (in {percentage(fits, of, 'fits')}"

@@ -4,7 +4,7 @@ from pipeline.errors import QueryError
 from pipeline.reporting.blocks import Block, Picture, Section, Text
 from pipeline.reporting.plots.market import draw_curves
 from pipeline.reporting.plots.svg import inline_svg
-from pipeline.reporting.subject import ReportSubject
+from pipeline.reporting.subject import MarketsSubject
 from pipeline.reporting.words import shown_markets
 from pipeline.results.curves import known_curves
 
@@ -17,7 +17,7 @@ _NOTE = (
 )
 
 
-def market_function(subject: ReportSubject) -> Section:
+def market_function(subject: MarketsSubject) -> Section:
     """Draw the calibrated f against each effort, with 95 % bands, in the markets shown."""
     shown = subject.shown
     if shown.model is None:

@@ -35,8 +35,13 @@ def parameters(subject: ReportSubject) -> Section | None:
     if shown.usable > 1:
         blocks += _all_markets(subject, shown.model)
     for market, why in shown.markets:
-        blocks += grid(f"Market {market} ({why})", _of_market(results, shown.model, market), rows=40)
+        blocks += market_parameters(results, shown.model, market, f"Market {market} ({why})")
     return Section("parameters", "Parameters and intervals", (*blocks, Text(_NOTE, "note")))
+
+
+def market_parameters(results: Results, model: str, market: Label, title: str) -> tuple[Block, ...]:
+    """Show the parameters of one market, with their intervals by each method."""
+    return grid(title, _of_market(results, model, market), rows=40)
 
 
 def _all_markets(subject: ReportSubject, model: str) -> list[Block]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.errors import QueryError
 from pipeline.reporting.blocks import Block, Section, Text, grid
-from pipeline.reporting.subject import ReportSubject
+from pipeline.reporting.subject import MarketsSubject
 from pipeline.reporting.words import shown_markets
 from pipeline.results.frames.table import Table
 
@@ -16,7 +16,7 @@ _NOTE = (
 )
 
 
-def total_sales(subject: ReportSubject) -> Section | None:
+def total_sales(subject: MarketsSubject) -> Section | None:
     """Compare models of total sales on held-out periods of the markets shown."""
     # What computes is imported where a page is made, not with all that may be on one.
     from pipeline.results.totals.tables import TOTALS, fitted_market, total_rows

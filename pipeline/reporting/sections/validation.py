@@ -14,17 +14,18 @@ from pipeline.results.summary.summary import Summary
 from pipeline.validation.metrics import METRICS
 from pipeline.validation.windows import FUTURES
 
+_NO_FORECASTS = (
+    "The study asked for no forecasts, so models are not compared with baselines. The key `validation` asks "
+    "for them."
+)
+
 
 def validation(subject: ReportSubject) -> Section:
     """Compare forecasts with baselines, with significance."""
     summary, baselines = subject.summary, subject.results.sweep.baselines
     comparisons = cases(summary.comparison)
     if not comparisons:
-        text = (
-            "The study asked for no forecasts, so models are not compared with baselines. The key "
-            "`validation` asks for them."
-        )
-        return Section("validation", "Validation", (Text(text),))
+        return Section("validation", "Validation", (Text(_NO_FORECASTS),))
     figure = draw_errors([(case_title(case), case) for case in comparisons], baselines)
     blocks: list[Block] = [
         Picture(
@@ -32,9 +33,7 @@ def validation(subject: ReportSubject) -> Section:
             "Root mean square error of share, mean over markets: models in colour, baselines in grey.",
         )
     ]
-    for case in comparisons:
-        blocks += grid(describe_case(case).capitalize(), _verdicts(case))
-    blocks.append(Text(_how_tested(str(comparisons[0]["test"][0])), "note"))
+    blocks += compared(summary.comparison)
     if summary.horizons:
         blocks += _horizons(summary, baselines)
     titles = {future: future_title(future) for future in FUTURES}
@@ -44,6 +43,21 @@ def validation(subject: ReportSubject) -> Section:
     names = [name for name in METRICS if name in summary.validation.columns]
     blocks.append(Text(" ".join(f"{name}: {METRICS[name].long_name}." for name in names), "note"))
     return Section("validation", "Validation against baselines", tuple(blocks))
+
+
+def compared(comparison: Table) -> tuple[Block, ...]:
+    """Say case by case which forecasts have the smaller errors, of all markets or one.
+
+    Parameters
+    ----------
+    comparison
+        `pipeline.results.tables.comparison.comparisons` of them.
+    """
+    known = [case for case in cases(comparison) if np.isfinite(case["error"].astype(float)).any()]
+    if not known:
+        return (Text(_NO_FORECASTS),)
+    tables = [block for case in known for block in grid(describe_case(case).capitalize(), _verdicts(case))]
+    return (*tables, Text(_how_tested(str(known[0]["test"][0])), "note"))
 
 
 def _horizons(summary: Summary, baselines: tuple[str, ...]) -> list[Block]:

@@ -153,7 +153,8 @@ def read_causal_market(results: Results, market: Label, model: str) -> CausalMar
     if len(fit.arrays.times) < 2:
         raise QueryError(f"Market {market} has a single period: nothing has moved in it.")
     problem, priors = fit.problem, results.study.fit.priors
-    spread = entry_spread(problem.data, problem.error_shape, problem.autocorrelation(fit.theta))
+    rho, common = problem.autocorrelation(fit.theta), problem.common_row(fit.theta)
+    spread = entry_spread(problem.data, problem.error_shape, rho, common)
     prior = prior_of(problem.names, priors)
     believed = with_weak_beliefs(prior, problem.names, problem.start, problem.vary, spread)
     covariance = stored_covariance(results, fit, model)

@@ -36,33 +36,33 @@ def measurement_errors(course: MarketCourse, first: int, count: int, controls: i
     share = np.where(course.step.moving[at], np.nan_to_num(expected[0]), 0.0)
     share /= share.sum(axis=1, keepdims=True)
     weight = course.step.duration[at] / course.step.duration[at].sum()
-    gain = float(np.asarray(course.carry.gain))
     # Of an error of each firm (second axis) in each period (first axis): what is there of it by now.
     error, state = np.zeros((2, count, n_firms, n_firms))
     outcome = np.zeros((count, n_firms, n_firms))
     for ahead in range(count):
-        error *= course.carry.kept[at[ahead]]
+        error *= course.carry.repeated[at[ahead]]
         error[ahead] = np.eye(n_firms)
         state = state @ by_state[ahead]
         seen = state + error
         mean = seen @ share[ahead]
         outcome += weight[ahead] * share[ahead] * (seen - mean[..., np.newaxis])
-        state = state + gain * error
+        state = state + course.carry.gain[at[ahead]] * error
     covariance = _innovations(course)
+    outcome *= course.carry.spread[at, np.newaxis, np.newaxis]
     variance = np.einsum("tji,jk,tki->i", outcome, covariance, outcome)
     errors: NDArray[np.float64] = np.sqrt((1.0 + 1.0 / controls) * variance)
     return errors
 
 
 def _innovations(course: MarketCourse) -> Matrix:
-    """Covariance (N, N) of what was new in the errors of log shares in the periods of the data."""
+    """Covariance (N, N) of what was new in the errors of log shares in a common period of the data."""
     past = slice(1, course.known)
     moving = course.step.moving[past]
     error = np.where(moving, course.error[past], np.nan)
     if course.carry.kind != ILR:
         error = error / np.where(moving, course.modelled[past], np.nan)
     before = np.nan_to_num(course.error[: course.known - 1])
-    new = error - course.carry.kept[past, np.newaxis] * before if course.carry.kind == ILR else error
+    new = error - course.carry.repeated[past, np.newaxis] * before if course.carry.kind == ILR else error
     present = np.maximum((~np.isnan(new)).sum(axis=1, keepdims=True), 1)
     new = new - np.nansum(new, axis=1, keepdims=True) / present
-    return error_covariance(new)
+    return error_covariance(new / course.carry.spread[past, np.newaxis])

@@ -17,7 +17,7 @@ from kernels.response.response import ResponseError
 from pipeline.models.effects.elasticities import INDEX
 from pipeline.models.effects.market_course import prolonged
 from pipeline.models.experiments.attach import experiment_rows
-from pipeline.models.market_model import market_data
+from pipeline.models.market_data import market_data
 from pipeline.panel.experiments.experiment import Experiment
 from pipeline.panel.market import MarketArrays
 from pipeline.results.effects.causal_market import CausalMarket

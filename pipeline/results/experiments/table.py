@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.panel.experiments.experiment import FIELDS
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import long_table, market_axes, model_by_model, read_cells
-from pipeline.results.tables.sweep_tables import Selection, SweepTables
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
 
 FLAGGED = 3.0
 """Standard errors between a measurement and what all other data say, beyond which it is flagged."""
@@ -64,7 +64,9 @@ def _labelled(tables: SweepTables, cells: Table) -> Table:
     )
 
 
-def describe_experiments(tables: SweepTables, model: str) -> tuple[str, ...]:
+def describe_experiments(
+    tables: SweepTables, model: str, markets: Selection = ALL_MARKETS
+) -> tuple[str, ...]:
     """Say of a model whether experiments agree with it, and which do not.
 
     Returns
@@ -72,14 +74,14 @@ def describe_experiments(tables: SweepTables, model: str) -> tuple[str, ...]:
     tuple of str
         Empty where there are no experiments.
     """
-    table = experiments(tables, [model])
+    table = experiments(tables, [model], markets)
     table = table.take(table["window"] == tables.first_window)
     if not len(table):
         return ()
     wrong = np.flatnonzero(table["flagged"])
-    count, markets = len(table), len(dict.fromkeys(table["market"].tolist()))
+    count, places = len(table), len(dict.fromkeys(table["market"].tolist()))
     one = count == 1
-    beside = f"{count} experiment{'' if one else 's'} in {markets} market{'' if markets == 1 else 's'}"
+    beside = f"{count} experiment{'' if one else 's'} in {places} market{'' if places == 1 else 's'}"
     agreement = (
         f"{'it agrees' if one else 'all agree'} with what the model says of other data"
         if not wrong.size

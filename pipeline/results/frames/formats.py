@@ -2,14 +2,13 @@
 
 import csv
 import io
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.errors import QueryError
-from pipeline.results.frames.cells import plain_values
+from pipeline.results.frames.json_text import json_text
 from pipeline.results.frames.table import Table
 from pipeline.results.frames.text import aligned_text
 
@@ -47,9 +46,27 @@ def format_table(table: Table, style: str = "table", *, spreadsheet_safe: bool =
                 f"Got --spreadsheet-safe with the format {style!r}; it goes with --format csv only."
             )
         table = Table({_harmless(name): _harmless_column(column) for name, column in table.columns.items()})
-    if style not in FORMATS:
-        raise QueryError(f"Got the format {style!r}; expected one of {', '.join(FORMATS)}.")
-    return FORMATS[style](table)
+    return FORMATS[check_format(style)](table)
+
+
+def check_format(style: str, known: Collection[str] = ()) -> str:
+    """Give the name of a format back.
+
+    Parameters
+    ----------
+    style
+        The name.
+    known
+        Those that there are; by default the keys of `FORMATS`.
+
+    Raises
+    ------
+    QueryError
+        There is none of this name.
+    """
+    if style not in (known or FORMATS):
+        raise QueryError(f"Got the format {style!r}; expected one of {', '.join(known or FORMATS)}.")
+    return style
 
 
 def to_arrow(table: Table) -> "pa.Table":
@@ -89,15 +106,7 @@ def _harmless(value: Any) -> Any:
 
 
 def _json(table: Table) -> str:
-    names = list(table.columns)
-    records = [dict(zip(names, map(_jsonable, row), strict=True)) for row in table.rows()]
-    return json.dumps(records, indent=1, ensure_ascii=False)
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_jsonable(item) for item in plain_values(value)]
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    return json_text(table.records())
 
 
 def _parquet(table: Table) -> bytes:

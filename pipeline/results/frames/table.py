@@ -53,6 +53,10 @@ class Table:
         """Yield rows of Python values, None where something is missing."""
         return zip(*(plain_values(column) for column in self.columns.values()), strict=True)
 
+    def records(self) -> list[dict[str, Any]]:
+        """Give the rows as mappings from column to Python value, None where something is missing."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows()]
+
     def take(self, index: np.ndarray | slice) -> "Table":
         """Select rows."""
         return Table({name: column[index] for name, column in self.columns.items()})

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 import numpy as np
@@ -33,89 +33,163 @@ from pipeline.store.read import SweepInfo, open_attributes
 from pipeline.validation.windows import ROLLING
 
 
-@dataclass(frozen=True)
 class Summary:
-    """A sweep in some tables; an empty table has nothing to say.
+    """A sweep in some tables, each made when it is first asked for; an empty table has nothing to say.
+
+    Parameters
+    ----------
+    results
+        The store, opened for the sweep.
 
     Attributes
     ----------
     sweep
         Names, state, hashes.
-    verdict
-        Which model to use, and how far to trust it.
     window
         The periods calibrated on that ``models``, ``best``, ``at_bounds`` and ``recovered`` speak of.
-    models
-        One row a model: its noise, where that of some model is not homogeneous; fits done and usable, one a
-        market; markets where it is best by AIC and by BIC, medians of the error in share, of the starts that
-        agree, of seconds.
-    parameters
-        Of the model of the verdict: one row a parameter, see
-        `pipeline.results.summary.parameters.summarise_parameters`.
-    best
-        One row a market: best model by AIC and by BIC, how far the second is behind, starts that agree.
-    failures
-        One row a model, window and reason: number of fits, sentence, a market for example.
-    at_bounds
-        One row a model, parameter and side: number of fits with the parameter at this bound.
-    undetermined
-        One row a model and direction that the data do not see: what moves together, number of fits.
-    weak
-        Likewise for directions that they see badly.
-    serial
-        One row a model whose errors are correlated from period to period in more fits than chance would
-        have it: median correlation, number of fits.
-    checks
-        One row a model and test of residuals: fits flagged at 5 %, and how many chance would flag.
-    orders
-        One row a model: fits by the order of the autoregression of their errors.
-    no_forecast
-        One row a model, window and reason: usable fits that have no forecast.
-    recovered
-        For simulated data, one row a model and parameter: truth, mean and spread over markets, and the part
-        of markets whose 95 % interval covers the truth.
-    validation
-        One row a model or baseline, kind of window and future: means over markets of every measure of error.
-    comparison
-        One row a model or baseline, kind of window and future: markets where it has the smallest rmse, its
-        difference to the best baseline, and whether that is more than chance.
-    horizons
-        For rolling origins, by future, rmse so many periods ahead.
-    choice
-        One row a model: Akaike weights and stacking weight.
-    regimes
-        One row a model: γ, what it says of the markets, and the half-life of share adjustments.
-    instruments
-        What instruments say of each endogenous effort of the model of the verdict, in sentences.
-    experiments
-        Whether experiments agree with the model of the verdict, in sentences.
-    assumption
-        What has to be true for coefficients to be read as causes; None where nothing has.
     """
 
-    sweep: SweepInfo
-    verdict: Verdict
-    window: str
-    models: Table
-    parameters: Table
-    best: Table
-    failures: Table
-    at_bounds: Table
-    undetermined: Table
-    weak: Table
-    serial: Table
-    checks: Table
-    orders: Table
-    no_forecast: Table
-    recovered: Table
-    validation: Table
-    comparison: Table
-    horizons: Mapping[str, Table]
-    choice: Table
-    regimes: Table
-    instruments: tuple[str, ...]
-    experiments: tuple[str, ...] = ()
-    assumption: str | None = None
+    def __init__(self, results: Results) -> None:
+        self._results, self._tables = results, results.tables
+        self.sweep: SweepInfo = self._tables.info
+        self.window = self._tables.first_window
+
+    @cached_property
+    def comparison(self) -> Table:
+        """One row a model or baseline, kind of window and future.
+
+        Markets where it has the smallest rmse, its difference to the best baseline, and whether that is
+        more than chance.
+        """
+        return comparisons(self._tables, ("rmse",))
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Which model to use, and how far to trust it."""
+        return judge(self._tables, self.comparison)
+
+    @cached_property
+    def assumption(self) -> str | None:
+        """What has to be true for coefficients to be read as causes; None where nothing has."""
+        return assumption_of(self._results)
+
+    @cached_property
+    def models(self) -> Table:
+        """One row a model.
+
+        Its noise, where that of some model is not homogeneous; fits done and usable, one a market; markets
+        where it is best by AIC and by BIC, medians of the error in share, of the starts that agree, of
+        seconds.
+        """
+        return _models(self._cubes)
+
+    @cached_property
+    def parameters(self) -> Table:
+        """Of the model of the verdict.
+
+        One row a parameter, see `pipeline.results.summary.parameters.summarise_parameters`.
+        """
+        model = self.verdict.model
+        return Table({}) if model is None else summarise_parameters(self._tables, model)
+
+    @cached_property
+    def best(self) -> Table:
+        """One row a market.
+
+        Best model by AIC and by BIC, how far the second is behind, starts that agree.
+        """
+        return _best(self._cubes)
+
+    @cached_property
+    def failures(self) -> Table:
+        """One row a model, window and reason: number of fits, sentence, a market for example."""
+        return _failures(self._cubes)
+
+    @cached_property
+    def at_bounds(self) -> Table:
+        """One row a model, parameter and side: number of fits with the parameter at this bound."""
+        return at_bounds(self._tables, self.sweep.models)
+
+    @cached_property
+    def undetermined(self) -> Table:
+        """One row a model and direction that the data do not see: what moves together, number of fits."""
+        return self._directions[0]
+
+    @cached_property
+    def weak(self) -> Table:
+        """Likewise for directions that they see badly."""
+        return self._directions[1]
+
+    @cached_property
+    def serial(self) -> Table:
+        """Models whose errors are correlated over time: median correlation, number of fits."""
+        return summarise_correlation(self.sweep.models, self._cubes.statistic)
+
+    @cached_property
+    def checks(self) -> Table:
+        """One row a model and test of residuals: fits flagged at 5 %, and how many chance would flag."""
+        return summarise_checks(self.sweep.models, self._cubes.statistic)
+
+    @cached_property
+    def orders(self) -> Table:
+        """One row a model: fits by the order of the autoregression of their errors."""
+        return summarise_orders(self.sweep.models, self._cubes.statistic)
+
+    @cached_property
+    def no_forecast(self) -> Table:
+        """One row a model, window and reason: usable fits that have no forecast."""
+        return missing_forecasts(self._tables, self.sweep.models)
+
+    @cached_property
+    def recovered(self) -> Table:
+        """For simulated data, one row a model and parameter.
+
+        Truth, mean and spread over markets, and the part of markets whose 95 % interval covers the truth.
+        """
+        return _recovered(self._tables, _truth(self._results))
+
+    @cached_property
+    def validation(self) -> Table:
+        """One row a model or baseline, kind of window and future.
+
+        Means over markets of every measure of error.
+        """
+        return all_metrics(self._tables)
+
+    @cached_property
+    def horizons(self) -> Mapping[str, Table]:
+        """For rolling origins, by future, rmse so many periods ahead."""
+        return _horizons(self._tables)
+
+    @cached_property
+    def choice(self) -> Table:
+        """One row a model: Akaike weights and stacking weight."""
+        return pooled_choice(self._tables)
+
+    @cached_property
+    def regimes(self) -> Table:
+        """One row a model: γ, what it says of the markets, and the half-life of share adjustments."""
+        return regime_counts(self._tables)
+
+    @cached_property
+    def instruments(self) -> tuple[str, ...]:
+        """What instruments say of each endogenous effort of the model of the verdict, in sentences."""
+        model = self.verdict.model
+        return () if model is None else describe_instruments(self._tables, model)
+
+    @cached_property
+    def experiments(self) -> tuple[str, ...]:
+        """Whether experiments agree with the model of the verdict, in sentences."""
+        model = self.verdict.model
+        return () if model is None else describe_experiments(self._tables, model)
+
+    @cached_property
+    def _cubes(self) -> "_Cubes":
+        return _Cubes(self._tables)
+
+    @cached_property
+    def _directions(self) -> tuple[Table, Table]:
+        return summarise_directions(self._tables, self._cubes.usable.sum(axis=1))
 
     def _repr_html_(self) -> str:
         """Show what matters most in a notebook: the verdict, its parameters, the models."""
@@ -128,36 +202,7 @@ class Summary:
 
 def summarise(results: Results) -> Summary:
     """Summarise a sweep."""
-    tables = results.tables
-    cubes = _Cubes(tables)
-    undetermined, weak = summarise_directions(tables, cubes.usable.sum(axis=1))
-    comparison = comparisons(tables, ("rmse",))
-    verdict = judge(tables, comparison)
-    return Summary(
-        sweep=tables.info,
-        verdict=verdict,
-        assumption=assumption_of(results),
-        window=tables.first_window,
-        models=_models(cubes),
-        parameters=Table({}) if verdict.model is None else summarise_parameters(tables, verdict.model),
-        best=_best(cubes),
-        failures=_failures(cubes),
-        at_bounds=at_bounds(tables, tables.info.models),
-        undetermined=undetermined,
-        weak=weak,
-        serial=summarise_correlation(tables.info.models, cubes.statistic),
-        checks=summarise_checks(tables.info.models, cubes.statistic),
-        orders=summarise_orders(tables.info.models, cubes.statistic),
-        no_forecast=missing_forecasts(tables, tables.info.models),
-        recovered=_recovered(tables, _truth(results)),
-        validation=all_metrics(tables),
-        comparison=comparison,
-        horizons=_horizons(tables),
-        choice=pooled_choice(tables),
-        regimes=regime_counts(tables),
-        instruments=() if verdict.model is None else describe_instruments(tables, verdict.model),
-        experiments=() if verdict.model is None else describe_experiments(tables, verdict.model),
-    )
+    return Summary(results)
 
 
 class _Cubes:

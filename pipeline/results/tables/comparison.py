@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.errors import QueryError
 from pipeline.results.frames.table import Table
 from pipeline.results.recipes import AUTO, auto_errors, has_auto
-from pipeline.results.tables.sweep_tables import SweepTables
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
 from pipeline.validation.metrics import METRICS, additive, average, pool
 from pipeline.validation.significance import PairedBootstrap, diebold_mariano, paired_bootstrap
 from pipeline.validation.windows import ALL, INNER, kind_of
@@ -102,8 +102,10 @@ def kinds(tables: SweepTables) -> tuple[str, ...]:
     return tuple(kind for kind in known if kind not in (ALL, INNER)) if tables.validation_arrays() else ()
 
 
-def read_losses(tables: SweepTables, kind: str, future: str, metric: str) -> Losses:
-    """Read the errors of all contenders.
+def read_losses(
+    tables: SweepTables, kind: str, future: str, metric: str, markets: Selection = ALL_MARKETS
+) -> Losses:
+    """Read the errors of all contenders, in all markets or some.
 
     Raises
     ------
@@ -124,9 +126,9 @@ def read_losses(tables: SweepTables, kind: str, future: str, metric: str) -> Los
     arrays = tables.validation_arrays()
     row, column = labels["future"].index(future), labels["metric"].index(metric)
     if "step_error" in arrays:
-        error = np.asarray(arrays["step_error"].oindex[:, windows, :, row, :, column])
+        error = np.asarray(arrays["step_error"].oindex[markets, windows, :, row, :, column])
     else:
-        error = np.asarray(arrays["error"].oindex[:, windows, :, row, column])[..., None]
+        error = np.asarray(arrays["error"].oindex[markets, windows, :, row, column])[..., None]
     contenders, models = labels["model"], len(tables.info.models)
     if has_auto(tables):
         contenders = [*contenders[:models], AUTO, *contenders[models:]]
@@ -136,15 +138,8 @@ def read_losses(tables: SweepTables, kind: str, future: str, metric: str) -> Los
     last = int(np.flatnonzero(steps)[-1]) + 1 if steps.any() else 0
     study = json.loads(tables.info.attributes.get("study_json") or "{}")
     spacing = int(study.get("validation", {}).get("step", 1))
-    return Losses(
-        error[..., :last],
-        tuple(contenders),
-        tuple(tables.info.baselines),
-        kind,
-        future,
-        metric,
-        spacing,
-    )
+    baselines = tuple(tables.info.baselines)
+    return Losses(error[..., :last], tuple(contenders), baselines, kind, future, metric, spacing)
 
 
 def compare(losses: Losses, *, step: int | None = None, against: str | None = None) -> Table:
@@ -344,10 +339,12 @@ def _reference(
     return int(np.argmin(np.where(candidates, mean, np.inf)))
 
 
-def comparisons(tables: SweepTables, metrics: Sequence[str] = _COMPARED) -> Table:
+def comparisons(
+    tables: SweepTables, metrics: Sequence[str] = _COMPARED, markets: Selection = ALL_MARKETS
+) -> Table:
     """`compare` for all kinds of windows, futures, and some metrics, all periods ahead together."""
     parts = [
-        compare(read_losses(tables, kind, str(future), metric))
+        compare(read_losses(tables, kind, str(future), metric, markets))
         for kind in kinds(tables)
         for future in tables.labels("future")
         for metric in metrics

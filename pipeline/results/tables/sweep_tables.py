@@ -99,11 +99,12 @@ class SweepTables:
         """Whether simulated data were made by this very model, so that its estimates have a truth."""
         return bool(self._attributes_of(model).get("is_truth", False))
 
-    def statistics(self, model: str) -> dict[str, np.ndarray]:
+    def statistics(self, model: str, markets: Selection = ALL_MARKETS) -> dict[str, np.ndarray]:
         """Read the statistics of the fits to all periods, (market,) each; nan where a fit is not usable."""
         arrays = self.arrays(model)
-        usable = is_usable(arrays["status"][:, 0])
-        packed = np.where(usable[:, None], np.asarray(arrays["statistic"][:, 0]), np.nan)
+        usable = is_usable(np.asarray(arrays["status"].oindex[markets, slice(1)])[:, 0])
+        packed = np.asarray(arrays["statistic"].oindex[markets, slice(1)])[:, 0]
+        packed = np.where(usable[:, None], packed, np.nan)
         return {str(name): packed[:, column] for column, name in enumerate(self.labels("stat"))}
 
     def _fits_path(self, model: str) -> str:

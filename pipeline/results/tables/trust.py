@@ -8,7 +8,7 @@ from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.tables.fits import params
-from pipeline.results.tables.sweep_tables import SweepTables
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
 from pipeline.results.tables.uncertainty import directions
 from pipeline.status import NoForecast, is_usable
 
@@ -20,7 +20,10 @@ _CHANCE = 0.05
 
 
 def summarise_directions(
-    tables: SweepTables, usable: np.ndarray, models: Sequence[str] | None = None
+    tables: SweepTables,
+    usable: np.ndarray,
+    models: Sequence[str] | None = None,
+    markets: Selection = ALL_MARKETS,
 ) -> tuple[Table, Table]:
     """Count the fits of the first window in which the same parameters move together.
 
@@ -32,6 +35,8 @@ def summarise_directions(
         (model,) fits of the first window that can be used.
     models
         Names; None for all.
+    markets
+        Those that are counted.
 
     Returns
     -------
@@ -42,13 +47,13 @@ def summarise_directions(
     names = ("model", "what", "fits", "of", "example", "strength")
     rows: tuple[list, list] = ([], [])
     for model, count in zip(tables.info.models if models is None else models, usable.tolist(), strict=True):
-        table = directions(tables, [model])
+        table = directions(tables, [model], markets)
         table = table.take(table["window"] == tables.first_window)
         unseen = table["strength"] <= RANK_TOLERANCE
         for chosen, into in ((unseen, rows[0]), (~unseen, rows[1])):
             part = table.take(chosen)
-            for sentence in dict.fromkeys(part["sentence"].tolist()):
-                same = part.take(part["sentence"] == sentence)
+            for sentence, places in _by_text(part["sentence"]).items():
+                same = part.take(places)
                 strength = float(np.median(same["strength"]))
                 fits = len(set(same["market"].tolist()))
                 into.append((model, sentence, fits, count, same["market"][0], strength))
@@ -58,11 +63,19 @@ def summarise_directions(
     return undetermined.select(names[:-1]), weak
 
 
-def at_bounds(tables: SweepTables, models: Sequence[str]) -> Table:
+def _by_text(texts: np.ndarray) -> dict[str, np.ndarray]:
+    """Give the places of each text, in the order of their first ones; there may be millions of both."""
+    found: dict[str, list[int]] = {}
+    for place, text in enumerate(texts.tolist()):
+        found.setdefault(text, []).append(place)
+    return {text: np.array(places) for text, places in found.items()}
+
+
+def at_bounds(tables: SweepTables, models: Sequence[str], markets: Selection = ALL_MARKETS) -> Table:
     """Count the fits of the first window with a parameter at a bound: one row a model, parameter and side."""
     rows = []
     for model in models:
-        table = params(tables, [model])
+        table = params(tables, [model], markets)
         table = table.take(table["window"] == tables.first_window)
         for param in dict.fromkeys(table["param"].tolist()):
             sides = table["at_bound"][table["param"] == param]

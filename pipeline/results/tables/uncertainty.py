@@ -8,7 +8,7 @@ from pipeline.models.instruments.first_stage import WEAK
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import long_table, market_axes, model_by_model, read_cells
 from pipeline.results.tables.residual_checks import LEVEL
-from pipeline.results.tables.sweep_tables import Selection, SweepTables
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
 
 
 @model_by_model
@@ -81,7 +81,9 @@ def endogeneity(tables: SweepTables, model: str, markets: Selection) -> Table:
     return Table(dict(table.columns) | {"first_stage": np.where(pooled, "pooled", "market").astype(object)})
 
 
-def describe_instruments(tables: SweepTables, model: str) -> tuple[str, ...]:
+def describe_instruments(
+    tables: SweepTables, model: str, markets: Selection = ALL_MARKETS
+) -> tuple[str, ...]:
     """Say of a model which efforts were instrumented, how strongly, and whether they are endogenous.
 
     Returns
@@ -89,7 +91,7 @@ def describe_instruments(tables: SweepTables, model: str) -> tuple[str, ...]:
     tuple of str
         A sentence for every endogenous effort; empty where the model takes all efforts as exogenous.
     """
-    table = endogeneity(tables, [model])
+    table = endogeneity(tables, [model], markets)
     table = table.take(table["window"] == tables.first_window)
     used, sentences = tables.instruments(model), []
     for effort in dict.fromkeys(table["effort"].tolist()):

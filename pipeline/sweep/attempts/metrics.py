@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import BeedError, ExitCode, PlanError
-from pipeline.sweep.run import RunReport
+from pipeline.sweep.report import RunReport
 
 
 @dataclass

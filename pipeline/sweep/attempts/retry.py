@@ -15,7 +15,8 @@ from pipeline.store.read import open_panel
 from pipeline.store.writing.patch import Patch
 from pipeline.sweep.commit import INTERVAL
 from pipeline.sweep.plan import ModelPlan, Task
-from pipeline.sweep.run import RunReport, SweepRun
+from pipeline.sweep.report import RunReport
+from pipeline.sweep.run import SweepRun
 from pipeline.sweep.task_runner import TaskMessage, TaskResult, TaskRunner, count_status, loaded
 
 #: Attribute of a sweep: what was done again, when, for which reasons, with which seed.

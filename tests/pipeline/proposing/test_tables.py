@@ -1,5 +1,7 @@
 """Tables as strangers bring them: what their columns are taken for, and that the proposed study passes."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from pipeline.errors import DataError
 from pipeline.panel.open import open_study_panel
 from pipeline.proposing import scale
 from pipeline.proposing.propose import propose
+from pipeline.proposing.reading import read_table
 from pipeline.proposing.wishes import Wishes
 
 FIRMS = ("Nord", "Süd", "West")
@@ -200,3 +203,55 @@ def test_of_many_markets_so_many_are_taken_as_fit_into_the_time(tmp_path, monkey
     assert study.data.markets == ("town 0", "town 3", "town 6")
     assert "3 of 7, spread evenly" in proposal.text
     assert (study.models.form, study.fit.starts) == (("investment",), 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "encoding", "written"),
+    [
+        (german, "cp1252", "cp1252"),
+        (russian, "cp1251", "cp1251"),
+        (russian, "utf-16", "utf-16"),
+        (german, "utf-16-be", "utf-16"),
+        (german, "utf-8-sig", None),
+    ],
+)
+def test_letters_of_any_windows_are_read(tmp_path, make, encoding, written):
+    path = tmp_path / make(tmp_path)
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("Süd", "Юг") if encoding == "cp1251" else text
+    path.write_text(text, encoding="utf-8")
+    source, roles = read_table(str(path), path.name, tmp_path / "study.yaml", Wishes())
+    assert "encoding" not in source.keys
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path.write_bytes((mark + text).encode(encoding))
+    again, found = read_table(str(path), path.name, tmp_path / "study.yaml", Wishes())
+    assert again.keys == source.keys | ({"encoding": written} if written else {})
+    assert found.columns == roles.columns
+    for name, column in roles.sample.columns.items():
+        assert found.sample.columns[name].texts.equals(column.texts)
+
+
+def test_the_study_says_how_its_table_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[propose.__module__], "fit_into_time", lambda scale, *_: scale)
+    path = tmp_path / russian(tmp_path)
+    path.write_bytes(path.read_text(encoding="utf-8").replace("Süd", "Юг").encode("cp1251"))
+    proposal = propose(str(path), tmp_path / "study.yaml")
+    assert any("encoding cp1251: it is no UTF-8, and its letters make" in said for said in proposal.sentences)
+    (tmp_path / "study.yaml").write_text(proposal.text, encoding="utf-8")
+    study = load_study(tmp_path / "study.yaml")
+    panel = open_study_panel(study)
+    assert "Юг" in panel.firms
+    panel.close()
+    assert "encoding" in study.model_dump(mode="json")["data"]
+    tidy = study.model_copy(update={"data": study.data.model_copy(update={"encoding": None})})
+    assert "encoding" not in tidy.model_dump(mode="json")["data"], "studies without it keep their hash"
+
+
+def test_the_user_knows_the_encoding_better(tmp_path):
+    path = tmp_path / russian(tmp_path)
+    path.write_bytes(path.read_text(encoding="utf-8").replace("Süd", "Юг").encode("cp866"))
+    source, roles = read_table(str(path), path.name, tmp_path / "study.yaml", Wishes(encoding="cp866"))
+    assert roles.columns["sales"] == "Выручка"
+    assert source.reasons["encoding"] == "you said so"
+    with pytest.raises(DataError, match="--encoding: got the encoding cp866 of a file that is no text"):
+        propose(str(tmp_path / two_sheets(tmp_path)), tmp_path / "study.yaml", Wishes(encoding="cp866"))

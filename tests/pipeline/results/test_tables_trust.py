@@ -1,6 +1,7 @@
 """Intervals and weak directions of a real sweep, as Python, SQL and `beed show` give them."""
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from rich.console import Console
 
 from pipeline import open_store
 from pipeline.config.load import load_study
+from pipeline.config.sections.uncertainty import McmcSection
+from pipeline.errors import QueryError
 from pipeline.reporting.console.summary import show_sections
 from pipeline.results.tables.trust import summarise_correlation
 from pipeline.sweep.coordinator import run_study
@@ -107,3 +110,52 @@ def test_correlated_errors_are_told(results):
     fits = results.fits("proportional-linear")
     assert (fits.value.sel(window="all", param="autocorrelation") > 0.3).all()
     assert "proportional-linear" not in results.summary().serial["model"].tolist()
+
+
+def test_replicates_are_a_posterior_of_arviz(results):
+    arviz_base = pytest.importorskip("arviz_base")
+    tree = results.to_arviz("investment-linear")
+    promo = tree["posterior"]["promo"]
+    assert promo.dims == ("chain", "draw", "market")
+    assert dict(promo.sizes) == {"chain": 1, "draw": 39, "market": 2}
+    assert tree["observed_data"]["share"].sum("firm").values == pytest.approx(1.0)
+    stored = results.fits("investment-linear")["replicate_value"].sel(param="promo", window="all")
+    assert promo.isel(chain=0).sel(market=1).values == pytest.approx(stored.sel(market=1).values)
+    one = results.to_arviz("investment-linear", market=1)
+    assert one["posterior"]["promo"].dims == ("chain", "draw")
+    # The estimate fits the data better than all replicates do, and by how much is what their spread says.
+    likelihood = one["log_likelihood"]["residual"].sum("row")
+    best = results.fits("investment-linear")["log_likelihood"].sel(market=1, window="all").item()
+    below = 2.0 * (best - likelihood.values)
+    assert (below > -1e-6).all()
+    free = len(one["posterior"].data_vars)
+    assert 0.3 * free < np.mean(below) < 3.0 * free
+    assert arviz_base.extract(one, var_names=["promo"]).sizes["sample"] == 39
+    said = pytest.importorskip("arviz_stats").summary(one, var_names=["promo"], round_to="none")
+    assert said.loc["promo", "mean"] == pytest.approx(one["posterior"]["promo"].mean().item())
+    with pytest.raises(QueryError, match="say which one: market=LABEL"):
+        results.to_arviz("investment-linear", draws="mcmc")
+    with pytest.raises(QueryError, match="expected 'replicates'"):
+        results.to_arviz("investment-linear", draws="prior")
+
+
+def test_a_posterior_sampled_now_has_a_chain_for_every_walker(results, monkeypatch):
+    pytest.importorskip("arviz_base")
+    pytest.importorskip("emcee")
+    short = McmcSection(steps=60, burn=20, walkers=24)
+    section = results.study.uncertainty.model_copy(update={"mcmc": short})
+    monkeypatch.setitem(vars(results), "study", results.study.model_copy(update={"uncertainty": section}))
+    tree = results.to_arviz("investment-linear", market=0, draws="mcmc")
+    promo = tree["posterior"]["promo"]
+    assert dict(promo.sizes) == {"chain": 24, "draw": 40}
+    fit = results.fits("investment-linear").sel(market=0, window="all", param="promo")
+    assert abs(promo.mean().item() - fit["value"].item()) < 3.0 * fit["stderr"].item()
+    # Walkers move on from where they were: neighbours in a chain are alike, walkers at one step are not.
+    step = promo.diff("draw").std().item()
+    assert step < 0.9 * np.sqrt(2.0) * promo.std().item()
+
+
+def test_what_arviz_cannot_be_given_is_said(results, monkeypatch):
+    monkeypatch.setitem(sys.modules, "arviz_base", None)
+    with pytest.raises(QueryError, match=r"pip install 'beed\[arviz\]'"):
+        results.to_arviz("investment-linear")

@@ -61,3 +61,17 @@ def test_bootstrap_interval_is_that_of_the_mean():
 def test_bootstrap_leaves_out_missing_markets_and_needs_two():
     assert paired_bootstrap(np.array([0.1, np.nan, 0.3])).mean == pytest.approx(0.2)
     assert np.isnan(paired_bootstrap(np.array([0.1, np.nan])).p)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.004, 0.02])
+def test_many_markets_give_what_resampling_them_comes_to(shift):
+    random = np.random.default_rng(3)
+    difference = random.lognormal(sigma=0.7, size=20_000)
+    difference += shift - difference.mean()
+    found = paired_bootstrap(difference)
+    drawn = np.array([difference[random.integers(0, 20_000, 20_000)].mean() for _ in range(1000)])
+    width = drawn.std()
+    np.testing.assert_allclose([found.low, found.high], np.quantile(drawn, (0.025, 0.975)), atol=0.25 * width)
+    sides = min((drawn <= 0.0).mean(), (drawn >= 0.0).mean())
+    assert found.p == pytest.approx(min(2.0 * sides, 1.0), abs=0.06)
+    assert paired_bootstrap(np.zeros(20_000)).p == 1.0

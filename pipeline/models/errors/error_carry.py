@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from kernels.least_squares.market import ILR, PLAIN
 from kernels.least_squares.serial_errors import kept_and_weight
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.models.errors.period_lengths import PeriodLengths
 from pipeline.models.predictive import log_errors
 
 
@@ -18,29 +19,56 @@ class ErrorCarry:
     Attributes
     ----------
     gain
-        Part of an error that is in the state which the next period begins at; may be another one for each of
-        several paths, (D, 1).
+        (T,) part of an error of each period that is in the state which the next one begins at; may be another
+        one for each of several paths, (T, D, 1).
+    spread
+        How large the errors of each period are in those of a common one, of the same shape.
     kept
-        (T,) part of an error that the error of each period repeats; 0 where other firms move than before.
+        (T,) part of an error, in the spread of its own period, that the error of each period repeats; 0 where
+        other firms move than before.
     kind
         Errors of log-ratios or of plain shares: `ILR` or `PLAIN` of the kernels.
     """
 
-    gain: float | Matrix
+    gain: NDArray[np.float64]
+    spread: NDArray[np.float64]
     kept: Vector
     kind: int
 
     @classmethod
     def over(
         cls,
-        gain: float,
+        gain: float | Matrix,
         autocorrelation: float,
         kind: int,
         moving: NDArray[np.bool_],
         duration: Vector,
+        lengths: PeriodLengths,
     ) -> "ErrorCarry":
-        """Make it for the periods of a market: who moves (T, N), and their lengths (T,)."""
-        return cls(gain, kept_and_weight(autocorrelation, 0, moving, duration)[0], kind)
+        """Make it for the periods of a market.
+
+        Parameters
+        ----------
+        gain : float or (D, 1) array
+            Of a common period.
+        autocorrelation : float
+        kind : int
+            `ILR` or `PLAIN`.
+        moving : (T, N) array of bool
+            Who moves.
+        duration : (T,) array
+            In periods.
+        lengths : PeriodLengths
+        """
+        kept = kept_and_weight(autocorrelation, 0, moving, duration)[0]
+        return cls(*lengths.scales(gain), kept, kind)
+
+    @property
+    def repeated(self) -> NDArray[np.float64]:
+        """What of the error of the period before is expected in each period, laid out as `spread`."""
+        ratio = self.spread.copy()
+        ratio[1:] /= self.spread[:-1]
+        return ratio * self.kept.reshape(-1, *(1 for _ in ratio.shape[1:]))
 
     def error(self, modelled: Matrix, observed: Matrix, moving: NDArray[np.bool_]) -> Matrix:
         """Give the errors (T, N) of modelled shares, 0 for firms that do not move."""
@@ -55,9 +83,15 @@ class ErrorCarry:
         """Add errors to modelled shares: see `with_error`."""
         return with_error(modelled, error, moving, self.kind)
 
-    def state(self, modelled: Matrix, seen: Matrix, moving: NDArray[np.bool_]) -> Matrix:
-        """Give the shares that the next period begins at: see `correct`."""
-        return correct(modelled, seen, moving, self.gain, self.kind)
+    def state(
+        self, modelled: Matrix, seen: Matrix, moving: NDArray[np.bool_], at: int | slice = slice(None)
+    ) -> Matrix:
+        """Give the shares that the next period begins at: see `correct`.
+
+        Shares (B, N) are those of one period, or (T, N) of several, one after the other.
+        """
+        gain = self.gain[at]
+        return correct(modelled, seen, moving, gain[:, None] if isinstance(at, slice) else gain, self.kind)
 
 
 def with_error(share: Matrix, error: Matrix, moving: NDArray[np.bool_], kind: int) -> Matrix:
@@ -70,7 +104,11 @@ def with_error(share: Matrix, error: Matrix, moving: NDArray[np.bool_], kind: in
 
 
 def correct(
-    modelled: Matrix, observed: Matrix, moving: NDArray[np.bool_], gain: float | Vector, kind: int
+    modelled: Matrix,
+    observed: Matrix,
+    moving: NDArray[np.bool_],
+    gain: float | NDArray[np.float64],
+    kind: int,
 ) -> Matrix:
     """Correct modelled shares by the gain, all (..., N): the state that the next period begins at.
 

@@ -1,0 +1,1 @@
+"""SQL in a process of its own, so that what takes too long or too much can be ended."""

@@ -1,0 +1,1 @@
+"""How errors of shares go on from period to period, and what the lengths of periods make of them."""
