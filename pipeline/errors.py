@@ -68,7 +68,17 @@ class Problem:
 
 
 class BeedError(Exception):
-    """Root of the tree: everything beed refuses or cannot do."""
+    """Root of the tree: everything beed refuses or cannot do.
+
+    Examples
+    --------
+    >>> import beed
+    >>> try:
+    ...     beed.open_store("runs/nowhere")
+    ... except beed.BeedError as error:
+    ...     print(error)
+    There is no store at runs/nowhere; ...
+    """
 
     exit_code: ExitCode = ExitCode.FAILURE
 

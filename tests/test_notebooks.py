@@ -1,6 +1,8 @@
 """The notebooks run from top to bottom on little data, use public names alone, and are kept without outputs.
 
-``pytest -m notebook`` runs them; to see one as a reader would, run it in Jupyter without BEED_NOTEBOOK_SMALL.
+``pytest -m notebook`` runs them and keeps what they print and draw for the site
+(`notebooks/conf.py`), which else would run them again; to see one as a reader would, run it in
+Jupyter without BEED_NOTEBOOK_SMALL.
 """
 
 import ast
@@ -52,6 +54,15 @@ def test_outputs_are_not_kept(path):
         assert cell["execution_count"] is None
 
 
+def keep_for_the_site(path, notebook):
+    cache = pytest.importorskip("jupyter_cache")
+    base = pytest.importorskip("jupyter_cache.base")
+    kept = cache.get_cache(FOLDER / ".jupyter_cache")
+    bundle = base.CacheBundleIn(notebook, str(path))
+    kept.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    kept.db.dispose()
+
+
 @pytest.mark.notebook
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run_from_top_to_bottom(path, monkeypatch, tmp_path):
@@ -62,8 +73,13 @@ def test_notebooks_run_from_top_to_bottom(path, monkeypatch, tmp_path):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(FOLDER)}},
+        record_timing=False,  # what is kept is looked up by the cells as they are in the notebook
     ).execute()
+    keep_for_the_site(path, notebook)
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     shown = [output.data for output in outputs if "data" in output]
     assert any("image/png" in data for data in shown), "a story has pictures"

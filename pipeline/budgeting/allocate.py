@@ -204,6 +204,12 @@ def allocate(results: "Results", settings: Given[AllocationSettings]) -> Allocat
     settings
         Firm, budget, margin, ...: `AllocationSettings`, a YAML file or a mapping.
 
+    Returns
+    -------
+    AllocationAnswer
+        Money (markets, efforts), currency per period, and the shares, sales and profit that it brings, now
+        and at best; the frontier of budgets; what a target costs.
+
     Raises
     ------
     ConfigError
@@ -212,6 +218,14 @@ def allocate(results: "Results", settings: Given[AllocationSettings]) -> Allocat
         Markets or models that the sweep does not have, or a firm that is in none of them.
     PlanError
         A budget below the least there is to spend, or nothing that money buys.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> answer = beed.allocate(store, {"firm": "Burabay", "margin": 0.38})
+    >>> bool(answer.best.profit.sum() > answer.present.profit.sum())
+    True
     """
     settings = settings_of(AllocationSettings, settings, what="allocation")
     labels = results.tables.labels("market")[select_markets(results.tables, settings.markets)].tolist()

@@ -110,12 +110,25 @@ def plan_cost(results: "Results", settings: Given[PlanSettings], *, holding: boo
     holding : bool
         Take the cost per period of holding the target instead.
 
+    Returns
+    -------
+    PlanCost
+        A function of the parameters of a market, in currency (per period for ``holding``).
+
     Raises
     ------
     ConfigError, QueryError, ForecastError
         As `pipeline.planning.flight.flight_plan`.
     PlanError
         Likewise, and for a target that cannot be reached within the bounds.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> cost = beed.plan_cost(store, {"firm": "Burabay", "target": 0.36, "by": "+6"}, holding=True)
+    >>> round(cost.cost / 1e6)
+    79
     """
     given = settings_of(PlanSettings, settings, what="plan")
     market, total = market_to_plan(results, given)

@@ -60,6 +60,15 @@ def effects(
     ------
     QueryError
         A market, model, date or horizon that the store does not have.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> found = beed.effects(store, intervals="none").value
+    >>> own = found.sel(horizon="long_run", effort="product", effort_of="Burabay", share_of="Burabay")
+    >>> own.values.round(2).tolist()
+    [0.18]
     """
     wanted = tuple(dict.fromkeys(_checked(horizon) for horizon in horizons))
     level, by = checked_level(level), intervals_by(intervals)

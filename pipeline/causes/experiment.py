@@ -136,10 +136,24 @@ def propose_experiment(
     efforts : sequence of str, optional
         Those that may be tested; by default all.
 
+    Returns
+    -------
+    ProposedExperiments
+        ``table``, the best test first, with its standard error, its cost in currency, and the interval before
+        and after; ``sentences`` on the best one.
+
     Raises
     ------
     QueryError
         A quantity, market, firm, effort or date that the store does not have; no test that could be made.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> tests = beed.propose_experiment(store, "elasticity:price", firm="Burabay", efforts=["price"])
+    >>> tests.sentences[0]
+    'Now: elasticity:price: 0.02..., 95 % interval 0.02... to 0.02... (delta method).'
     """
     settings = settings or ExperimentSettings()
     found: list[_Found] = []

@@ -64,6 +64,14 @@ def explain(
     QueryError
         A firm, date, market or model that the store does not have, or a reference that the model cannot be
         evaluated at.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> told = beed.explain(store, "Burabay", first="2024-12", intervals="none").value
+    >>> told.sel(measure="share", cause=["before", "product of Charyn", "after"]).values.round(2).tolist()
+    [0.36, -0.03, 0.34]
     """
     level, by = checked_level(level), intervals_by(intervals)
     one, choice = one_market(results, market, model)

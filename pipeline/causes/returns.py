@@ -40,7 +40,7 @@ def returns(
     ----------
     results : Results
         An open store.
-    market, model, level, intervals
+    market, model
         As in `pipeline.causes.effects.effects`, one market.
     firms, efforts : sequence, optional
         Those wanted; by default all.
@@ -53,6 +53,8 @@ def returns(
         price, below 0 above it.
     prices : mapping, optional
         Currency per period of one unit of an effort of kind index. Without one it is left out.
+    level, intervals
+        As there.
 
     Returns
     -------
@@ -65,6 +67,14 @@ def returns(
     ------
     QueryError
         A market, firm, effort or model that the store does not have; no effort that is money.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> told = beed.returns(store, margin=0.38, efforts=["promotion"], intervals="none").value
+    >>> told.sel(firm="Altai", quantity="marginal_profit", level=1).values.round(2).tolist()
+    [0.38]
     """
     level, by = checked_level(level), intervals_by(intervals)
     one, choice = one_market(results, market, model)

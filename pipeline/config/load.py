@@ -44,6 +44,13 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> Study:
     ------
     ConfigError
         With every problem, each with file, line, key, what was got and what is expected.
+
+    Examples
+    --------
+    >>> import beed
+    >>> study = beed.load_study("configs/ledger.yaml", ["fit.starts=4"])
+    >>> study.fit.starts
+    4
     """
     document = read_document(Path(path), "a study")
     if document.content is None and document.problems:

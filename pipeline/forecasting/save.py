@@ -19,14 +19,34 @@ Arrays = dict[str, NDArray[np.float64]]
 
 
 def store_forecast(results: "Results", forecast: "Forecast") -> str:
-    """Write a forecast into the store that it was made from; returns its name there.
+    """Write a forecast into the store that it was made from.
 
     The same forecast is stored once: doing it again changes nothing.
+
+    Parameters
+    ----------
+    results : Results
+        The store, opened for the sweep.
+    forecast : Forecast
+        What `pipeline.forecasting.scenario.forecast` gave.
+
+    Returns
+    -------
+    str
+        Its name in the store.
 
     Raises
     ------
     StoreError
         The store cannot be written.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> made = beed.forecast(store, {"scenario": "as_now", "horizon": 2})
+    >>> beed.store_forecast(store, made)
+    'as_now-...'
     """
     coordinates, arrays = forecast_arrays(results, forecast)
     text = forecast.scenario.model_dump_json()

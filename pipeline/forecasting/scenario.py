@@ -199,6 +199,14 @@ def forecast(results: "Results", scenario: Given[Scenario]) -> Forecast:
         forecast.
     ConfigError
         A file or mapping that is no scenario.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> made = beed.forecast(store, {"scenario": "as_now", "horizon": 2})
+    >>> made.market("all").share.shape  # periods, firms
+    (2, 3)
     """
     scenario = settings_of(Scenario, scenario, what="scenario")
     enters = check_names(results, scenario)

@@ -119,6 +119,12 @@ def play(results: "Results", settings: Given[GameSettings]) -> Game:
     settings
         Margins, strategies, horizon, ...: `GameSettings`, a YAML file or a mapping.
 
+    Returns
+    -------
+    Game
+        The present payoffs (currency per period), the best response of each player alone, equilibria with the
+        starts that came to them, and bands where they are asked for.
+
     Raises
     ------
     ConfigError
@@ -129,6 +135,14 @@ def play(results: "Results", settings: Given[GameSettings]) -> Game:
         Nothing that firms could change, or no long run.
     ForecastError
         Shares cannot be computed for the present strategies, or for any of a firm.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> game = beed.play(store, {"margin": 0.38, "starts": 1, "uncertainty": {"draws": 0}})
+    >>> bool(game.gain.min() > 0)  # each firm could do better alone
+    True
     """
     settings = settings_of(GameSettings, settings, what="game")
     models = select_models(results.sweep, pattern_of(settings.model))

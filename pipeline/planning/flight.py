@@ -171,6 +171,12 @@ def flight_plan(results: "Results", settings: Given[PlanSettings]) -> FlightPlan
     settings
         Target, deadline, bounds, ...: `PlanSettings`, a YAML file or a mapping.
 
+    Returns
+    -------
+    FlightPlan
+        Efforts and shares by period, what they cost in currency, what holding the target costs, whether it
+        can be reached and which bound is in the way.
+
     Raises
     ------
     ConfigError
@@ -181,6 +187,14 @@ def flight_plan(results: "Results", settings: Given[PlanSettings]) -> FlightPlan
         Nothing that the firm could change, or bounds that make no sense.
     ForecastError
         Shares cannot be computed for these efforts.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> plan = beed.flight_plan(store, {"firm": "Burabay", "target": 0.36, "by": "+6"})
+    >>> plan.feasible, plan.way
+    (True, 6)
     """
     settings = settings_of(PlanSettings, settings, what="plan")
     market, total = market_to_plan(results, settings)

@@ -76,6 +76,13 @@ def write_report(
         Another kind of file, or a market or model that the sweep does not have.
     StoreError
         The file cannot be written.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> beed.write_report(store, "ledger.html", limit=1).name
+    'ledger.html'
     """
     target = Path(out)
     if target.suffix.lower() not in _SUFFIXES:

@@ -48,6 +48,11 @@ def open_store(
         What was believed at a date, ``"2026-03-31"``: the newest vintage (of the study named by ``sweep``)
         that is not later.
 
+    Returns
+    -------
+    ResultStore
+        The sweep, to be asked.
+
     Raises
     ------
     StoreNotFoundError
@@ -58,8 +63,9 @@ def open_store(
     Examples
     --------
     >>> import beed
-    >>> fits = beed.open_store("runs/orange_juice").fits("investment-mnl")  # doctest: +SKIP
-    >>> fits.value.sel(market=5, param="discount")  # doctest: +SKIP
+    >>> store = beed.open_store("runs/ledger")
+    >>> store.models[:2]
+    ('investment-linear', 'investment-saturating')
     """
     store = Store.open(path)
     if date is None:
@@ -74,7 +80,22 @@ def open_store(
 
 
 class ResultStore(Results):
-    """One snapshot of a store, and one sweep in it, with everything that can be asked of it."""
+    """One snapshot of a store, and one sweep in it, with everything that can be asked of it.
+
+    Parameters
+    ----------
+    store : Store
+        Where it is; `open_store` opens one by its path.
+    sweep, snapshot, tag : str, optional
+        As in `open_store`.
+
+    Examples
+    --------
+    >>> import beed
+    >>> store = beed.open_store("runs/ledger")
+    >>> store.verdict().model
+    'investment-linear'
+    """
 
     def sql(self, query: str, *, timeout: float | None = None) -> "Table":
         """Answer one SELECT over the tables of `pipeline.results.tables.registry.TABLES`: fits, params, ...
@@ -85,6 +106,11 @@ class ResultStore(Results):
             The statement.
         timeout
             Seconds after which it is given up; None: never.
+
+        Returns
+        -------
+        Table
+            With a column for each of the query's; `to_pandas` gives a data frame.
 
         Raises
         ------
@@ -112,6 +138,11 @@ class ResultStore(Results):
             Pattern of names, for a table with a row a model; all when None.
         market
             Labels of markets, for such a table; all when None.
+
+        Returns
+        -------
+        Table
+            Its rows, in the order that they were calibrated in.
 
         Raises
         ------
@@ -152,6 +183,11 @@ class ResultStore(Results):
         limit
             Rows at most.
 
+        Returns
+        -------
+        Table
+            A row for each fit, or for each value of a parameter.
+
         Raises
         ------
         QueryError
@@ -165,7 +201,13 @@ class ResultStore(Results):
         return table if limit is None else table.take(slice(max(limit, 0)))
 
     def summary(self) -> "Summary":
-        """Summarise: best models, agreement of starts, failures, bounds, truth, validation."""
+        """Summarise: best models, agreement of starts, failures, bounds, truth, validation.
+
+        Returns
+        -------
+        Summary
+            Shows itself in a notebook.
+        """
         from pipeline.results.summary.summary import summarise
 
         return summarise(self)
@@ -174,6 +216,11 @@ class ResultStore(Results):
         """Say which model to use, on what grounds, whether inertia matters, and what not to trust.
 
         See `pipeline.results.verdict.judge` for how a model is chosen.
+
+        Returns
+        -------
+        Verdict
+            Its sentences are what `beed show` begins with.
         """
         from pipeline.results.verdict import judge
 
@@ -182,8 +229,21 @@ class ResultStore(Results):
     def curves(self, market: "Label", model: str, *, relative: bool = False) -> "tuple[ResponseCurve, ...]":
         """Evaluate the calibrated f of a model in a market, one curve with its 95 % band for each effort.
 
-        With ``relative``, against its value at the median of the effort: see
-        `pipeline.results.curves.response_curves`.
+        See `pipeline.results.curves.response_curves`.
+
+        Parameters
+        ----------
+        market
+            Label of a market.
+        model
+            Name of a model.
+        relative
+            Against the value at the median of the effort: all there is where its level is not known.
+
+        Returns
+        -------
+        tuple of ResponseCurve
+            One for each effort: values of the effort in its unit, f per period (or relative), and the band.
 
         Raises
         ------
@@ -244,7 +304,22 @@ class ResultStore(Results):
     ) -> "Table":
         """Compare the forecasts of two models or baselines, market by market.
 
-        Takes what `compare` takes; see `pipeline.results.tables.comparison.duel` for the answer.
+        Parameters
+        ----------
+        model, against
+            Names of two models or baselines.
+        kind, future, metric, step
+            As in `compare`.
+
+        Returns
+        -------
+        Table
+            A row a market, see `pipeline.results.tables.comparison.duel`.
+
+        Raises
+        ------
+        QueryError
+            Something that the sweep does not have.
         """
         from pipeline.results.tables.comparison import duel, read_losses
 
@@ -284,11 +359,6 @@ class ResultStore(Results):
             No such model or market, no replicates stored, or arviz-base is not installed.
         PlanError
             emcee is not installed.
-
-        Examples
-        --------
-        >>> import arviz_stats, beed  # doctest: +SKIP
-        >>> arviz_stats.summary(beed.open_store("runs/mall").to_arviz(market=1))  # doctest: +SKIP
         """
         from pipeline.results.draws.arviz import to_arviz
 
@@ -298,7 +368,25 @@ class ResultStore(Results):
         return to_arviz(self, chosen, market, draws)
 
     def export(self, out: str | Path, style: str = "zarr") -> Path:
-        """Write the sweep and its data to files; see `pipeline.results.export.export` for the styles."""
+        """Write the sweep and its data to files; see `pipeline.results.export.export` for the styles.
+
+        Parameters
+        ----------
+        out
+            Where to; nothing is written over.
+        style
+            ``zarr``, ``netcdf`` or ``parquet``: see `pipeline.results.export.export`.
+
+        Returns
+        -------
+        Path
+            What was written.
+
+        Raises
+        ------
+        QueryError
+            No such style, or something is there.
+        """
         from pipeline.results.export import export
 
         return export(self, out, style)

@@ -60,7 +60,13 @@ class Results:
 
     @classmethod
     def of_tables(cls, tables: SweepTables) -> Self:
-        """Give the sweep that tables are of, in their snapshot; without its store it cannot be refreshed."""
+        """Give the sweep that tables are of, in their snapshot; without its store it cannot be refreshed.
+
+        Parameters
+        ----------
+        tables
+            Labels and arrays of a sweep.
+        """
         made = cls.__new__(cls)
         made.session, made._info, made.tables = tables.session, tables.info, tables
         return made
@@ -138,7 +144,18 @@ class Results:
         return self.panel()
 
     def refresh(self) -> Self:
-        """Open the newest state of the store."""
+        """Open the newest state of the store.
+
+        Returns
+        -------
+        ResultStore
+            Of the same sweep, or of a newer one where none was named.
+
+        Examples
+        --------
+        >>> store.refresh().models == store.models
+        True
+        """
         return type(self)(self._store, sweep=self._wanted)
 
     def fits(self, model: str) -> "xr.Dataset":
@@ -152,17 +169,23 @@ class Results:
         Returns
         -------
         xarray.Dataset
-            value, stderr, at_bound (market, window, param), correlation (market, window, param, ``param_``),
-            interval (market, window, interval_method, param, level, side) and replicate_value (market,
-            window, replicate, param) where the study asked for them, sensitivity (market, window, param),
-            direction (market, window, direction, param), direction_strength (market, window, direction),
-            status (market, window), start_cost (market, window, start), and every statistic under its own
-            name (market, window): aic, bic, rmse, ...
+            Arrays: value, stderr, at_bound (market, window, param), correlation (market, window, param,
+            ``param_``), interval (market, window, interval_method, param, level, side) and replicate_value
+            (market, window, replicate, param) where the study asked for them, sensitivity (market, window,
+            param), direction (market, window, direction, param), direction_strength (market, window,
+            direction), status (market, window), start_cost (market, window, start), and every statistic under
+            its own name (market, window): aic, bic, rmse, ... Values in the unit of their parameter.
 
         Raises
         ------
         StoreNotFoundError
             No such model.
+
+        Examples
+        --------
+        >>> fits = store.fits("investment-linear")
+        >>> round(fits.value.sel(market="all", window="all", param="price").item(), 2)
+        0.57
         """
         dataset = self._group("fits", model)
         packed = dataset["statistic"]
@@ -176,15 +199,26 @@ class Results:
     def trajectories(self, model: str) -> "xr.Dataset":
         """Open calibrated and observed trajectories, lazily.
 
+        Parameters
+        ----------
+        model
+            One of `models`.
+
         Returns
         -------
         xarray.Dataset
-            share, sales (market, window, firm, time), observed_share, observed_sales (market, firm, time).
+            Arrays: share, sales (market, window, firm, time), observed_share, observed_sales (market, firm,
+            time); sales in currency per period.
 
         Raises
         ------
         StoreNotFoundError
             No such model.
+
+        Examples
+        --------
+        >>> store.trajectories("investment-linear").share.dims
+        ('market', 'window', 'firm', 'time')
         """
         from pipeline.results.lazy import lazy_calibrated_sales, lazy_observed_share
 
@@ -196,31 +230,64 @@ class Results:
         return dataset
 
     def panel(self) -> "xr.Dataset":
-        """Open the data that was calibrated on, lazily."""
+        """Open the data that was calibrated on, lazily.
+
+        Returns
+        -------
+        xarray.Dataset
+            Arrays: sales (market, firm, time), currency per period; efforts (market, firm, effort, time).
+
+        Examples
+        --------
+        >>> store.panel().sales.dims
+        ('market', 'firm', 'time')
+        """
         return open_dataset(self.session, panel_path(self.sweep.data_hash))
 
     def validation(self) -> "xr.Dataset":
-        """Open the errors of predicted shares: error (market, window, model, metric), baselines last.
+        """Open the errors of predicted shares, baselines last.
+
+        Returns
+        -------
+        xarray.Dataset
+            Arrays: error (market, window, model, future, metric), of shares; step_error, by periods ahead.
 
         Raises
         ------
         StoreNotFoundError
             The study asked for no validation.
+
+        Examples
+        --------
+        >>> store.validation().error.sel(market="all", future="given", metric="rmse").dims
+        ('window', 'model')
         """
         return self._group("validation", "")
 
     def population(self, model: str) -> "xr.Dataset":
         """Open what all markets together say of the parameters of a pooled model.
 
+        Parameters
+        ----------
+        model
+            A pooled one of `models`.
+
         Returns
         -------
         xarray.Dataset
-            mean, spread (window, param): mean and standard deviation over the markets.
+            Arrays: mean, spread (window, param): mean and standard deviation over the markets.
 
         Raises
         ------
         StoreNotFoundError
             The model is not pooled, or the model it is pooled from is not done.
+
+        Examples
+        --------
+        >>> store.population("investment-linear")
+        Traceback (most recent call last):
+            ...
+        pipeline.errors.StoreNotFoundError: The store has no group ...
         """
         return open_dataset(self.session, population_path(self.sweep.name, model))
 
@@ -240,14 +307,20 @@ class Results:
         Returns
         -------
         xarray.Dataset
-            share, sales, expense (market, firm, future), share_quantile, sales_quantile (market, quantile,
-            firm, future), efforts (market, firm, effort, future), total_sales (market, future), weight
-            (market, member).
+            Arrays: share, sales, expense (market, firm, future), share_quantile, sales_quantile (market,
+            quantile, firm, future), efforts (market, firm, effort, future), total_sales (market, future),
+            weight (market, member).
 
         Raises
         ------
         StoreNotFoundError
             No such forecast.
+
+        Examples
+        --------
+        >>> kept = beed.store_forecast(store, beed.forecast(store, {"scenario": "as_now", "horizon": 2}))
+        >>> store.refresh().forecast("as_now").share.dims
+        ('market', 'firm', 'future')
         """
         known = self.forecasts
         for stored in reversed(known):
@@ -262,6 +335,16 @@ class Results:
         """Open the flight plans stored beside the fits of this study, by name; of each the newest one.
 
         Those of earlier vintages, too: a plan is flown while the market is calibrated again and again.
+
+        Returns
+        -------
+        dict of xarray.Dataset
+            With the path, its bands and, as attributes, the settings.
+
+        Examples
+        --------
+        >>> list(store.plans())
+        []
         """
         found: dict[str, xr.Dataset] = {}
         for info in self.sweeps:

@@ -102,6 +102,7 @@ def run_study(
     Returns
     -------
     RunReport
+        The sweep, how many fits were made and failed, and how long it took.
 
     Raises
     ------
@@ -111,6 +112,14 @@ def run_study(
         Another process is running this study on this store.
     StoreError, ClusterError
         What was committed before stays; run again to resume.
+
+    Examples
+    --------
+    >>> import beed
+    >>> study = beed.load_study("configs/ledger.yaml", ["models.form=investment", "store=runs/short"])
+    >>> report = beed.run_study(study)
+    >>> beed.open_store("runs/short").models
+    ('investment-linear', 'investment-saturating')
     """
     watcher = watcher or Watcher()
     watcher.stage("Reading the data")

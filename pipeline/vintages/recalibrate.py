@@ -106,6 +106,7 @@ def recalibrate_study(
     Returns
     -------
     RecalibrationReport
+        The vintage, what was fitted and taken over, and the drift since the last one.
 
     Raises
     ------
@@ -113,6 +114,14 @@ def recalibrate_study(
         The data are wrong, late or broken; nothing was written, and the last vintage stays current.
     BusyError
         Someone else recalibrates into this store.
+
+    Examples
+    --------
+    >>> import beed
+    >>> study = beed.load_study("configs/ledger.yaml", ["models.form=investment", "store=runs/kept"])
+    >>> report = beed.recalibrate_study(study, "2025-11-30")
+    >>> beed.open_store("runs/kept", date="2025-12-31").models
+    ('investment-linear', 'investment-saturating')
     """
     stop = stop or threading.Event()
     request = _Request(study, study_text, accept, watcher or Watcher(), calibrator, stop)
