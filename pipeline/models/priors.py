@@ -198,11 +198,12 @@ def effective_parameters(jacobian: Matrix, weight: Vector, further: Matrix | Non
     further = np.empty((len(jacobian), 0)) if further is None else further
     if not weight.any() and not further.any():
         return float(len(jacobian))
-    product = jacobian @ jacobian.T + further @ further.T
-    scale = np.sqrt(np.diag(product) + weight**2)
+    squares = [np.einsum("cr,cr->c", rows, rows) for rows in (jacobian, further)]
+    scale = np.sqrt(squares[0] + squares[1] + weight**2)
     safe = np.where(scale > 0.0, scale, 1.0)
-    believed, other = weight / safe, further / safe[:, np.newaxis]
-    together = product / np.outer(safe, safe)
+    unit, other = jacobian / safe[:, np.newaxis], further / safe[:, np.newaxis]
+    believed = weight / safe
+    together = unit @ unit.T + other @ other.T
     together[np.diag_indices_from(together)] += believed**2
     # Of every direction, what its beliefs decide; the data decide the rest.
     strength, directions = np.linalg.eigh(together)
@@ -211,7 +212,7 @@ def effective_parameters(jacobian: Matrix, weight: Vector, further: Matrix | Non
         decided += np.sum((other.T @ directions) ** 2, axis=0)
         return len(jacobian) - float(np.sum(decided / strength))
     # Singular values of [J; W]: of the rows that are data, how much of each direction they decide.
-    both = np.concatenate([jacobian / safe[:, np.newaxis], np.diag(believed), other], axis=1)
+    both = np.concatenate([unit, np.diag(believed), other], axis=1)
     _, singular, right = np.linalg.svd(both, full_matrices=False)
     seen = singular > np.finfo(float).eps * max(both.shape) * singular[0]
     return float((right[seen, : jacobian.shape[1]] ** 2).sum())
