@@ -17,8 +17,6 @@ from sweep import run_standard
 from pipeline.executors.worker import one_blas_thread
 
 N_MARKETS = 40
-# Markets of the sweeps on two workers: the second is compared with the first.
-_SWEPT = (40, 240)
 FORMS = ("investment", "proportional", "scaled")
 
 # Stage: the functions that make it, where they are looked up.
@@ -100,21 +98,11 @@ def profile(n_markets=N_MARKETS):
             with metered() as meter:
                 run_standard(folder, n_markets, form, {"kind": "serial"})
             _print(form, meter.seconds, n_markets)
-        print(f"  {'dask, 2 workers':24} {_outside(form):17.0%} of the wall time outside of fits")
-
-
-def _outside(form):
-    """Part of the wall time of two workers that is spent outside of fits, once they are at work.
-
-    Of what the later markets of a sweep take: what a sweep of a few takes is mostly the start of the workers.
-    """
-    found = []
-    for n_markets in _SWEPT:
         with tempfile.TemporaryDirectory() as folder:
             _, work, inside = run_standard(folder, n_markets, form, {"kind": "local", "workers": 2})
-        found.append((work, inside))
-    (work, inside), (more_work, more_inside) = found
-    return 1 - (more_inside - inside) / (2 * (more_work - work))
+            print(
+                f"  {'dask, 2 workers':24} {1 - inside / (2 * work):17.0%} of the wall time outside of fits"
+            )
 
 
 def _print(form, seconds, count):
