@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from chromium import browser
 from hatchling.builders.wheel import WheelBuilder
 from places import ROOT
 
@@ -41,17 +42,31 @@ class Installed:
         )
         if made.returncode:
             pytest.skip(f"no Python {python} here: {made.stderr.strip()}")
-        (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(folder / "dist"), versions=["standard"])
-        install = [*uv, "pip", "install", "--python", str(self.environment), str(wheel)]
+        (built,) = WheelBuilder(str(ROOT)).build(directory=str(folder / "dist"), versions=["standard"])
+        wheel = Path(built)
+        install = [
+            *uv,
+            "pip",
+            "install",
+            "--python",
+            str(self.environment),
+            f"beed[explore] @ {wheel.as_uri()}",
+        ]
         subprocess.run(install, check=True, capture_output=True, timeout=600)
 
     @contextmanager
     def beside(self, command, *arguments):
-        """Run a program of the environment as long as the block lasts."""
+        """Run a program of the environment as long as the block lasts; gives what it prints."""
         program = str(self.environment / "bin" / command)
-        running = subprocess.Popen([program, *arguments], cwd=self.work, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(
+            [program, *arguments],
+            cwd=self.work,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
         try:
-            yield
+            yield running.stdout
         finally:
             running.terminate()
             running.wait(60)
@@ -77,6 +92,22 @@ def _interpreter(python):
     return str(next(known, python))
 
 
+def explore(installed, store):
+    """Open the pages of a store, and move a slider of a market."""
+    with installed.beside("beed", "explore", store, "--no-browser") as said, browser() as chromium:
+        link = next(line.strip() for line in said if line.startswith("http://127.0.0.1:"))
+        page = chromium.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(link)
+        page.get_by_role("heading", name="What was found").wait_for()
+        page.get_by_text("Use ", exact=False).first.wait_for()
+        page.goto(link.split("?")[0] + "market")
+        slider = page.get_by_role("slider").first
+        slider.focus()
+        slider.press("ArrowLeft")
+        page.wait_for_url("**@**")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("python", PYTHONS)
 def test_a_stranger_comes_to_a_verdict(tmp_path, python):
@@ -96,6 +127,8 @@ def test_a_stranger_comes_to_a_verdict(tmp_path, python):
     assert "preis" in installed.run("python", "-c", asked)
     where = installed.run("python", "-c", "import beed, sys; print(beed.__file__, *sys.path, sep='\\n')")
     assert not any(Path(line).is_relative_to(ROOT) for line in where.split())
+    # Last, as it skips where there is no browser.
+    explore(installed, store)
 
 
 @pytest.mark.long
