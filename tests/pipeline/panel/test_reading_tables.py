@@ -79,7 +79,10 @@ def test_header_without_rows(csv_file):
 
 
 def test_bytes_that_are_no_text_further_down(csv_file):
-    _, _, problems = read(csv_file(b"a,b\n1,2\n\xff\xfe,2\n"), "a")
+    with pytest.raises(DataError, match="UTF-8"):
+        csv_file(b"a,b\n1,2\n\xff\xfe,2\n")
+    beyond_the_first_look = b"a,b\n" + b"1,2\n" * 2**18 + b"\xff\xfe,2\n"
+    _, _, problems = read(csv_file(beyond_the_first_look), "a")
     assert len(problems) == 1
     assert "UTF-8" in problems[0]
 

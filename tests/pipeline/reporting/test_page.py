@@ -119,9 +119,8 @@ def test_what_the_data_say_is_escaped(text):
 
 def test_every_picture_says_what_it_shows(text):
     pictures = [attrs for tag, attrs in Page(text).tags if tag == "svg"]
-    assert (
-        len(pictures) == 3 + 3 + 3 + 2 + 1 + 1
-    )  # functions, effects, shares, errors and horizons, where shares came, estimates
+    # Functions, effects, shares, residuals, errors and horizons, where shares came, coverage, estimates.
+    assert len(pictures) == 3 + 3 + 3 + 3 + 2 + 1 + 1 + 1
     for attrs in pictures:
         assert attrs["role"] == "img"
         assert len(attrs["aria-label"]) > 20
