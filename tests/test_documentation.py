@@ -49,6 +49,10 @@ NOT_RUN = {
         ("Exploring runs/mall", "is printed by the command above"),
         ("/market?", "an address"),
     ],
+    "notebooks/howto/programs.md": [
+        ("{", "the metrics of one run, shortened"),
+        ("import arviz_stats, beed", "needs a store with replicates, and samples for a minute"),
+    ],
     "notebooks/howto/recalibration.md": [
         ("uv run beed schedule configs/mall_recalibrated.yaml", "goes on until it is stopped")
     ],
@@ -56,6 +60,7 @@ NOT_RUN = {
     "notebooks/reference/environment.md": [
         ("beed --install-completion", "changes the settings of the shell")
     ],
+    "notebooks/reference/python.md": [("import os, sys", "ends the process")],
     "notebooks/reference/store.md": [("/panels/<data hash>", "a drawing of what is in a store")],
     "notebooks/tutorial/first_steps.md": _CLONE,
 }
