@@ -1,6 +1,7 @@
 """What a stranger has: the wheel in a clean environment of each Python, and a folder that is no checkout."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -69,7 +70,7 @@ class Installed:
             yield running.stdout
         finally:
             running.terminate()
-            running.wait(60)
+            running.communicate(timeout=60)
 
     def run(self, command, *arguments):
         """Call a program of the environment; what it printed."""
@@ -105,7 +106,8 @@ def explore(installed, store):
         slider = page.get_by_role("slider").first
         slider.focus()
         slider.press("ArrowLeft")
-        page.wait_for_url("**@**")
+        # EFFORT@FIRM=VALUE.
+        page.wait_for_url(re.compile("%40"))
 
 
 @pytest.mark.long
