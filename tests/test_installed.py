@@ -105,6 +105,8 @@ def explore(installed, store):
         page.goto(link.split("?")[0] + "market")
         slider = page.get_by_role("slider").first
         slider.focus()
+        # What is may be an end already.
+        slider.press("End")
         slider.press("ArrowLeft")
         # EFFORT@FIRM=VALUE.
         page.wait_for_url(re.compile("%40"))
