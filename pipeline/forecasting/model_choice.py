@@ -98,7 +98,7 @@ def by_verdict(results: "Results", verdict: Verdict, market: Label, models: Sequ
     """
     order = [model for model in verdict.ranking if model in models]
     order += [model for model in models if model not in order]
-    row = results.tables.labels("market").tolist().index(market)
+    row = results.tables.row_of(market)
     usable = [m for m in order if is_usable(results.tables.arrays(m)["status"][row : row + 1, 0])[0]]
     if not usable:
         raise no_usable_fit(market, models)

@@ -229,7 +229,7 @@ def _state_under(
 def _used(results: "Results", market: Label, model: str, problem: MarketModel) -> float:
     """Effective number of parameters that a fit used; stores of early versions do not have it."""
     numbers = results.tables.statistics(model).get("n_effective")
-    row = results.tables.labels("market").tolist().index(market)
+    row = results.tables.row_of(market)
     used = np.nan if numbers is None else float(numbers[row])
     return used if np.isfinite(used) else float(problem.n_free)
 

@@ -112,7 +112,7 @@ def stored_estimates(
         This market has no usable fit of the model.
     """
     tables = results.tables
-    arrays, row = tables.arrays(model), tables.labels("market").tolist().index(market)
+    arrays, row = tables.arrays(model), tables.row_of(market)
     names = [str(name) for name in tables.params_of(model)]
     # A store from before the gain does not name it: its studies hold it at 0 or 1; nor an autocorrelation of
     # the errors, which was 0.
@@ -138,7 +138,7 @@ def stored_covariance(results: Results, fit: StoredFit, model: str) -> np.ndarra
         return fit.covariance
     methods, levels = labels("interval_method").tolist(), np.asarray(labels("level"), dtype=float)
     method = methods.index(most_trusted(methods) or methods[0])
-    row, widest = labels("market").tolist().index(fit.arrays.market), int(np.argmax(levels))
+    row, widest = tables.row_of(fit.arrays.market), int(np.argmax(levels))
     ends = np.asarray(arrays["interval"][row, 0])[method, :, widest]
     names = [str(name) for name in tables.params_of(model)]
     order = [names.index(name) if name in names else 0 for name in problem.names]
@@ -149,7 +149,7 @@ def stored_mixture(results: Results, fit: StoredFit, model: str) -> ParameterMix
     """Give what is known of the parameters of a fit: `mixture_over_gains`, as the fit itself would."""
     covariance, (problem, theta) = stored_covariance(results, fit, model), (fit.problem, fit.theta)
     statistics = results.tables.statistics(model)
-    row = results.tables.labels("market").tolist().index(fit.arrays.market)
+    row = results.tables.row_of(fit.arrays.market)
     variance, used, factor = (
         float(statistics[name][row]) if name in statistics else np.nan
         for name in ("redchi", "n_effective", "shrinkage")
@@ -180,7 +180,7 @@ def stored_replicates(results: Results, market: Label, model: str, names: Sequen
     arrays = results.tables.arrays(model)
     if "replicate_value" not in arrays:
         return np.empty((0, len(names)))
-    row = results.tables.labels("market").tolist().index(market)
+    row = results.tables.row_of(market)
     known = [str(name) for name in results.tables.params_of(model)]
     values = np.asarray(arrays["replicate_value"][row, 0])[:, [known.index(name) for name in names]]
     return values[np.isfinite(values).all(axis=1)]

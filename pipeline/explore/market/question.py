@@ -73,7 +73,7 @@ class Question:
     @property
     def place(self) -> np.ndarray:
         """Row of the market in the arrays of the sweep, (1,)."""
-        return np.array([self.results.tables.labels("market").tolist().index(self.market)])
+        return np.array([self.results.tables.row_of(self.market)])
 
     @cached_property
     def what_if(self) -> WhatIf:
@@ -130,7 +130,7 @@ def _choose(visit: Visit, market: Label, wanted: str | None) -> ModelChoice:
         return choose_model(results, market, results.models, None, summary.verdict)
     if wanted not in results.models:
         raise QueryError(f"There is no model {wanted}; there are {', '.join(results.models)}.")
-    row = results.tables.labels("market").tolist().index(market)
+    row = results.tables.row_of(market)
     if not is_usable(results.tables.arrays(wanted)["status"][row : row + 1, 0])[0]:
         raise no_usable_fit(market, [wanted])
     sentences = [f"`{wanted}` is used, as asked."]

@@ -6,6 +6,7 @@ import icechunk
 import numpy as np
 import zarr
 
+from pipeline.names import Label
 from pipeline.status import is_usable
 from pipeline.store.format.layout import group_path, panel_path, sweep_path
 from pipeline.store.read import SweepInfo, open_arrays, open_attributes, read_labels
@@ -46,6 +47,10 @@ class SweepTables:
     def labels(self, axis: str) -> np.ndarray:
         """Labels of an axis of the sweep, text as objects."""
         return self._read_labels(f"{sweep_path(self.info.name)}/{axis}")
+
+    def row_of(self, market: Label) -> int:
+        """Row of a market in the arrays of the sweep."""
+        return int(self.labels("market").tolist().index(market))
 
     @property
     def efforts(self) -> np.ndarray:
