@@ -234,7 +234,8 @@ def main():
             share = np.nanmean(held, axis=(0, 2))
             single = " ".join(f"{x:.1%}" for x in np.nanmean(held[:, -1], axis=0))
             # Coefficients of one market are not independent: the error is that of markets.
-            error = np.nanstd(np.nanmean(held[:, -1], axis=1)) / np.sqrt(len(found))
+            known = held[~np.isnan(held[:, -1]).all(axis=-1), -1]
+            error = np.nanmean(known, axis=1).std() / np.sqrt(len(known))
             unknown = np.isnan(held[:, -1]).mean() + 1.0 - len(found) / given.markets
             print(f"{form:13}{half_life:10g} {noise:12}" + "".join(f"{x:8.1%}" for x in share), end="")
             gain = np.median([one[1] for one in found])
