@@ -149,9 +149,7 @@ def _diagnostics(question: Question) -> tuple[Block, ...]:
     from pipeline.results.tables.uncertainty import describe_instruments
 
     tables, models, place = question.results.tables, [question.model], question.place
-    statistic = {
-        name: values[np.newaxis] for name, values in tables.statistics(question.model, place).items()
-    }
+    statistics = {question.model: tables.statistics(question.model, place)}
     undetermined, weak = trust.summarise_directions(tables, np.ones(1, int), models, place)
     blocks: list[Block] = []
     if len(undetermined):
@@ -164,10 +162,10 @@ def _diagnostics(question: Question) -> tuple[Block, ...]:
         blocks.append(Text("The data determine every free parameter of this fit."))
     blocks += grid("Parameters at a bound", trust.at_bounds(tables, models, place).select(("param", "bound")))
     said = [
-        *residual_checks.describe_orders(residual_checks.summarise_orders(models, statistic), question.model),
-        *residual_checks.describe_checks(residual_checks.summarise_checks(models, statistic), question.model),
+        *residual_checks.describe_orders(residual_checks.summarise_orders(statistics), question.model),
+        *residual_checks.describe_checks(residual_checks.summarise_checks(statistics), question.model),
     ]
-    if len(trust.summarise_correlation(models, statistic)):
+    if len(trust.summarise_correlation(statistics)):
         said.append(CORRELATED_ERRORS)
     said += describe_instruments(tables, question.model, place)
     said += describe_experiments(tables, question.model, place)

@@ -1,9 +1,11 @@
 """Fits, their parameters and their starts as tables."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import (
@@ -20,6 +22,7 @@ from pipeline.store.format.layout import STATISTIC_NAMES
 
 UNDETERMINED = "undetermined"
 """What ``recommended`` says where the data do not determine a parameter."""
+_FIXED = "fixed"
 _STATUS_NAMES = {int(status): status.reason for status in Status}
 
 
@@ -65,6 +68,33 @@ def params(tables: SweepTables, model: str, markets: Selection) -> Table:
     undetermined = columns["recommended"] == UNDETERMINED
     columns["value"] = np.where(undetermined, np.nan, columns["value"])
     return Table(columns).take(~np.isnan(cells["value"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """The parameters of the fits of a model to all periods, as `params` has them, (market, param) each.
+
+    Attributes
+    ----------
+    value, stderr
+        nan where the data do not determine a parameter.
+    known, fixed
+        Whether there is a usable fit; whether the parameter was not free in it.
+    """
+
+    value: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+    known: NDArray[np.bool_]
+    fixed: NDArray[np.bool_]
+
+
+def read_estimates(tables: SweepTables, model: str) -> Estimated:
+    """Read the parameters of all fits of a model to all periods."""
+    arrays = tables.arrays(model)
+    value, stderr = (np.asarray(arrays[name][:, 0]) for name in ("value", "stderr"))
+    codes = np.asarray(arrays["recommended"][:, 0]) if "recommended" in arrays else np.zeros(value.shape, int)
+    undetermined, fixed = (codes == RECOMMENDED.index(word) for word in (UNDETERMINED, _FIXED))
+    return Estimated(np.where(undetermined, np.nan, value), stderr, ~np.isnan(value), fixed)
 
 
 def _recommended(arrays: Mapping[str, zarr.Array], markets: Selection, cells: int) -> np.ndarray:

@@ -97,14 +97,13 @@ def test_what_moves_together_is_said(results):
 
 
 def test_correlated_errors_are_told(results):
-    statistic = {
-        "autocorrelation": np.array([[0.5, 0.6, 0.0], [0.01, -0.02, np.nan]]),
-        "n_residual": np.full((2, 3), 100.0),
-        "n_free": np.full((2, 3), 4.0),
+    statistics = {
+        model: {"autocorrelation": np.array(values), "n_residual": np.full(3, 100.0), "n_free": np.full(3, 4.0)}
+        for model, values in (("a", [0.5, 0.6, 0.0]), ("b", [0.01, -0.02, np.nan]))
     }
-    table = summarise_correlation(("a", "b"), statistic)
+    table = summarise_correlation(statistics)
     assert list(table.rows()) == [("a", 0.5, 2, 3)]
-    assert len(summarise_correlation(("a",), {})) == 0
+    assert len(summarise_correlation({"a": {}})) == 0
     # Markets that follow the proportional equation no more than these leave it slow errors, which are its
     # autocorrelation: nothing is left in the residuals.
     fits = results.fits("proportional-linear")
