@@ -1,17 +1,25 @@
 """What is computed once and kept, also where several threads ask for it at the same time."""
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Any
 
 
 class Kept:
-    """Answers by key, each computed when it is first asked for."""
+    """Answers by key, each computed when it is first asked for.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    most
+        So many are kept, those that were asked for last; None: all.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._lock = threading.Lock()
-        self._answers: dict[Hashable, Future[Any]] = {}
+        self._answers: OrderedDict[Hashable, Future[Any]] = OrderedDict()
 
     def once[T](self, key: Hashable, make: Callable[[], T]) -> T:
         """Give what ``make`` gave under this key; whoever asks while it is being made waits for it.
@@ -23,12 +31,15 @@ class Kept:
             mine = answer is None
             if answer is None:
                 answer = self._answers[key] = Future()
+            self._answers.move_to_end(key)
+            while self._most is not None and len(self._answers) > self._most:
+                self._answers.popitem(last=False)
         if mine:
             try:
                 answer.set_result(make())
             except BaseException as error:
                 with self._lock:
-                    del self._answers[key]
+                    self._answers.pop(key, None)
                 answer.set_exception(error)
         found: T = answer.result()
         return found

@@ -12,9 +12,10 @@ from pipeline.results.experiments.table import describe_experiments
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.results import Results
+from pipeline.results.summary.errors import all_metrics, by_horizon
 from pipeline.results.summary.parameters import summarise_parameters
 from pipeline.results.tables.choice import pooled_choice
-from pipeline.results.tables.comparison import all_metrics, by_horizon, comparisons, kinds, read_losses
+from pipeline.results.tables.comparison import comparisons, kinds, read_losses
 from pipeline.results.tables.fits import read_estimates, status_names
 from pipeline.results.tables.regimes import regime_counts, typical_half_life
 from pipeline.results.tables.residual_checks import summarise_checks, summarise_orders
