@@ -85,17 +85,19 @@ class EffortProcess:
     def _drift(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draw what each period adds where the usual level is another one, (count, K, N).
 
-        Means of past shocks drawn with replacement, of the same periods for all firms and efforts.
+        Means of past shocks drawn with replacement, of the same periods for all firms and efforts; every
+        second one the other way round, so that the mean of the courses stays at the usual level.
         """
         n_efforts, n_shocks, n_firms = self.shocks.shape
-        times = rng.multinomial(n_shocks, np.full(n_shocks, 1.0 / n_shocks), size=count).astype(np.float64)
+        half = (count + 1) // 2
+        times = rng.multinomial(n_shocks, np.full(n_shocks, 1.0 / n_shocks), size=half).astype(np.float64)
         lived = (~np.isnan(self.shocks).any(axis=0)).astype(np.float64)
         flat = np.nan_to_num(self.shocks).transpose(1, 0, 2).reshape(n_shocks, -1)
-        total = (times @ flat).reshape(count, n_efforts, n_firms)
+        total = (times @ flat).reshape(half, n_efforts, n_firms)
         mean = total / np.maximum(times @ lived, 1.0)[:, np.newaxis]
         usual = flat.sum(axis=0).reshape(n_efforts, n_firms) / np.maximum(lived.sum(axis=0), 1.0)
-        drift: NDArray[np.float64] = np.sqrt(2.0) * (mean - usual)
-        return drift
+        drift = np.sqrt(2.0) * (mean - usual)
+        return np.stack([drift, -drift], axis=1).reshape(-1, n_efforts, n_firms)[:count]
 
     def _dates(self, horizon: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Periods whose shocks are used, (count, H, N): stretches, the same for all firms that were there."""
