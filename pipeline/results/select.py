@@ -27,14 +27,7 @@ def select_markets(tables: SweepTables, wanted: Sequence[Label] | None) -> Selec
     """
     if not wanted:
         return ALL_MARKETS
-    places = {str(label): place for place, label in enumerate(tables.labels("market").tolist())}
-    unknown = [str(label) for label in wanted if str(label) not in places]
-    if unknown:
-        raise QueryError(
-            f"The sweep {tables.info.name} has no market {', '.join(unknown)}; it has {len(places)}, "
-            f"e.g. {', '.join(list(places)[:3])}."
-        )
-    return np.array(sorted({places[str(label)] for label in wanted}))
+    return tables.rows_of(wanted)
 
 
 def select_models(info: SweepInfo, pattern: str | None) -> tuple[str, ...]:

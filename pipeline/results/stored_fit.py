@@ -65,10 +65,15 @@ def read_fit(results: Results, market: Label, model: str) -> StoredFit:
     Raises
     ------
     QueryError
-        The sweep has no such model, or this market has no usable fit of it.
+        The sweep has no such market or model, or this market has no usable fit of it.
     """
     panel = results.lazy_panel
-    arrays = market_arrays(panel, market)
+    try:
+        arrays = market_arrays(panel, market)
+    except KeyError:
+        # Written as text, or refused with those that there are.
+        labels = results.tables.labels("market")
+        arrays = market_arrays(panel, labels[results.tables.rows_of([market])].tolist()[0])
     efforts = tuple(map(str, panel["effort"].values))
     problem = rebuild_model(results, model, arrays, efforts)
     theta, covariance = stored_estimates(results, arrays.market, model, problem)
@@ -87,7 +92,8 @@ def rebuild_model(
     """
     study = results.study
     if model not in results.variants:
-        raise QueryError(f"The study of the sweep {results.sweep.name} has no model {model}.")
+        known = ", ".join(results.variants)
+        raise QueryError(f"The study of the sweep {results.sweep.name} has no model {model}; it has {known}.")
     variant, pooled = results.variants[model], None
     if variant.pooled_stages_under(study.fit):
         pooled = read_first_stages(results.session, results.sweep.name, model)[ALL]

@@ -1,11 +1,13 @@
 """Labels and arrays of one sweep in one snapshot: what builders of tables take, without xarray."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import icechunk
 import numpy as np
 import zarr
 
+from pipeline.errors import QueryError
 from pipeline.names import Label
 from pipeline.status import is_usable
 from pipeline.store.format.layout import group_path, panel_path, sweep_path
@@ -51,6 +53,23 @@ class SweepTables:
     def row_of(self, market: Label) -> int:
         """Row of a market in the arrays of the sweep."""
         return int(self.labels("market").tolist().index(market))
+
+    def rows_of(self, wanted: Sequence[Label]) -> np.ndarray:
+        """Rows of markets, given by their labels or as text, in the order of the sweep.
+
+        Raises
+        ------
+        QueryError
+            A market that the sweep does not have.
+        """
+        places = {str(label): place for place, label in enumerate(self.labels("market").tolist())}
+        unknown = [str(label) for label in wanted if str(label) not in places]
+        if unknown:
+            raise QueryError(
+                f"The sweep {self.info.name} has no market {', '.join(unknown)}; it has {len(places)}, "
+                f"e.g. {', '.join(list(places)[:3])}."
+            )
+        return np.array(sorted({places[str(label)] for label in wanted}))
 
     @property
     def efforts(self) -> np.ndarray:
