@@ -9,6 +9,7 @@ import xarray as xr
 from pipeline.causes.subject import causal_markets, checked_level, intervals_by, period_of
 from pipeline.errors import QueryError
 from pipeline.names import Label
+from pipeline.results.effects.answer import Answer
 from pipeline.results.effects.elasticities import IMPACT, LONG_RUN, Horizon, effect_unit, effects_of_market
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def effects(
     date: str | None = None,
     level: float = 0.95,
     intervals: str | None = None,
-) -> xr.Dataset:
+) -> Answer:
     """Estimate how shares follow efforts: own and cross elasticities, on impact, later, in the long run.
 
     Parameters
@@ -51,7 +52,8 @@ def effects(
 
     Returns
     -------
-    Dataset
+    Answer
+        A Dataset that `to_pandas` makes rows of.
         ``value``, ``stderr``, ``low``, ``high`` (market, horizon, effort, effort_of, share_of). For expenses,
         prices in money and ratios ``d ln share / d ln effort``, for an index ``d ln share / d effort``: see
         ``unit`` (market, horizon, effort). Coordinates ``model`` and ``chosen_by`` (market).
@@ -117,12 +119,12 @@ def effects(
         "choice": list(sentences),
         "assumption": next(iter(assumed), ""),
     }
-    return made
+    return Answer.of(made)
 
 
 def chosen_effects(
-    found: xr.Dataset, *, firms: Sequence[str] | None = None, efforts: Sequence[str] | None = None
-) -> xr.Dataset:
+    found: Answer, *, firms: Sequence[str] | None = None, efforts: Sequence[str] | None = None
+) -> Answer:
     """Keep the efforts of some firms, and some efforts; all shares stay.
 
     Raises

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from pipeline.causes.subject import checked_level, firm_place, intervals_by, one_market, period_of
 from pipeline.errors import QueryError
 from pipeline.forecasting.periods import label_text
 from pipeline.names import Label
+from pipeline.results.effects.answer import Answer
 from pipeline.results.effects.causal_market import CausalMarket
 from pipeline.results.effects.contributions import MEASURES, explain_market
 from pipeline.results.totals.season import season_length
@@ -32,7 +32,7 @@ def explain(
     model: str | None = None,
     level: float = 0.95,
     intervals: str | None = None,
-) -> xr.Dataset:
+) -> Answer:
     """Tell what each cause did to the share and the sales of a firm.
 
     Parameters
@@ -53,7 +53,8 @@ def explain(
 
     Returns
     -------
-    Dataset
+    Answer
+        A Dataset that `to_pandas` makes rows of.
         ``value``, ``stderr``, ``low``, ``high`` (cause, measure): of ``before``, each effort of each firm,
         ``start`` (what came of the shares and efforts of the first date), ``entries and exits``, ``lasting
         errors``, ``last error``, ``total``, and ``after``, of share and sales. ``kind``, ``effort``,
@@ -88,7 +89,7 @@ def explain(
     firms = [str(label) for label in one.fit.arrays.firms.tolist()]
     kinds, efforts, makers = zip(*explained.causes, strict=True)
     names = [f"{effort} of {firms[who]}" if who >= 0 else kind for kind, effort, who in explained.causes]
-    return xr.Dataset(
+    return Answer(
         {name: (("cause", "measure"), getattr(explained.found, name)[:, :, place]) for name in NUMBERS},
         coords={
             "cause": names,

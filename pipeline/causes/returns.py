@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from pipeline.causes.subject import checked_level, firm_place, intervals_by, one_market
 from pipeline.errors import QueryError
 from pipeline.names import Label
+from pipeline.results.effects.answer import Answer
 from pipeline.results.effects.causal_market import CausalMarket
 from pipeline.results.effects.returns import LEVELS, QUANTITIES, refuse_without_curves, return_curves
 from pipeline.results.totals.season import season_length
@@ -33,7 +33,7 @@ def returns(
     prices: Mapping[str, float] | None = None,
     level: float = 0.95,
     intervals: str | None = None,
-) -> xr.Dataset:
+) -> Answer:
     """Estimate what money in each effort brings, from an eighth of the present level to twice as much.
 
     Parameters
@@ -58,7 +58,8 @@ def returns(
 
     Returns
     -------
-    Dataset
+    Answer
+        A Dataset that `to_pandas` makes rows of.
         ``value``, ``stderr``, ``low``, ``high`` (firm, effort, quantity, level): ``money`` in the effort and
         ``sales`` of the firm (currency per period), its ``share``, and ``marginal_sales``: of a further unit
         of money per period.
@@ -105,7 +106,7 @@ def returns(
                 values = np.concatenate([values, profit])
             cubes[row][at] = values
     axes = ("firm", "effort", "quantity", "level")
-    return xr.Dataset(
+    return Answer(
         {name: (axes, cube) for name, cube in zip(NUMBERS, cubes, strict=True)},
         coords={
             "firm": one.fit.arrays.firms[shown[0]],

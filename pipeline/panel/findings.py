@@ -161,11 +161,11 @@ class Notes:
 
 _TEXTS = {
     "irregular-time": "The dates are on no regular grid: one period is one day ({count} different steps).",
-    "gap": "Periods are missing {count} times; the period after a gap counts as a longer one.",
-    "unsorted": "The periods of {count} series (a firm in a market) are out of order; they were sorted.",
-    "entry": "{count} series begin after their market does: the firm enters.",
-    "exit": "{count} series end before their market does: the firm leaves.",
-    "return": "Firms vanish from their market and return {count} times; they are absent in between.",
+    "gap": "Periods are missing (times: {count}); the period after a gap counts as a longer one.",
+    "unsorted": "Periods are out of order (series of a firm in a market: {count}); they were sorted.",
+    "entry": "Firms enter after their market begins (series: {count}).",
+    "exit": "Firms leave before their market ends (series: {count}).",
+    "return": "Firms vanish from their market and return (times: {count}); they are absent in between.",
     "constant-effort": "The effort {column} is constant in some markets ({count}), so its effect "
     "there cannot be estimated.",
     "constant-instrument": "The instrument {column} is constant in some markets ({count}), and moves no "

@@ -120,6 +120,10 @@ class _Table:
         present = self._with_sales(column.numbers)
         missing = int(np.isnan(present).sum())
         reasons: tuple[tuple[Callable[[], bool], str], ...] = (
+            (
+                lambda: column.is_number_with_sign,
+                f"{column.example} is no number: write it without the sign, and 0 where there was none",
+            ),
             (lambda: not column.is_number, f"no numbers, but {column.example}"),
             (
                 lambda: kind is None and meaning_of(column, LABELS) == "time",
@@ -128,7 +132,15 @@ class _Table:
             (lambda: _numbers_rows(column), "it numbers the rows"),
             (lambda: kind == "outcome", "a result, not something that firms do"),
             (lambda: kind in ("sales", "share", "quantity"), "another measure of sales"),
-            (lambda: missing > 0, f"values are missing in {missing:,} row{'s' * (missing != 1)}"),
+            (
+                lambda: missing > 0,
+                f"values are missing in {missing:,} row{'s' * (missing != 1)}"
+                + (
+                    "; write 0 where there was none"
+                    if kind in ("promotion", "expense")
+                    else "; fill them in to use it"
+                ),
+            ),
             (lambda: np.unique(present).size == 1, "it never changes"),
             (lambda: self._like_sales(column), "it goes with sales nearly one to one"),
             (lambda: self._same_within(self.period, column), "the same for all firms of a period"),

@@ -206,7 +206,7 @@ def _may_be_label(column: Column, rows: int) -> bool:
         return (
             column.is_whole and meaning_of(column, NUMERIC) is None and meaning_of(column, LABELS) is not None
         )
-    return True
+    return not column.is_number_with_sign
 
 
 def _guess_firm(roles: Roles, candidates: dict[str, str | None]) -> None:

@@ -12,7 +12,7 @@ from pipeline.store.format.layout import Group, group_path, panel_path, sweep_pa
 from pipeline.store.format.plan import plans_path
 from pipeline.store.index import SweepHead, read_heads
 from pipeline.store.read import SweepInfo, open_dataset, read_sweep, read_sweeps
-from pipeline.store.shared.population import population_path
+from pipeline.store.shared.population import open_population
 from pipeline.store.store import Store
 
 if TYPE_CHECKING:
@@ -281,9 +281,9 @@ class Results:
         >>> store.population("investment-linear")
         Traceback (most recent call last):
             ...
-        pipeline.errors.StoreNotFoundError: The store has no group ...
+        pipeline.errors.StoreNotFoundError: The sweep ledger-... has no population of investment-linear; ...
         """
-        return open_dataset(self.session, population_path(self.sweep.name, model))
+        return open_population(self.session, self.sweep, model)
 
     @property
     def forecasts(self) -> tuple[str, ...]:

@@ -79,7 +79,8 @@ def query_sql(tables: SweepTables, sql: str, *, timeout: float | None = None) ->
         ) from error
     except duckdb.Error as error:
         raise QueryError(
-            f"The query cannot be answered: {error}. The tables are {', '.join(TABLES)}."
+            f"The query cannot be answered: {error}. The tables are {', '.join(TABLES)}; "
+            "their columns: select * from columns."
         ) from error
     finally:
         connection.close()

@@ -64,10 +64,15 @@ def read_fit(results: Results, market: Label, model: str) -> StoredFit:
     Raises
     ------
     QueryError
-        The sweep has no such model, or this market has no usable fit of it.
+        The sweep has no such market or model, or this market has no usable fit of it.
     """
     panel = results.lazy_panel
-    arrays = market_arrays(panel, market)
+    try:
+        arrays = market_arrays(panel, market)
+    except KeyError:
+        # Written as text, or refused with those that there are.
+        labels = results.tables.labels("market")
+        arrays = market_arrays(panel, labels[results.tables.rows_of([market])].tolist()[0])
     efforts = tuple(map(str, panel["effort"].values))
     problem = rebuild_model(results, model, arrays, efforts)
     theta, covariance = stored_estimates(results, arrays.market, model, problem)

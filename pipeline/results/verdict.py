@@ -86,6 +86,8 @@ class Verdict:
     def __str__(self) -> str:
         return "\n".join([*self.sentences, *(f"Caution: {sentence}" for sentence in self.cautions)])
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         """Show it in a notebook."""
         return "".join(f"<p>{escape(sentence)}</p>" for sentence in str(self).splitlines())

@@ -48,16 +48,14 @@ def init(
 
 
 def _show(console: "Console", proposal: "Proposal", output: Path) -> None:
-    from pipeline.reporting.console.printing import print_line
+    from pipeline.reporting.console.printing import print_line, print_sentence
 
+    for sentence in proposal.sentences:
+        print_sentence(console, f"  {sentence}")
     needed = f"about {proposal.duration} (besides start, and compiling once)"
-    for line in (
-        *(f"  {sentence}" for sentence in proposal.sentences),
-        f"\nWrote {output}, which runs in {needed}. Read it, then:",
-        f"  beed check {output}",
-        f"  beed run {output}",
-    ):
-        print_line(console, line)
+    print_sentence(console, f"\nWrote {output}, which runs in {needed}. Read it, then:")
+    print_line(console, f"  beed check {output}")
+    print_line(console, f"  beed run {output}")
 
 
 def _choose(question: str, choices: Sequence[str]) -> str:

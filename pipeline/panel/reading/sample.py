@@ -1,10 +1,13 @@
 """The first rows of a table, column by column, as texts and as numbers."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+
+_SIGNED = re.compile(r"[%€$£₸₽+-]?\s*[\d.,\s]*\d\s*[%€$£₸₽]?")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class Column:
         """Whether all values are whole numbers."""
         present = self.numbers[np.isfinite(self.numbers)]
         return self.is_number and bool((present == np.round(present)).all())
+
+    @cached_property
+    def is_number_with_sign(self) -> bool:
+        """Whether all values are numbers with a sign before or after them: 20%, $1.20."""
+        return not self.is_number and bool(self.distinct) and all(map(_SIGNED.fullmatch, self.distinct))
 
     @property
     def example(self) -> str:

@@ -9,7 +9,7 @@ from pipeline.games.bands import QUANTILES
 from pipeline.games.equilibrium import Equilibrium
 from pipeline.games.game import Game
 from pipeline.planning.flight import FlightPlan
-from pipeline.reporting.console.printing import print_facts, print_line, print_table
+from pipeline.reporting.console.printing import print_facts, print_line, print_sentence, print_table
 from pipeline.results.frames.table import Table
 
 #: Markets of a forecast that are shown; the store holds all.
@@ -29,13 +29,13 @@ def show_forecast(console: Console, made: Forecast, store: str, name: str) -> No
             print_line(
                 console, f"Note: {one.rejected} draws of parameters had no course and were drawn again."
             )
-        print_line(console, one.total_use.sentence)
+        print_sentence(console, one.total_use.sentence)
     if len(made.markets) > _MARKETS:
         print_line(console, f"... and {len(made.markets) - _MARKETS} more markets.")
     for sentence in made.choices:
-        print_line(console, f"Model:  {sentence}")
+        print_sentence(console, f"Model:  {sentence}")
     for note in made.notes:
-        print_line(console, f"Note: {note}")
+        print_sentence(console, f"Note: {note}")
     print_line(console, f"Stored: {store}, forecast {name}.")
     print_line(console, f'Ask:    python: import beed; beed.open_store("{store}").forecast("{name}")')
 
@@ -82,9 +82,9 @@ def _takings_table(made: Forecast, one: MarketForecast) -> Table:
 
 def _print_choice(console: Console, choice: ModelChoice | None) -> None:
     for sentence in choice.sentences if choice else ():
-        print_line(console, f"Model: {sentence}")
+        print_sentence(console, f"Model: {sentence}")
     if choice and choice.assumption:
-        print_line(console, f"Note:  {choice.assumption}")
+        print_sentence(console, f"Note:  {choice.assumption}")
 
 
 def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
@@ -125,7 +125,7 @@ def show_plan_of_firm(console: Console, flight: FlightPlan) -> None:
     print_facts(console, flight.title, facts)
     _print_choice(console, flight.choice)
     if flight.total_use:
-        print_line(console, flight.total_use.sentence)
+        print_sentence(console, flight.total_use.sentence)
     print_table(console, f"The way ({flight.path})", flight.course(flight.plan), rows=60)
 
 
@@ -173,7 +173,7 @@ def show_game(console: Console, game: Game) -> None:
     print_table(console, f"Market {game.market}, model {game.model}: at present", Table(columns))
     _print_choice(console, game.choice)
     if game.total_use:
-        print_line(console, game.total_use.sentence)
+        print_sentence(console, game.total_use.sentence)
     moves: dict[str, np.ndarray] = {"firm": columns["firm"]}
     for row, lever in enumerate(game.levers):
         pairs = zip(game.present[row], game.answers[row], strict=True)
@@ -182,7 +182,9 @@ def show_game(console: Console, game: Game) -> None:
     for number, one in enumerate(game.equilibria, 1):
         print_table(console, _equilibrium_title(game, one, number), _equilibrium(game, one, number))
     if not any(one.converged for one in game.equilibria):
-        print_line(console, "No start came to rest: this game may have no equilibrium of steady strategies.")
+        print_sentence(
+            console, "No start came to rest: this game may have no equilibrium of steady strategies."
+        )
 
 
 def _equilibrium_title(game: Game, one: Equilibrium, number: int) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 from rich.console import Console
 
 from pipeline.budgeting.allocate import Allocation, AllocationAnswer
-from pipeline.reporting.console.printing import print_facts, print_line, print_table
+from pipeline.reporting.console.printing import print_facts, print_sentence, print_table
 from pipeline.results.frames.table import Table
 
 #: Columns that lines of a terminal have no room for.
@@ -43,7 +43,7 @@ def show_allocation(console: Console, answer: AllocationAnswer) -> None:
     print_table(console, "Markets, currency per period", table.select(names))
     print_table(console, "Frontier: the best of every budget", frontier_table(answer))
     for note in answer.notes:
-        print_line(console, f"Note: {note}")
+        print_sentence(console, f"Note: {note}")
 
 
 def _facts(answer: AllocationAnswer, one: Allocation) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from pipeline.reporting.console.printing import print_line, print_table
+from pipeline.reporting.console.printing import print_line, print_sentence, print_table
 from pipeline.results.frames.table import Table
 
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def show_effects(console: Console, found: "xr.Dataset") -> None:
                 )
     if len(markets) > _MARKETS:
         print_line(console, f"... and {len(markets) - _MARKETS} more markets (--market, --format csv).")
-    print_line(console, f"* the {found.attrs['level']:.0%} interval does not hold 0.")
+    print_sentence(console, f"* the {found.attrs['level']:.0%} interval does not hold 0.")
     for sentence in found.attrs["choice"]:
-        print_line(console, f"Model: {sentence}")
+        print_sentence(console, f"Model: {sentence}")
     if found.attrs["assumption"]:
-        print_line(console, f"Note:  {found.attrs['assumption']}")
+        print_sentence(console, f"Note:  {found.attrs['assumption']}")
 
 
 def explained_table(found: "xr.Dataset") -> Table:
@@ -97,9 +97,9 @@ def show_explained(console: Console, found: "xr.Dataset") -> None:
         title = f"{measure} of {attrs['firm']}, market {attrs['market']}, {attrs['model']}: {since}"
         print_table(console, title, Table.from_rows(("cause", *_NUMBERS), rows), _ROWS)
     for sentence in attrs["choice"]:
-        print_line(console, f"Model: {sentence}")
+        print_sentence(console, f"Model: {sentence}")
     if attrs["assumption"]:
-        print_line(console, f"Note:  {attrs['assumption']}")
+        print_sentence(console, f"Note:  {attrs['assumption']}")
 
 
 def _that_did_something(found: "xr.Dataset", measure: str) -> list[int]:
@@ -142,9 +142,9 @@ def show_returns(console: Console, found: "xr.Dataset") -> None:
     title = f"{of}: {what} per unit of money, after {attrs['periods']} periods"
     print_table(console, title, Table.from_rows(names, rows), _ROWS)
     for sentence in attrs["choice"]:
-        print_line(console, f"Model: {sentence}")
+        print_sentence(console, f"Model: {sentence}")
     if attrs["assumption"]:
-        print_line(console, f"Note:  {attrs['assumption']}")
+        print_sentence(console, f"Note:  {attrs['assumption']}")
 
 
 def _own(one: "xr.Dataset") -> Table:
@@ -199,7 +199,7 @@ def _marked(value: float, low: float, high: float) -> str:
 def show_experiment(console: Console, found: "ProposedExperiments") -> None:
     """Print the test that would tell most, and the others."""
     for sentence in found.sentences:
-        print_line(console, sentence)
+        print_sentence(console, sentence)
     constant = [name for name in ("begins", "periods") if len(set(found.table[name].tolist())) == 1]
     shown = found.table.select([name for name in found.table.columns if name not in constant])
     print_table(console, "Tests, the most telling first", shown)

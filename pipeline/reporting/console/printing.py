@@ -40,8 +40,13 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print text as it is: never broken, brackets and numbers left alone."""
+    """Print text as it is: never broken, so that it can be copied; brackets and numbers left alone."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_sentence(console: Console, text: str) -> None:
+    """Print text for people, broken between words where the line ends."""
+    console.print(text, markup=False, highlight=False)
 
 
 def print_facts(console: Console, title: str, facts: Mapping[str, str]) -> None:

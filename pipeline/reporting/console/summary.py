@@ -9,7 +9,13 @@ import numpy as np
 from rich.console import Console
 
 from pipeline.errors import QueryError
-from pipeline.reporting.console.printing import MOST_ROWS, print_facts, print_line, print_table
+from pipeline.reporting.console.printing import (
+    MOST_ROWS,
+    print_facts,
+    print_line,
+    print_sentence,
+    print_table,
+)
 from pipeline.reporting.words import CORRELATED_ERRORS, cases
 from pipeline.results.frames.table import Table
 from pipeline.results.summary.summary import Summary
@@ -53,7 +59,8 @@ def show_brief(console: Console, summary: Summary, store: str) -> None:
     for title, table in brief_tables(summary):
         print_table(console, title, table, _BRIEF_ROWS if "param" not in table.columns else MOST_ROWS)
     names = ", ".join(name for name, section in SECTIONS.items() if _has_rows(section, summary))
-    print_line(console, f"More:    beed show {store} --all, or --section NAME: {names}")
+    print_line(console, f"More:    beed show {store} --all")
+    print_sentence(console, f"         or --section NAME: {names}")
 
 
 def brief_tables(summary: Summary) -> Iterator[Titled]:

@@ -43,7 +43,8 @@ def compose(
 
     study = tables.study
     if model not in tables.variants:
-        raise QueryError(f"The study of the sweep {tables.info.name} has no model {model}.")
+        known = ", ".join(tables.variants)
+        raise QueryError(f"The study of the sweep {tables.info.name} has no model {model}; it has {known}.")
     variant, pooled = tables.variants[model], None
     if variant.pooled_stages_under(study.fit):
         pooled = read_first_stages(tables.session, tables.info.name, model)[window]

@@ -213,6 +213,12 @@ class Summary:
     def _directions(self) -> tuple[Table, Table]:
         return summarise_directions(self._tables, self._cubes.usable.sum(axis=1))
 
+    def __repr__(self) -> str:
+        sweep, said = self.sweep, [*self.instruments, *self.experiments, self.assumption or ""]
+        head = f"{sweep.name}: {sweep.state.value}, {sweep.n_markets} markets"
+        tables = [repr(table) for table in (self.parameters, self.models) if len(table)]
+        return "\n".join([head, str(self.verdict), *filter(None, said), *tables])
+
     def _repr_html_(self) -> str:
         """Show what matters most in a notebook: the verdict, its parameters, the models."""
         sweep, said = self.sweep, [*self.instruments, *self.experiments, self.assumption or ""]

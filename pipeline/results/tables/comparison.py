@@ -114,6 +114,9 @@ def read_losses(
     QueryError
         The sweep has no such windows, future or metric.
     """
+    if not kinds(tables):
+        said = "its study has no `validation`, which asks for them"
+        raise QueryError(f"The sweep {tables.info.name} has no forecasts to compare: {said}.")
     labels = {axis: [str(label) for label in tables.labels(axis)] for axis in ("future", "metric", "model")}
     for name, value, known in (
         ("kind of windows", kind, kinds(tables)),

@@ -1,6 +1,7 @@
 """Labels and arrays of one sweep in one snapshot: what builders of tables take, without xarray."""
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,28 @@ class SweepTables:
     def row_of(self, market: Label) -> int:
         """Row of a market in the arrays of the sweep."""
         return int(self.labels("market").tolist().index(market))
+
+    def rows_of(self, wanted: Sequence[Label]) -> np.ndarray:
+        """Rows of markets, given by their labels or as text, in the order of the sweep.
+
+        Raises
+        ------
+        QueryError
+            A market that the sweep does not have.
+        """
+        labels, texts = self.labels("market"), set(map(str, wanted))
+        # There may be a hundred thousand labels and one that is wanted: that one is turned into their kind.
+        numbers = labels.dtype.kind in "iu"
+        sought = [int(text) for text in texts if _is_whole(text)] if numbers else list(texts)
+        places = np.flatnonzero(np.isin(labels, sought))
+        unknown = texts - set(map(str, labels[places].tolist()))
+        if unknown:
+            named = dict.fromkeys(text for text in map(str, wanted) if text in unknown)
+            raise QueryError(
+                f"The sweep {self.info.name} has no market {', '.join(named)}; it has {len(labels)}, "
+                f"e.g. {', '.join(map(str, labels[:3]))}."
+            )
+        return places
 
     @property
     def efforts(self) -> np.ndarray:
@@ -185,3 +208,8 @@ def _with_former_defaults(study_json: str) -> str:
     fit = content.get("fit") or {}
     fit = {"initial": "observed"} | ({} if "state" in fit else {"gain": 0.0}) | fit
     return json.dumps(content | {"fit": fit})
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether this is how a whole number is written as a label."""
+    return text.removeprefix("-").isdecimal() and text == str(int(text)) and abs(int(text)) < 2**63

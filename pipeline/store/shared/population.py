@@ -1,6 +1,7 @@
 """Populations of parameters over markets, as the store keeps them: written between two stages of a sweep."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import icechunk
 import numpy as np
@@ -10,8 +11,11 @@ from pipeline.errors import StoreNotFoundError
 from pipeline.store.encoding import decode
 from pipeline.store.fork import Fork
 from pipeline.store.format.layout import Variable, sweep_path
-from pipeline.store.read import open_group
+from pipeline.store.read import SweepInfo, open_dataset, open_group
 from pipeline.store.writing.arrays import write_coordinate, write_whole
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: By window and by parameter: mean and standard deviation over the markets.
 Populations = Mapping[str, Mapping[str, tuple[float, float]]]
@@ -52,6 +56,24 @@ def write_population(session: icechunk.Session, sweep: str, model: str, populati
     write_coordinate(group, "param", ("param",), np.array(names))
     for column, variable in enumerate(_VARIABLES):
         write_whole(group, variable, table[..., column])
+
+
+def open_population(session: icechunk.Session, info: SweepInfo, model: str) -> "xr.Dataset":
+    """Open the population of a pooled model.
+
+    Raises
+    ------
+    StoreNotFoundError
+        The model is not pooled, or the model it is pooled from is not done.
+    """
+    if model in info.models and has_population(session, info.name, model):
+        return open_dataset(session, population_path(info.name, model))
+    pooled = [name for name in info.models if has_population(session, info.name, name)]
+    known = f"its pooled models are {', '.join(pooled)}" if pooled else "none of its models is pooled"
+    raise StoreNotFoundError(
+        f"The sweep {info.name} has no population of {model}; {known}. What a study says under models with "
+        "`pooling` decides which are, and there is one when the models they are pooled from are done."
+    )
 
 
 def has_population(session: icechunk.Session, sweep: str, model: str) -> bool:

@@ -164,6 +164,7 @@ def test_what_cannot_be_an_effort_is_left_out_with_its_reason(tmp_path):
     table["echo"] = 3 * table["sales"]
     table.loc[3, "advertising"] = None
     table["line"] = range(len(table))
+    table["discount"] = (10 * table["promo"]).astype(str) + "%"  # two texts: as few as a market has
     table["list"] = "$" + table["price"].astype(str)
     table.to_csv(tmp_path / "table.csv", index=False)
     said = " ".join(propose(str(tmp_path / "table.csv"), tmp_path / "study.yaml").sentences)
@@ -171,9 +172,10 @@ def test_what_cannot_be_an_effort_is_left_out_with_its_reason(tmp_path):
     assert "not floor: it never changes for a firm" in said
     assert "not margin: a result" in said
     assert "not line: it numbers the rows" in said
-    assert "not list: no numbers, but '$" in said
+    assert "not list: '$" in said
+    assert "is no number: write it without the sign" in said
     assert "not echo: it goes with sales nearly one to one" in said
-    assert "not advertising: values are missing in 1 row" in said
+    assert "not advertising: values are missing in 1 row; write 0 where there was none" in said
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,8 @@ def test_what_is_not_there_is_said(results):
     for opening in (results.fits, results.trajectories):
         with pytest.raises(StoreNotFoundError, match="no model mnl; it has investment-mnl, scaled-hill"):
             opening("mnl")
+    with pytest.raises(StoreNotFoundError, match=r"no population of .*; none of its models is pooled"):
+        results.population(MODEL)
     with pytest.raises(StoreNotFoundError, match="no snapshot"):
         open_store(results._store.location.url, snapshot="0" * 20)
 
