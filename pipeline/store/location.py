@@ -19,7 +19,7 @@ INITIAL_SNAPSHOT = "1CECHNKREP0F1RSTCMT0"
 """Icechunk's name for the empty state that every repository begins with."""
 #: What Icechunk has made when the creation of a repository was cut short: nothing but the empty state.
 #: Chunks along the markets whose places are in one file.
-LISTED_CHUNKS = 512
+LISTED_CHUNKS = 128
 _BEGUN = frozenset({"repo", "snapshots", "transactions", "manifests", "chunks", "overwritten"})
 
 

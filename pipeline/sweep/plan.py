@@ -21,8 +21,8 @@ from pipeline.validation.windows import windows_of
 TASK_SECONDS = 1.0
 #: Markets in a chunk at most: bounds the memory of a worker.
 LARGEST_CHUNK = 256
-#: Chunks of one model that are done before those of the next.
-STRIPE = 32
+#: Chunks of one model that are done before those of the next, where there are many times as many.
+STRIPE, LARGE = 32, 8
 #: Bytes of panel read at once while planning.
 BLOCK_BYTES = 64 * 2**20
 
@@ -164,12 +164,13 @@ class Plan:
         Returns
         -------
         tuple of Task
-            Some neighbouring chunks of one model, then those of the next: a commit costs something for every
-            array that it touches.
+            By market, then by model, so that models can be compared wherever a sweep is stopped. Of a large
+            sweep some neighbouring chunks of one model, then those of the next: a commit costs something for
+            every array that it touches.
         """
         order = {name: index for index, name in enumerate(self.grain)}
         tasks = [self._task(name, [chunk]) for name in order for chunk in pending.get(name, ())]
-        stripe = STRIPE * self.layout.chunk
+        stripe = (STRIPE if self.chunks >= LARGE * STRIPE else 1) * self.layout.chunk
         return tuple(sorted(tasks, key=lambda task: (task.start // stripe, order[task.model], task.start)))
 
     def _task(self, name: str, chunks: Sequence[int]) -> Task:
