@@ -17,6 +17,7 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
 from pipeline.fitting.all_markets import NOT_ASKED, AllMarkets
+from pipeline.fitting.compiled import COMPILED, polish_compiled
 from pipeline.fitting.experiments import FittedExperiments, fitted_experiments
 from pipeline.fitting.polish import Polished, PolishSettings, polish
 from pipeline.fitting.response_edge import edge_parameters, follow_edge
@@ -162,11 +163,8 @@ def calibrate_market(
     chosen = distinct(screened.value, screened.cost, fit.polish)
     if chosen.size == 0:
         return FitRecord(Status.NO_FINITE_START, start_cost=screened.cost)
-    settings = PolishSettings(
-        fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
-    )
     first = settle(model, screened.value[chosen[0]], prior)
-    again = functools.partial(polish, model, settings=settings)
+    again = _polisher(model, fit, seed)
     polished = _best(model, [again(theta) for theta in (first, *screened.value[chosen[1:]])])
     polished = fit_weighted(model, training, variant.noise_under(fit), polished, again, len(dependent))
     if not dependent and edge_parameters(model, polished.theta).any():
@@ -180,6 +178,16 @@ def calibrate_market(
     if not record.status.usable:
         return record
     return replace(record, statistic={**record.statistic, "shrinkage": factor})
+
+
+def _polisher(model: MarketModel, fit: FitSection, seed: np.random.SeedSequence) -> Callable[..., Polished]:
+    """Give what makes the reported fit from a parameter vector."""
+    if fit.method == COMPILED:
+        return functools.partial(polish_compiled, model, max_evaluations=fit.max_evaluations)
+    settings = PolishSettings(
+        fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
+    )
+    return functools.partial(polish, model, settings=settings)
 
 
 def _refusal(market: MarketArrays, fit: FitSection) -> Status | None:

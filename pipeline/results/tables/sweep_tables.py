@@ -10,6 +10,7 @@ import zarr
 
 from pipeline.errors import QueryError
 from pipeline.names import Label
+from pipeline.once import Kept
 from pipeline.status import is_usable
 from pipeline.store.format.layout import group_path, panel_path, sweep_path
 from pipeline.store.read import SweepInfo, open_arrays, open_attributes, read_labels
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 Selection = np.ndarray | slice
 """Markets by their places."""
 ALL_MARKETS = slice(None)
+
+
+def is_all(markets: Selection) -> bool:
+    """Tell whether all markets are selected."""
+    return isinstance(markets, slice) and markets == ALL_MARKETS
 
 
 class SweepTables:
@@ -37,11 +43,14 @@ class SweepTables:
     ----------
     session, info
         As given.
+    kept
+        What was computed from them, for whoever asks next.
     """
 
     def __init__(self, session: icechunk.Session, info: SweepInfo) -> None:
         self.session = session
         self.info = info
+        self.kept = Kept()
         self._labels: dict[str, np.ndarray] = {}
         self._arrays: dict[str, dict[str, zarr.Array]] = {}
         self._attributes: dict[str, dict[str, Any]] = {}
@@ -137,11 +146,17 @@ class SweepTables:
 
     def statistics(self, model: str, markets: Selection = ALL_MARKETS) -> dict[str, np.ndarray]:
         """Read the statistics of the fits to all periods, (market,) each; nan where a fit is not usable."""
+        if is_all(markets):
+            return self.kept.once(("statistics", model), lambda: self._read_statistics(model, markets))
+        return self._read_statistics(model, markets)
+
+    def _read_statistics(self, model: str, markets: Selection) -> dict[str, np.ndarray]:
         arrays = self.arrays(model)
         usable = is_usable(np.asarray(arrays["status"].oindex[markets, slice(1)])[:, 0])
         packed = np.asarray(arrays["statistic"].oindex[markets, slice(1)])[:, 0]
-        packed = np.where(usable[:, None], packed, np.nan)
-        return {str(name): packed[:, column] for column, name in enumerate(self.labels("stat"))}
+        # A statistic a row: they are taken one by one, of all markets.
+        packed = np.where(usable, packed.T, np.nan)
+        return {str(name): packed[column] for column, name in enumerate(self.labels("stat"))}
 
     def _fits_path(self, model: str) -> str:
         return group_path(self.info.name, "fits", model)
