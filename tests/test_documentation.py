@@ -56,6 +56,12 @@ NOT_RUN = {
     "notebooks/howto/recalibration.md": [
         ("uv run beed schedule configs/mall_recalibrated.yaml", "goes on until it is stopped")
     ],
+    "notebooks/howto/scale.md": [
+        (
+            "uv run python tests/benchmarks/million.py data",
+            "makes a million fits; a part of them is the second command",
+        )
+    ],
     "notebooks/index.md": [("pip install beed", "tests/test_installed.py installs the wheel")],
     "notebooks/reference/environment.md": [
         ("beed --install-completion", "changes the settings of the shell")

@@ -23,6 +23,8 @@ from pipeline.executors.worker import call_by_name, one_blas_thread
 DEPTH = 3
 #: Seconds between two looks at the stop flag.
 TICK = 0.1
+#: Seconds between two questions to the scheduler for its workers: the answer names all of them.
+LOOK = 0.5
 #: For schedulers that this program starts: a job is blamed after this many deaths of workers, first in
 #: company, then alone.
 ALLOWED_FAILURES = 1
@@ -241,11 +243,13 @@ class _Flight[Job, Result]:
         return self.exhausted and not self.in_flight and not self.blamed
 
     def run(self) -> bool:
-        last_worker = time.monotonic()
+        last_worker = looked = time.monotonic()
+        threads = _threads(self.client)
         try:
             while not self.hooks.stop.is_set():
-                threads = _threads(self.client)
                 now = time.monotonic()
+                if now - looked > LOOK or not threads:
+                    threads, looked = _threads(self.client), now
                 last_worker = now if threads else last_worker
                 if self.timeout is not None and now - last_worker > self.timeout:
                     raise WorkersLostError(self.timeout, self._unfinished())
@@ -272,7 +276,8 @@ class _Flight[Job, Result]:
             if not self.in_flight:
                 self._submit(self.blamed.popleft(), alone=True)
             return
-        if any(one.alone for one in self.in_flight.values()):
+        # One that is to be alone is.
+        if any(one.alone for one in itertools.islice(self.in_flight.values(), 1)):
             return
         free = DEPTH * max(threads, self.expected, 1) - len(self.in_flight)
         for job in itertools.islice(self.jobs, max(free, 0)):
@@ -317,12 +322,11 @@ class _Flight[Job, Result]:
         except queue.Empty:
             self._check_scheduler()
             return
-        while True:
+        # Those that have ended by now: where results come as fast as they are reported, workers would
+        # otherwise wait for jobs, and what is finished for its commit.
+        several = [future, *(self.ended.get_nowait() for _ in range(self.ended.qsize()))]
+        for future in several:
             self._settle(future)
-            try:
-                future = self.ended.get_nowait()
-            except queue.Empty:
-                return
 
     def _settle(self, future: Future) -> None:
         if future not in self.in_flight:

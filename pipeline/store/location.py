@@ -18,6 +18,8 @@ BRANCH = "main"
 INITIAL_SNAPSHOT = "1CECHNKREP0F1RSTCMT0"
 """Icechunk's name for the empty state that every repository begins with."""
 #: What Icechunk has made when the creation of a repository was cut short: nothing but the empty state.
+#: Chunks along the markets whose places are in one file.
+LISTED_CHUNKS = 128
 _BEGUN = frozenset({"repo", "snapshots", "transactions", "manifests", "chunks", "overwritten"})
 
 
@@ -104,7 +106,7 @@ class Location:
             raise self.missing()
         with explained(f"The store at {self.url} cannot be opened"):
             try:
-                return icechunk.Repository.open(self.storage())
+                return icechunk.Repository.open(self.storage(), config=_settings())
             except icechunk.RepositoryNotFoundError as error:
                 self._refuse_lost_references()
                 raise self.missing() from error
@@ -122,7 +124,7 @@ class Location:
         with explained(f"The store at {self.url} cannot be created"), refs_locked(self.root):
             storage = self.storage()
             if icechunk.Repository.exists(storage):
-                return icechunk.Repository.open(storage)
+                return icechunk.Repository.open(storage, config=_settings())
             self._refuse_lost_references()
             self._refuse_foreign_files()
             self._remove_begun()
@@ -185,7 +187,7 @@ class Location:
         try:
             return _create(storage, clean=True)
         except icechunk.AlreadyExistsError:  # another coordinator was faster
-            return icechunk.Repository.open(storage)
+            return icechunk.Repository.open(storage, config=_settings())
         except icechunk.InvalidInputError as error:
             names = [info.key.lstrip("/") for info in storage.list_objects_metadata()]
             if all(_is_begun(name) for name in names):
@@ -210,6 +212,19 @@ class Location:
             )
 
 
+def _settings() -> icechunk.RepositoryConfig:
+    """Cut the lists of chunks along the markets.
+
+    A commit writes anew every list that it adds to. Left whole, they are as long as the sweep: a commit at
+    the end would take a hundred times as long as at the beginning, and write as many bytes.
+    """
+    first = icechunk.ManifestSplitDimCondition.Axis(0)
+    splitting = icechunk.ManifestSplittingConfig.from_dict(
+        {icechunk.ManifestSplitCondition.AnyArray(): {first: LISTED_CHUNKS}}
+    )
+    return icechunk.RepositoryConfig(manifest=icechunk.ManifestConfig(splitting=splitting))
+
+
 def _is_begun(name: str) -> bool:
     """Tell whether a file is one that Icechunk makes with the empty state, or a part of one (``#1``)."""
     folder, _, file = name.partition("#")[0].rpartition("/")
@@ -220,4 +235,4 @@ def _is_begun(name: str) -> bool:
 
 def _create(storage: icechunk.Storage, *, clean: bool) -> icechunk.Repository:
     """Make an empty repository; with ``clean``, the library refuses a place where anything is."""
-    return icechunk.Repository.create(storage, check_clean_root=clean)
+    return icechunk.Repository.create(storage, config=_settings(), check_clean_root=clean)

@@ -1,5 +1,6 @@
 """The coordinator's side of one sweep: what is left to do, forks out, forks merged and committed."""
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -281,10 +282,17 @@ class Sweep:
 
 def _without_repeats(forks: Iterable[Fork]) -> list[Fork]:
     kept: list[Fork] = []
-    seen: set[Written] = set()
+    # By model, ascending: each is compared with its neighbours, since thousands may come with one commit.
+    seen: dict[str, list[Written]] = {}
     for fork in forks:
-        fresh = [region for region in fork.written if region not in seen]
-        clash = [(region, other) for region in fresh for other in seen if region.overlaps(other)]
+        fresh, clash = [], []
+        for region in fork.written:
+            others = seen.setdefault(region.model, [])
+            place = bisect_left(others, region.start, key=lambda other: other.start)
+            near = [other for other in others[max(place - 1, 0) : place + 1] if region.overlaps(other)]
+            if region not in near:
+                fresh.append(region)
+                clash += [(region, other) for other in near]
         if clash or (fresh and len(fresh) < len(fork.written)):
             raise StoreError(
                 f"Got results of {fork.sweep} that overlap in part: {clash or fork.written}; every task must "
@@ -292,7 +300,8 @@ def _without_repeats(forks: Iterable[Fork]) -> list[Fork]:
             )
         if fresh:
             kept.append(fork)
-            seen.update(fresh)
+            for region in fresh:
+                insort(seen[region.model], region, key=lambda other: other.start)
     return kept
 
 

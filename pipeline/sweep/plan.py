@@ -21,6 +21,8 @@ from pipeline.validation.windows import windows_of
 TASK_SECONDS = 1.0
 #: Markets in a chunk at most: bounds the memory of a worker.
 LARGEST_CHUNK = 256
+#: Chunks of one model that are done before those of the next, where there are many times as many.
+STRIPE, LARGE = 32, 8
 #: Bytes of panel read at once while planning.
 BLOCK_BYTES = 64 * 2**20
 
@@ -150,6 +152,26 @@ class Plan:
             for run in _runs(sorted(pending.get(name, ())), longest)
         ]
         return tuple(sorted(tasks, key=lambda task: (task.start, order[task.model])))
+
+    @property
+    def most_markets(self) -> int:
+        """Markets in a task at most: bounds the memory of a worker."""
+        return max(LARGEST_CHUNK, self.layout.chunk)
+
+    def chunks_for(self, pending: Mapping[str, Iterable[int]]) -> tuple[Task, ...]:
+        """Make the same tasks of one chunk each, to be joined when their costs are known.
+
+        Returns
+        -------
+        tuple of Task
+            By market, then by model, so that models can be compared wherever a sweep is stopped. Of a large
+            sweep some neighbouring chunks of one model, then those of the next: a commit costs something for
+            every array that it touches.
+        """
+        order = {name: index for index, name in enumerate(self.grain)}
+        tasks = [self._task(name, [chunk]) for name in order for chunk in pending.get(name, ())]
+        stripe = (STRIPE if self.chunks >= LARGE * STRIPE else 1) * self.layout.chunk
+        return tuple(sorted(tasks, key=lambda task: (task.start // stripe, order[task.model], task.start)))
 
     def _task(self, name: str, chunks: Sequence[int]) -> Task:
         start = chunks[0] * self.layout.chunk

@@ -5,8 +5,13 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
+from operator import not_
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kernels.numeric.jit import cache_note
 from pipeline.config.engines import ENGINES
@@ -24,6 +29,7 @@ from pipeline.store.read import open_panel
 from pipeline.store.sweep import Sweep
 from pipeline.store.writing.chunks import write_chunk
 from pipeline.sweep.attempts.deadline import Pace
+from pipeline.sweep.attempts.lengths import TaskLengths
 from pipeline.sweep.calibrator import Calibrator
 from pipeline.sweep.commit import Committer
 from pipeline.sweep.plan import BLOCK_BYTES, Plan, Task
@@ -114,7 +120,7 @@ class SweepRun:
         self.windows = len(plan.layout.windows)
         self.kept = 0
         self.time_up = False
-        self.pace = self._pace(())
+        self.pace, self.lengths = self._pace(()), TaskLengths(plan, ())
 
     def go(self) -> RunReport:
         """Do what is left, or as much of it as can be done."""
@@ -125,7 +131,7 @@ class SweepRun:
         self.watcher.planned(self.plan, self.kept)
         if not tasks and not self._best_left():
             return self._report(self._finish())
-        self.pace = self._pace(tasks)
+        self.pace, self.lengths = self._pace(tasks), TaskLengths(self.plan, tasks)
         self.sweep.set_state(SweepState.RUNNING)
         finished = False
         try:
@@ -153,7 +159,7 @@ class SweepRun:
         chunk = self.plan.layout.chunk
         if self.sweep.info.compacted:
             return ()
-        return self.plan.tasks_for(
+        return self.plan.chunks_for(
             {name: [part.start // chunk for part in self.sweep.pending(name)] for name in self.plan.grain}
         )
 
@@ -229,18 +235,18 @@ class SweepRun:
 
     def _execute(self, tasks: tuple[Task, ...]) -> bool:
         """Do some tasks; what only copies the parent sweep needs no workers."""
-        parent = self.options.parent
-        copies = tuple(
-            task
-            for task in tasks
-            if parent is not None
-            and not parent.to_fit(task, task.model in self.joint or task.model in POOLED).any()
-        )
-        copied = set(copies)
-        fits = tuple(task for task in tasks if task not in copied)
+        copied = [not self._fitted(task).any() for task in tasks]
+        copies, fits = tuple(compress(tasks, copied)), tuple(compress(tasks, map(not_, copied)))
         if copies and not self._execute_tasks(_THIS_PROCESS, copies):
             return False
         return not fits or self._execute_tasks(self.study.cluster, fits)
+
+    def _fitted(self, task: Task) -> NDArray[np.bool_]:
+        """Tell which markets of a task are fitted, and not copied from the parent sweep."""
+        parent = self.options.parent
+        if parent is None:
+            return np.ones(1, dtype=np.bool_)
+        return parent.to_fit(task, task.model in self.joint or task.model in POOLED)
 
     def _execute_tasks(self, cluster: ClusterSection, tasks: tuple[Task, ...]) -> bool:
         return self._execute_on(cluster, self._messages(tasks), self._runner(), self._on_outcome)
@@ -274,8 +280,8 @@ class SweepRun:
     def _runner(self) -> Callable[[TaskMessage], TaskResult]:
         return TaskRunner(self.study, self.calibrator, self.options.parent)
 
-    def _messages(self, tasks: tuple[Task, ...]) -> Iterator[TaskMessage]:
-        for task in tasks:
+    def _messages(self, tasks: Iterable[Task]) -> Iterator[TaskMessage]:
+        for task in self.lengths.join(tasks):
             yield TaskMessage(task, self.sweep.fork())
 
     def _on_outcome(self, outcome: JobOutcome[TaskMessage, TaskResult]) -> None:
@@ -289,6 +295,8 @@ class SweepRun:
             self._on_done(outcome.result)
             self.counts.update(outcome.result.counts)
             self.pace.add(task)
+            if self._fitted(task).all():
+                self.lengths.add(task, outcome.result.seconds)
 
     def _on_done(self, result: TaskResult) -> None:
         self.committer.add(result.fork)
@@ -319,6 +327,7 @@ class SweepRun:
     @held()
     def _on_tick(self, workers: int) -> None:
         self.committer.tick()
+        self.lengths.workers = workers
         self.watcher.progress(self.counts.total(), sum(self._failures().values()), workers)
 
     def _failures(self) -> dict[Status, int]:

@@ -1,5 +1,6 @@
 """What a worker does with one task: read the markets, calibrate, write the chunk, send the fork back."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -38,10 +39,11 @@ class TaskMessage:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What comes back: the written fork, and how many fits ended with which status."""
+    """What comes back: the written fork, how many fits ended with which status, and seconds of the worker."""
 
     fork: Fork
     counts: Mapping[int, int]
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +98,7 @@ class TaskRunner:
 
     def __call__(self, message: TaskMessage) -> TaskResult:
         """Do one task."""
-        task = message.task
+        began, task = time.monotonic(), message.task
         # Opened once per process and snapshot; only these markets are read.
         panel = open_panel(message.fork).isel(market=slice(task.start, task.stop))
         if self.parent is None:
@@ -104,7 +106,7 @@ class TaskRunner:
         else:
             arrays = self._carried_over(message, panel, self.parent)
         fork = write_chunk(message.fork, task.model, slice(task.start, task.stop), arrays)
-        return TaskResult(fork, count_status(arrays.get("status")))
+        return TaskResult(fork, count_status(arrays.get("status")), time.monotonic() - began)
 
     def _carried_over(self, message: TaskMessage, panel: "xr.Dataset", parent: ParentSweep) -> Arrays:
         """Copy what has not changed, and fit the rest from where it was."""

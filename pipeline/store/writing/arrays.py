@@ -36,7 +36,8 @@ def create_sweep_arrays(group: zarr.Group, layout: SweepLayout) -> None:
         Its axes and models.
     """
     variables = [variable for kind in RESULT_GROUPS for variable in layout.variables(kind)]
-    axes = {dim for variable in variables for dim in variable.dims}
+    # The data have firms and periods, whether results are stored along them or not.
+    axes = {"firm", "time"} | {dim for variable in variables for dim in variable.dims}
     for name, labels in layout.labels().items():
         if name in axes:
             write_coordinate(group, name, (name,), labels)

@@ -1,7 +1,7 @@
 """Fits that failed, done again: from other starting points, and nothing else."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -97,10 +97,14 @@ class RetryRunner:
         """Calibrate the markets of a task, writing nothing."""
         task = message.task
         assert isinstance(task, RetryTask)
+        began = time.monotonic()
         panel = loaded(open_panel(message.fork).isel(market=task.positions))
         arrays = self.runner.compute(message, panel)
         counts = count_status(np.asarray(arrays["status"])[task.cells])
-        return RetryResult(message.fork, counts, Patch(task.model, task.positions, task.cells, arrays))
+        seconds = time.monotonic() - began
+        return RetryResult(
+            message.fork, counts, seconds, Patch(task.model, task.positions, task.cells, arrays)
+        )
 
 
 class RetryRun(SweepRun):
@@ -154,6 +158,10 @@ class RetryRun(SweepRun):
             id_ = f"{name}/again-{number:06d}"
             first, last = int(some[0]), int(some[-1]) + 1
             yield RetryTask(id_, self.sweep.name, name, first, last, self.plan.seed, some, cells[some])
+
+    def _messages(self, tasks: Iterable[Task]) -> Iterator[TaskMessage]:
+        for task in tasks:
+            yield TaskMessage(task, self.sweep.fork())
 
     def _runner(self) -> RetryRunner:
         return RetryRunner(TaskRunner(self.study, self.calibrator))

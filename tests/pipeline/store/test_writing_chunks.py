@@ -57,6 +57,9 @@ def test_a_sweep_keeps_trajectories_as_it_was_begun(tiny):
     fork = write_chunk(without.fork(), MODEL, slice(0, 3), arrays | {"share": share})
     without.merge_and_commit([fork])
     assert not without.has_trajectories()
+    for axis in ("firm", "time"):
+        labels = zarr.open_array(tiny.store.session().store, path=f"sweeps/{without.name}/{axis}", mode="r")
+        assert labels.size, "shares are computed along it"
     assert len(without.pending(MODEL)) == 2
 
 
