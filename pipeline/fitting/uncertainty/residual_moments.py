@@ -85,7 +85,7 @@ class ResidualMoments:
             linked = _link(taken, lag) * active
             inner = flat @ linked.reshape(len(taken), -1).T
             combined = (inner @ flat).reshape(taken.shape) - 2.0 * linked
-            spectrum = np.vecdot(self._transform(combined), transformed, axis=0)
+            spectrum = (np.conj(self._transform(combined)) * transformed).sum(axis=0)
             products = fft.irfft(spectrum, self._padded)
             expected[lag, 0] += products[0]
             expected[lag, 1:] += products[1 : self._length] + products[: -self._length : -1]
