@@ -1,12 +1,11 @@
 """The store that is looked at, and the states of it that pages are made from."""
 
 import secrets
-import threading
-from collections import OrderedDict
 
 from pipeline.explore.progress import ProgressCounter
 from pipeline.explore.sql.asking import Asker
 from pipeline.explore.view import View
+from pipeline.once import Kept
 from pipeline.results.result_store import ResultStore
 from pipeline.store.store import Store
 
@@ -34,8 +33,6 @@ class Explorer:
         Counts what is done.
     asker
         Asks SQL.
-    drawing
-        A lock to hold while matplotlib draws, which is not made for several threads.
     """
 
     def __init__(self, store: Store, *, sweep: str | None = None) -> None:
@@ -43,11 +40,9 @@ class Explorer:
         self.token = secrets.token_urlsafe(24)
         self.progress = ProgressCounter()
         self.asker = Asker()
-        self.drawing = threading.Lock()
         self._sweep = sweep
         self._codes: set[str] = set()
-        self._views: OrderedDict[tuple[str | None, str], View] = OrderedDict()
-        self._lock = threading.Lock()
+        self._views = Kept(_KEPT_VIEWS)
 
     def view(self, sweep: str | None = None, snapshot: str | None = None) -> View:
         """Give a sweep in a snapshot: the newest where none is named.
@@ -59,12 +54,7 @@ class Explorer:
         """
         results = ResultStore(self.store, sweep=sweep or self._sweep, snapshot=snapshot)
         key = (results.sweep.name if results.models else None, results.snapshot)
-        with self._lock:
-            view = self._views.setdefault(key, View(results))
-            self._views.move_to_end(key)
-            while len(self._views) > _KEPT_VIEWS:
-                self._views.popitem(last=False)
-            return view
+        return self._views.once(key, lambda: View(results))
 
     def one_time_code(self) -> str:
         """Make a code that stands for the token once: others on a computer see how programs were started."""

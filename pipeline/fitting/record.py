@@ -18,7 +18,7 @@ from pipeline.fitting.response_edge import AT_EDGE, edge_parameters
 from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.fitting.uncertainty.persistence import mean_rate
 from pipeline.models.market_model import MarketModel
-from pipeline.models.one_step import later_periods
+from pipeline.models.one_step import shares_of_all_periods
 from pipeline.models.priors import n_effective
 from pipeline.panel.market import MarketArrays
 from pipeline.status import Status
@@ -117,7 +117,7 @@ def record_of(
     """
     theta = polished.theta
     residual = model.residual(theta)
-    share = _shares(model, theta, market, fit.initial)
+    share = shares_of_all_periods(model, theta, market, fit.initial)
     if residual is None or share is None:
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=polished.message)
     edge = edge_parameters(model, theta)
@@ -177,18 +177,6 @@ def _reported(model: MarketModel, firms: NDArray) -> tuple[tuple[str, ...], Matr
         matrix = np.vstack([matrix, -own])
         names.append(f"{CONSTANT}.{firms[-1]}")
     return tuple(names), matrix
-
-
-def _shares(model: MarketModel, theta: Vector, market: MarketArrays, initial: str) -> Matrix | None:
-    """Model the shares of all periods; of the fitted ones alone where those ahead cannot be evaluated."""
-    share = model.shares(theta, later_periods(model, market, initial))
-    if share is not None:
-        return share
-    fitted = model.shares(theta)
-    if fitted is None:
-        return None
-    ahead = np.full((len(market.times) - len(fitted), fitted.shape[1]), np.nan)
-    return np.concatenate([fitted, ahead])
 
 
 def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:

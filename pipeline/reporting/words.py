@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.results.difference import describe_difference
 from pipeline.results.frames.table import Table
 from pipeline.results.summary.summary import Summary
-from pipeline.results.tables.regimes import REGIMES
+from pipeline.validation.model_weights import REGIMES
 
 if TYPE_CHECKING:
     from pipeline.reporting.choice import Shown

@@ -8,7 +8,6 @@ is chosen for all markets.
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +31,6 @@ def has_auto(tables: SweepTables) -> bool:
     return inner and len(tables.info.models) > 1 and "step_error" in tables.validation_arrays()
 
 
-# A snapshot does not change, and every comparison asks.
-@lru_cache(maxsize=4)
 def choose_recipes(tables: SweepTables) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Choose a model for every window of a sweep for which `has_auto`.
 
@@ -44,6 +41,10 @@ def choose_recipes(tables: SweepTables) -> tuple[NDArray[np.int64], NDArray[np.i
     cases : (window,) array of int
         Forecasts that each was chosen by; 0: none, so the first model was taken.
     """
+    return tables.kept.once("recipes", lambda: _choose_recipes(tables))
+
+
+def _choose_recipes(tables: SweepTables) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     models = len(tables.info.models)
     future = [str(label) for label in tables.labels("future")].index(GIVEN)
     metric = [str(label) for label in tables.labels("metric")].index(_METRIC)

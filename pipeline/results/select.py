@@ -27,14 +27,19 @@ def select_markets(tables: SweepTables, wanted: Sequence[Label] | None) -> Selec
     """
     if not wanted:
         return ALL_MARKETS
-    places = {str(label): place for place, label in enumerate(tables.labels("market").tolist())}
-    unknown = [str(label) for label in wanted if str(label) not in places]
+    labels, texts = tables.labels("market"), set(map(str, wanted))
+    # There may be a hundred thousand labels and one that is wanted: that one is turned into their kind.
+    numbers = labels.dtype.kind in "iu"
+    sought = [int(text) for text in texts if _is_whole(text)] if numbers else list(texts)
+    places = np.flatnonzero(np.isin(labels, sought))
+    unknown = texts - set(map(str, labels[places].tolist()))
     if unknown:
+        named = dict.fromkeys(text for text in map(str, wanted) if text in unknown)
         raise QueryError(
-            f"The sweep {tables.info.name} has no market {', '.join(unknown)}; it has {len(places)}, "
-            f"e.g. {', '.join(list(places)[:3])}."
+            f"The sweep {tables.info.name} has no market {', '.join(named)}; it has {len(labels)}, "
+            f"e.g. {', '.join(map(str, labels[:3]))}."
         )
-    return np.array(sorted({places[str(label)] for label in wanted}))
+    return places
 
 
 def select_models(info: SweepInfo, pattern: str | None) -> tuple[str, ...]:
@@ -125,6 +130,11 @@ def _with_fits(table: Table, of_fits: Table) -> Table:
 
 def _keys(table: Table) -> list[tuple[object, ...]]:
     return list(zip(table["model"], table["market"].tolist(), table["window"], strict=True))
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether this is how a whole number is written as a label."""
+    return text.removeprefix("-").isdecimal() and text == str(int(text)) and abs(int(text)) < 2**63
 
 
 def _matches(name: str, pattern: str) -> bool:

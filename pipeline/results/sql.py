@@ -1,8 +1,9 @@
 """SQL over the tables of a sweep, in a DuckDB that sees nothing else: no file, no network, no setting."""
 
+import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,9 +65,7 @@ def query_sql(tables: SweepTables, sql: str, *, timeout: float | None = None) ->
     try:
         _check_statement(connection, sql)
         words = {word.lower() for word in re.findall(r"\w+", sql)}
-        for name in [name for name in TABLES if name in words]:
-            columns = TABLES[name].build(tables).columns
-            connection.register(name, {key: _column(values) for key, values in columns.items()})
+        _register(connection, tables, [name for name in TABLES if name in words], sql)
         with _interrupted_after(timeout, connection):
             return _fetch(connection.execute(sql))
     except duckdb.InterruptException as error:
@@ -84,6 +83,47 @@ def query_sql(tables: SweepTables, sql: str, *, timeout: float | None = None) ->
         ) from error
     finally:
         connection.close()
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection, tables: SweepTables, names: Sequence[str], sql: str
+) -> None:
+    """Put tables where a query finds them; of those that can be large, only the columns that it reads."""
+    pieces = {
+        name: TABLES[name].build(tables, None, slice(1))
+        for name in names
+        if TABLES[name].by != "sweep" and tables.info.n_markets > 1
+    }
+    wholes = {name: TABLES[name].build(tables) for name in names}
+    for name in names:
+        connection.register(name, _columns(pieces.get(name, wholes[name])))
+    read = _columns_read(connection, sql) if pieces else None
+    for name, piece in pieces.items():
+        whole = wholes[name]
+        columns = _columns(piece)
+        if read is not None and len(piece):
+            # What is not read is needed all the same, with its type, for the query to be understood.
+            columns = {key: np.broadcast_to(values[:1], len(whole)) for key, values in columns.items()}
+            columns |= _columns(whole.select([key for key in whole.columns if key in read]))
+        else:
+            columns = _columns(whole)
+        connection.register(name, columns)
+
+
+def _columns_read(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str] | None:
+    """Name the columns, of any table, that the plan for a query reads; None where there is no such plan."""
+    try:
+        ((_, text),) = connection.execute(f"explain (format json) {sql}").fetchall()
+    except duckdb.Error:
+        return None  # an EXPLAIN, or refused: then the query itself says why
+    read: set[str] = set()
+    plan = json.loads(text)
+    while plan:
+        step = plan.pop()
+        found = step["extra_info"].get("Projections", [])
+        read.update([found] if isinstance(found, str) else found)
+        plan += step["children"]
+    return read
 
 
 @contextmanager
@@ -105,6 +145,10 @@ def _check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     if len(kinds) != 1 or kinds[0] not in _ALLOWED:
         got = " and ".join(kinds) or "nothing"
         raise QueryError(f"Got {got}; a query is one SELECT, and nothing in the store can be changed by it.")
+
+
+def _columns(table: Table) -> dict[str, np.ndarray]:
+    return {name: _column(values) for name, values in table.columns.items()}
 
 
 def _column(values: np.ndarray) -> np.ndarray:

@@ -13,8 +13,8 @@ from pipeline.results.difference import describe_difference
 from pipeline.results.frames.table import Table
 from pipeline.results.recipes import AUTO, recipe_now
 from pipeline.results.tables.choice import POOLED, akaike
-from pipeline.results.tables.comparison import LEVEL, compare_pair, comparisons, read_losses
-from pipeline.results.tables.regimes import regimes, short_intervals
+from pipeline.results.tables.comparison import LEVEL, METRIC, compare_pair, comparisons, read_losses
+from pipeline.results.tables.regimes import adjustment_rates, short_intervals, typical_half_life
 from pipeline.results.tables.residual_checks import describe_checks, summarise_checks
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.tables.trust import EDGE, at_bounds, summarise_correlation, summarise_directions
@@ -25,7 +25,6 @@ Grounds = Literal["rolling", "holdout", "aicc", "fits"]
 Outcome = Literal["better", "chance", "worse", "unknown"]
 Inertia = Literal["none", "some", "strong", "no long run", "unknown"]
 
-_METRIC = "rmse"
 # A contender that failed in more than this part of the cases is not recommended.
 _MISSING = 0.05
 # Shares have adjusted when this part of the way, or less, is left after one period.
@@ -100,7 +99,7 @@ def judge(tables: SweepTables, comparison: Table | None = None) -> Verdict:
     tables
         Of the sweep.
     comparison
-        `pipeline.results.tables.comparison.comparisons` of it, when it is known already.
+        `pipeline.results.tables.comparison.comparisons` of it; by default made, and the verdict kept.
 
     Notes
     -----
@@ -110,7 +109,8 @@ def judge(tables: SweepTables, comparison: Table | None = None) -> Verdict:
     part in. Where the contender `auto` is among them, the verdict is on it: each of its forecasts is of the
     model that had been best until then, and the model to use is the one it comes to with all periods.
     """
-    comparison = comparisons(tables, (_METRIC,)) if comparison is None else comparison
+    if comparison is None:
+        return tables.kept.once("verdict", lambda: judge(tables, comparisons(tables, (METRIC,))))
     recipe = recipe_now(tables)
     ours = [AUTO] if recipe is not None else tables.info.models
     for kind in (ROLLING, HOLDOUT):
@@ -125,7 +125,7 @@ def judge(tables: SweepTables, comparison: Table | None = None) -> Verdict:
 def _case(comparison: Table, kind: str, future: str) -> Table:
     """Take the comparison of one kind of windows under one future."""
     same = (comparison["window"] == kind) & (comparison["future"] == future)
-    return comparison.take(same & (comparison["metric"] == _METRIC))
+    return comparison.take(same & (comparison["metric"] == METRIC))
 
 
 def _qualified(case: Table) -> NDArray[np.bool_]:
@@ -255,7 +255,7 @@ def _runner_up(tables: SweepTables, ranked: Table) -> str:
     if len(ranked) < 2:
         return ""
     best, second = str(ranked["model"][0]), str(ranked["model"][1])
-    losses = read_losses(tables, str(ranked["window"][0]), GIVEN, _METRIC)
+    losses = read_losses(tables, str(ranked["window"][0]), GIVEN, METRIC)
     pair = compare_pair(losses, second, best)
     words = describe_difference(pair.difference, pair.error, pair.p, "that")
     if pair.difference == 0.0:
@@ -310,19 +310,15 @@ def _carried(comparison: Table, kind: str, model: str, tables: SweepTables) -> s
 
 def _inertia(tables: SweepTables, model: str) -> tuple[float, Inertia, str]:
     """Compare the half-life of share adjustments with the period."""
-    table = regimes(tables)
-    table = table.take(table["model"] == model)
-    life = table["half_life"].astype(float)
-    rate = table["adjustment_rate"].astype(float)
-    known = ~np.isnan(rate)
-    if not known.any():
+    rate = adjustment_rates(tables, model)
+    if not rate.size:
         return np.nan, "unknown", ""
-    if np.mean(rate[known] <= 0.0) > 0.5:
+    if np.mean(rate <= 0.0) > 0.5:
         sentence = (
             "Shares have no long run to adjust to (γ is 1 or above): a firm that is stronger goes on gaining."
         )
-        return (np.inf if np.isinf(life).any() else np.nan), "no long run", sentence
-    typical = float(np.median(life[~np.isnan(life)]))
+        return (np.inf if np.any(rate == 0.0) else np.nan), "no long run", sentence
+    typical = typical_half_life(tables, model)
     one, unit = _period(tables)
     count = f"{typical:.2g} {unit}"
     left = 0.5 ** (1.0 / typical) if typical > 0.0 else 0.0
@@ -386,12 +382,12 @@ def _cautions(tables: SweepTables, model: str) -> list[str]:
             )
         )
         sentences.append(f"Parameters that stopped at a bound have no standard error to go by: {places}.")
-    serial = summarise_correlation([model], {name: values[None] for name, values in statistics.items()})
+    serial = summarise_correlation({model: statistics})
     if len(serial) and serial["fits"][0] >= _MANY * serial["of"][0]:
         sentences.append(
             f"Errors are correlated from one period to the next in {serial['fits'][0]} of {serial['of'][0]} "
             f"fits (median {serial['correlation'][0]:.2g}): standard errors and the intervals of the method "
             "covariance are too narrow there."
         )
-    checks = summarise_checks([model], {name: values[None] for name, values in statistics.items()})
+    checks = summarise_checks({model: statistics})
     return [*sentences, *describe_checks(checks.take(checks["flagged"] >= _MANY * checks["of"]), model)]

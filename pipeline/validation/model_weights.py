@@ -1,14 +1,13 @@
 """Choosing between models: Akaike weights, stacking weights, and what γ says of the market's regime."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.numeric.arrays import Vector
+from kernels.numeric.arrays import Floats, Vector
 from pipeline.errors import QueryError
 
-Regime = Literal["coexistence", "neutral", "lock-in", "undetermined"]
+REGIMES = ("coexistence", "neutral", "lock-in", "undetermined")
+"""What an interval of γ says of a market."""
 
 _ITERATIONS = 2000
 _TOLERANCE = 1e-10
@@ -82,21 +81,21 @@ def stacking_weights(log_density: NDArray[np.float64]) -> Vector:
     return kept
 
 
-def regime(low: float, high: float) -> Regime:
+def regime(low: Floats | float, high: Floats | float) -> NDArray[np.object_]:
     """Read the interval of γ: below 1 firms coexist, above 1 the largest takes the market.
 
     Parameters
     ----------
-    low, high : float
+    low, high : (...) arrays
         Ends of the interval; nan when the data do not determine γ.
 
     Returns
     -------
-    str
-        ``neutral`` when the interval holds 1: the data cannot tell the two apart.
+    (...) array of str
+        One of `REGIMES`; ``neutral`` when the interval holds 1: the data cannot tell the two apart.
     """
-    if np.isnan(low) or np.isnan(high):
-        return "undetermined"
-    if high < 1.0:
-        return "coexistence"
-    return "lock-in" if low > 1.0 else "neutral"
+    places = np.select(
+        [np.isnan(low) | np.isnan(high), np.less(high, 1.0), np.greater(low, 1.0)], [3, 0, 2], 1
+    )
+    words: NDArray[np.object_] = np.array(REGIMES, dtype=object)[places]
+    return words

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr
 
-from kernels.numeric.arrays import Vector
+from kernels.numeric.arrays import Floats, Vector
 
 _RESAMPLES = 10_000
 _SEED = 20230518
@@ -16,24 +17,24 @@ _AS_GOOD_AS_NORMAL = 20_000
 
 @dataclass(frozen=True, slots=True)
 class DieboldMariano:
-    """A test of equal accuracy.
+    """Tests of equal accuracy.
 
     Attributes
     ----------
-    mean
+    mean : (...) array
         Of the difference in loss; negative when the first forecast is better.
-    statistic
+    statistic : (...) array
         With the correction for small samples; nan when it does not exist.
-    p
+    p : (...) array
         Two-sided, from Student's t.
-    n
+    n : (...) array of int
         Periods compared.
     """
 
-    mean: float
-    statistic: float
-    p: float
-    n: int
+    mean: Floats
+    statistic: Floats
+    p: Floats
+    n: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +48,21 @@ class PairedBootstrap:
     n: int
 
 
-def diebold_mariano(difference: Vector, horizon: int = 1) -> DieboldMariano:
+def diebold_mariano(difference: Floats, horizon: int = 1) -> DieboldMariano:
     """Test whether a difference in loss has mean 0.
 
     Parameters
     ----------
-    difference : (n,) array
-        Loss of one forecast less that of another, in the order of time; nan is left out.
+    difference : (..., n) array
+        Loss of one forecast less that of another, in the order of time; nan is left out. Every row is a test
+        of its own.
     horizon : int
         Periods ahead h: errors of such forecasts overlap, so h - 1 autocovariances count.
 
     Returns
     -------
     DieboldMariano
+        Of arrays with the shape of all axes but the last.
 
     Notes
     -----
@@ -68,24 +71,32 @@ def diebold_mariano(difference: Vector, horizon: int = 1) -> DieboldMariano:
     Int. J. Forecasting 13, 281-291. Bartlett weights are used where their sum
     is not positive.
     """
-    known = difference[~np.isnan(difference)]
-    n = known.size
-    mean = float(known.mean()) if n else np.nan
-    horizon = min(max(horizon, 1), max(n - 1, 1))
-    factor = (n + 1 - 2 * horizon + horizon * (horizon - 1) / n) / n if n else 0.0
-    if n < 3 or factor <= 0.0:
-        return DieboldMariano(mean, np.nan, np.nan, n)
-    centred = known - mean
-    lags = np.arange(1, horizon)
-    covariance = np.array([centred[lag:] @ centred[: n - lag] / n for lag in lags])
-    variance = centred @ centred / n + 2.0 * covariance.sum()
-    if variance <= 0.0:
-        variance = centred @ centred / n + 2.0 * ((1.0 - lags / horizon) @ covariance)
-    if variance <= 0.0:
-        # Two forecasts that never differ, or always by the same.
-        return DieboldMariano(mean, np.nan, 1.0 if mean == 0.0 else np.nan, n)
-    statistic = float(mean / np.sqrt(variance / n) * np.sqrt(factor))
-    return DieboldMariano(mean, statistic, float(2.0 * stdtr(n - 1, -abs(statistic))), n)
+    known = ~np.isnan(difference)
+    n = known.sum(axis=-1)
+    some = np.maximum(n, 1)
+    mean = np.where(n > 0, np.where(known, difference, 0.0).sum(axis=-1) / some, np.nan)
+    # What is known comes first, in the order of time, and zeros after it.
+    order = np.argsort(~known, axis=-1, kind="stable")
+    centred = np.where(known, difference - mean[..., None], 0.0)
+    centred = np.take_along_axis(centred, order, axis=-1)
+    reach = np.minimum(max(horizon, 1), np.maximum(n - 1, 1))
+    factor = (n + 1 - 2 * reach + reach * (reach - 1) / some) / some
+    lags = np.arange(1, int(reach.max(initial=1)))
+    covariance = [(centred[..., lag:] * centred[..., :-lag]).sum(axis=-1) for lag in lags.tolist()]
+    covariance = np.moveaxis(np.array(covariance).reshape(len(lags), *n.shape), 0, -1) / some[..., None]
+    covariance[lags >= reach[..., None]] = 0.0
+    at_zero = (centred**2).sum(axis=-1) / some
+    variance = at_zero + 2.0 * covariance.sum(axis=-1)
+    bartlett = at_zero + 2.0 * ((1.0 - lags / reach[..., None]) * covariance).sum(axis=-1)
+    variance = np.where(variance > 0.0, variance, bartlett)
+    enough = (n >= 3) & (factor > 0.0)
+    exists = enough & (variance > 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistic = np.where(exists, mean / np.sqrt(variance / some) * np.sqrt(factor), np.nan)
+    p = 2.0 * stdtr(np.maximum(n - 1, 1), -np.abs(statistic))
+    # Two forecasts that never differ; nothing can be said where they always do by the same.
+    p = np.where(enough & ~exists & (mean == 0.0), 1.0, p)
+    return DieboldMariano(mean[()], statistic[()], p[()], n[()])
 
 
 def paired_bootstrap(difference: Vector, resamples: int = _RESAMPLES, seed: int = _SEED) -> PairedBootstrap:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from pipeline.config.sections.scenario import DrawsSection
 from pipeline.errors import BeedError, QueryError
 from pipeline.explore.market.question import Question
 from pipeline.explore.market.what_if import scenario_of
+from pipeline.once import Kept
 from pipeline.reporting.blocks import Block, Bullets, Picture, Text, grid
 from pipeline.reporting.plots.svg import inline_svg
 
@@ -35,35 +35,14 @@ def blocks_of(question: Question, name: str) -> tuple[Block, ...]:
     """
     if name not in PARTS:
         raise QueryError(f"There is no part {name!r} of this page; there are {', '.join(PARTS)}.")
-    visit = question.visit
-    kept = visit.view.once("parts of markets", lambda: lru_cache(_KEPT)(_Asked.blocks))
+    of = question.visit.query.get("of") if name == "contributions" else None
+    ahead = (question.horizon, *sorted(_set(question).items())) if name == "bands" else ()
+    key = (name, question.market, question.model, of, ahead)
+    kept: Kept = question.visit.view.once("parts of markets", lambda: Kept(_KEPT))
     try:
-        # matplotlib is not made for several threads.
-        with visit.explorer.drawing:
-            found: tuple[Block, ...] = kept(_Asked(question, name))
+        return kept.once(key, lambda: PARTS[name].make(question))
     except BeedError as error:
         return (Text(str(error), "warning"),)
-    return found
-
-
-class _Asked:
-    """A part of a page as the key of what is kept: equal where it shows the same."""
-
-    def __init__(self, question: Question, name: str) -> None:
-        self._question, self._name = question, name
-        of = question.visit.query.get("of") if name == "contributions" else None
-        ahead = (question.horizon, *sorted(_set(question).items())) if name == "bands" else ()
-        self._key = (name, question.market, question.model, of, ahead)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Asked) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def blocks(self) -> tuple[Block, ...]:
-        """Make it."""
-        return PARTS[self._name].make(self._question)
 
 
 def _set(question: Question) -> Mapping[str, float]:
@@ -149,9 +128,7 @@ def _diagnostics(question: Question) -> tuple[Block, ...]:
     from pipeline.results.tables.uncertainty import describe_instruments
 
     tables, models, place = question.results.tables, [question.model], question.place
-    statistic = {
-        name: values[np.newaxis] for name, values in tables.statistics(question.model, place).items()
-    }
+    statistics = {question.model: tables.statistics(question.model, place)}
     undetermined, weak = trust.summarise_directions(tables, np.ones(1, int), models, place)
     blocks: list[Block] = []
     if len(undetermined):
@@ -164,10 +141,10 @@ def _diagnostics(question: Question) -> tuple[Block, ...]:
         blocks.append(Text("The data determine every free parameter of this fit."))
     blocks += grid("Parameters at a bound", trust.at_bounds(tables, models, place).select(("param", "bound")))
     said = [
-        *residual_checks.describe_orders(residual_checks.summarise_orders(models, statistic), question.model),
-        *residual_checks.describe_checks(residual_checks.summarise_checks(models, statistic), question.model),
+        *residual_checks.describe_orders(residual_checks.summarise_orders(statistics), question.model),
+        *residual_checks.describe_checks(residual_checks.summarise_checks(statistics), question.model),
     ]
-    if len(trust.summarise_correlation(models, statistic)):
+    if len(trust.summarise_correlation(statistics)):
         said.append(CORRELATED_ERRORS)
     said += describe_instruments(tables, question.model, place)
     said += describe_experiments(tables, question.model, place)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipeline.explore.market.what_if import WhatIf, prepare
 from pipeline.explore.visit import Visit
 from pipeline.forecasting.members import ModelChoice, no_usable_fit
 from pipeline.names import Label
+from pipeline.once import Kept
 from pipeline.status import is_usable
 
 # What computes is imported when a market is first asked about.
@@ -114,9 +115,9 @@ class Question:
         return self.visit.link(path, market=self.market, **{**kept, **state, **changes})
 
     def _prepared(self, model: str) -> WhatIf:
-        make = self.visit.view.once("what-if", lambda: lru_cache(_PREPARED)(partial(prepare, self.results)))
-        found: WhatIf = make(self.market, model, self.horizon)
-        return found
+        kept: Kept = self.visit.view.once("what-if", lambda: Kept(_PREPARED))
+        asked = (self.market, model, self.horizon)
+        return kept.once(asked, lambda: prepare(self.results, *asked))
 
 
 def _choose(visit: Visit, market: Label, wanted: str | None) -> ModelChoice:

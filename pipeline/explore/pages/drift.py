@@ -59,8 +59,7 @@ def _history(visit: Visit, fields: dict[str, str]) -> Iterator[Block]:
     model = str(table["model"][0])
     what = f"market {fields['market']}" if fields["market"] else "all markets"
     try:
-        with visit.explorer.drawing:
-            svg = inline_svg(draw_history(table), f"Parameters of {what} by vintage, as lines", "history")
+        svg = inline_svg(draw_history(table), f"Parameters of {what} by vintage, as lines", "history")
         yield Picture(svg, f"Parameters of `{model}` through the vintages, {what}.")
     except BeedError as error:
         yield Text(str(error), "note")

@@ -47,13 +47,6 @@ def _sections(visit: Visit, model: str | None) -> Iterator[Section]:
         return
     subject = ReportSubject(results, summary, shown)
     for make in _SECTIONS:
-        section = visit.view.once((make.__name__, shown.model), partial(_drawn, visit, make, subject))
+        section = visit.view.once((make.__name__, shown.model), partial(make, subject))
         if section is not None:
             yield section
-
-
-def _drawn(
-    visit: Visit, make: Callable[[ReportSubject], Section | None], subject: ReportSubject
-) -> Section | None:
-    with visit.explorer.drawing:
-        return make(subject)

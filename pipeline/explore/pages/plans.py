@@ -68,8 +68,7 @@ def _blocks(visit: Visit, plan: "xr.Dataset", deviation: Deviation | None, prefi
     )
     times, seen = _observed(visit, plan)
     label = f"Planned share of {said['firm']} with its band, and the observed one"
-    with visit.explorer.drawing:
-        svg = inline_svg(draw_stored_plan(plan, times, seen), label, prefix)
+    svg = inline_svg(draw_stored_plan(plan, times, seen), label, prefix)
     yield Picture(
         svg, "Planned share and expenses; the band holds nine of ten courses; points were observed."
     )

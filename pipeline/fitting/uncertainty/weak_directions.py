@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE, Covariance
@@ -87,21 +88,107 @@ def describe_direction(
     str
         Without a full stop: ``discount and product move together: only their sum is determined``.
     """
-    blind = bool(strength <= RANK_TOLERANCE)
-    size = np.nan_to_num(np.abs(loading))
-    part = np.flatnonzero(size > _TAKES_PART[blind] * size.max(initial=0.0))
-    own = [names[place] for place in part.tolist()]
-    if part.size == 1:
-        return f"the data say {'nothing' if blind else 'very little'} about {own[0]}"
-    known = bool(np.all(sensitivity[part] > 0.0))
-    natural = loading[part] / sensitivity[part] if known else np.full(part.size, np.nan)
-    what = _determined(own, natural, value[part], _NEAR[blind])
-    together = _listed(own)
-    if blind:
-        return f"{together} move together: only {what} determined"
-    return (
-        f"{together} nearly move together: the data tell {what.removesuffix(' are').removesuffix(' is')} best"
+    sentences, _ = describe_directions(
+        names, loading[None], sensitivity[None], value[None], np.array([strength])
     )
+    return str(sentences[0])
+
+
+def describe_directions(
+    names: Sequence[str], loading: Matrix, sensitivity: Matrix, value: Matrix, strength: Vector
+) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
+    """Describe many directions of the same C parameters: a sentence each time that they differ in words.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of C parameters.
+    loading, sensitivity, value : (N, C) arrays
+        As for `describe_direction`, a row a direction.
+    strength : (N,) array
+        Likewise.
+
+    Returns
+    -------
+    sentences : (S,) array of str
+        All different, in the order in which they first come.
+    places : (N,) array of int
+        Which of them is said of each direction.
+    """
+    blind = strength <= RANK_TOLERANCE
+    size = np.nan_to_num(np.abs(loading))
+    least = np.where(blind, _TAKES_PART[True], _TAKES_PART[False])
+    part = size > (least * size.max(axis=1, initial=0.0))[:, None]
+    kind, factor = _determined(part, loading, sensitivity, value, np.where(blind, _NEAR[True], _NEAR[False]))
+    # Rows that are equal here have the same sentence.
+    bits = factor.astype(np.float64)[:, None].view(np.uint8)
+    key = np.column_stack([np.packbits(part, axis=1), blind, kind, bits])
+    key = np.ascontiguousarray(key).view(f"V{key.shape[1]}")[:, 0]
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    texts: dict[str, int] = {}
+    of_group = np.empty(len(first), dtype=np.intp)
+    for row in np.argsort(first).tolist():
+        cell = first[row]
+        own = [names[place] for place in np.flatnonzero(part[cell]).tolist()]
+        text = _sentence(own, bool(blind[cell]), int(kind[cell]), float(factor[cell]))
+        of_group[row] = texts.setdefault(text, len(texts))
+    return np.array([*texts], dtype=object), of_group[group]
+
+
+_DIFFERENCE, _SUM, _RATIO, _PRODUCT, _FACTOR, _COMBINATIONS = range(6)
+_ONE = {_DIFFERENCE: "their difference", _SUM: "their sum", _RATIO: "their ratio", _PRODUCT: "their product"}
+_SEVERAL = {_DIFFERENCE: "their differences", _RATIO: "their ratios"}
+
+
+def _determined(
+    part: NDArray[np.bool_], loading: Matrix, sensitivity: Matrix, value: Matrix, near: Vector
+) -> tuple[NDArray[np.uint8], Vector]:
+    """Find what does not change along each direction, and of two parameters the factor that `_FACTOR` needs.
+
+    ``part`` (N, C) marks those that take part; ``near`` (N,) is how near is near enough.
+    """
+    rows, count = np.arange(len(part)), part.sum(axis=1)
+    first = np.argmax(part, axis=1)
+    second = part.shape[1] - 1 - np.argmax(part[:, ::-1], axis=1)  # the last one: of two, the second
+    known = np.where(part, sensitivity > 0.0, True).all(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        step = np.where(known[:, None], loading / sensitivity, np.nan)  # in natural units
+        ratio = step / step[rows, first][:, None]
+        relative = ratio * (value[rows, first][:, None] / value)
+        factor = -1.0 / ratio[rows, second]
+
+    def all_are(what: Matrix) -> NDArray[np.bool_]:
+        return np.where(part, np.abs(what - 1.0) < near[:, None], True).all(axis=1)
+
+    two = count == 2
+    kind = np.select(
+        [
+            all_are(ratio),
+            # Before the ratio: where a sum is 0, the ratio does not change either.
+            two & (np.abs(ratio[rows, second] + 1.0) < near),
+            all_are(relative),
+            ~two | ~np.isfinite(ratio[rows, second]),
+            np.abs(relative[rows, second] + 1.0) < near,
+        ],
+        [_DIFFERENCE, _SUM, _RATIO, _COMBINATIONS, _PRODUCT],
+        _FACTOR,
+    ).astype(np.uint8)
+    return kind, np.where(kind == _FACTOR, factor, 0.0)
+
+
+def _sentence(names: Sequence[str], blind: bool, kind: int, factor: float) -> str:
+    """Put a direction into words: the parameters that take part, and what of them is determined."""
+    if len(names) == 1:
+        return f"the data say {'nothing' if blind else 'very little'} about {names[0]}"
+    if kind == _COMBINATIONS:
+        what, verb = f"{len(names) - 1} combinations of them", "are"
+    elif kind == _FACTOR:
+        what, verb = f"{names[0]} {'+' if factor > 0 else '-'} {abs(factor):.3g} {names[1]}", "is"
+    else:
+        what, verb = (_ONE[kind], "is") if len(names) == 2 else (_SEVERAL[kind], "are")
+    if blind:
+        return f"{_listed(names)} move together: only {what} {verb} determined"
+    return f"{_listed(names)} nearly move together: the data tell {what} best"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -111,23 +198,3 @@ def _listed(names: Sequence[str]) -> str:
     grouped = [name.partition(".")[0] if name.partition(".")[0] in many else name for name in names]
     items = [f"{kinds[item]} of {item}.*" if item in many else item for item in dict.fromkeys(grouped)]
     return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else items[0]
-
-
-def _determined(names: Sequence[str], step: Vector, value: Vector, near: float) -> str:
-    """Name what does not change along a step in natural units."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = step / step[0]
-        relative = ratio * (value[0] / value)
-    if np.all(np.abs(ratio - 1.0) < near):
-        return "their difference is" if len(names) == 2 else "their differences are"
-    # Before the ratio: where a sum is 0, the ratio does not change either.
-    if len(names) == 2 and abs(ratio[1] + 1.0) < near:
-        return "their sum is"
-    if np.all(np.abs(relative - 1.0) < near):
-        return "their ratio is" if len(names) == 2 else "their ratios are"
-    if len(names) > 2 or not np.isfinite(ratio[1]):
-        return f"{len(names) - 1} combinations of them are"
-    if abs(relative[1] + 1.0) < near:
-        return "their product is"
-    factor = -1.0 / ratio[1]
-    return f"{names[0]} {'+' if factor > 0 else '-'} {abs(factor):.3g} {names[1]} is"

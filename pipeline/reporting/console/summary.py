@@ -15,8 +15,13 @@ from pipeline.results.frames.table import Table
 from pipeline.results.summary.summary import Summary
 from pipeline.results.tables.residual_checks import describe_orders
 from pipeline.results.verdict import Verdict
+from pipeline.validation.windows import ROLLING
 
 _BRIEF_ROWS = 6
+_DIRECTIONS = (
+    "What the data do not determine (no standard error is given)",
+    "What the data determine only weakly",
+)
 Titled = tuple[str, Table]
 
 
@@ -32,11 +37,14 @@ class Section:
         Of each table, so many are printed.
     after
         Gives sentences that follow.
+    says
+        Tells whether there is anything in it, where that is known without making its tables.
     """
 
     tables: Callable[[Summary], Iterable[Titled]]
     rows: int = MOST_ROWS
     after: Callable[[Summary], Iterable[str]] = lambda _: ()
+    says: Callable[[Summary], bool] | None = None
 
 
 def show_brief(console: Console, summary: Summary, store: str) -> None:
@@ -64,9 +72,9 @@ def brief_tables(summary: Summary) -> Iterator[Titled]:
     yield f"Models (medians over markets, window {summary.window})", _brief_models(summary)
     for title, table in islice(_winners(summary), 1):
         yield title, table.select(("model", "wins", "error", "difference", "p"))
-    for title, table in _directions(summary):
-        of_model = table.take(table["model"] == chosen) if len(table) else table
-        yield f"{title}: {chosen}", of_model.select(("what", "fits", "of"))
+    if chosen is not None:
+        for title, table in zip(_DIRECTIONS, summary.directions_of(chosen), strict=True):
+            yield f"{title}: {chosen}", table.select(("what", "fits", "of"))
     yield "Failures by reason", summary.failures.select(("model", "window", "status", "fits", "reason"))
 
 
@@ -125,6 +133,8 @@ def _sections(names: Sequence[str]) -> dict[str, Section]:
 
 
 def _has_rows(section: Section, summary: Summary) -> bool:
+    if section.says is not None:
+        return section.says(summary)
     return any(len(table) for _, table in section.tables(summary))
 
 
@@ -151,11 +161,10 @@ def print_verdict(console: Console, verdict: Verdict) -> None:
 
 def _brief_models(summary: Summary) -> Table:
     """Put the half-lives of adjustments beside the models, the one of the verdict first."""
-    table, regimes = summary.models, summary.regimes
-    half_lives = dict(zip(regimes["model"], regimes["half_life"], strict=True)) if len(regimes) else {}
+    table = summary.models
     order = np.argsort(table["model"] != summary.verdict.model, kind="stable")
     chosen = table.take(order).select(("model", "usable", "best_by_aic", "rmse"))
-    lives = np.array([half_lives.get(model, np.nan) for model in chosen["model"]], dtype=float)
+    lives = np.array([summary.half_lives[model] for model in chosen["model"]], dtype=float)
     return Table({**chosen.columns, "half_life": lives})
 
 
@@ -164,8 +173,7 @@ def _parameters(summary: Summary) -> Iterable[Titled]:
 
 
 def _directions(summary: Summary) -> Iterable[Titled]:
-    yield "What the data do not determine (no standard error is given)", summary.undetermined
-    yield "What the data determine only weakly", summary.weak
+    yield from zip(_DIRECTIONS, (summary.undetermined, summary.weak), strict=True)
 
 
 def _winners(summary: Summary) -> Iterable[Titled]:
@@ -208,6 +216,10 @@ def _one(title: str, name: str) -> Callable[[Summary], Iterable[Titled]]:
     return lambda summary: ((title, getattr(summary, name)),)
 
 
+def _has(table: str) -> Callable[[Summary], bool]:
+    return lambda summary: table in summary.with_rows
+
+
 SECTIONS: dict[str, Section] = {
     "parameters": Section(_parameters, 40),
     "models": Section(
@@ -215,13 +227,23 @@ SECTIONS: dict[str, Section] = {
     ),
     "best": Section(_one("Best model by market", "best")),
     "truth": Section(_one("Recovered against the truth", "recovered")),
-    "choice": Section(_one("Choice of model by fit and by forecast density", "choice"), 40),
-    "regimes": Section(_one("Returns to scale γ and half-life of adjustments", "regimes"), 40),
-    "errors": Section(_one("Errors of forecasts (means over markets)", "validation"), 80),
+    "choice": Section(
+        _one("Choice of model by fit and by forecast density", "choice"), 40, says=_has("choice")
+    ),
+    "regimes": Section(
+        _one("Returns to scale γ and half-life of adjustments", "regimes"), 40, says=_has("regimes")
+    ),
+    "errors": Section(
+        _one("Errors of forecasts (means over markets)", "validation"),
+        80,
+        says=lambda summary: bool(len(summary.comparison)),
+    ),
     "winners": Section(_winners, 40),
-    "horizons": Section(_horizons, 40),
-    "bounds": Section(_one("Parameters at a bound", "at_bounds")),
-    "directions": Section(_directions),
+    "horizons": Section(
+        _horizons, 40, says=lambda summary: bool(np.any(summary.comparison["window"] == ROLLING))
+    ),
+    "bounds": Section(_one("Parameters at a bound", "at_bounds"), says=_has("at_bounds")),
+    "directions": Section(_directions, says=_has("directions")),
     "serial": Section(
         _one("Errors correlated from one period to the next", "serial"),
         after=lambda summary: (CORRELATED_ERRORS,) if len(summary.serial) else (),

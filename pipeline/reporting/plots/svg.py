@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 from html import escape
 
 import matplotlib as mpl
@@ -17,6 +18,8 @@ _COLOURS = {
     "#d62728": "var(--fourth)",
     "#cccccc": "var(--line)",
 }
+# Figures may be put together side by side; what draws them is not made for several threads.
+_DRAWING = threading.Lock()
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _COLOUR = re.compile("|".join(_COLOURS))
 # References to namespaces are addresses on the network to the eye, and HTML needs none.
@@ -44,7 +47,7 @@ def inline_svg(figure: Figure, label: str, prefix: str) -> str:
         Text stays text. No script, no address.
     """
     out = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "beed"}):
+    with _DRAWING, mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "beed"}):
         figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
     text = out.getvalue()
     text = text[text.index("<svg") :]

@@ -73,7 +73,7 @@ def draw_horizons(panels: Sequence[tuple[str, Table]], baselines: Sequence[str],
     Parameters
     ----------
     panels
-        Title, and a table of `pipeline.results.tables.comparison.by_horizon`, for each kind of future.
+        Title, and a table of `pipeline.results.summary.errors.by_horizon`, for each kind of future.
     baselines
         Names of those contenders that are baselines.
     models

@@ -16,7 +16,7 @@ def assumption_of(results: "Results") -> str | None:
         instrumented = instrumented_efforts(results.study)
     except QueryError:
         instrumented = ()
-    return exogeneity_sentence(list(map(str, results.lazy_panel["effort"].values)), instrumented)
+    return exogeneity_sentence(list(map(str, results.tables.efforts)), instrumented)
 
 
 def instrumented_efforts(study: "Study") -> tuple[str, ...]:

@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from kernels.numeric.arrays import Floats
 from pipeline.config.parameters import CONSTANT, ENTRY, INITIAL, of_errors
 from pipeline.results.estimates import trusted_ends
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import normal_interval
-from pipeline.results.tables.fits import params
+from pipeline.results.tables.fits import Estimated, read_estimates
 from pipeline.results.tables.sweep_tables import SweepTables
 
-_FIXED = "fixed"
 # Of single firms: levels, not what efforts do.
 _OF_FIRMS = tuple(f"{name}." for name in (CONSTANT, ENTRY, INITIAL))
 
@@ -31,22 +31,22 @@ def summarise_parameters(tables: SweepTables, model: str) -> Table:
         interval to trust). Of several: param, unit, median, lower and upper quartile of the estimates over
         markets, above and below (markets where the whole interval is above or below 0), undetermined, of.
     """
-    cells = params(tables, [model])
-    cells = cells.take((cells["window"] == tables.first_window) & (cells["recommended"] != _FIXED))
-    low, high = _intervals(tables, model, cells)
+    estimates = read_estimates(tables, model)
+    low, high = _intervals(tables, model, estimates)
     single = tables.info.n_markets == 1
     rows = []
-    for param in tables.params_of(model).tolist():
-        here = cells["param"] == param
+    units = tables.units_of(model).tolist()
+    for column, param in enumerate(tables.params_of(model).tolist()):
+        here = estimates.known[:, column] & ~estimates.fixed[:, column]
         if of_errors(param) or param.startswith(_OF_FIRMS) or not here.any():
             continue
-        value, unit = cells["value"][here], str(cells["unit"][here][0])
+        value, unit = estimates.value[here, column], str(units[column])
         if single:
-            rows.append((param, unit, *map(float, (value[0], low[here][0], high[here][0]))))
+            rows.append((param, unit, *map(float, (value[0], low[here, column][0], high[here, column][0]))))
             continue
         known = value[~np.isnan(value)]
         quartiles = np.quantile(known, (0.5, 0.25, 0.75)) if len(known) else np.full(3, np.nan)
-        signs = int(np.sum(low[here] > 0.0)), int(np.sum(high[here] < 0.0))
+        signs = int(np.sum(low[here, column] > 0.0)), int(np.sum(high[here, column] < 0.0))
         rows.append((param, unit, *map(float, quartiles), *signs, len(value) - len(known), len(value)))
     several = (
         "param",
@@ -64,14 +64,10 @@ def summarise_parameters(tables: SweepTables, model: str) -> Table:
     return table.select(kept)
 
 
-def _intervals(tables: SweepTables, model: str, cells: Table) -> tuple[np.ndarray, np.ndarray]:
-    """Give both ends of the interval to trust, cell by cell; of standard errors where none is stored."""
+def _intervals(tables: SweepTables, model: str, estimates: Estimated) -> tuple[Floats, Floats]:
+    """Give both ends (market, param) of the interval to trust; of standard errors where none is stored."""
     arrays = tables.arrays(model)
     if "interval" not in arrays:
-        return normal_interval(cells["value"], cells["stderr"])
+        return normal_interval(estimates.value, estimates.stderr)
     ends, _ = trusted_ends(tables, arrays)
-    markets = {label: place for place, label in enumerate(tables.labels("market").tolist())}
-    names = {name: place for place, name in enumerate(tables.params_of(model).tolist())}
-    rows = np.array([markets[market] for market in cells["market"].tolist()], dtype=np.intp)
-    columns = np.array([names[param] for param in cells["param"].tolist()], dtype=np.intp)
-    return ends[rows, columns, 0], ends[rows, columns, 1]
+    return ends[..., 0], ends[..., 1]

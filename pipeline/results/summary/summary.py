@@ -12,14 +12,17 @@ from pipeline.results.experiments.table import describe_experiments
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.results import Results
+from pipeline.results.summary.errors import all_metrics, by_horizon
 from pipeline.results.summary.parameters import summarise_parameters
 from pipeline.results.tables.choice import pooled_choice
-from pipeline.results.tables.comparison import all_metrics, by_horizon, comparisons, kinds, read_losses
-from pipeline.results.tables.fits import params, status_names
-from pipeline.results.tables.regimes import regime_counts
+from pipeline.results.tables.comparison import comparisons, kinds, read_losses
+from pipeline.results.tables.fits import read_estimates, status_names
+from pipeline.results.tables.regimes import regime_counts, typical_half_life
 from pipeline.results.tables.residual_checks import summarise_checks, summarise_orders
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.tables.trust import (
+    any_at_bound,
+    any_direction,
     at_bounds,
     missing_forecasts,
     summarise_correlation,
@@ -66,7 +69,7 @@ class Summary:
     @cached_property
     def verdict(self) -> Verdict:
         """Which model to use, and how far to trust it."""
-        return judge(self._tables, self.comparison)
+        return judge(self._tables)
 
     @cached_property
     def assumption(self) -> str | None:
@@ -123,17 +126,17 @@ class Summary:
     @cached_property
     def serial(self) -> Table:
         """Models whose errors are correlated over time: median correlation, number of fits."""
-        return summarise_correlation(self.sweep.models, self._cubes.statistic)
+        return summarise_correlation(self._cubes.statistics)
 
     @cached_property
     def checks(self) -> Table:
         """One row a model and test of residuals: fits flagged at 5 %, and how many chance would flag."""
-        return summarise_checks(self.sweep.models, self._cubes.statistic)
+        return summarise_checks(self._cubes.statistics)
 
     @cached_property
     def orders(self) -> Table:
         """One row a model: fits by the order of the autoregression of their errors."""
-        return summarise_orders(self.sweep.models, self._cubes.statistic)
+        return summarise_orders(self._cubes.statistics)
 
     @cached_property
     def no_forecast(self) -> Table:
@@ -172,6 +175,20 @@ class Summary:
         return regime_counts(self._tables)
 
     @cached_property
+    def half_lives(self) -> Mapping[str, float]:
+        """Median half-life of share adjustments by model, in periods."""
+        return {model: typical_half_life(self._tables, model) for model in self.sweep.models}
+
+    @cached_property
+    def with_rows(self) -> frozenset[str]:
+        """Which of the tables that take long to make have rows: choice, regimes, directions, at_bounds."""
+        usable = any(bool(np.any(~np.isnan(of["bic"]))) for of in self._cubes.statistics.values())
+        found = {"choice": usable, "regimes": usable}
+        found["directions"] = any_direction(self._tables)
+        found["at_bounds"] = any_at_bound(self._tables)
+        return frozenset(name for name, some in found.items() if some)
+
+    @cached_property
     def instruments(self) -> tuple[str, ...]:
         """What instruments say of each endogenous effort of the model of the verdict, in sentences."""
         model = self.verdict.model
@@ -182,6 +199,11 @@ class Summary:
         """Whether experiments agree with the model of the verdict, in sentences."""
         model = self.verdict.model
         return () if model is None else describe_experiments(self._tables, model)
+
+    def directions_of(self, model: str) -> tuple[Table, Table]:
+        """`undetermined` and `weak` of one model, which are made much faster than those of all."""
+        row = self.sweep.models.index(model)
+        return summarise_directions(self._tables, self._cubes.usable[row : row + 1].sum(axis=1), [model])
 
     @cached_property
     def _cubes(self) -> "_Cubes":
@@ -206,7 +228,7 @@ def summarise(results: Results) -> Summary:
 
 
 class _Cubes:
-    """Status (model, market, window), and statistics of the first window (model, market)."""
+    """Status (model, market, window), and by model the statistics of the first window, (market,) each."""
 
     def __init__(self, tables: SweepTables) -> None:
         self.info = tables.info
@@ -217,12 +239,16 @@ class _Cubes:
         models = self.info.models
         self.status = np.stack([np.asarray(tables.arrays(model)["status"][...]) for model in models])
         self.usable = is_usable(self.status[:, :, 0])
-        statistics = [tables.statistics(model) for model in models]
-        self.statistic = {name: np.stack([of[name] for of in statistics]) for name in statistics[0]}
+        self.statistics = {model: tables.statistics(model) for model in models}
+
+    def stacked(self, name: str) -> np.ndarray:
+        """Lay a statistic of all models beside each other, (model, market)."""
+        return np.stack([statistics[name] for statistics in self.statistics.values()])
 
     def best(self, criterion: str) -> tuple[np.ndarray, np.ndarray]:
         """Model with the smallest criterion in each market (-1: none), and the lead over the second."""
-        values = np.where(np.isnan(self.statistic[criterion]), np.inf, self.statistic[criterion])
+        values = self.stacked(criterion)
+        values = np.where(np.isnan(values), np.inf, values)
         order = np.argsort(values, axis=0, kind="stable")
         ranked = np.take_along_axis(values, order, axis=0)
         first = np.where(np.isfinite(ranked[0]), order[0], -1)
@@ -242,7 +268,7 @@ def _models(cubes: _Cubes) -> Table:
             int(np.sum(cubes.usable[row])),
             int(np.sum(by_aic == row)),
             int(np.sum(by_bic == row)),
-            *(_median(cubes.statistic[name][row]) for name in ("rmse", "starts_agree", "seconds")),
+            *(_median(cubes.statistics[model][name]) for name in ("rmse", "starts_agree", "seconds")),
         )
         for row, model in enumerate(cubes.info.models)
     ]
@@ -266,8 +292,8 @@ def _best(cubes: _Cubes) -> Table:
             "aic_lead": aic_lead[known],
             "by_bic": models[by_bic[known]],
             "bic_lead": bic_lead[known],
-            "rmse": cubes.statistic["rmse"][best, known],
-            "starts_agree": cubes.statistic["starts_agree"][best, known],
+            "rmse": cubes.stacked("rmse")[best, known],
+            "starts_agree": cubes.stacked("starts_agree")[best, known],
             "starts": np.full(len(known), cubes.n_starts),
         }
     )
@@ -289,12 +315,6 @@ def _failures(cubes: _Cubes) -> Table:
     return Table.from_rows(("model", "window", "status", "fits", "example", "reason"), rows)
 
 
-def _first_window(tables: SweepTables, model: str) -> Table:
-    """Parameters of the fits to all periods."""
-    table = params(tables, [model])
-    return table.take(table["window"] == tables.first_window)
-
-
 def _truth(results: Results) -> dict[str, float]:
     """Read the true parameters that simulated data carry in the attribute ``truth`` of their panel."""
     truth = open_attributes(results.session, panel_path(results.sweep.data_hash)).get("truth")
@@ -306,12 +326,14 @@ def _recovered(tables: SweepTables, truth: Mapping[str, float]) -> Table:
     rows = []
     # The truth may be none of the models that were fitted; then its estimates have no truth.
     for model in [model for model in tables.info.models if truth and tables.is_truth(model)]:
-        table = _first_window(tables, model)
+        estimates, params = read_estimates(tables, model), tables.params_of(model).tolist()
         for param, true in truth.items():
-            of_param = table["param"] == param
+            if param not in params:
+                continue
+            column = params.index(param)
             # What the data do not determine has no value.
-            of_param &= ~np.isnan(table["value"])
-            value, stderr = table["value"][of_param], table["stderr"][of_param]
+            known = ~np.isnan(estimates.value[:, column])
+            value, stderr = (cube[:, column][known] for cube in (estimates.value, estimates.stderr))
             if not len(value):
                 continue
             known = stderr > 0

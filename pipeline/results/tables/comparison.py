@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from pipeline.errors import QueryError
 from pipeline.results.frames.table import Table
 from pipeline.results.recipes import AUTO, auto_errors, has_auto
-from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
-from pipeline.validation.metrics import METRICS, additive, average, pool
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables, is_all
+from pipeline.validation.metrics import additive, average, pool
 from pipeline.validation.significance import PairedBootstrap, diebold_mariano, paired_bootstrap
 from pipeline.validation.windows import ALL, INNER, kind_of
 
+METRIC = "rmse"
+"""Of the errors that the verdict goes by."""
 LEVEL = 0.05
 """A difference is more than chance when its p-value is below this."""
 _COMPARED = ("rmse", "log_score", "crps")
@@ -123,12 +125,7 @@ def read_losses(
                 f"The sweep {tables.info.name} has no {name} {value!r}; it has {', '.join(known) or 'none'}."
             )
     windows = np.array([kind_of(str(name)) == kind for name in tables.labels("window")])
-    arrays = tables.validation_arrays()
-    row, column = labels["future"].index(future), labels["metric"].index(metric)
-    if "step_error" in arrays:
-        error = np.asarray(arrays["step_error"].oindex[markets, windows, :, row, :, column])
-    else:
-        error = np.asarray(arrays["error"].oindex[markets, windows, :, row, column])[..., None]
+    error = _errors(tables, metric, markets)[:, :, :, labels["future"].index(future)][:, windows]
     contenders, models = labels["model"], len(tables.info.models)
     if has_auto(tables):
         contenders = [*contenders[:models], AUTO, *contenders[models:]]
@@ -140,6 +137,22 @@ def read_losses(
     spacing = int(study.get("validation", {}).get("step", 1))
     baselines = tuple(tables.info.baselines)
     return Losses(error[..., :last], tuple(contenders), baselines, kind, future, metric, spacing)
+
+
+def _errors(tables: SweepTables, metric: str, markets: Selection) -> NDArray[np.float64]:
+    """Read all errors by one metric: (market, window, contender, future, step).
+
+    Those by the metric of the verdict are asked for by every kind of windows and future, and kept.
+    """
+
+    def read() -> NDArray[np.float64]:
+        arrays = tables.validation_arrays()
+        column = [str(label) for label in tables.labels("metric")].index(metric)
+        if "step_error" in arrays:
+            return np.asarray(arrays["step_error"].oindex[markets, :, :, :, :, column])
+        return np.asarray(arrays["error"].oindex[markets, :, :, :, column])[..., None]
+
+    return tables.kept.once("errors", read) if metric == METRIC and is_all(markets) else read()
 
 
 def compare(losses: Losses, *, step: int | None = None, against: str | None = None) -> Table:
@@ -234,21 +247,21 @@ def _difference(pair: Losses, same: bool, step: int | None) -> tuple[Any, ...]:
     """Compare the first of two contenders with the second: from ``difference`` to ``worse_in``."""
     errors = pair.by_market(step)
     series, horizon = pair.series(step)
-    tests = [diebold_mariano(loss[0] - loss[1], horizon) for loss in series]
-    significant = [test.mean for test in tests if test.p < LEVEL]
-    known = [test.p for test in tests if not np.isnan(test.p)]
+    test = diebold_mariano(series[:, 0] - series[:, 1], horizon)
+    significant = test.mean[test.p < LEVEL]
+    known = test.p[~np.isnan(test.p)]
     over_markets = paired_bootstrap(errors[:, 0] - errors[:, 1])
     if same:
-        over_markets, known = PairedBootstrap(0.0, np.nan, np.nan, np.nan, over_markets.n), []
+        over_markets, known = PairedBootstrap(0.0, np.nan, np.nan, np.nan, over_markets.n), np.empty(0)
     enough = over_markets.n >= _FEW_MARKETS
     return (
         over_markets.mean,
         over_markets.low if enough else np.nan,
         over_markets.high if enough else np.nan,
-        over_markets.p if enough else known[0] if len(known) == 1 else np.nan,
+        over_markets.p if enough else float(known[0]) if len(known) == 1 else np.nan,
         "markets" if enough else "periods",
-        sum(difference < 0.0 for difference in significant),
-        sum(difference > 0.0 for difference in significant),
+        int(np.sum(significant < 0.0)),
+        int(np.sum(significant > 0.0)),
     )
 
 
@@ -294,15 +307,15 @@ def duel(
     pair = losses.paired(_contender(losses, model), _contender(losses, against))
     errors = pair.by_market(step)
     series, horizon = pair.series(step)
-    tests = [diebold_mariano(loss[0] - loss[1], horizon) for loss in series]
+    test = diebold_mariano(series[:, 0] - series[:, 1], horizon)
     return Table(
         {
             "market": markets,
             model: errors[:, 0],
             against: errors[:, 1],
             "difference": errors[:, 0] - errors[:, 1],
-            "p": np.array([test.p for test in tests]),
-            "n": np.array([test.n for test in tests]),
+            "p": test.p,
+            "n": test.n,
         }
     )
 
@@ -343,6 +356,12 @@ def comparisons(
     tables: SweepTables, metrics: Sequence[str] = _COMPARED, markets: Selection = ALL_MARKETS
 ) -> Table:
     """`compare` for all kinds of windows, futures, and some metrics, all periods ahead together."""
+    if is_all(markets):
+        return tables.kept.once(("comparison", *metrics), lambda: _comparisons(tables, metrics, markets))
+    return _comparisons(tables, metrics, markets)
+
+
+def _comparisons(tables: SweepTables, metrics: Sequence[str], markets: Selection) -> Table:
     parts = [
         compare(read_losses(tables, kind, str(future), metric, markets))
         for kind in kinds(tables)
@@ -351,47 +370,3 @@ def comparisons(
         if metric in tables.labels("metric")
     ]
     return Table.from_rows(_COLUMNS, [row for part in parts for row in part.rows()])
-
-
-def by_horizon(losses: Losses, most: int = 6) -> Table:
-    """Mean error over markets for some numbers of periods ahead: one row a contender, the best first.
-
-    Those that failed in some case come last: their errors are over other cases, and `compare` counts them.
-    """
-    reach = losses.error.shape[-1]
-    steps = (
-        range(1, reach + 1)
-        if reach <= most
-        else sorted({*(2**k for k in range(most - 1) if 2**k < reach), reach})
-    )
-    columns = np.stack([average(losses.by_market(step), 0) for step in steps], axis=1) if reach else None
-    if columns is None:
-        return Table({"model": np.array([], object)})
-    first = np.where(np.isnan(columns[:, 0]), np.inf, columns[:, 0])
-    order = np.lexsort((first, ~losses.known().all(axis=1)))
-    models = {"model": np.array(losses.contenders, dtype=object)[order]}
-    return Table(models | {f"{step} ahead": columns[order, column] for column, step in enumerate(steps)})
-
-
-def all_metrics(tables: SweepTables) -> Table:
-    """Mean over markets of every metric, all windows of a kind and all periods ahead pooled.
-
-    ``forecasts`` counts the forecasts (one a market and origin) that a mean is over: those with fewer than
-    others failed in some, and `compare` holds them against others on the cases that both have.
-    """
-    arrays = tables.validation_arrays()
-    metrics = [str(name) for name in tables.labels("metric")] if arrays else []
-    names = ("window", "future", "model", "markets", "forecasts", *metrics)
-    rows: list[tuple[Any, ...]] = []
-    for kind in kinds(tables):
-        windows = np.array([kind_of(str(name)) == kind for name in tables.labels("window")])
-        error = np.asarray(arrays["error"].oindex[:, windows])
-        pooled = pool(error, [name if name in METRICS else "mae" for name in metrics], 1)
-        for column, future in enumerate(tables.labels("future")):
-            for row, model in enumerate(tables.labels("model")):
-                errors = pooled[:, row, column]
-                count = int(np.sum(~np.isnan(errors).all(axis=1)))
-                if count:
-                    forecasts = int(np.sum(~np.isnan(error[:, :, row, column]).all(axis=-1)))
-                    rows.append((kind, future, model, count, forecasts, *average(errors, 0).tolist()))
-    return Table.from_rows(names, rows)

@@ -1,12 +1,13 @@
 """Turning stored cubes, the first axis of which is the market, into the rows of a table."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Protocol
 
 import numpy as np
 import zarr
 
+from pipeline.results.frames.made import MadeColumns
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
 
@@ -54,10 +55,14 @@ def model_by_model(build: Callable[[SweepTables, str, Selection], Table]) -> Bui
     def built(
         tables: SweepTables, models: Sequence[str] | None = None, markets: Selection = ALL_MARKETS
     ) -> Table:
-        parts = []
-        for model in models or tables.info.models:
-            part = build(tables, model, markets)
-            parts.append(Table(constant_columns(len(part), model=model) | dict(part.columns)))
-        return Table({name: np.concatenate([part[name] for part in parts]) for name in parts[0].columns})
+        parts = {model: build(tables, model, markets) for model in models or tables.info.models}
+        counts = [len(part) for part in parts.values()]
+        first = next(iter(parts.values()))
+
+        def join(name: str) -> np.ndarray:
+            return np.concatenate([part[name] for part in parts.values()])
+
+        names = {"model": lambda: np.repeat(np.array([*parts], dtype=object), counts)}
+        return Table(MadeColumns(names | {name: partial(join, name) for name in first.columns}))
 
     return built

@@ -1,13 +1,16 @@
 """Fits, their parameters and their starts as tables."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
-import zarr
+from numpy.typing import NDArray
 
+from pipeline.results.frames.made import MadeColumns
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import (
-    constant_columns,
     long_table,
     market_axes,
     model_by_model,
@@ -18,8 +21,10 @@ from pipeline.status import Status
 from pipeline.store.format.catalogue import RECOMMENDED
 from pipeline.store.format.layout import STATISTIC_NAMES
 
+Makers = dict[str, Callable[[], np.ndarray]]
 UNDETERMINED = "undetermined"
 """What ``recommended`` says where the data do not determine a parameter."""
+_FIXED = "fixed"
 _STATUS_NAMES = {int(status): status.reason for status in Status}
 
 
@@ -33,18 +38,25 @@ def status_names(codes: np.ndarray) -> np.ndarray:
 @model_by_model
 def fits(tables: SweepTables, model: str, markets: Selection) -> Table:
     """One row for every finished fit: model, form, response, market, window, status, the statistics."""
-    arrays = tables.arrays(model)
-    statistic = read_cells(arrays["statistic"], markets)
-    axes = market_axes(tables, markets)
-    cells = long_table(axes, {"code": read_cells(arrays["status"], markets)})
-    columns = constant_columns(len(cells), **tables.described(model))
-    columns |= {axis: cells[axis] for axis in axes}
-    columns["status"] = status_names(cells["code"])
+    arrays, axes = tables.arrays(model), market_axes(tables, markets)
+    code = read_cells(arrays["status"], markets).ravel()
+    cells = np.flatnonzero(code != Status.PENDING)
+    statistic = cache(lambda: read_cells(arrays["statistic"], markets).reshape(len(code), -1))
+
+    def column(name: str) -> np.ndarray:
+        return statistic()[cells, stored.index(name)]
+
+    makers: Makers = {
+        name: partial(np.full, len(cells), value, dtype=object)
+        for name, value in tables.described(model).items()
+    }
+    makers |= _labels(axes, cells)
+    makers["status"] = lambda: status_names(code[cells])
     stored = [str(name) for name in tables.labels("stat")]
     known = [name for name in STATISTIC_NAMES if name in stored]
     for name in known + [name for name in stored if name not in STATISTIC_NAMES]:
-        columns[name] = statistic[..., stored.index(name)].ravel()
-    return Table(columns).take(cells["code"] != Status.PENDING)
+        makers[name] = partial(column, name)
+    return Table(MadeColumns(makers))
 
 
 @model_by_model
@@ -55,24 +67,62 @@ def params(tables: SweepTables, model: str, markets: Selection) -> Table:
     not determine is left out, as its standard error is.
     """
     arrays = tables.arrays(model)
-    values = {name: read_cells(arrays[name], markets) for name in ("value", "stderr", "at_bound")}
     axes = {**market_axes(tables, markets), "param": tables.params_of(model)}
-    cells = long_table(axes, values)
-    columns = {axis: cells[axis] for axis in axes}
-    columns["unit"] = np.tile(tables.units_of(model), len(axes["market"]) * len(axes["window"]))
-    columns |= {name: cells[name] for name in values}
-    columns["recommended"] = _recommended(arrays, markets, cells["value"].size)
-    undetermined = columns["recommended"] == UNDETERMINED
-    columns["value"] = np.where(undetermined, np.nan, columns["value"])
-    return Table(columns).take(~np.isnan(cells["value"]))
+    value = read_cells(arrays["value"], markets).ravel()
+    cells = np.flatnonzero(~np.isnan(value))
+
+    def of(name: str) -> np.ndarray:
+        return read_cells(arrays[name], markets).ravel()[cells]
+
+    @cache
+    def recommended() -> np.ndarray:
+        return of("recommended") if "recommended" in arrays else np.zeros(len(cells), np.int8)
+
+    makers = _labels(axes, cells)
+    makers["unit"] = lambda: tables.units_of(model)[cells % len(axes["param"])]
+    undetermined = RECOMMENDED.index(UNDETERMINED)
+    makers["value"] = lambda: np.where(recommended() == undetermined, np.nan, value[cells])
+    makers |= {name: partial(of, name) for name in ("stderr", "at_bound")}
+    names = np.array([*RECOMMENDED, "a code of a newer version"], dtype=object)
+    makers["recommended"] = lambda: names[np.minimum(recommended(), len(RECOMMENDED))]
+    return Table(MadeColumns(makers))
 
 
-def _recommended(arrays: Mapping[str, zarr.Array], markets: Selection, cells: int) -> np.ndarray:
-    """Name the method to trust, cell by cell; empty in stores of early versions, which do not know it."""
-    if "recommended" not in arrays:
-        return np.full(cells, "", dtype=object)
-    codes = np.minimum(read_cells(arrays["recommended"], markets).ravel(), len(RECOMMENDED))
-    return np.array([*RECOMMENDED, "a code of a newer version"], dtype=object)[codes]
+def _labels(axes: Mapping[str, np.ndarray], cells: np.ndarray) -> Makers:
+    """Make the labels of cells of a cube, by their places in it when it is laid flat."""
+    sizes = [len(labels) for labels in axes.values()]
+
+    def column(place: int, labels: np.ndarray) -> np.ndarray:
+        return labels[cells // math.prod(sizes[place + 1 :]) % sizes[place]]
+
+    return {name: partial(column, place, labels) for place, (name, labels) in enumerate(axes.items())}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """The parameters of the fits of a model to all periods, as `params` has them, (market, param) each.
+
+    Attributes
+    ----------
+    value, stderr
+        nan where the data do not determine a parameter.
+    known, fixed
+        Whether there is a usable fit; whether the parameter was not free in it.
+    """
+
+    value: NDArray[np.float64]
+    stderr: NDArray[np.float64]
+    known: NDArray[np.bool_]
+    fixed: NDArray[np.bool_]
+
+
+def read_estimates(tables: SweepTables, model: str) -> Estimated:
+    """Read the parameters of all fits of a model to all periods."""
+    arrays = tables.arrays(model)
+    value, stderr = (np.asarray(arrays[name][:, 0]) for name in ("value", "stderr"))
+    codes = np.asarray(arrays["recommended"][:, 0]) if "recommended" in arrays else np.zeros(value.shape, int)
+    undetermined, fixed = (codes == RECOMMENDED.index(word) for word in (UNDETERMINED, _FIXED))
+    return Estimated(np.where(undetermined, np.nan, value), stderr, ~np.isnan(value), fixed)
 
 
 @model_by_model

@@ -1,7 +1,5 @@
 """Returns to scale γ read as a regime of the market, and how fast shares adjust."""
 
-from typing import Any
-
 import numpy as np
 
 from kernels.numeric.arrays import Floats
@@ -11,9 +9,7 @@ from pipeline.models.adjustment import half_life
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import LEVEL, normal_interval
 from pipeline.results.tables.sweep_tables import SweepTables
-from pipeline.validation.model_weights import regime
-
-REGIMES = ("coexistence", "neutral", "lock-in", "undetermined")
+from pipeline.validation.model_weights import REGIMES, regime
 
 
 def regimes(tables: SweepTables) -> Table:
@@ -27,36 +23,52 @@ def regimes(tables: SweepTables) -> Table:
         without intervals. Where the form fixes γ, it has no interval, and
         ``assumed`` is true. ``half_life`` is in periods: infinite at γ = 1, missing where firms drift apart.
     """
-    names = ("model", "market", "assumed", "gamma", "low", "high", "regime", "adjustment_rate", "half_life")
-    rows: list[tuple[Any, ...]] = []
-    markets = tables.labels("market").tolist()
-    for model in tables.info.models:
-        statistic = tables.statistics(model)
-        usable = ~np.isnan(statistic["bic"])
-        rate = statistic.get("adjustment_rate", np.full(len(markets), np.nan))
-        life = half_life(rate)
-        gamma, lower, upper, assumed = _returns_to_scale(tables, model)
-        for row in np.flatnonzero(usable).tolist():
-            low, high = lower[row], upper[row]
-            word = regime(gamma[row], gamma[row]) if assumed else regime(low, high)
-            numbers = map(float, (rate[row], life[row]))
-            rows.append(
-                (model, markets[row], assumed, float(gamma[row]), float(low), float(high), word, *numbers)
-            )
-    return Table.from_rows(names, rows)
+    parts = [_regimes_of(tables, model) for model in tables.info.models]
+    return Table({name: np.concatenate([part[name] for part in parts]) for name in parts[0].columns})
+
+
+def _regimes_of(tables: SweepTables, model: str) -> Table:
+    markets, statistic = tables.labels("market"), tables.statistics(model)
+    rate = statistic.get("adjustment_rate", np.full(len(markets), np.nan))
+    gamma, low, high, assumed = _returns_to_scale(tables, model)
+    columns = {
+        "model": np.full(len(markets), model, dtype=object),
+        "market": markets,
+        "assumed": np.full(len(markets), assumed),
+        "gamma": gamma,
+        "low": low,
+        "high": high,
+        "regime": regime(gamma, gamma) if assumed else regime(low, high),
+        "adjustment_rate": rate,
+        "half_life": half_life(rate),
+    }
+    return Table(columns).take(~np.isnan(statistic["bic"]))
+
+
+def adjustment_rates(tables: SweepTables, model: str) -> Floats:
+    """Rates at which shares adjust in the markets that have a usable fit, where they are known."""
+    statistic = tables.statistics(model)
+    rate = statistic.get("adjustment_rate", np.full(len(tables.labels("market")), np.nan))
+    known: Floats = rate[~np.isnan(rate) & ~np.isnan(statistic["bic"])]
+    return known
+
+
+def typical_half_life(tables: SweepTables, model: str) -> float:
+    """Median over markets of the half-life of share adjustments of a model, in periods; nan when unknown."""
+    life = half_life(adjustment_rates(tables, model))
+    known = life[~np.isnan(life)]
+    return float(np.median(known)) if known.size else np.nan
 
 
 def regime_counts(tables: SweepTables) -> Table:
     """One row a model: median γ, markets in each regime, median half-life."""
-    table = regimes(tables)
     rows = []
     for model in tables.info.models:
-        markets = table.take(table["model"] == model)
+        markets = _regimes_of(tables, model)
         if len(markets):
             counts = [int(np.sum(markets["regime"] == word)) for word in REGIMES]
-            life = markets["half_life"][~np.isnan(markets["half_life"])]
             source = "assumed" if markets["assumed"][0] else "estimated"
-            typical = float(np.median(life)) if life.size else np.nan
+            typical = typical_half_life(tables, model)
             rows.append((model, source, float(np.median(markets["gamma"])), *counts, typical))
     return Table.from_rows(("model", "from", "gamma", *REGIMES, "half_life"), rows)
 

@@ -1,6 +1,6 @@
 """What tests of residuals say of the fits of a sweep, counted against what chance alone would show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from scipy import stats
@@ -26,15 +26,13 @@ _WHAT_TO_DO = {
 _ORDERS = ("none", "order_1", "order_2", "beyond_2")
 
 
-def summarise_checks(models: Sequence[str], statistic: Mapping[str, np.ndarray]) -> Table:
+def summarise_checks(statistics: Mapping[str, Mapping[str, np.ndarray]]) -> Table:
     """Count the fits that tests of residuals flag at 5 %.
 
     Parameters
     ----------
-    models
-        Names.
-    statistic
-        (model, market) of every statistic; stores of early versions lack the tests.
+    statistics
+        By model and name, (market,) each; stores of early versions lack the tests.
 
     Returns
     -------
@@ -43,9 +41,9 @@ def summarise_checks(models: Sequence[str], statistic: Mapping[str, np.ndarray])
         p-value, and whether so many are more than chance (binomial, 5 %).
     """
     rows = []
-    for row, model in enumerate(models):
+    for model, statistic in statistics.items():
         for name, what in CHECKS.items():
-            p = statistic[name][row] if name in statistic else np.empty(0)
+            p = statistic.get(name, np.empty(0))
             p = p[np.isfinite(p)]
             if not p.size:
                 continue
@@ -57,8 +55,13 @@ def summarise_checks(models: Sequence[str], statistic: Mapping[str, np.ndarray])
     return Table.from_rows(names, rows)
 
 
-def summarise_orders(models: Sequence[str], statistic: Mapping[str, np.ndarray]) -> Table:
+def summarise_orders(statistics: Mapping[str, Mapping[str, np.ndarray]]) -> Table:
     """Count the fits by the order of the autoregression of their errors.
+
+    Parameters
+    ----------
+    statistics
+        As for `summarise_checks`.
 
     Returns
     -------
@@ -68,15 +71,14 @@ def summarise_orders(models: Sequence[str], statistic: Mapping[str, np.ndarray])
         5 %); of how many.
     """
     rows = []
-    if "error_order" in statistic:
-        for row, model in enumerate(models):
-            order = statistic["error_order"][row]
-            known = np.isfinite(order)
-            if known.any():
-                counts = np.bincount(order[known].astype(int), minlength=len(_ORDERS))[: len(_ORDERS)]
-                capped = int(np.sum(statistic["autocorrelation"][row][known] >= CAP - 1e-9))
-                walks = int(np.sum(statistic["p_unit_root"][row][known] > LEVEL))
-                rows.append((model, *counts.tolist(), capped, walks, int(known.sum())))
+    for model, statistic in statistics.items():
+        order = statistic.get("error_order", np.empty(0))
+        known = np.isfinite(order)
+        if known.any():
+            counts = np.bincount(order[known].astype(int), minlength=len(_ORDERS))[: len(_ORDERS)]
+            capped = int(np.sum(statistic["autocorrelation"][known] >= CAP - 1e-9))
+            walks = int(np.sum(statistic["p_unit_root"][known] > LEVEL))
+            rows.append((model, *counts.tolist(), capped, walks, int(known.sum())))
     return Table.from_rows(("model", *_ORDERS, "at_cap", "unit_root", "of"), rows)
 
 

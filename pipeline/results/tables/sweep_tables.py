@@ -1,19 +1,32 @@
 """Labels and arrays of one sweep in one snapshot: what builders of tables take, without xarray."""
 
-from typing import Any
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import icechunk
 import numpy as np
 import zarr
 
+from pipeline.errors import QueryError
 from pipeline.names import Label
+from pipeline.once import Kept
 from pipeline.status import is_usable
 from pipeline.store.format.layout import group_path, panel_path, sweep_path
 from pipeline.store.read import SweepInfo, open_arrays, open_attributes, read_labels
 
+if TYPE_CHECKING:
+    from pipeline.config.study import Study
+    from pipeline.config.variants import Variant
+
 Selection = np.ndarray | slice
 """Markets by their places."""
 ALL_MARKETS = slice(None)
+
+
+def is_all(markets: Selection) -> bool:
+    """Tell whether all markets are selected."""
+    return isinstance(markets, slice) and markets == ALL_MARKETS
 
 
 class SweepTables:
@@ -30,14 +43,41 @@ class SweepTables:
     ----------
     session, info
         As given.
+    kept
+        What was computed from them, for whoever asks next.
     """
 
     def __init__(self, session: icechunk.Session, info: SweepInfo) -> None:
         self.session = session
         self.info = info
+        self.kept = Kept()
         self._labels: dict[str, np.ndarray] = {}
         self._arrays: dict[str, dict[str, zarr.Array]] = {}
         self._attributes: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def study(self) -> "Study":
+        """The study that the sweep was made by, overrides included.
+
+        Raises
+        ------
+        QueryError
+            The sweep does not hold it.
+        """
+        # pydantic, which builds it, takes longer to import than a query to answer.
+        from pipeline.config.study import Study
+
+        text = self.info.attributes.get("study_json")
+        if not text:
+            raise QueryError(
+                f"The sweep {self.info.name} does not hold its study, so its f cannot be evaluated."
+            )
+        return Study.model_validate_json(_with_former_defaults(text))
+
+    @cached_property
+    def variants(self) -> "dict[str, Variant]":
+        """The models of the study by name."""
+        return {variant.name: variant for variant in self.study.variants()}
 
     @property
     def first_window(self) -> str:
@@ -70,7 +110,7 @@ class SweepTables:
         return self._open(self._fits_path(model))
 
     def trajectory_arrays(self, model: str) -> dict[str, zarr.Array]:
-        """Open the arrays of the trajectories of a model: ``share``."""
+        """Open the arrays of the trajectories of a model: ``share``, where the study stores it."""
         return self._open(group_path(self.info.name, "trajectories", model))
 
     def panel_arrays(self) -> dict[str, zarr.Array]:
@@ -106,11 +146,17 @@ class SweepTables:
 
     def statistics(self, model: str, markets: Selection = ALL_MARKETS) -> dict[str, np.ndarray]:
         """Read the statistics of the fits to all periods, (market,) each; nan where a fit is not usable."""
+        if is_all(markets):
+            return self.kept.once(("statistics", model), lambda: self._read_statistics(model, markets))
+        return self._read_statistics(model, markets)
+
+    def _read_statistics(self, model: str, markets: Selection) -> dict[str, np.ndarray]:
         arrays = self.arrays(model)
         usable = is_usable(np.asarray(arrays["status"].oindex[markets, slice(1)])[:, 0])
         packed = np.asarray(arrays["statistic"].oindex[markets, slice(1)])[:, 0]
-        packed = np.where(usable[:, None], packed, np.nan)
-        return {str(name): packed[:, column] for column, name in enumerate(self.labels("stat"))}
+        # A statistic a row: they are taken one by one, of all markets.
+        packed = np.where(usable, packed.T, np.nan)
+        return {str(name): packed[column] for column, name in enumerate(self.labels("stat"))}
 
     def _fits_path(self, model: str) -> str:
         return group_path(self.info.name, "fits", model)
@@ -131,3 +177,11 @@ class SweepTables:
         if path not in self._attributes:
             self._attributes[path] = open_attributes(self.session, path)
         return self._attributes[path]
+
+
+def _with_former_defaults(study_json: str) -> str:
+    """Spell out what a stored study left unsaid when it was written: the start and the gain of its fits."""
+    content = json.loads(study_json)
+    fit = content.get("fit") or {}
+    fit = {"initial": "observed"} | ({} if "state" in fit else {"gain": 0.0}) | fit
+    return json.dumps(content | {"fit": fit})

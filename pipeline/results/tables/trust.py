@@ -1,20 +1,22 @@
 """How far estimates can be trusted, in counts of fits: weak directions, correlated errors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
-from pipeline.results.tables.fits import params
-from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
-from pipeline.results.tables.uncertainty import directions
+from pipeline.results.tables.cubes import read_cells
+from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables, is_all
+from pipeline.results.tables.uncertainty import Directions, read_directions
 from pipeline.status import NoForecast, is_usable
 
 EDGE = "f ≥ 0"
 """The bound of parameters that would make the market function negative."""
 
+Counted = tuple[str, int, int, float]
 # Correlations more than `Z95` standard errors from zero are counted; chance makes one of 20 fits look so.
 _CHANCE = 0.05
 
@@ -46,39 +48,68 @@ def summarise_directions(
     """
     names = ("model", "what", "fits", "of", "example", "strength")
     rows: tuple[list, list] = ([], [])
+    labels = tables.labels("market")[markets]
     for model, count in zip(tables.info.models if models is None else models, usable.tolist(), strict=True):
-        table = directions(tables, [model], markets)
-        table = table.take(table["window"] == tables.first_window)
-        unseen = table["strength"] <= RANK_TOLERANCE
-        for chosen, into in ((unseen, rows[0]), (~unseen, rows[1])):
-            part = table.take(chosen)
-            for sentence, places in _by_text(part["sentence"]).items():
-                same = part.take(places)
-                strength = float(np.median(same["strength"]))
-                fits = len(set(same["market"].tolist()))
-                into.append((model, sentence, fits, count, same["market"][0], strength))
+        count_them = partial(_count, tables, model, markets)
+        counts = tables.kept.once(("directions", model), count_them) if is_all(markets) else count_them()
+        for of_kind, into in zip(counts, rows, strict=True):
+            for sentence, first, fits, strength in of_kind:
+                into.append((model, sentence, fits, count, labels[first], strength))
     undetermined, weak = (
         Table.from_rows(names, sorted(part, key=lambda row: -row[2] / max(row[3], 1))) for part in rows
     )
     return undetermined.select(names[:-1]), weak
 
 
-def _by_text(texts: np.ndarray) -> dict[str, np.ndarray]:
-    """Give the places of each text, in the order of their first ones; there may be millions of both."""
-    found: dict[str, list[int]] = {}
-    for place, text in enumerate(texts.tolist()):
-        found.setdefault(text, []).append(place)
-    return {text: np.array(places) for text, places in found.items()}
+def any_direction(tables: SweepTables) -> bool:
+    """Tell whether the data see some direction badly, in a fit of the first window of any model."""
+    strengths = (tables.arrays(model).get("direction_strength") for model in tables.info.models)
+    return any(not np.isnan(strength[:, 0]).all() for strength in strengths if strength is not None)
+
+
+def _count(tables: SweepTables, model: str, markets: Selection) -> tuple[tuple[Counted, ...], ...]:
+    """Count by sentence the directions that the data do not see, and those that they see badly."""
+    found = read_directions(tables, model, markets, slice(1))
+    unseen = found.strength <= RANK_TOLERANCE
+    return tuple(tuple(_counted(found, np.flatnonzero(chosen))) for chosen in (unseen, ~unseen))
+
+
+def _counted(found: Directions, chosen: np.ndarray) -> Iterator[Counted]:
+    """Give each sentence of some directions: its first market, number of markets, median strength."""
+    if not chosen.size:
+        return
+    market, said, strength = found.cells[chosen, 0], found.said[chosen], found.strength[chosen]
+    order = np.lexsort((strength, said))
+    begins = np.flatnonzero(np.diff(said[order], prepend=-1))
+    count = np.diff(begins, append=len(order))
+    ranked = strength[order]
+    median = 0.5 * (ranked[begins + (count - 1) // 2] + ranked[begins + count // 2])
+    pairs = np.unique(said * (market.max() + 1) + market) // (market.max() + 1)
+    fits = np.unique(pairs, return_counts=True)[1]
+    sentences, first = np.unique(said, return_index=True)
+    for place in np.argsort(first).tolist():
+        yield (
+            str(found.sentences[sentences[place]]),
+            int(market[first[place]]),
+            int(fits[place]),
+            float(median[place]),
+        )
+
+
+def any_at_bound(tables: SweepTables) -> bool:
+    """Tell whether a parameter is at a bound, in a fit of the first window of any model."""
+    return any(np.any(tables.arrays(model)["at_bound"][:, 0] != 0) for model in tables.info.models)
 
 
 def at_bounds(tables: SweepTables, models: Sequence[str], markets: Selection = ALL_MARKETS) -> Table:
     """Count the fits of the first window with a parameter at a bound: one row a model, parameter and side."""
     rows = []
     for model in models:
-        table = params(tables, [model], markets)
-        table = table.take(table["window"] == tables.first_window)
-        for param in dict.fromkeys(table["param"].tolist()):
-            sides = table["at_bound"][table["param"] == param]
+        arrays = tables.arrays(model)
+        value, bound = (read_cells(arrays[name], markets)[:, 0] for name in ("value", "at_bound"))
+        known = ~np.isnan(value)
+        for column, param in enumerate(tables.params_of(model).tolist()):
+            sides = bound[known[:, column], column]
             for side, word in ((-1, "lower"), (1, "upper"), (2, EDGE)):
                 if count := int(np.sum(sides == side)):
                     rows.append((model, param, word, count, len(sides)))
@@ -105,15 +136,13 @@ def missing_forecasts(tables: SweepTables, models: Sequence[str]) -> Table:
     return Table.from_rows(("model", "window", "fits", "of", "example", "reason"), rows)
 
 
-def summarise_correlation(models: Sequence[str], statistic: Mapping[str, np.ndarray]) -> Table:
+def summarise_correlation(statistics: Mapping[str, Mapping[str, np.ndarray]]) -> Table:
     """Name the models whose errors are correlated from one period to the next.
 
     Parameters
     ----------
-    models
-        Names.
-    statistic
-        (model, market) of every statistic; stores of early versions lack the autocorrelation.
+    statistics
+        By model and name, (market,) each; stores of early versions lack the autocorrelation.
 
     Returns
     -------
@@ -121,12 +150,13 @@ def summarise_correlation(models: Sequence[str], statistic: Mapping[str, np.ndar
         Model, median correlation of errors one period apart, fits in which it differs from 0, of how many.
     """
     rows = []
-    if "autocorrelation" in statistic:
+    for model, statistic in statistics.items():
+        if "autocorrelation" not in statistic:
+            continue
         degrees = statistic["n_residual"] - statistic["n_free"]
-        for row, model in enumerate(models):
-            known = np.isfinite(statistic["autocorrelation"][row]) & (degrees[row] > 0)
-            correlation = statistic["autocorrelation"][row][known]
-            fits = int(np.sum(np.abs(correlation) > Z95 / np.sqrt(degrees[row][known])))
-            if fits > 2 * _CHANCE * correlation.size:
-                rows.append((model, float(np.median(correlation)), fits, correlation.size))
+        known = np.isfinite(statistic["autocorrelation"]) & (degrees > 0)
+        correlation = statistic["autocorrelation"][known]
+        fits = int(np.sum(np.abs(correlation) > Z95 / np.sqrt(degrees[known])))
+        if fits > 2 * _CHANCE * correlation.size:
+            rows.append((model, float(np.median(correlation)), fits, correlation.size))
     return Table.from_rows(("model", "correlation", "fits", "of"), rows)

@@ -1,9 +1,12 @@
 """What is known of the uncertainty of fits as tables: replicates, intervals, weak directions, instruments."""
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
-from pipeline.fitting.uncertainty.weak_directions import describe_direction
+from pipeline.fitting.uncertainty.weak_directions import describe_directions
 from pipeline.models.instruments.first_stage import WEAK
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import long_table, market_axes, model_by_model, read_cells
@@ -43,23 +46,53 @@ def intervals(tables: SweepTables, model: str, markets: Selection) -> Table:
 @model_by_model
 def directions(tables: SweepTables, model: str, markets: Selection) -> Table:
     """One row for every direction that the data see badly: its strength, and what it means in words."""
-    arrays, axes = tables.arrays(model), market_axes(tables, markets)
+    axes = market_axes(tables, markets)
+    found = read_directions(tables, model, markets)
+    market, window, direction = found.cells.T
+    columns = {"market": axes["market"][market], "window": axes["window"][window], "direction": direction}
+    return Table(columns | {"strength": found.strength, "sentence": found.sentences[found.said]})
+
+
+@dataclass(frozen=True, slots=True)
+class Directions:
+    """Directions that the data see badly, of the fits of a model.
+
+    Attributes
+    ----------
+    cells : (direction, 3) array of int
+        Places of market, window and direction, market by market.
+    strength : (direction,) array
+        Relative to the strongest one of the fit.
+    sentences : (sentence,) array of str
+        All different, in the order in which they first come.
+    said : (direction,) array of int
+        The sentence of each.
+    """
+
+    cells: NDArray[np.intp]
+    strength: NDArray[np.float64]
+    sentences: NDArray[np.object_]
+    said: NDArray[np.intp]
+
+
+def read_directions(
+    tables: SweepTables, model: str, markets: Selection, windows: slice = slice(None)
+) -> Directions:
+    """Read the directions that the data see badly, in some markets and windows; none in early stores."""
+    arrays, names = tables.arrays(model), [str(name) for name in tables.params_of(model)]
     if "direction" not in arrays:
-        axes["direction"] = np.arange(0)
-        table = long_table(axes, {"strength": _no_cells(axes)})
-        return Table(dict(table.columns) | {"sentence": np.array([], object)})
-    names = [str(name) for name in tables.params_of(model)]
+        return Directions(np.empty((0, 3), np.intp), np.empty(0), np.array([], object), np.empty(0, np.intp))
     strength, loading, sensitivity, value = (
-        read_cells(arrays[name], markets)
+        read_cells(arrays[name], markets)[:, windows]
         for name in ("direction_strength", "direction", "sensitivity", "value")
     )
-    axes["direction"] = np.arange(strength.shape[-1])
-    table = long_table(axes, {"strength": strength}, keep="strength")
-    sentences = [
-        describe_direction(names, loading[cell], sensitivity[cell[:2]], value[cell[:2]], strength[cell])
-        for cell in map(tuple, np.argwhere(~np.isnan(strength)))
-    ]
-    return Table(dict(table.columns) | {"sentence": np.array(sentences, object)})
+    cells = np.argwhere(~np.isnan(strength))
+    market, window, direction = cells.T
+    known = strength[market, window, direction]
+    sentences, said = describe_directions(
+        names, loading[market, window, direction], sensitivity[market, window], value[market, window], known
+    )
+    return Directions(cells, known, sentences, said)
 
 
 @model_by_model

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from pipeline.fitting.uncertainty.covariance import covariance_of
-from pipeline.fitting.uncertainty.weak_directions import WEAK, describe_direction, weak_directions
+from pipeline.fitting.uncertainty.weak_directions import (
+    WEAK,
+    describe_direction,
+    describe_directions,
+    weak_directions,
+)
 
 ONES = np.ones(2)
 
@@ -53,6 +58,23 @@ def test_many_parameters_of_one_kind_are_counted():
     assert said == "place, 5 of constant.* and deal move together: only their differences are determined"
     alone = describe_direction(names[1:6], np.ones(5) / np.sqrt(5), np.ones(5), np.arange(5.0), 0.0)
     assert alone.startswith("5 of constant.* move together")
+
+
+def test_many_directions_are_described_like_one_by_one():
+    rng = np.random.default_rng(5)
+    names = ("place", "constant.firm 1", "constant.firm 2", "constant.firm 3", "deal")
+    # Of one, of two and of more parameters; equal, opposite and other steps; some never free.
+    loading = rng.choice([0.0, 0.0, 1.0, -1.0, 0.5], (400, 5))
+    loading[:, 0][~loading.any(axis=1)] = 1.0
+    sensitivity, value = rng.choice([1.0, 1.0, 1.0, 2.0, np.nan], (400, 5)), rng.choice([1.0, 2.0], (400, 5))
+    strength = rng.choice([0.0, 1e-2], 400)
+    sentences, places = describe_directions(names, loading, sensitivity, value, strength)
+    alone = [
+        describe_direction(names, *cell) for cell in zip(loading, sensitivity, value, strength, strict=True)
+    ]
+    assert sentences[places].tolist() == alone
+    assert sentences.tolist() == list(dict.fromkeys(alone))
+    assert len(sentences) > 30
 
 
 def test_null_directions_are_told_apart():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import QueryError
-from pipeline.results.tables.comparison import Losses, by_horizon, compare, duel
+from pipeline.results.summary.errors import by_horizon
+from pipeline.results.tables.comparison import Losses, compare, duel
 
 CONTENDERS = ("good", "poor", "last", "mean")
 

@@ -12,6 +12,7 @@ from pipeline.config.load import load_study
 from pipeline.config.sections.uncertainty import McmcSection
 from pipeline.errors import QueryError
 from pipeline.reporting.console.summary import show_sections
+from pipeline.results.tables import trust
 from pipeline.results.tables.trust import summarise_correlation
 from pipeline.sweep.coordinator import run_study
 
@@ -97,14 +98,17 @@ def test_what_moves_together_is_said(results):
 
 
 def test_correlated_errors_are_told(results):
-    statistic = {
-        "autocorrelation": np.array([[0.5, 0.6, 0.0], [0.01, -0.02, np.nan]]),
-        "n_residual": np.full((2, 3), 100.0),
-        "n_free": np.full((2, 3), 4.0),
+    statistics = {
+        model: {
+            "autocorrelation": np.array(values),
+            "n_residual": np.full(3, 100.0),
+            "n_free": np.full(3, 4.0),
+        }
+        for model, values in (("a", [0.5, 0.6, 0.0]), ("b", [0.01, -0.02, np.nan]))
     }
-    table = summarise_correlation(("a", "b"), statistic)
+    table = summarise_correlation(statistics)
     assert list(table.rows()) == [("a", 0.5, 2, 3)]
-    assert len(summarise_correlation(("a",), {})) == 0
+    assert len(summarise_correlation({"a": {}})) == 0
     # Markets that follow the proportional equation no more than these leave it slow errors, which are its
     # autocorrelation: nothing is left in the residuals.
     fits = results.fits("proportional-linear")
@@ -159,3 +163,41 @@ def test_what_arviz_cannot_be_given_is_said(results, monkeypatch):
     monkeypatch.setitem(sys.modules, "arviz_base", None)
     with pytest.raises(QueryError, match=r"pip install 'beed\[arviz\]'"):
         results.to_arviz("investment-linear")
+
+
+@pytest.mark.parametrize("tolerance", [trust.RANK_TOLERANCE, -1.0])
+def test_what_a_summary_counts_is_what_the_tables_hold(results, monkeypatch, tolerance):
+    # With the second one all directions are seen, though badly.
+    monkeypatch.setattr(trust, "RANK_TOLERANCE", tolerance)
+    results = results.refresh()
+    summary = results.summary()
+    tables = (summary.undetermined, summary.weak)
+    for found, kind in zip(tables, ("<=", ">"), strict=True):
+        rows = results.sql(
+            "select model, sentence, count(distinct market), min(market), median(strength) from directions "
+            f"where \"window\" = 'all' and strength {kind} {tolerance} group by 1, 2 order by 1, 2"
+        )
+        names = ("model", "what", "fits", "example", *(["strength"] if "strength" in found.columns else []))
+        ours = sorted(found.select(names).rows())
+        assert [row[:4] for row in ours] == [row[:4] for row in rows.rows()]
+        np.testing.assert_allclose([row[4:] for row in ours], [row[4 : len(names)] for row in rows.rows()])
+    assert len(summary.undetermined) or len(summary.weak)
+    one_by_one = [summary.directions_of(model) for model in results.models]
+    for whole, parts in zip(tables, zip(*one_by_one, strict=True), strict=True):
+        assert sorted(whole.rows()) == sorted(row for part in parts for row in part.rows())
+
+
+def test_estimates_in_a_summary_are_those_of_the_table(results):
+    found = results.summary().parameters
+    rows = results.sql(
+        "select param, unit, median(value), quantile_cont(value, 0.25), quantile_cont(value, 0.75), "
+        "count(*) - count(value), count(*) from params "
+        f"where \"window\" = 'all' and model = '{results.verdict().model}' and recommended <> 'fixed' "
+        "and param in ('promo', 'place', 'twin', 'jump_price', 'returns_to_scale') group by all"
+    )
+    of_table = {row[0]: row[1:] for row in rows.rows()}
+    names = ("unit", "median", "quartile_1", "quartile_3", "undetermined", "of")
+    for row in found.records():
+        expected = dict(zip(names, of_table.pop(row["param"]), strict=True))
+        assert {name: row[name] for name in names} == pytest.approx(expected, nan_ok=True)
+    assert not of_table

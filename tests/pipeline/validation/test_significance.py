@@ -46,6 +46,20 @@ def test_nothing_to_compare():
     assert np.isnan(diebold_mariano(np.full(3, np.nan)).mean)
 
 
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_many_tests_at_once_are_those_of_each_without_what_is_missing(horizon):
+    rng = np.random.default_rng(4)
+    differences = rng.normal(0.2, 1.0, (60, 7))
+    differences[rng.random((60, 7)) < 0.3] = np.nan
+    differences[0], differences[1], differences[2] = np.nan, 0.0, 0.5
+    found = diebold_mariano(differences.reshape(6, 10, 7), horizon)
+    assert found.p.shape == (6, 10)
+    alone = [diebold_mariano(row[~np.isnan(row)], horizon) for row in differences]
+    assert found.n.ravel().tolist() == [test.n for test in alone]
+    for name in ("mean", "statistic", "p"):
+        np.testing.assert_allclose(getattr(found, name).ravel(), [getattr(test, name) for test in alone])
+
+
 def test_bootstrap_interval_is_that_of_the_mean():
     rng = np.random.default_rng(2)
     difference = rng.normal(0.3, 1.0, 200)
