@@ -2,7 +2,9 @@
 
 All problems of a batch share one response, one equation form and one set of free parameters; they may differ
 in market, target, start, bounds and priors. A problem's numbers depend on nothing but the problem: not on the
-batch it is in, nor on its place there. The GIL is released throughout: threads can run batches side by side.
+batch it is in, nor on its place there. (Only starts that are said to be of one problem look at those before
+them: see `kernels.least_squares.common_optimum`.) The GIL is released throughout: threads can run batches
+side by side.
 """
 
 from dataclasses import dataclass
@@ -12,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from kernels.least_squares.batch_inputs import (
     Batch,
+    CheckedMarkets,
     check_bounds,
     check_data_index,
+    check_groups,
     check_markets,
     check_priors,
     check_starts,
@@ -21,8 +25,10 @@ from kernels.least_squares.batch_inputs import (
     check_vary,
     one_market,
 )
+from kernels.least_squares.common_optimum import end_early
 from kernels.least_squares.levenberg_marquardt import (
     FIRST_RADIUS,
+    KNOWN_OPTIMUM,
     RUNNING,
     Progress,
     Settings,
@@ -55,6 +61,8 @@ class BatchFit:
     """(B,) key of `kernels.least_squares.levenberg_marquardt.STATUS`: positive where the fit converged."""
     evaluations: NDArray[np.int64]
     """(B,) how often residual and Jacobian were evaluated."""
+    slope: NDArray[np.float64]
+    """(B, P) derivative of the cost there, also in held parameters; 0 in fixed ones, nan at failed starts."""
 
     @property
     def converged(self) -> NDArray[np.bool_]:
@@ -63,8 +71,10 @@ class BatchFit:
 
 
 @jit
-def _fit(spec, batch, gamma_form, settings, value, cost, status, evaluations):
+def _fit(spec, batch, gamma_form, settings, group, value, cost, status, evaluations, slope):
     """Fit every problem of a batch, market by market; ``value`` holds the starts and receives the results."""
+    # Of every group the problem with the lowest cost so far.
+    leader = np.full(max(group.max() + 1, 0), -1)
     markets, column = batch.markets, batch.column
     position = np.flatnonzero(column >= 0)
     n_columns = position.size
@@ -75,6 +85,7 @@ def _fit(spec, batch, gamma_form, settings, value, cost, status, evaluations):
     jacobian_store = np.empty(n_columns * longest)
     data = one_market(markets, 0)
     work = make_market_workspace(spec, data, n_columns)
+    seen = np.zeros(2)
     prepared = -1
     for b in np.argsort(batch.data_index, kind="mergesort"):
         if batch.data_index[b] != prepared:
@@ -89,8 +100,11 @@ def _fit(spec, batch, gamma_form, settings, value, cost, status, evaluations):
         residual = residual_store[:rows]
         jacobian = jacobian_store[: n_columns * rows].reshape(n_columns, rows)
         theta = value[b]
-        progress = Progress(RUNNING, 0.0, 0, 0.0, 0.0, False, 0.0, 0.0, 0.0)
+        known = leader[group[b]] if group[b] >= 0 else -1
+        seen[0], seen[1] = 0.0, np.inf
+        progress = Progress(RUNNING, np.inf, 0, 0.0, 0.0, False, 0.0, 0.0, 0.0)
         while progress.status == RUNNING:
+            before = progress.cost
             point = theta if progress.evaluations == 0 else scratch.theta
             code = residual_jacobian(
                 spec, data, target, mean, weight, gamma_form, point, column, work, residual, jacobian
@@ -99,14 +113,26 @@ def _fit(spec, batch, gamma_form, settings, value, cost, status, evaluations):
                 progress = begin(code, residual, jacobian, theta, settings, scratch)
             else:
                 progress = judge(progress, code, residual, jacobian, theta, settings, scratch)
+            if known >= 0 and progress.status == RUNNING:
+                progress = end_early(
+                    progress, progress.cost < before, theta, value[known], cost[known], status[known] > 0,
+                    batch.lower[box], batch.upper[box], settings, seen, scratch,
+                )  # fmt: skip
             if progress.status == RUNNING:
                 progress = propose(progress, theta, batch.lower[box], batch.upper[box], settings, scratch)
         cost[b], status[b], evaluations[b] = progress.cost, progress.status, progress.evaluations
+        slope[b] = 0.0
+        for c in range(n_columns):
+            slope[b, position[c]] = scratch.gradient[c] if progress.cost < np.inf else np.nan
+        if progress.status == KNOWN_OPTIMUM:
+            slope[b] = slope[known]
+        if group[b] >= 0 and progress.cost < (cost[known] if known >= 0 else np.inf):
+            leader[group[b]] = b
 
 
 def fit_batch(
     spec: ResponseSpec,
-    markets: MarketData,
+    markets: MarketData | CheckedMarkets,
     starts: ArrayLike,
     lower: ArrayLike,
     upper: ArrayLike,
@@ -116,6 +142,7 @@ def fit_batch(
     data_index: ArrayLike | None = None,
     targets: ArrayLike | None = None,
     target_index: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     prior_mean: ArrayLike = 0.0,
     prior_weight: ArrayLike = 0.0,
     cost_tolerance: float = 1e-10,
@@ -129,9 +156,9 @@ def fit_batch(
     ----------
     spec : ResponseSpec
         The response all problems share.
-    markets : MarketData
+    markets : MarketData or CheckedMarkets
         One market, or a stack of D markets: each array with a leading axis, ``reference_sales`` (D,),
-        ``first``, ``kind`` and ``corrected`` one number.
+        ``first``, ``kind`` and ``corrected`` one number. For many batches: what `checked_markets` gives.
     starts : (B, P) array
         Starting values of all parameters, natural units; of the fixed ones, their values.
     lower, upper : (P,) or (B, P) array
@@ -147,6 +174,9 @@ def fit_batch(
         padded at the end with any number. Default: the observed shares of each market.
     target_index : (B,) array of int, optional
         Row of ``targets`` of each problem. Default: row b for problem b.
+    groups : (B,) array of int, optional
+        Number, from 0 on, of problems that are starts of one: of the same market, target, bounds and priors.
+        A start ends where it leads to the optimum of one before it in its group, or nowhere; -1: it is alone.
     prior_mean, prior_weight : scalar, (P,) or (B, P) array
         Adds the residual ``weight * (theta - mean)`` for each free parameter with ``weight > 0``.
     cost_tolerance, step_tolerance, gradient_tolerance : float
@@ -167,11 +197,12 @@ def fit_batch(
 
     Notes
     -----
-    The algorithm is described in `kernels.least_squares.levenberg_marquardt`.
+    The algorithm is described in `kernels.least_squares.levenberg_marquardt`, how starts of one problem end
+    in `kernels.least_squares.common_optimum`.
     """
     value = check_starts(starts)
     n_problems = value.shape[0]
-    stack = check_markets(markets)
+    stack = markets.stack if isinstance(markets, CheckedMarkets) else check_markets(markets)
     column = check_vary(vary, value, stack, gamma_form)
     index = check_data_index(data_index, n_problems, stack.active.shape[0])
     batch = Batch(
@@ -191,7 +222,14 @@ def fit_batch(
         0.3,
     )
     fit = BatchFit(
-        value, np.empty(n_problems), np.empty(n_problems, np.int64), np.empty(n_problems, np.int64)
+        value,
+        np.empty(n_problems),
+        np.empty(n_problems, np.int64),
+        np.empty(n_problems, np.int64),
+        np.empty(value.shape),
     )
-    _fit(spec, batch, gamma_form, settings, value, fit.cost, fit.status, fit.evaluations)
+    group = check_groups(groups, index)
+    _fit(
+        spec, batch, gamma_form, settings, group, value, fit.cost, fit.status, fit.evaluations, fit.slope
+    )  # fmt: skip
     return fit

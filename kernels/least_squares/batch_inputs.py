@@ -45,6 +45,24 @@ class Batch(NamedTuple):
     """(1 or B, P)"""
 
 
+class CheckedMarkets(NamedTuple):
+    """Markets that are known to be right, from `checked_markets`."""
+
+    stack: MarketData
+    """Every array with a leading axis."""
+
+
+def checked_markets(markets: MarketData) -> CheckedMarkets:
+    """Check markets once for many batches: it takes as long as a few evaluations.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit together.
+    """
+    return CheckedMarkets(check_markets(markets))
+
+
 @jit
 def one_market(markets, index):
     """One market out of a stack; its arrays are views."""
@@ -224,6 +242,21 @@ def check_data_index(data_index: ArrayLike | None, n_problems: int, n_markets: i
             "give data_index, the market of each problem."
         )
     return np.zeros(n_problems, np.int64) if n_markets == 1 else np.arange(n_problems)
+
+
+def check_groups(groups: ArrayLike | None, data_index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Group of each problem, -1 by default; those of one group are on one market."""
+    if groups is None:
+        return np.full(data_index.size, -1)
+    given = check_index(np.asarray(groups) + 1, "groups", data_index.size, data_index.size + 1) - 1
+    _, first, members = np.unique(given, return_index=True, return_inverse=True)
+    elsewhere = np.flatnonzero((data_index[first][members] != data_index) & (given >= 0))
+    if elsewhere.size:
+        raise ValueError(
+            f"Group {given[elsewhere[0]]} has starts on several markets, expected starts of one problem: of "
+            "the same market, target, bounds and priors."
+        )
+    return given
 
 
 def check_targets(

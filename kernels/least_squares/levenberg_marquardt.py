@@ -38,10 +38,12 @@ COST_CONVERGED = 1
 STEP_CONVERGED = 2
 GRADIENT_CONVERGED = 3
 PRECISION_REACHED = 4
+KNOWN_OPTIMUM = 5
 EVALUATIONS_EXHAUSTED = 0
 START_FAILED = -1
 STEPS_FAILED = -2
 PLATEAU = -3
+LEFT_BEHIND = -4
 RUNNING = -9
 
 STATUS: dict[int, str] = {
@@ -49,10 +51,12 @@ STATUS: dict[int, str] = {
     STEP_CONVERGED: "Converged: the steps became negligible next to the parameters.",
     GRADIENT_CONVERGED: "Converged: the residual is orthogonal to every parameter that is free to move.",
     PRECISION_REACHED: "Converged as far as double precision allows: no lower cost can be resolved.",
+    KNOWN_OPTIMUM: "Converged: the local model leads to the optimum that another start came to.",
     EVALUATIONS_EXHAUSTED: "Not converged: the limit of evaluations was reached; raise max_evaluations.",
     START_FAILED: "Failed: the model has no finite value at the starting point; choose another start.",
     STEPS_FAILED: "Failed: the model has no finite value anywhere around the last point; tighten the bounds.",
     PLATEAU: "Not converged: on a plateau, where a parameter has lost its effect; choose another start.",
+    LEFT_BEHIND: "Not converged: given up, as it came down too slowly to reach the optimum of another start.",
 }
 
 _EPSILON = 2.220446049250313e-16

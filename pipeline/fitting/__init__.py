@@ -8,7 +8,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "calibrate": ["FitRecord", "calibrate_market"],
+        "calibrate": ["calibrate_market"],
         "identifiability": ["StructureCheck"],
+        "record": ["FitRecord"],
     },
 )

@@ -18,6 +18,9 @@ from kernels.numeric.arrays import Floats, Matrix, Vector
 from kernels.response.response import ResponseError
 from pipeline.models.market_model import MarketModel
 
+AT_EDGE = 2
+"""Mark of parameters that the bound f >= 0 holds, beside -1 and 1 for bounds of their own."""
+
 # f is at its edge where it is less than this part of its mean: searches that are refused stop far nearer.
 _EDGE = 1e-6
 # What is kept of the mean, so that rounding does not make f negative.

@@ -1,9 +1,12 @@
 """From starting points to the optima they lead to, with the weight of priors settled on the way."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kernels.least_squares.batch import BatchFit
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.fitting.many_models import fit_models, shape_of
 from pipeline.fitting.uncertainty.residual_space import residual_space
 from pipeline.models.market_model import MarketModel
 from pipeline.models.priors import Prior, entry_spread, residual_deviation, with_weak_beliefs
@@ -14,6 +17,27 @@ _EVALUATIONS = 200
 # before the search, and for the fit itself.
 _NEARLY_SETTLED, _SETTLED = 1e-3, 1e-8
 _ROUNDS = 20
+
+
+def screen_together(problems: Sequence[tuple[MarketModel, Matrix, Prior]]) -> list[BatchFit]:
+    """Do for many models what `screen` does for one, those of one shape in one batch: the same numbers.
+
+    Parameters
+    ----------
+    problems : sequence of (model, starts, prior)
+    """
+    found: dict[int, BatchFit] = {}
+    alike: dict[bytes, list[int]] = {}
+    for place, (model, starts, prior) in enumerate(problems):
+        if not prior.empty or model.tested:
+            found[place] = screen(model, starts, prior)
+        else:
+            _weigh(model, prior)
+            alike.setdefault(shape_of(model), []).append(place)
+    for places in alike.values():
+        models, starts = zip(*(problems[place][:2] for place in places), strict=True)
+        found.update(zip(places, fit_models(models, starts, _EVALUATIONS), strict=True))
+    return [found[place] for place in range(len(problems))]
 
 
 def screen(model: MarketModel, starts: Matrix, prior: Prior) -> BatchFit:
@@ -29,11 +53,16 @@ def screen(model: MarketModel, starts: Matrix, prior: Prior) -> BatchFit:
     prior : Prior
         Beliefs about the P parameters; weak ones about the start and the gain are added.
     """
-    beliefs = _beliefs(model, prior)
     if not prior.empty:
-        return _screen_under_prior(model, starts, prior, beliefs)
-    model.set_prior(beliefs.mean, beliefs.weight(0.0 if beliefs.empty else _step_deviation(model)))
+        return _screen_under_prior(model, starts, prior, _beliefs(model, prior))
+    _weigh(model, prior)
     return model.screen(starts, _EVALUATIONS)
+
+
+def _weigh(model: MarketModel, prior: Prior) -> None:
+    """Weigh the weak beliefs of a model without priors by the size that residuals may have."""
+    beliefs = _beliefs(model, prior)
+    model.set_prior(beliefs.mean, beliefs.weight(0.0 if beliefs.empty else _step_deviation(model)))
 
 
 def settle(model: MarketModel, theta: Vector, prior: Prior) -> Vector:

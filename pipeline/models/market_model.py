@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit, fit_batch
+from kernels.least_squares.batch_inputs import CheckedMarkets, checked_markets
 from kernels.least_squares.lengths import common_length
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import (
@@ -119,6 +120,7 @@ class MarketModel:
         """Compare with other shares of the same firms and periods: the market, and its rows (R,)."""
         self.data, self.target = data, target
         self._made: dict[int, MarketWorkspace] = {}
+        self._batched: tuple[MarketData, CheckedMarkets] | None = None
         self.set_prior(self.prior_mean, self.prior_weight)
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
@@ -160,20 +162,6 @@ class MarketModel:
         self._evaluate(theta)
         return np.concatenate([self._jacobian, self._further[1]], axis=1)
 
-    def cost_slope(self, theta: Vector, parameter: int) -> float:
-        """Differentiate half the sum of squares in one free parameter, nan where there are no residuals."""
-        if self.tested:
-            whole = self.residual(theta)
-            return np.nan if whole is None else float(self.jacobian(theta)[self.column[parameter]] @ whole)
-        # Rows of beliefs about other parameters do not depend on this one.
-        column = np.full(self.column.size, -1, dtype=np.int64)
-        column[parameter] = 0
-        residual = np.empty(self.n_residuals + int(self.prior_weight[parameter] > 0.0))
-        jacobian = np.empty((1, residual.size))
-        point, work = np.ascontiguousarray(theta), self._scratch(1)
-        status = residual_jacobian(*self._problem(), point, column, work, residual, jacobian)
-        return float(jacobian[0] @ residual) if status == OK else np.nan
-
     def _scratch(self, n_columns: int) -> MarketWorkspace:
         """Scratch for the derivatives in so many parameters, made once."""
         if n_columns not in self._made:
@@ -203,8 +191,8 @@ class MarketModel:
             self._status, self._further = (OK, rows) if rows else (NON_FINITE_RESIDUAL, self._further)
 
     def screen(self, starts: Matrix, max_evaluations: int) -> BatchFit:
-        """Fit from many starts at once, shape (S, P)."""
-        return self.fit_many(starts, max_evaluations=max_evaluations)
+        """Fit from many starts, shape (S, P); one that leads to the optimum of one before ends there."""
+        return self.fit_many(starts, max_evaluations=max_evaluations, together=True)
 
     def fit_many(
         self,
@@ -217,6 +205,7 @@ class MarketModel:
         upper: Matrix | None = None,
         cost_tolerance: float = 1e-10,
         luck: Matrix | None = None,
+        together: bool = False,
     ) -> BatchFit:
         """Fit many variations of the problem at once.
 
@@ -237,6 +226,8 @@ class MarketModel:
         luck : (B, E) array, optional
             Errors of experiments made anew, in standard errors, around what they give at the starts; by
             default all are as measured.
+        together : bool
+            Whether these are starts of one problem.
         """
         if self.tested:
             return fit_tested(
@@ -255,7 +246,7 @@ class MarketModel:
             targets, index = self.target[np.newaxis], np.zeros(len(starts), dtype=np.int64)
         return fit_batch(
             self.response.spec,
-            self.data if data is None else data,
+            self._checked() if data is None else data,
             starts,
             self.lower if lower is None else lower,
             self.upper if upper is None else upper,
@@ -263,11 +254,18 @@ class MarketModel:
             gamma_form=self.gamma_form,
             targets=targets,
             target_index=index,
+            groups=np.zeros(len(starts), dtype=np.int64) if together else None,
             prior_mean=self.prior_mean,
             prior_weight=self.prior_weight,
             max_evaluations=max_evaluations,
             cost_tolerance=cost_tolerance,
         )
+
+    def _checked(self) -> CheckedMarkets:
+        """Give the market as batches take it, checked once."""
+        if self._batched is None or self._batched[0] is not self.data:
+            self._batched = self.data, checked_markets(self.data)
+        return self._batched[1]
 
     def shares(self, theta: Vector, data: MarketData | None = None) -> Matrix | None:
         """Simulate shares at the end of every period, shape (T, N); None where the model cannot be evaluated.

@@ -1,6 +1,7 @@
 """Calibrations and baselines for a block of markets, as the arrays that the store keeps."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ from numpy.typing import NDArray
 from kernels.numeric.spread import evenly_spread
 from pipeline.config.catalogue import own_curves
 from pipeline.config.sections.fit import NASH
+from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.fitting.all_markets import AllMarkets
-from pipeline.fitting.calibrate import FitRecord, calibrate_market
+from pipeline.fitting.calibrate import Problem, calibrate_together, pose
+from pipeline.fitting.record import FitRecord
 from pipeline.fitting.warm_start import WarmStarts
 from pipeline.panel.dataset import entries_in
 from pipeline.panel.market import MarketArrays, first_periods, iterate_markets
@@ -36,8 +39,12 @@ from pipeline.validation.forecasters import (
     why_no_forecast,
 )
 from pipeline.validation.metrics import METRICS, pool
-from pipeline.validation.windows import CARRIED, FUTURES, windows_of
+from pipeline.validation.windows import CARRIED, FUTURES, Window, windows_of
 
+Cell = tuple[int, int]
+"""Position of a fit by market and window."""
+#: Markets that are searched in one call of compiled code: a second or less, between which signals are heard.
+TOGETHER = 16
 #: Arrays that the record of a fit has under another name.
 _FIELDS = {"replicate_value": "replicate", "direction_strength": "strength"}
 
@@ -77,37 +84,55 @@ def calibrate_block(
     columns = {name: column for column, name in enumerate(names)}
     windows = windows_of(study.validation)
     arrays = _empty(panel, study, variant.name, [model])
-    for row, market in enumerate(iterate_markets(panel)):
-        seed = fit_seed(study.seed, variant.name, market.market)
-        for column, window in enumerate(windows):
-            cell = (row, column)
-            count = window.n_training(market.times.size)
-            known = {} if warm is None else warm.estimates(cell, names)
-            record = calibrate_market(
-                variant,
-                market,
-                efforts,
-                warm.fewer(study.fit) if warm is not None and known else study.fit,
-                seed,
-                curves=curves,
-                n_train=count,
-                uncertainty=study.uncertainty,
-                all_markets=AllMarkets(
-                    None if populations is None else populations[window.name],
-                    None if first_stages is None else first_stages[window.name],
-                ),
-                warm=known,
-            )
-            _store(arrays, cell, record, _positions(record, columns, panel, market))
-            ahead = window.n_ahead(market.times.size)
-            if ahead and record.model is not None:
-                forecaster = model_forecaster(
-                    record.model, record.theta, study.fit.initial, study.validation.state
-                )
-                scores = score_forecasts(forecaster, market, count, ahead)
-                _store_scores(arrays, cell, scores)
-                arrays["no_forecast"][cell] = _missing(record, market, count, ahead, scores.errors)
+
+    def posed(market: MarketArrays, cell: Cell) -> Problem | FitRecord:
+        window = windows[cell[1]]
+        known = {} if warm is None else warm.estimates(cell, names)
+        return pose(
+            variant,
+            market,
+            efforts,
+            warm.fewer(study.fit) if warm is not None and known else study.fit,
+            fit_seed(study.seed, variant.name, market.market),
+            curves=curves,
+            n_train=window.n_training(market.times.size),
+            all_markets=AllMarkets(
+                None if populations is None else populations[window.name],
+                None if first_stages is None else first_stages[window.name],
+            ),
+            warm=known,
+        )
+
+    for (cell, market), record in _calibrated(panel, len(windows), posed, study.uncertainty):
+        _store(arrays, cell, record, _positions(record, columns, panel, market))
+        _forecast(arrays, cell, record, market, windows[cell[1]], study)
     return arrays
+
+
+def _calibrated(
+    panel: xr.Dataset,
+    n_windows: int,
+    posed: Callable[[MarketArrays, Cell], Problem | FitRecord],
+    uncertainty: UncertaintySection,
+) -> Iterator[tuple[tuple[Cell, MarketArrays], FitRecord]]:
+    """Calibrate all cells (market, window), some markets at a time."""
+    for some in itertools.batched(enumerate(iterate_markets(panel)), TOGETHER):
+        for window in range(n_windows):
+            places = [((row, window), market) for row, market in some]
+            problems = [posed(market, cell) for cell, market in places]
+            yield from zip(places, calibrate_together(problems, uncertainty), strict=True)
+
+
+def _forecast(
+    arrays: Arrays, cell: Cell, record: FitRecord, market: MarketArrays, window: Window, study: Study
+) -> None:
+    """Forecast what a window does not see, and store how good that is."""
+    count, ahead = window.n_training(market.times.size), window.n_ahead(market.times.size)
+    if ahead and record.model is not None:
+        forecaster = model_forecaster(record.model, record.theta, study.fit.initial, study.validation.state)
+        scores = score_forecasts(forecaster, market, count, ahead)
+        _store_scores(arrays, cell, scores)
+        arrays["no_forecast"][cell] = _missing(record, market, count, ahead, scores.errors)
 
 
 def assess_baseline(
@@ -196,9 +221,7 @@ def _positions(
     }
 
 
-def _store(
-    arrays: Arrays, cell: tuple[int, int], record: FitRecord, positions: Mapping[str, NDArray[np.intp]]
-) -> None:
+def _store(arrays: Arrays, cell: Cell, record: FitRecord, positions: Mapping[str, NDArray[np.intp]]) -> None:
     """Put all that the catalogue of the store names and the record has into one cell (market, window)."""
     for name, array in arrays.items():
         variable = VARIABLES[name]
@@ -240,7 +263,7 @@ def _missing(
     return NoForecast.NONE
 
 
-def _store_scores(arrays: Arrays, cell: tuple[int, int], scores: ForecastScores) -> None:
+def _store_scores(arrays: Arrays, cell: Cell, scores: ForecastScores) -> None:
     """Put errors and counts (future, period ahead, ...) into one cell, and what the errors come to."""
     ahead = scores.errors.shape[1]
     arrays["step_error"][cell][:, :ahead] = scores.errors

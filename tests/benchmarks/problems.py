@@ -48,12 +48,22 @@ class Markets:
 
 
 def random_markets(
-    form, n_markets, *, seed=1, n_firms=10, n_times=104, n_efforts=4, noise=0.02, vary_scale=False
+    form,
+    n_markets,
+    *,
+    seed=1,
+    n_firms=10,
+    n_times=104,
+    n_efforts=4,
+    noise=0.02,
+    vary_scale=False,
+    scales=(0.3, 0.8),
 ):
     """Draw markets whose coefficients and half-saturations are to be found (2 parameters an effort).
 
     Efforts are lognormal around 1; terms of the response are some percent a week; the jump price is fixed at
-    the reference sales. With ``vary_scale`` the exponent of the scaled form is drawn and free too.
+    the reference sales. With ``vary_scale`` the exponent of the scaled form is drawn between ``scales``, and
+    free too.
     """
     rng = np.random.default_rng(seed)
     gamma_form, returns_to_scale = FORMS[form]
@@ -85,7 +95,7 @@ def random_markets(
     lower = np.where(kinds == "beta", 0.0, np.where(kinds == "h", 1e-2, 0.0))
     upper = np.where(kinds == "beta", np.inf, np.where(kinds == "h", 1e2, 2.0))
     if vary_scale:
-        truth[:, kinds == "returns_to_scale"] = rng.uniform(0.3, 0.8, (n_markets, 1))
+        truth[:, kinds == "returns_to_scale"] = rng.uniform(*scales, (n_markets, 1))
         vary[kinds == "returns_to_scale"] = True
     markets = Markets(response.spec, data, gamma_form, truth, starts, lower, upper, vary)
     _observe(rng, markets, noise)

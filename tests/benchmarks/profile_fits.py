@@ -22,15 +22,15 @@ FORMS = ("investment", "proportional", "scaled")
 # Stage: the functions that make it, where they are looked up.
 _STAGES = {
     "composing": ("pipeline.fitting.calibrate:build_model",),
-    "screening": ("pipeline.fitting.calibrate:sample_starts", "pipeline.fitting.calibrate:screen"),
+    "screening": ("pipeline.fitting.calibrate:sample_starts", "pipeline.fitting.calibrate:screen_together"),
     "weights of beliefs": ("pipeline.fitting.calibrate:settle",),
-    "lmfit": ("pipeline.fitting.calibrate:polish",),
-    "noise, criteria": ("pipeline.fitting.calibrate:fit_weighted", "pipeline.fitting.calibrate:_record"),
+    "reported fit": ("pipeline.fitting.calibrate:polish", "pipeline.fitting.calibrate:polish_compiled"),
+    "noise, criteria": ("pipeline.fitting.calibrate:fit_weighted", "pipeline.fitting.calibrate:record_of"),
     "intervals but profiles": ("pipeline.fitting.calibrate:assess_uncertainty",),
     "profiles": ("pipeline.fitting.uncertainty.assess:profile_intervals",),
     "serial correlation": ("pipeline.fitting.uncertainty.assess:measure_serial_correlation",),
     "checks of residuals": ("pipeline.fitting.uncertainty.assess:check_residuals",),
-    "rest of a fit": ("pipeline.sweep.fit_block:calibrate_market",),
+    "rest of a fit": ("pipeline.sweep.fit_block:pose", "pipeline.fitting.calibrate:conclude"),
     "arrays of a block": ("pipeline.sweep.fit_block:calibrate_block",),
     "store": (
         "pipeline.sweep.task_runner:write_chunk",
@@ -40,6 +40,7 @@ _STAGES = {
 }
 _KERNELS = (
     "pipeline.models.market_model:fit_batch",
+    "pipeline.fitting.many_models:fit_batch",
     "pipeline.models.market_model:residual_jacobian",
     "pipeline.models.market_model:simulate_market",
 )

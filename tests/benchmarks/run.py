@@ -28,6 +28,7 @@ BENCHMARKS = {
     "first_call": process.first_call,
     "agreement": agreement.agreement,
     "methods": agreement.methods,
+    "early_ends": agreement.early_ends,
     "profile": profile_fits.profile,
     "sweep": sweep.sweep,
     "many_markets": sweep.many_markets,

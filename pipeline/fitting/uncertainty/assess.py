@@ -11,6 +11,7 @@ from scipy import special
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import CONSTANT, ENTRY, INITIAL, OF_ERRORS
 from pipeline.config.sections.uncertainty import UncertaintySection, most_trusted
+from pipeline.fitting.response_edge import AT_EDGE
 from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
 from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of, propagate
 from pipeline.fitting.uncertainty.profile import profile_intervals
@@ -26,8 +27,6 @@ from pipeline.models.market_model import MarketModel
 from pipeline.models.parameter_spread import trusted_covariance
 from pipeline.store.format.catalogue import RECOMMENDED
 
-AT_EDGE = 2
-"""Mark of parameters that the bound f >= 0 holds, beside -1 and 1 for bounds of their own."""
 # Keeps the random numbers of replicates apart from those of starting points ...
 _STREAM = 0x0B00
 # ... and those of the tests of residuals apart from both.
@@ -103,7 +102,7 @@ def assess_uncertainty(
     n_effective : float
         Parameters that the fit used up; those drawn to a prior count in part.
     at_bound : (P,) array of int8, optional
-        As in `pipeline.fitting.calibrate.FitRecord`. Parameters held where f would turn negative (2) have no
+        As in `pipeline.fitting.record.FitRecord`. Parameters held where f would turn negative (2) have no
         standard error or interval. Those of the others are not conditional on them, which would be far too
         short where they trade off, as the level of f and returns to scale do; and they do not come from
         refits, which stop at the edge wherever they come upon it.

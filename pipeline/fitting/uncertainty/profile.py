@@ -278,13 +278,7 @@ class _Search:
         self._gone[at[usable]] = step[usable]
         z = np.sqrt(self._degrees * np.maximum(2.0 * fit.cost / self._best - 1.0, 0.0))
         self._bent[at[usable]] = (np.abs(z - step) > _BENT * step)[usable]
-        asked = usable & ~_reached(z, wanted)
-        rise = np.array(
-            [
-                model.cost_slope(value, place) if ask else np.nan
-                for value, place, ask in zip(fit.value, parameter.tolist(), asked.tolist(), strict=True)
-            ]
-        )
+        rise = np.where(usable & ~_reached(z, wanted), fit.slope[rows, parameter], np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
             slope = self._best * z / (self._degrees * rise * self._sign[at] * self._unit[at])
         return np.where(usable, z, np.nan), slope

@@ -13,6 +13,7 @@ then a product of a small matrix with their correlations.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
@@ -44,6 +45,8 @@ class ResidualMoments:
         self._place = _calendar(space.elapsed)
         self._length = int(self._place[-1]) + 1
         self._lags = lags
+        # Products of a series with itself at all lags, and a length that transforms are quick at.
+        self._padded = fft.next_fast_len(2 * self._length, real=True)
         taken = self._laid_out(space.to_firms(directions)) if len(directions) else None
         self.expected = self._expect(taken)
 
@@ -76,18 +79,23 @@ class ResidualMoments:
         if taken is None:
             return expected
         active = self._laid_out(self._space.active.astype(np.float64))
-        length = 2 * self._length
-        transformed = np.fft.rfft(taken, length, axis=1)
         flat = taken.reshape(len(taken), -1)
+        transformed = self._transform(taken)
         for lag in range(min(self._lags + 1, self._length)):
             linked = _link(taken, lag) * active
             inner = flat @ linked.reshape(len(taken), -1).T
             combined = (inner @ flat).reshape(taken.shape) - 2.0 * linked
-            spectrum = np.einsum("ckn,ckn->k", np.conj(np.fft.rfft(combined, length, axis=1)), transformed)
-            products = np.fft.irfft(spectrum, length)
+            spectrum = (np.conj(self._transform(combined)) * transformed).sum(axis=0)
+            products = fft.irfft(spectrum, self._padded)
             expected[lag, 0] += products[0]
-            expected[lag, 1:] += products[1 : self._length] + products[: self._length : -1]
+            expected[lag, 1:] += products[1 : self._length] + products[: -self._length : -1]
         return expected
+
+    def _transform(self, laid: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """Fourier transforms (..., frequency) of directions (C, K, N) over time, as (C N, frequency)."""
+        series = np.ascontiguousarray(laid.transpose(0, 2, 1)).reshape(-1, self._length)
+        whole: NDArray[np.complex128] = fft.rfft(series, self._padded, axis=1)
+        return whole
 
 
 def _calendar(elapsed: Vector) -> NDArray[np.int64]:

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit
 from kernels.least_squares.batch_inputs import one_market
-from kernels.least_squares.levenberg_marquardt import FIRST_RADIUS, RUNNING, Settings, begin, judge, propose
+from kernels.least_squares.levenberg_marquardt import (
+    FIRST_RADIUS,
+    RUNNING,
+    Progress,
+    Settings,
+    begin,
+    judge,
+    propose,
+)
 from kernels.least_squares.residual import MarketData, observed_target
 from kernels.least_squares.trust_region import make_scratch
 from kernels.numeric.arrays import Matrix, Vector
@@ -117,11 +125,14 @@ def _search_many(
     """
     count = len(starts)
     value = np.array(starts, dtype=np.float64)
-    fit = BatchFit(value, np.empty(count), np.empty(count, np.int64), np.empty(count, np.int64))
+    fit = BatchFit(
+        value, np.empty(count), np.empty(count, np.int64), np.empty(count, np.int64), np.zeros(value.shape)
+    )
     settings = Settings(float(cost_tolerance), 1e-10, 1e-12, int(max_evaluations), FIRST_RADIUS, 0.3)
     for number in range(count):
-        found = _search(problems(number), value[number], lower[number], upper[number], vary, settings)
-        fit.cost[number], fit.status[number], fit.evaluations[number] = found
+        found, slope = _search(problems(number), value[number], lower[number], upper[number], vary, settings)
+        fit.cost[number], fit.status[number] = found.cost, found.status
+        fit.evaluations[number], fit.slope[number, vary] = found.evaluations, slope
     return fit
 
 
@@ -132,8 +143,8 @@ def _search(
     upper: Vector,
     vary: NDArray[np.bool_],
     settings: Settings,
-) -> tuple[float, int, int]:
-    """Move ``theta`` to the lowest cost; give that, the status, and how often the problem was evaluated."""
+) -> tuple[Progress, Vector]:
+    """Move ``theta`` to the lowest cost; tell how it ended, and give the slopes there in what is free."""
     position = np.flatnonzero(vary)
     scratch = make_scratch(theta.size, position.size)
     scratch.position[:] = position
@@ -151,4 +162,4 @@ def _search(
         if progress.status == RUNNING:
             code, residual, jacobian = at(scratch.theta)
             progress = judge(progress, code, residual, jacobian, theta, settings, scratch)
-    return progress.cost, progress.status, progress.evaluations
+    return progress, scratch.gradient if np.isfinite(progress.cost) else np.full(position.size, np.nan)

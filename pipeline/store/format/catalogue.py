@@ -59,7 +59,7 @@ class Variable:
 _FIT = ("market", "window")
 _OF_PARAMETER = "see unit(param)"
 #: What a sweep holds of every model and baseline, by name. To add an array, add its record here and compute
-#: its values: as the field of that name of `pipeline.fitting.calibrate.FitRecord` or of its `uncertainty`.
+#: its values: as the field of that name of `pipeline.fitting.record.FitRecord` or of its `uncertainty`.
 VARIABLES: Mapping[str, Variable] = {
     variable.name: variable
     for variable in (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.config.sections.fit import FitSection
-from pipeline.fitting.calibrate import calibrate_market
+from pipeline.fitting.calibrate import calibrate_market, calibrate_together, pose
 from pipeline.status import Status
 
 FORMS = ("investment", "scaled", "proportional")
@@ -67,3 +67,23 @@ def test_methods_say_the_same_of_it(both):
     found, wanted = ([record.statistic[name] for name in sorted(same)] for record in (compiled, lmfit))
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(compiled.start_cost, lmfit.start_cost, rtol=1e-9)
+
+
+def test_markets_calibrated_together_get_the_numbers_that_each_gets_alone(markets):
+    """Two of one shape, one of another, and one that cannot be fitted.
+
+    A batch has the numbers of its problems bit for bit; what surrounds it may sum in another order.
+    """
+    plain = [markets.noisy("investment", seed, firms=4, periods=45) for seed in range(2)]
+    lone = replace(plain[0], active=plain[0].active & (np.arange(4) == 0))
+    asked = [*plain, lone, with_entrant_and_gap(plain[1])]
+    variant, fit = markets.variant("investment"), FitSection(starts=3, method="compiled")
+    seeds = [np.random.SeedSequence(number) for number in range(len(asked))]
+    problems = [
+        pose(variant, market, markets.efforts, fit, seed) for market, seed in zip(asked, seeds, strict=True)
+    ]
+    for market, seed, found in zip(asked, seeds, calibrate_together(problems), strict=True):
+        alone = calibrate_market(variant, market, markets.efforts, fit, seed)
+        assert found.status == alone.status
+        for name in ("value", "stderr", "start_cost", "share"):
+            np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-9, atol=1e-12)

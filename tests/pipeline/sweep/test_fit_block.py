@@ -7,7 +7,8 @@ import pytest
 import zarr
 
 from pipeline.config.load import load_study
-from pipeline.fitting.calibrate import FitRecord, calibrate_market
+from pipeline.fitting.calibrate import calibrate_together
+from pipeline.fitting.record import FitRecord
 from pipeline.store.format.catalogue import VARIABLES, Variable
 from pipeline.store.store import Store
 from pipeline.sweep.coordinator import run_study
@@ -43,14 +44,14 @@ class LongerRecord(FitRecord):
 def twice(monkeypatch):
     """Add an array to the store as people do: a record in the catalogue, and a field with its values."""
 
-    def calibrate(*arguments, **options):
-        record = calibrate_market(*arguments, **options)
-        known = {field.name: getattr(record, field.name) for field in fields(record)}
-        return LongerRecord(**known, twice=2.0 * record.value)
+    def calibrate(*arguments):
+        for record in calibrate_together(*arguments):
+            known = {field.name: getattr(record, field.name) for field in fields(record)}
+            yield LongerRecord(**known, twice=2.0 * record.value)
 
     variable = Variable("twice", "fits", ("market", "window", "param"), "1", "twice the value")
     monkeypatch.setitem(VARIABLES, "twice", variable)
-    monkeypatch.setattr("pipeline.sweep.fit_block.calibrate_market", calibrate)
+    monkeypatch.setattr("pipeline.sweep.fit_block.calibrate_together", calibrate)
 
 
 def test_a_new_array_needs_its_record_and_its_values_and_nothing_else(tmp_path, twice):
