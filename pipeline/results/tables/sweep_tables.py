@@ -59,7 +59,11 @@ class SweepTables:
 
     def row_of(self, market: Label) -> int:
         """Row of a market in the arrays of the sweep."""
-        return int(self.labels("market").tolist().index(market))
+        labels = self.labels("market")
+        rows: dict[Label, int] = self.kept.once(
+            "rows", lambda: {label: row for row, label in enumerate(labels.tolist())}
+        )
+        return rows[market]
 
     @property
     def efforts(self) -> np.ndarray:
