@@ -3,39 +3,24 @@
 Called by `conf.py` before the site is built, so that no page can fall behind.
 """
 
-import io
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-import beed
 from pipeline.cli.app import EXIT_CODES
 from pipeline.config.json_schema import study_schema
 from pipeline.config.sections.allocation import AllocationSettings
 from pipeline.config.sections.game import GameSettings
 from pipeline.config.sections.planning import PlanSettings
 from pipeline.config.sections.scenario import Scenario
+from pipeline.results.tables.dictionary.columns import describe_columns
 from pipeline.results.tables.registry import TABLES
 
 FOLDER = Path(__file__).parent / "generated"
-# A market small enough to be calibrated while the site is built: its store shows the columns of the tables.
-_STUDY = """
-study: columns
-simulate:
-  {markets: 2, firms: 3, periods: 30, frequency: week, currency: euro, total_sales: 1000.0, invested: 0.2, noise: 0.02,
-   efforts: {promotion: {part: 0.6}, place: {part: 0.4}},
-   truth: {response: linear, parameters: {promotion: 1.0, place: 0.5, jump_price: 200.0, returns_to_scale: 0.0}}}
-models: {form: investment, response: linear, firm_effects: none, numeraire: promotion}
-fit: {starts: 2}
-validation: {origins: 2, horizon: 2, baselines: [last]}
-cluster: {kind: serial}
-store: runs
-"""
 
 
 def write_all() -> None:
@@ -159,25 +144,24 @@ def exit_codes_page() -> str:
 
 
 def tables_page() -> str:
-    """Write the tables of SQL, with the columns that a small store has."""
-    out = io.StringIO()
-    out.write(
-        "# Tables of SQL\n\n`beed query STORE --sql`, `store.sql()`, `store.table(name)` and Parquet exports.\n"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        results = _small_store(Path(folder))
-        for name, entry in TABLES.items():
-            out.write(f"\n## `{name}`\n\nA row is {entry.sentence}.\n\n| column | kind |\n|---|---|\n")
-            for column, values in results.sql(f"select * from {name} limit 0").columns.items():
-                out.write(f"| `{column}` | {_COLUMN_KINDS.get(values.dtype.kind, 'text')} |\n")
-    return out.getvalue()
-
-
-_COLUMN_KINDS = {"i": "whole number", "u": "whole number", "f": "number", "b": "true or false", "M": "date"}
-
-
-def _small_store(folder: Path) -> Any:
-    """Calibrate a small market in a folder, and open its store."""
-    (folder / "study.yaml").write_text(_STUDY)
-    beed.run_study(beed.load_study(folder / "study.yaml"))
-    return beed.open_store(folder / "runs")
+    """Write the tables of SQL with unit and meaning of their columns."""
+    lines = [
+        "# Tables of SQL",
+        "",
+        "`beed query STORE --sql`, `store.sql()`, `store.table(name)` and Parquet exports. What stands here can be "
+        "asked for, too: `select * from columns where of_table = 'fits'`. `1` is a number without unit; labels, texts and dates have none.",
+    ]
+    described = describe_columns()
+    for name, entry in TABLES.items():
+        lines += [
+            "",
+            f"## `{name}`",
+            "",
+            f"A row is {entry.sentence}.",
+            "",
+            "| column | unit | |",
+            "|---|---|---|",
+        ]
+        for column, (unit, meaning) in described[name].items():
+            lines.append(f"| `{column}` | {unit or '–'} | {_sentence(meaning)} |")
+    return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
@@ -83,7 +83,7 @@ class Study(LocatedSection):
     )
     store: Store = Field(
         description="Where the results go: a folder, relative to the study file, or a URL such as "
-        "s3://bucket/runs; or a mapping with `path` and `durable`."
+        "s3://bucket/runs; or a mapping with `path`, `durable` and `trajectories`."
     )
     seed: Seed = 0
 
@@ -123,6 +123,11 @@ class Study(LocatedSection):
     def store_durable(self) -> bool:
         """Whether commits wait for the disk."""
         return not isinstance(self.store, str) and self.store.durable
+
+    @property
+    def stored_trajectories(self) -> Literal["none", "best", "all"]:
+        """Whose calibrated shares are stored."""
+        return "all" if isinstance(self.store, str) else self.store.trajectories
 
     @property
     def content_hash(self) -> str:

@@ -17,6 +17,7 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant
 from pipeline.fitting.all_markets import NOT_ASKED, AllMarkets
+from pipeline.fitting.compiled import COMPILED, polish_compiled
 from pipeline.fitting.experiments import FittedExperiments, fitted_experiments
 from pipeline.fitting.polish import Polished, PolishSettings, polish
 from pipeline.fitting.response_edge import edge_parameters, follow_edge
@@ -29,7 +30,7 @@ from pipeline.fitting.uncertainty.persistence import mean_rate
 from pipeline.fitting.weighting import fit_weighted
 from pipeline.models.instruments.first_stage import FirstStageError
 from pipeline.models.market_model import MarketModel, build_model
-from pipeline.models.one_step import later_periods
+from pipeline.models.one_step import shares_of_all_periods
 from pipeline.models.priors import n_effective, prior_of
 from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.status import Status
@@ -162,11 +163,8 @@ def calibrate_market(
     chosen = distinct(screened.value, screened.cost, fit.polish)
     if chosen.size == 0:
         return FitRecord(Status.NO_FINITE_START, start_cost=screened.cost)
-    settings = PolishSettings(
-        fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
-    )
     first = settle(model, screened.value[chosen[0]], prior)
-    again = functools.partial(polish, model, settings=settings)
+    again = _polisher(model, fit, seed)
     polished = _best(model, [again(theta) for theta in (first, *screened.value[chosen[1:]])])
     polished = fit_weighted(model, training, variant.noise_under(fit), polished, again, len(dependent))
     if not dependent and edge_parameters(model, polished.theta).any():
@@ -180,6 +178,16 @@ def calibrate_market(
     if not record.status.usable:
         return record
     return replace(record, statistic={**record.statistic, "shrinkage": factor})
+
+
+def _polisher(model: MarketModel, fit: FitSection, seed: np.random.SeedSequence) -> Callable[..., Polished]:
+    """Give what makes the reported fit from a parameter vector."""
+    if fit.method == COMPILED:
+        return functools.partial(polish_compiled, model, max_evaluations=fit.max_evaluations)
+    settings = PolishSettings(
+        fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
+    )
+    return functools.partial(polish, model, settings=settings)
 
 
 def _refusal(market: MarketArrays, fit: FitSection) -> Status | None:
@@ -215,7 +223,7 @@ def _record(
 ) -> FitRecord:
     theta = polished.theta
     residual = model.residual(theta)
-    share = _shares(model, theta, market, fit.initial)
+    share = shares_of_all_periods(model, theta, market, fit.initial)
     if residual is None or share is None:
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=polished.message)
     edge = edge_parameters(model, theta)
@@ -275,18 +283,6 @@ def _reported(model: MarketModel, firms: NDArray) -> tuple[tuple[str, ...], Matr
         matrix = np.vstack([matrix, -own])
         names.append(f"{CONSTANT}.{firms[-1]}")
     return tuple(names), matrix
-
-
-def _shares(model: MarketModel, theta: Vector, market: MarketArrays, initial: str) -> Matrix | None:
-    """Model the shares of all periods; of the fitted ones alone where those ahead cannot be evaluated."""
-    share = model.shares(theta, later_periods(model, market, initial))
-    if share is not None:
-        return share
-    fitted = model.shares(theta)
-    if fitted is None:
-        return None
-    ahead = np.full((len(market.times) - len(fitted), fitted.shape[1]), np.nan)
-    return np.concatenate([fitted, ahead])
 
 
 def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:

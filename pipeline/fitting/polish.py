@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Vector
 
-# Tighter than lmfit's 1.5e-8: a reported optimum should not depend on where the search came from.
-_TOLERANCE = 1e-12
+TOLERANCE = 1e-12
+"""Tighter than lmfit's 1.5e-8: a reported optimum should not depend on where the search came from."""
+
 _NEEDS_FINITE_BOUNDS = frozenset({"differential_evolution", "dual_annealing", "shgo"})
 _TAKES_SEED = {"differential_evolution": "seed", "dual_annealing": "seed", "basinhopping": "seed"}
 # What lmfit sees where the model cannot be evaluated: worse than anything, and finite.
@@ -65,7 +66,7 @@ class PolishSettings:
 
 @dataclass(frozen=True, slots=True)
 class Polished:
-    """Where lmfit stopped, and why."""
+    """Where a minimisation stopped, and why."""
 
     theta: Vector
     evaluations: int
@@ -117,15 +118,15 @@ def polish(problem: Objective, theta: Vector, settings: PolishSettings) -> Polis
 
 def _options(settings: PolishSettings, jacobian: Callable[[Any], Vector]) -> dict[str, Any]:
     if settings.method == "leastsq":
-        return {"Dfun": jacobian, "col_deriv": 1, "ftol": _TOLERANCE, "xtol": _TOLERANCE}
+        return {"Dfun": jacobian, "col_deriv": 1, "ftol": TOLERANCE, "xtol": TOLERANCE}
     if settings.method == "least_squares":
         return {
             "jac": lambda parameters: jacobian(parameters).T,
             "loss": settings.loss,
             "x_scale": "jac",
-            "ftol": _TOLERANCE,
-            "xtol": _TOLERANCE,
-            "gtol": _TOLERANCE,
+            "ftol": TOLERANCE,
+            "xtol": TOLERANCE,
+            "gtol": TOLERANCE,
         }
     seed = _TAKES_SEED.get(settings.method)
     return {seed: settings.seed} if seed else {}

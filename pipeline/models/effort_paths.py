@@ -3,6 +3,10 @@
 Every effort of every firm is taken back to its usual level at the pace that the data show, and moved by what
 moved it in a stretch of past periods. One stretch is drawn for all firms and efforts, so what they did at the
 same time they do at the same time again. Nothing is taken as normal: a flag stays a flag.
+
+The usual level is known as well as a mean of T periods is, and a stretch of H periods has a mean that is
+nearer to that of all T than one of H new ones would be: sums over H vary by ``H (1 - H/T)`` shocks in place
+of ``H (1 + H/T)``. Both are mended by levels with twice the variance of that mean: ``H (1 - H/T) + H² 2/T``.
 """
 
 from dataclasses import dataclass, replace
@@ -67,16 +71,31 @@ class EffortProcess:
         if around is None:
             around = np.repeat(self.level[:, np.newaxis], horizon, axis=1)
             deviation += self.last - self.level
-        dates = self._dates(horizon, count, rng)
+        dates, drift = self._dates(horizon, count, rng), self._drift(count, rng)
         firms = np.arange(self.level.shape[1])
         paths = np.empty((count, len(self.level), horizon, firms.size))
         for period in range(horizon):
             shock = np.nan_to_num(self.shocks[:, dates[:, period], firms]).transpose(1, 0, 2)
-            deviation = self.persistence[:, np.newaxis] * deviation + shock
+            deviation = self.persistence[:, np.newaxis] * deviation + shock + drift
             paths[:, :, period] = around[:, period] + deviation
         for effort, values in enumerate(self.seen):
             paths[:, effort] = _nearest(values, paths[:, effort])
         return paths
+
+    def _drift(self, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw what each period adds where the usual level is another one, (count, K, N).
+
+        Means of past shocks drawn with replacement, of the same periods for all firms and efforts.
+        """
+        n_efforts, n_shocks, n_firms = self.shocks.shape
+        times = rng.multinomial(n_shocks, np.full(n_shocks, 1.0 / n_shocks), size=count).astype(np.float64)
+        lived = (~np.isnan(self.shocks).any(axis=0)).astype(np.float64)
+        flat = np.nan_to_num(self.shocks).transpose(1, 0, 2).reshape(n_shocks, -1)
+        total = (times @ flat).reshape(count, n_efforts, n_firms)
+        mean = total / np.maximum(times @ lived, 1.0)[:, np.newaxis]
+        usual = flat.sum(axis=0).reshape(n_efforts, n_firms) / np.maximum(lived.sum(axis=0), 1.0)
+        drift: NDArray[np.float64] = np.sqrt(2.0) * (mean - usual)
+        return drift
 
     def _dates(self, horizon: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Periods whose shocks are used, (count, H, N): stretches, the same for all firms that were there."""

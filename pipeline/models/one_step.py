@@ -129,6 +129,36 @@ def later_periods(model: MarketModel, market: MarketArrays, initial: str) -> Mar
     return data._replace(unit=fitted.unit)
 
 
+def shares_of_all_periods(
+    model: MarketModel, theta: Vector, market: MarketArrays, initial: str
+) -> Matrix | None:
+    """Model the shares (T, N) of all periods; of the fitted ones alone where those ahead cannot be evaluated.
+
+    Parameters
+    ----------
+    model : MarketModel
+        Composed for the first periods of the market, or for all.
+    theta : (P,) array
+    market : MarketArrays
+        All periods.
+    initial : str
+        Key ``fit.initial`` of the study.
+
+    Returns
+    -------
+    (T, N) array or None
+        nan in periods that cannot be evaluated; None where none can.
+    """
+    share = model.shares(theta, later_periods(model, market, initial))
+    if share is not None:
+        return share
+    fitted = model.shares(theta)
+    if fitted is None:
+        return None
+    ahead = np.full((len(market.times) - len(fitted), fitted.shape[1]), np.nan)
+    return np.concatenate([fitted, ahead])
+
+
 def _entered(model: MarketModel, theta: Vector, active: NDArray[np.bool_], share: Matrix) -> Matrix:
     """Give observed shares (T, N), where firms enter those that the next period begins at."""
     fitted = model.data

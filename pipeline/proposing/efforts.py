@@ -12,12 +12,14 @@ from pipeline.config.checks.study import USED_BY_STUDIES
 from pipeline.config.sections.data import EFFORT_FUNCTIONS
 from pipeline.panel.reading.sample import Column
 from pipeline.proposing.roles import Roles
-from pipeline.proposing.words import LABELS, NUMERIC, identifier, meaning
+from pipeline.proposing.words import LABELS, NUMERIC, identifier, meaning_of
 
 MOST = 6
 """Efforts that are proposed; more leave too little to be learned of each."""
 _SMALL = 3.0
 """Numbers up to this size, either way, are taken as they are."""
+_PERCENT = ("%", "percent")
+"""Units of parts in a hundred, where a labelled dataset says them."""
 _SAME = 0.98
 """Correlation with sales above which a column is no effort but sales again."""
 
@@ -74,13 +76,13 @@ def propose_efforts(roles: Roles) -> Efforts:
     efforts = Efforts()
     table = _Table(roles)
     order = {"price": 0, "promotion": 1, "expense": 2}
-    columns = sorted(roles.free(), key=lambda column: order.get(str(meaning(column.name, NUMERIC)), 3))
+    columns = sorted(roles.free(), key=lambda column: order.get(str(meaning_of(column, NUMERIC)), 3))
     found: list[Effort] = []
     for column in columns:
         if (reason := table.why_not(column)) is not None:
             efforts.left_out[column.name] = reason
             continue
-        if len(found) >= MOST and meaning(column.name, NUMERIC) is None:
+        if len(found) >= MOST and meaning_of(column, NUMERIC) is None:
             efforts.left_out[column.name] = f"{MOST} efforts are enough to begin with"
             continue
         found.append(_Maker(table, efforts, found).make(column))
@@ -110,20 +112,20 @@ class _Table:
     @property
     def is_money(self) -> bool:
         """Whether sales are money, as far as their name tells."""
-        return meaning(self.roles.columns["sales"], NUMERIC) not in ("quantity", "share")
+        return self.roles.means(self.roles.columns["sales"], NUMERIC) not in ("quantity", "share")
 
     def why_not(self, column: Column) -> str | None:
         """Say why a column is no effort; None when it can be one."""
-        kind = meaning(column.name, NUMERIC)
+        kind = meaning_of(column, NUMERIC)
         present = self._with_sales(column.numbers)
         missing = int(np.isnan(present).sum())
         reasons: tuple[tuple[Callable[[], bool], str], ...] = (
             (lambda: not column.is_number, f"no numbers, but {column.example}"),
             (
-                lambda: kind is None and meaning(column.name, LABELS) == "time",
+                lambda: kind is None and meaning_of(column, LABELS) == "time",
                 "another way to write the period",
             ),
-            (lambda: column.is_whole and _numbers_rows(column), "it numbers the rows"),
+            (lambda: _numbers_rows(column), "it numbers the rows"),
             (lambda: kind == "outcome", "a result, not something that firms do"),
             (lambda: kind in ("sales", "share", "quantity"), "another measure of sales"),
             (lambda: missing > 0, f"values are missing in {missing:,} row{'s' * (missing != 1)}"),
@@ -154,7 +156,9 @@ class _Table:
 
 
 def _numbers_rows(column: Column) -> bool:
-    return column.numbers.size > 1 and bool((np.diff(column.numbers) == 1).all())
+    """Tell whether a column counts the rows; pandas leaves one in Parquet files."""
+    left_behind = column.name.startswith("__index_level_")
+    return left_behind or (column.numbers.size > 1 and bool((np.diff(column.numbers) == 1).all()))
 
 
 @dataclass
@@ -167,7 +171,7 @@ class _Maker:
 
     def make(self, column: Column) -> Effort:
         """Choose what becomes of a column by its name and its values."""
-        kind = meaning(column.name, NUMERIC)
+        kind = meaning_of(column, NUMERIC)
         values = column.numbers[np.isfinite(column.numbers)]
         low, high = float(values.min()), float(values.max())
         if set(np.unique(values)) <= {0.0, 1.0}:
@@ -178,7 +182,8 @@ class _Maker:
             return self._expense(column)
         if low >= 0 and high <= 1:
             return self._as_it_is(column, "0 to 1", True)
-        if kind == "promotion" and low >= 0 and 10 < high <= 100:
+        percent = column.unit in _PERCENT or (kind == "promotion" and high > 10)
+        if percent and low >= 0 and high <= 100:
             return self._scaled(column, 100.0, "a percentage")
         if low >= -_SMALL and high <= _SMALL:
             return self._as_it_is(column, "small numbers", low >= 0)
@@ -200,7 +205,9 @@ class _Maker:
     def _expense(self, column: Column) -> Effort:
         sold = np.isfinite(self.table.sales)
         sales, spent = self.table.sales[sold], column.numbers[sold]
-        if self.table.is_money and sales.min() > 0 and np.median(spent / sales) < 1:
+        # A labelled dataset says in which units they are.
+        comparable = column.unit == self.table.columns[self.table.roles.columns["sales"]].unit
+        if self.table.is_money and comparable and sales.min() > 0 and np.median(spent / sales) < 1:
             of_sales = self.term(self.table.columns[self.table.roles.columns["sales"]])
             keys = {"formula": f"{self.term(column)} / {of_sales}", "kind": "ratio"}
             return self._effort(
@@ -217,14 +224,15 @@ class _Maker:
         return self._effort(column, keys, reason, nonnegative, amount)
 
     def _as_it_is(self, column: Column, reason: str, nonnegative: bool) -> Effort:
-        return self._effort(column, {"column": column.name}, reason, nonnegative)
+        unit = {"unit": column.unit} if column.unit else {}
+        return self._effort(column, {"column": column.name, **unit}, reason, nonnegative)
 
     def _effort(
         self, column: Column, keys: dict[str, Any], reason: str, nonnegative: bool, amount: bool = False
     ) -> Effort:
         name = identifier(column.name, (*(effort.name for effort in self.made), *USED_BY_STUDIES))
-        if name != column.name:
-            keys = {**keys, "description": column.name}
+        if column.title or name != column.name:
+            keys = {**keys, "description": column.title or column.name}
         return Effort(name, keys, reason, nonnegative, amount)
 
     def term(self, column: Column) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 
 from pipeline.config.sections.data import DataSection
-from pipeline.config.sections.file_format import format_of
 from pipeline.config.sections.location import is_url
 from pipeline.config.study import Study
 from pipeline.errors import DataError, Problem
@@ -47,7 +46,7 @@ def propose(table: str, output: Path, wishes: Wishes | None = None) -> Proposal:
     Parameters
     ----------
     table : str
-        Path or URL of a CSV, Parquet or Excel file.
+        Path or URL of a CSV, Parquet or Excel file, or of a netCDF or zarr dataset.
     output : Path
         Where the study is going to be: paths in it are relative to its folder.
     wishes : Wishes, optional
@@ -62,9 +61,6 @@ def propose(table: str, output: Path, wishes: Wishes | None = None) -> Proposal:
     wishes = wishes or Wishes()
     folder = str(output.resolve().parent)
     file = table if is_url(table) else _relative(Path(table), folder)
-    if format_of(table) in ("netcdf", "zarr"):
-        expected = "a table; a labelled dataset has names already: write them into a study as they are"
-        raise DataError(f"Table {table}", [Problem("", None, "", "a labelled dataset", expected)])
     source, roles = read_table(table, file, output.resolve(), wishes)
     efforts = propose_efforts(roles)
     if not efforts.taken:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.config.sections.data import DataSection
 from pipeline.config.sections.file_format import format_of
 from pipeline.errors import DataError, Problem
 from pipeline.panel.reading.encoding import LOOKED_AT, UTF_8, guess_encoding
@@ -12,6 +13,7 @@ from pipeline.panel.reading.first_rows import describe_table, read_sample
 from pipeline.panel.reading.formats import open_reader
 from pipeline.panel.reading.sample import Sample
 from pipeline.panel.reading.tables import sheet_names
+from pipeline.proposing.cubes import sample_cube, where_sold
 from pipeline.proposing.roles import Roles, guess_roles
 from pipeline.proposing.source import Source
 from pipeline.proposing.wide import find_wide
@@ -55,6 +57,8 @@ def read_table(table: str, file: str, output: Path, wishes: Wishes) -> tuple[Sou
     elif wishes.encoding is not None:
         got = f"the encoding {wishes.encoding} of a file that is no text"
         raise DataError(f"Table {table}", [Problem("", None, "--encoding", got, "no encoding beside it")])
+    if format_of(table) in ("netcdf", "zarr"):
+        return source, _read_cube(table, describe_table(file, folder), wishes)
     sample = read_sample(describe_table(file, folder, **keys))
     if sample.decimal == ",":
         keys["decimal"], source.reasons["decimal"] = ",", "numbers are written with commas"
@@ -71,6 +75,16 @@ def read_table(table: str, file: str, output: Path, wishes: Wishes) -> tuple[Sou
     if roles.problems:
         raise DataError(f"Table {table}", roles.problems)
     return source, roles
+
+
+def _read_cube(table: str, data: DataSection, wishes: Wishes) -> Roles:
+    sample, left_out = sample_cube(data, wishes.sales)
+    roles = guess_roles(sample, wishes)
+    if roles.problems:
+        raise DataError(f"Dataset {table}", roles.problems)
+    roles.sample = where_sold(sample, roles.columns["sales"])
+    roles.notes += left_out
+    return roles
 
 
 def _find_encoding(source: Source, folder: str, wishes: Wishes) -> None:

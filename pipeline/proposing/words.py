@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from pipeline.panel.reading.sample import Column
+
 _WORDS = {
     "posting": "debit credit account soll haben konto дебет кредит счет проводк",
     "price": "price preis цена цены prix precio prezzo preco fiyat баға",
@@ -80,6 +82,16 @@ def meaning(name: str, among: Iterable[str]) -> str | None:
     """
     tokens = tokens_of(name)
     return next((kind for kind in among if _says(tokens, kind)), None)
+
+
+def meaning_of(column: Column, among: Iterable[str]) -> str | None:
+    """Tell what a column is, by its name, or by its title where the name says nothing."""
+    return meaning(column.title if says_nothing(column) else column.name, among)
+
+
+def says_nothing(column: Column) -> bool:
+    """Tell whether the name of a column means nothing, and it has a title."""
+    return bool(column.title) and meaning(column.name, (*NUMERIC, *LABELS)) is None
 
 
 def _says(tokens: list[str], kind: str) -> bool:

@@ -9,7 +9,7 @@ from pipeline.proposing.periods import Periods
 from pipeline.proposing.roles import Roles
 from pipeline.proposing.scale import Scale
 from pipeline.proposing.source import Source
-from pipeline.proposing.words import NUMERIC, meaning
+from pipeline.proposing.words import NUMERIC
 from pipeline.sweep.before.cost import readable_seconds
 
 _WIDTH = 118
@@ -148,7 +148,9 @@ def _role(roles: Roles, efforts: Efforts, role: str) -> str:
 
 def _currency(roles: Roles) -> str:
     name = roles.columns["sales"]
-    kind = meaning(name, NUMERIC)
+    kind = roles.means(name, NUMERIC)
+    if unit := roles.sample.columns[name].unit:
+        return _line(f"  currency: {scalar(unit)}", "the unit of sales, as the dataset says")
     tokens = {
         "eur": "EUR",
         "€": "EUR",

@@ -1,10 +1,9 @@
 """One sweep in one snapshot of a store, for reading: lazy labelled arrays, and what the study was."""
 
-import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from pipeline.errors import QueryError, StoreNotFoundError
+from pipeline.errors import StoreNotFoundError
 from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.vintages import current
 from pipeline.store.forecast import list_forecasts, list_plans
@@ -123,20 +122,12 @@ class Results:
         QueryError
             The sweep does not hold it.
         """
-        # pydantic, which builds it, takes longer to import than a query to answer.
-        from pipeline.config.study import Study
-
-        text = self.sweep.attributes.get("study_json")
-        if not text:
-            raise QueryError(
-                f"The sweep {self.sweep.name} does not hold its study, so its f cannot be evaluated."
-            )
-        return Study.model_validate_json(_with_former_defaults(text))
+        return self.tables.study
 
     @cached_property
     def variants(self) -> "dict[str, Variant]":
         """The models of the study by name."""
-        return {variant.name: variant for variant in self.study.variants()}
+        return self.tables.variants
 
     @cached_property
     def lazy_panel(self) -> "xr.Dataset":
@@ -220,10 +211,13 @@ class Results:
         >>> store.trajectories("investment-linear").share.dims
         ('market', 'window', 'firm', 'time')
         """
-        from pipeline.results.lazy import lazy_calibrated_sales, lazy_observed_share
+        from pipeline.results.fitted_shares.lazy import lazy_calibrated_sales, lazy_observed_share, lazy_share
 
-        dataset = self._group("trajectories", model)
         observed = self.panel()["sales"].variable
+        dataset = self._group("fits", model)[["status"]].assign(share=lazy_share(self.tables, model))
+        dataset = dataset.drop_vars("status").assign_coords(
+            {axis: self._axes[axis] for axis in ("firm", "time")}
+        )
         dataset["sales"] = lazy_calibrated_sales(dataset["share"].variable, observed)
         dataset["observed_share"] = lazy_observed_share(observed)
         dataset["observed_sales"] = observed
@@ -390,11 +384,3 @@ class Results:
         return dataset.assign_coords(
             {name: self._axes[name] for name in dataset.dims if name in self._axes.coords}
         )
-
-
-def _with_former_defaults(study_json: str) -> str:
-    """Spell out what a stored study left unsaid when it was written: the start and the gain of its fits."""
-    content = json.loads(study_json)
-    fit = content.get("fit") or {}
-    fit = {"initial": "observed"} | ({} if "state" in fit else {"gain": 0.0}) | fit
-    return json.dumps(content | {"fit": fit})

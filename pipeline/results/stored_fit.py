@@ -8,10 +8,9 @@ import numpy as np
 
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.whitening import scaled_covariance
-from pipeline.config.catalogue import own_curves
 from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.errors import QueryError
-from pipeline.models.market_model import MarketModel, build_model
+from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import noise_of_shares
 from pipeline.models.parameter_spread import trusted_covariance
 from pipeline.models.posterior.mixture import ParameterMixture
@@ -19,8 +18,8 @@ from pipeline.models.posterior.over_gains import mixture_over_gains
 from pipeline.models.priors import entry_spread, prior_of, with_weak_beliefs
 from pipeline.names import Label
 from pipeline.panel.market import MarketArrays, market_arrays
+from pipeline.results.fitted_shares.compose import compose, places_of
 from pipeline.results.results import Results
-from pipeline.store.shared.first_stages import read_first_stages
 from pipeline.validation.windows import ALL
 
 if TYPE_CHECKING:
@@ -85,13 +84,7 @@ def rebuild_model(
     QueryError
         The sweep has no such model, or does not hold its study.
     """
-    study = results.study
-    if model not in results.variants:
-        raise QueryError(f"The study of the sweep {results.sweep.name} has no model {model}.")
-    variant, pooled = results.variants[model], None
-    if variant.pooled_stages_under(study.fit):
-        pooled = read_first_stages(results.session, results.sweep.name, model)[ALL]
-    return build_model(variant, arrays, efforts, study.fit, own_curves(study.curves), pooled)
+    return compose(results.tables, model, arrays, efforts)
 
 
 def stored_estimates(
@@ -113,11 +106,7 @@ def stored_estimates(
     """
     tables = results.tables
     arrays, row = tables.arrays(model), tables.row_of(market)
-    names = [str(name) for name in tables.params_of(model)]
-    # A store from before the gain does not name it: its studies hold it at 0 or 1; nor an autocorrelation of
-    # the errors, which was 0.
-    stored = np.isin(problem.names, names)
-    order = [names.index(name) if known else 0 for name, known in zip(problem.names, stored, strict=True)]
+    order, stored = places_of(problem, tables.params_of(model))
     theta, stderr = (np.asarray(arrays[name][row, 0])[order] for name in ("value", "stderr"))
     theta = np.where(stored, theta, problem.start)
     if np.isnan(theta).any():

@@ -20,7 +20,7 @@ from pipeline.store.integrity.explain import explained
 from pipeline.store.lease import leased
 from pipeline.store.location import BRANCH, Location
 from pipeline.store.locks import refs_locked, sweep_held, working
-from pipeline.store.read import SweepInfo, open_array, open_dataset, read_sweep, written_rows
+from pipeline.store.read import SweepInfo, open_array, open_arrays, open_dataset, read_sweep, written_rows
 from pipeline.store.shared.first_stages import has_first_stages, write_first_stages
 from pipeline.store.shared.population import Populations, has_population, write_population
 from pipeline.store.writing.commit import commit_merged, transact
@@ -111,6 +111,15 @@ class Sweep:
             self._template = Fork(session.fork(), self.name, info.data_hash, nodes, info.rows)
         return self._template.copy()
 
+    def renew_forks(self) -> None:
+        """Let the forks made from now on see what has been committed by now."""
+        self._template = None
+
+    def has_trajectories(self) -> bool:
+        """Whether there is an array for calibrated shares."""
+        session, models = self._reading(), self.info.models
+        return any(open_arrays(session, group_path(self.name, "trajectories", model)) for model in models[:1])
+
     def fits(self, model: str) -> "xr.Dataset":
         """Open the committed fits of a model as a lazy dataset."""
         return open_dataset(self._reading(), group_path(self.name, "fits", model))
@@ -137,8 +146,7 @@ class Sweep:
                 write_population(session, self.name, model, populations)
 
         snapshot = transact(self._location, self._repository, change, f"{self.name}: population of {model}")
-        # Workers read it through their forks, so these have to be of the new snapshot.
-        self._template = None
+        self.renew_forks()  # workers read it through them
         return snapshot
 
     def has_first_stages(self, model: str) -> bool:
@@ -154,8 +162,7 @@ class Sweep:
                     write_first_stages(session, self.name, model, of_model)
 
         snapshot = transact(self._location, self._repository, change, f"{self.name}: pooled first stages")
-        # Workers read them through their forks, so these have to be of the new snapshot.
-        self._template = None
+        self.renew_forks()  # workers read them through these
         return snapshot
 
     def write_drift(

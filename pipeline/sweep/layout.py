@@ -57,5 +57,6 @@ def study_layout(
         futures=FUTURES if validated else (),
         n_steps=n_steps(windows, len(times)),
         n_pit_bins=PIT_BINS if validated else 0,
+        trajectories=study.stored_trajectories,
         chunk=chunk,
     )

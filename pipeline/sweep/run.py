@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kernels.numeric.jit import cache_note
 from pipeline.config.engines import ENGINES
@@ -17,6 +18,7 @@ from pipeline.executors.jobs import Hooks, JobOutcome
 from pipeline.executors.worker import call_by_name, count_workers
 from pipeline.signals import held, stop_on_signals
 from pipeline.status import Status
+from pipeline.store.fork import Fork
 from pipeline.store.format.layout import SweepState
 from pipeline.store.read import open_panel
 from pipeline.store.sweep import Sweep
@@ -37,6 +39,9 @@ from pipeline.sweep.task_runner import (
     needs_all_markets,
 )
 from pipeline.validation.baselines import POOLED
+
+if TYPE_CHECKING:
+    from pipeline.sweep.after.best_shares import BestShares
 
 #: Give up when this many tasks in a row end in an unforeseen exception: it is not the data then.
 FAILURES_IN_A_ROW = 5
@@ -118,7 +123,7 @@ class SweepRun:
         todo = sum(task.markets for task in tasks if task.model not in baselines) * self.windows
         self.kept = self.plan.fits - todo
         self.watcher.planned(self.plan, self.kept)
-        if not tasks:
+        if not tasks and not self._best_left():
             return self._report(self._finish())
         self.pace = self._pace(tasks)
         self.sweep.set_state(SweepState.RUNNING)
@@ -153,21 +158,54 @@ class SweepRun:
         )
 
     def _execute_stages(self, tasks: tuple[Task, ...]) -> bool:
-        """Do what needs nothing but data first; pooled models need the fits of all markets."""
+        """Do what needs nothing but data first; pooled models and the best of all need the fits of others."""
         self._pool_first_stages({task.model for task in tasks})
         first = tuple(task for task in tasks if task.model not in self.pooled)
         second = tuple(task for task in tasks if task.model in self.pooled)
-        if first and not self._execute(first):
-            return False
-        if not second or self.unfinished:
-            return True
+        stages = (
+            lambda: not first or self._execute(first),
+            lambda: not second or self._execute_pooled(second),
+            lambda: not self._best_left() or self._store_best(),
+        )
+        for stage in stages:
+            if not stage():
+                return False
+            if self.unfinished:
+                break
+        return True
+
+    def _execute_pooled(self, tasks: tuple[Task, ...]) -> bool:
         self.committer.flush()
-        for name in dict.fromkeys(task.model for task in second):
+        for name in dict.fromkeys(task.model for task in tasks):
             if not self.sweep.has_population(name):
                 self.watcher.stage(f"Estimating the population of markets for {name}")
                 fits, windows = self.sweep.fits(self.pooled[name]), self.plan.layout.windows
                 self.sweep.write_population(name, population_of_fits(fits, windows, self.study.fit.priors))
-        return self._execute(second)
+        return self._execute(tasks)
+
+    def _best_left(self) -> bool:
+        return (
+            self.study.stored_trajectories == "best"
+            and not self.sweep.info.compacted
+            and self.sweep.has_trajectories()
+        )
+
+    def _store_best(self) -> bool:
+        """Store trajectories of the best models; those that cannot be had so are left to be computed."""
+        from pipeline.sweep.after.best_shares import best_tasks, do
+
+        self.committer.flush()
+        self.sweep.renew_forks()
+        self.watcher.stage("Storing the trajectories of the best models")
+        tasks = best_tasks(self.sweep, self.plan.n_markets, self.plan.layout.chunk)
+
+        def keep(outcome: JobOutcome["BestShares", Fork]) -> None:
+            if outcome.result is not None:
+                self.committer.add(outcome.result)
+            elif isinstance(outcome.error, BeedError):
+                raise outcome.error
+
+        return self._execute_on(self.study.cluster, tasks, do, keep)
 
     def _pool_first_stages(self, models: set[str]) -> None:
         """Estimate the first stages that these models have from all markets, unless an earlier run did."""
@@ -198,12 +236,22 @@ class SweepRun:
             if parent is not None
             and not parent.to_fit(task, task.model in self.joint or task.model in POOLED).any()
         )
-        fits = tuple(task for task in tasks if task not in copies)
-        if copies and not self._execute_on(_THIS_PROCESS, copies):
+        copied = set(copies)
+        fits = tuple(task for task in tasks if task not in copied)
+        if copies and not self._execute_tasks(_THIS_PROCESS, copies):
             return False
-        return not fits or self._execute_on(self.study.cluster, fits)
+        return not fits or self._execute_tasks(self.study.cluster, fits)
 
-    def _execute_on(self, cluster: ClusterSection, tasks: tuple[Task, ...]) -> bool:
+    def _execute_tasks(self, cluster: ClusterSection, tasks: tuple[Task, ...]) -> bool:
+        return self._execute_on(cluster, self._messages(tasks), self._runner(), self._on_outcome)
+
+    def _execute_on[Job, Result](
+        self,
+        cluster: ClusterSection,
+        jobs: Iterable[Job],
+        work: Callable[[Job], Result],
+        on_outcome: Callable[[JobOutcome[Job, Result]], object],
+    ) -> bool:
         precompile = self.calibrator.precompile
         if precompile is not None and ENGINES[cluster.kind].where != "elsewhere":
             # Before the workers start, or every one of them would compile the same code; and before signals
@@ -214,14 +262,14 @@ class SweepRun:
             call_by_name(precompile)
         self.pace.start()
         hooks = Hooks(
-            on_outcome=self._on_outcome,
+            on_outcome=held()(on_outcome),
             on_tick=self._on_tick,
             on_note=self.watcher.note,
             stop=self.stop,
             precompile=precompile,
         )
         with stop_on_signals(self.stop):
-            return execute(self._messages(tasks), self._runner(), cluster, hooks)
+            return execute(jobs, work, cluster, hooks)
 
     def _runner(self) -> Callable[[TaskMessage], TaskResult]:
         return TaskRunner(self.study, self.calibrator, self.options.parent)
@@ -230,7 +278,6 @@ class SweepRun:
         for task in tasks:
             yield TaskMessage(task, self.sweep.fork())
 
-    @held()
     def _on_outcome(self, outcome: JobOutcome[TaskMessage, TaskResult]) -> None:
         task = outcome.job.task
         if outcome.crashed:

@@ -8,6 +8,9 @@ efforts, constants by firm. Noise is drawn in log shares: 5 % of measurement, 2 
 the only one); `ar1`: measurement errors with an autocorrelation of 0.5; `by_firm`: of 2 to 10 %; `outliers`:
 1 % of the shares are off by 30 %. `--entrant`: a firm comes in after a third of the time; `--gaps`: 8 periods
 of the 104 were not observed, in runs of one to three (efforts were those of the next observed one).
+`--numeraire`: f is additive in positive efforts, the first one is money (its coefficient is 1), and M is
+asked for. `single`: of 95 % intervals by coefficient, the last one gamma (scaled); with
+`--numeraire` u2, M and gamma.
 """
 
 import argparse
@@ -38,6 +41,7 @@ LEVELS = (0.5, 0.8, 0.95)
 FIT = FitSection()
 FIRMS, PERIODS = 4, 104
 SLOPES = np.array([0.25, -0.15])
+WORTH = np.array([1.0, 0.6])  # of the efforts in money
 ENTRY, ENTRANT_SHARE = 35, 0.1
 UNSEEN = np.array([20, 21, 50, 51, 52, 70, 90, 91])
 
@@ -76,22 +80,38 @@ def response(form, half_life, constants, efforts, slopes=SLOPES):
     return level * f / (FIRMS * f.mean())
 
 
+def response_in_money(form, half_life, constants, efforts):
+    """Additive f (T, N), and M in periods of the whole market's sales: f/M is what moves shares."""
+    index = np.tensordot(WORTH, efforts, axes=1) + constants
+    rate = np.log(2.0) / half_life
+    if form == "proportional":
+        return rate * index / index.std(), index.std() / rate
+    level = rate * FIRMS ** GAMMA[form] / (1.0 - GAMMA[form])
+    return level * index / (FIRMS * index.mean()), FIRMS * index.mean() / level
+
+
 def perturb(share, shock, active):
     moved = np.where(active, share * np.exp(shock), 0.0)
     return moved / moved.sum()
 
 
-def simulate(form, half_life, noise, entrant, seed, change=None, gaps=False):
-    """One market, its true slopes, and its observed shares; slopes may change: (first period, factor)."""
+def simulate(form, half_life, noise, entrant, seed, change=None, gaps=False, money=False):
+    """One market and its true slopes, in money those and M; slopes may change: (first period, factor)."""
     rng = np.random.default_rng(seed)
     efforts, constants = rng.normal(0.0, 1.0, (2, PERIODS, FIRMS)), rng.normal(0.0, 0.2, FIRMS)
     seen = np.setdiff1d(np.arange(PERIODS), UNSEEN if gaps else [])
+    if money:
+        efforts, constants = np.exp(0.5 * efforts), np.abs(constants)
     if gaps:
         efforts = efforts[:, seen[np.searchsorted(seen, np.arange(PERIODS))]]
     felt = efforts.copy()
     if change is not None:
         felt[:, change[0] :] *= change[1]
-    f = response(form, half_life, constants, felt)
+    truth = SLOPES * (np.log(2.0) / half_life if form == "proportional" else 1.0)
+    f = response(form, half_life, constants, felt) if not money else None
+    if money:
+        f, jump_price = response_in_money(form, half_life, constants, felt)
+        truth = np.array([WORTH[1], jump_price])
     active = np.ones((PERIODS, FIRMS), bool)
     active[: ENTRY if entrant else 0, 0] = False
     measured, lasting = NOISE[noise]
@@ -123,31 +143,30 @@ def simulate(form, half_life, noise, entrant, seed, change=None, gaps=False):
         efforts=np.where(active, efforts, np.nan)[:, seen],
         active=active[seen],
     )
-    truth = SLOPES * (np.log(2.0) / half_life if form == "proportional" else 1.0)
     return market, truth
 
 
 def variant_of(form, **further):
     """The model that made the markets."""
-    additive = form == "proportional"
+    additive = form == "proportional" or "numeraire" in further
     curves = FrozenMapping({"u1": "linear", "u2": "linear"})
     return Variant(
         name=form,
         form=form,
         response=ResponseChoice("r", "r", "identity" if additive else "exp", curves),
-        firm_effects="zero-sum" if additive else "free",
+        firm_effects="zero-sum" if form == "proportional" else "free",
         carry_over=FrozenMapping({"u1": "none", "u2": "none"}),
         **further,
     )
 
 
 def covered(task):
-    """Whether intervals of slopes (and gamma) hold the truth, (L, parameters), and the gain; None: no fit."""
-    form, half_life, noise, entrant, gaps, fit_noise, seed = task
-    market, slopes = simulate(form, half_life, noise, entrant, seed, gaps=gaps)
+    """Whether intervals of all asked for hold the truth, (L, parameters), and the gain; None: no fit."""
+    form, half_life, noise, entrant, gaps, fit_noise, money, seed = task
+    market, values = simulate(form, half_life, noise, entrant, seed, gaps=gaps, money=money)
     asked = UncertaintySection(levels=LEVELS)
     record = calibrate_market(
-        variant_of(form),
+        variant_of(form, **({"numeraire": "u1"} if money else {})),
         market,
         ("u1", "u2"),
         FIT.model_copy(update={"noise": (fit_noise,)}),
@@ -156,7 +175,7 @@ def covered(task):
     )
     if not record.status.usable:
         return None
-    truth = dict(zip(("u1", "u2"), slopes, strict=True))
+    truth = dict(zip(("u2", "jump_price") if money else ("u1", "u2"), values, strict=True))
     truth |= {"returns_to_scale": GAMMA[form]} if form == "scaled" else {}
     rows = [record.names.index(name) for name in truth]
     ends = record.uncertainty.interval[asked.methods.index("recommended")][rows]
@@ -190,6 +209,7 @@ def main():
     parser.add_argument("--noise", nargs="+", default=list(NOISE), choices=list(NOISE))
     parser.add_argument("--entrant", action="store_true", help="one firm enters in a third of the way")
     parser.add_argument("--gaps", action="store_true", help="8 periods of the 104 were not observed")
+    parser.add_argument("--numeraire", action="store_true", help="f in money, and M is asked for")
     parser.add_argument("--fit-noise", default="homogeneous", choices=["homogeneous", "by_firm", "full"])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--keep", metavar="FILE", help="take markets from this file, and add those made")
@@ -198,11 +218,11 @@ def main():
     print(
         f"{'form':13}{'half-life':>10} {'noise':12}" + "".join(f"{level:>8.0%}" for level in LEVELS), end=""
     )
-    print(f"{'+- (95 %)':>11}{'none':>6}{'gain':>7}", flush=True)
+    print(f"{'+- (95 %)':>11}{'none':>6}{'gain':>7}   single", flush=True)
     with ProcessPoolExecutor(given.workers) as pool:
         for form, half_life, noise in itertools.product(given.forms, given.half_lives, given.noise):
             tasks = [
-                (form, half_life, noise, given.entrant, given.gaps, given.fit_noise, seed)
+                (form, half_life, noise, given.entrant, given.gaps, given.fit_noise, given.numeraire, seed)
                 for seed in range(given.markets)
             ]
             missing = [task for task in tasks if task not in kept]
@@ -212,11 +232,14 @@ def main():
             found = [kept[task] for task in tasks if kept[task] is not None]
             held = np.array([one[0] for one in found])
             share = np.nanmean(held, axis=(0, 2))
+            single = " ".join(f"{x:.1%}" for x in np.nanmean(held[:, -1], axis=0))
             # Coefficients of one market are not independent: the error is that of markets.
-            error = np.nanstd(np.nanmean(held[:, -1], axis=1)) / np.sqrt(len(found))
+            known = held[~np.isnan(held[:, -1]).all(axis=-1), -1]
+            error = np.nanmean(known, axis=1).std() / np.sqrt(len(known))
             unknown = np.isnan(held[:, -1]).mean() + 1.0 - len(found) / given.markets
             print(f"{form:13}{half_life:10g} {noise:12}" + "".join(f"{x:8.1%}" for x in share), end="")
-            print(f"{error:11.1%}{unknown:6.0%}{np.median([one[1] for one in found]):7.2f}", flush=True)
+            gain = np.median([one[1] for one in found])
+            print(f"{error:11.1%}{unknown:6.0%}{gain:7.2f}   {single}", flush=True)
 
 
 if __name__ == "__main__":

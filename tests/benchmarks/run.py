@@ -27,6 +27,7 @@ BENCHMARKS = {
     "memory": process.memory,
     "first_call": process.first_call,
     "agreement": agreement.agreement,
+    "methods": agreement.methods,
     "profile": profile_fits.profile,
     "sweep": sweep.sweep,
     "many_markets": sweep.many_markets,

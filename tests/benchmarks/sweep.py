@@ -30,8 +30,11 @@ class _Clock(Watcher):
         self.stages.append((time.perf_counter(), text))
 
 
-def _study(folder, n_markets, form, cluster):
-    """Write the standard problem: 10 firms, 104 weeks, 4 expenses, Hill with 8 free parameters."""
+def _study(folder, n_markets, form, cluster, **fit):
+    """Write the standard problem: 10 firms, 104 weeks, 4 expenses, Hill with 8 free parameters.
+
+    ``fit`` are further keys of the section `fit`.
+    """
     parameters = {
         "jump_price": 1.0e6,
         "returns_to_scale": {"investment": 0, "proportional": 1}.get(form, 0.5),
@@ -51,7 +54,7 @@ def _study(folder, n_markets, form, cluster):
             "noise": 0.02,
         },
         "models": {"form": form, "response": "hill", "firm_effects": "none"},
-        "fit": {"starts": N_STARTS, "fixed": {f"{effort}.n": 1.5 for effort in _EFFORTS}},
+        "fit": {"starts": N_STARTS, "fixed": {f"{effort}.n": 1.5 for effort in _EFFORTS}, **fit},
         "cluster": cluster,
         "store": str(Path(folder) / f"store-{form}-{cluster['kind']}-{cluster.get('workers', 1)}"),
         "seed": 1,
@@ -61,9 +64,9 @@ def _study(folder, n_markets, form, cluster):
     return load_study(path)
 
 
-def run_standard(folder, n_markets, form, cluster):
+def run_standard(folder, n_markets, form, cluster, **fit):
     """Run a study; return seconds in all, from the first task to the end, and inside the fits."""
-    study = _study(folder, n_markets, form, cluster)
+    study = _study(folder, n_markets, form, cluster, **fit)
     clock = _Clock()
     start = time.perf_counter()
     report = run_study(study, watcher=clock)

@@ -84,7 +84,8 @@ def results(panel, model, study):
     arrays["direction"][...] = np.nan
     arrays["direction_strength"][...] = np.nan
     arrays["status"][...] = Status.CONVERGED
-    arrays["share"][...] = (sales / np.nansum(sales, axis=1, keepdims=True))[:, None]
+    if "share" in arrays:
+        arrays["share"][...] = (sales / np.nansum(sales, axis=1, keepdims=True))[:, None]
     return arrays
 
 

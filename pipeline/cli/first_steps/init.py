@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def init(
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="The table: CSV, Parquet or Excel; path or URL.")
+        str,
+        typer.Argument(metavar="DATA", help="The table: CSV, Parquet, Excel, netCDF or zarr; path or URL."),
     ],
     market: Annotated[str | None, typer.Option(help="Column that names the market.")] = None,
     firm: Annotated[str | None, typer.Option(help="Column that names the firm, brand or shop.")] = None,

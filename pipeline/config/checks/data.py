@@ -31,14 +31,15 @@ def check_table(data: DataSection, findings: Findings) -> None:
 def _check_format(data: DataSection, findings: Findings) -> None:
     """Check what is said about how the file is written against its format."""
     format_ = data.format or format_of(data.location)
-    for key, formats in (
-        ("decimal", ("csv",)),
-        ("sheet", ("excel",)),
-        ("columns", ("csv", "excel", "parquet")),
-    ):
+    for key, formats in (("decimal", ("csv",)), ("sheet", ("excel",))):
         if key in data.model_fields_set and format_ is not None and format_ not in formats:
             expected = f"{key} only with {one_of(formats).removeprefix('one of ')}"
             findings.add(("data", key), f"{key} with a file of the format {format_}", expected)
+    if data.wide and format_ in ("netcdf", "zarr"):
+        expected = "firms as an axis; other names alone are possible: `sales: Sales (EUR)`"
+        findings.add(
+            ("data", "columns"), f"columns of single firms with a file of the format {format_}", expected
+        )
     if data.date_format is not None and "%" not in data.date_format:
         expected = "a format such as %d.%m.%Y, in the signs of Python's strptime"
         findings.add(("data", "date_format"), repr(data.date_format), expected)

@@ -24,6 +24,9 @@ def check_fit(study: Study, findings: Findings) -> None:
     if fit.loss != "linear" and fit.method != "least_squares":
         expected = "loss: linear, or method: least_squares, the only one with robust losses"
         findings.add(("fit", "loss"), f"the loss {fit.loss!r} with method {fit.method}", expected)
+    if fit.expr and fit.method == "compiled":
+        expected = "method: leastsq, or another one of lmfit, which ties parameters to each other"
+        findings.add(("fit", "method"), "compiled beside fit.expr", expected)
     own = [kind for kind in fit.noise if kind != "homogeneous"]
     if own and fit.residual == "share":
         expected = "noise: homogeneous, or residual: ilr, whose errors it is about"

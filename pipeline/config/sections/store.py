@@ -1,6 +1,6 @@
 """Section `store` of a study, where it is more than the path: how the store is written."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -18,6 +18,12 @@ class StoreSection(Section):
         default=False,
         description="Whether a commit waits until the disk has it, so that power loss takes nothing back; "
         "for folders (S3 does it anyway). Costs some milliseconds to some tenths of a second a commit.",
+    )
+    trajectories: Literal["none", "best", "all"] = Field(
+        default="all",
+        description="Whose calibrated shares are stored: of all models, of the best one of each market (by "
+        "AICc, when all are done), or of none. They follow from the parameters: what is not stored is "
+        "computed when it is asked for, in some milliseconds a fit.",
     )
 
 

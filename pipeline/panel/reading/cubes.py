@@ -49,7 +49,7 @@ class CubeReader:
             return
         sizes = [self.dataset.sizes[dim] for dim in self.dims]
         step = max(CELLS // max(int(np.prod(sizes[-2:])), 1), 1)
-        labels = {dim: _label_texts(self.dataset[dim].values) for dim in self.dims}
+        labels = {dim: label_texts(self.dataset[dim].values) for dim in self.dims}
         for start in range(0, sizes[0] if len(sizes) == 3 else 1, step):
             stop = min(start + step, sizes[0])
             part = self.dataset if len(sizes) == 2 else self.dataset.isel({self.dims[0]: slice(start, stop)})
@@ -103,7 +103,8 @@ class CubeReader:
             problems.add("text in numbers", name, got, "numbers", column=name)
 
 
-def _label_texts(values: np.ndarray) -> pa.Array:
+def label_texts(values: np.ndarray) -> pa.Array:
+    """Write the labels of an axis as texts."""
     if values.dtype.kind == "M":
         return pa.array(np.datetime_as_string(values, unit="s").tolist(), pa.string())
     return pa.array([str(value) for value in values.tolist()], pa.string())
@@ -117,7 +118,11 @@ def open_cube(location: str, format_: str, data: DataSection) -> CubeReader:
     DataError
         When it cannot be opened.
     """
-    dims = tuple(dim for dim in (data.market, data.firm, data.time) if dim is not None)
+    # Under their names in the file: others are given to the rows.
+    market, firm, time, sales = (
+        _name_in_file(data, name) for name in (data.market, data.firm, data.time, data.sales)
+    )
+    dims = tuple(dim for dim in (market, firm, time) if dim is not None)
     try:
         if format_ == "zarr":
             with warnings.catch_warnings():
@@ -133,7 +138,12 @@ def open_cube(location: str, format_: str, data: DataSection) -> CubeReader:
         raise refusal(location, str(error), f"the packages that read {format_}", hint) from None
     except (ValueError, OSError, KeyError) as error:
         raise refusal(location, f"{type(error).__name__}: {error}", f"a {format_} dataset") from None
-    return CubeReader(dataset, dims, data.sales)
+    return CubeReader(dataset, dims, str(sales))
+
+
+def _name_in_file(data: DataSection, name: str | None) -> str | None:
+    of = data.columns.get(name, name) if name is not None else None
+    return of if isinstance(of, str) else name
 
 
 def _netcdf_source(location: str) -> str | BinaryIO:

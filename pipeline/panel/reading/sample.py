@@ -21,12 +21,16 @@ class Column:
         As numbers; nan where there is none.
     wrong : int
         How many values are text, and no number.
+    title, unit : str
+        What a labelled dataset says of it; empty where it says nothing.
     """
 
     name: str
     texts: pd.Series
     numbers: np.ndarray
     wrong: int
+    title: str = ""
+    unit: str = ""
 
     @cached_property
     def distinct(self) -> list[str]:
@@ -69,9 +73,12 @@ class Sample:
         Whether these are all.
     decimal : str
         Sign before decimals.
+    axes : tuple of str
+        Of a labelled dataset: the columns that name markets, firms and periods, and nothing else does.
     """
 
     columns: dict[str, Column]
     rows: int
     complete: bool
     decimal: str
+    axes: tuple[str, ...] = ()

@@ -141,4 +141,8 @@ TABLES: Mapping[str, TableEntry] = {
         "a quantile of a share and of sales in a stored forecast",
         "pipeline.results.tables.forecasts:forecast_bands",
     ),
+    "columns": TableEntry(
+        "a column of one of these tables: unit, meaning",
+        "pipeline.results.tables.dictionary.columns:columns",
+    ),
 }

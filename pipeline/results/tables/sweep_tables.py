@@ -1,16 +1,23 @@
 """Labels and arrays of one sweep in one snapshot: what builders of tables take, without xarray."""
 
-from typing import Any
+import json
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import icechunk
 import numpy as np
 import zarr
 
+from pipeline.errors import QueryError
 from pipeline.names import Label
 from pipeline.once import Kept
 from pipeline.status import is_usable
 from pipeline.store.format.layout import group_path, panel_path, sweep_path
 from pipeline.store.read import SweepInfo, open_arrays, open_attributes, read_labels
+
+if TYPE_CHECKING:
+    from pipeline.config.study import Study
+    from pipeline.config.variants import Variant
 
 Selection = np.ndarray | slice
 """Markets by their places."""
@@ -48,6 +55,30 @@ class SweepTables:
         self._arrays: dict[str, dict[str, zarr.Array]] = {}
         self._attributes: dict[str, dict[str, Any]] = {}
 
+    @cached_property
+    def study(self) -> "Study":
+        """The study that the sweep was made by, overrides included.
+
+        Raises
+        ------
+        QueryError
+            The sweep does not hold it.
+        """
+        # pydantic, which builds it, takes longer to import than a query to answer.
+        from pipeline.config.study import Study
+
+        text = self.info.attributes.get("study_json")
+        if not text:
+            raise QueryError(
+                f"The sweep {self.info.name} does not hold its study, so its f cannot be evaluated."
+            )
+        return Study.model_validate_json(_with_former_defaults(text))
+
+    @cached_property
+    def variants(self) -> "dict[str, Variant]":
+        """The models of the study by name."""
+        return {variant.name: variant for variant in self.study.variants()}
+
     @property
     def first_window(self) -> str:
         """Name of the window of all periods, which comes first."""
@@ -83,7 +114,7 @@ class SweepTables:
         return self._open(self._fits_path(model))
 
     def trajectory_arrays(self, model: str) -> dict[str, zarr.Array]:
-        """Open the arrays of the trajectories of a model: ``share``."""
+        """Open the arrays of the trajectories of a model: ``share``, where the study stores it."""
         return self._open(group_path(self.info.name, "trajectories", model))
 
     def panel_arrays(self) -> dict[str, zarr.Array]:
@@ -150,3 +181,11 @@ class SweepTables:
         if path not in self._attributes:
             self._attributes[path] = open_attributes(self.session, path)
         return self._attributes[path]
+
+
+def _with_former_defaults(study_json: str) -> str:
+    """Spell out what a stored study left unsaid when it was written: the start and the gain of its fits."""
+    content = json.loads(study_json)
+    fit = content.get("fit") or {}
+    fit = {"initial": "observed"} | ({} if "state" in fit else {"gain": 0.0}) | fit
+    return json.dumps(content | {"fit": fit})

@@ -35,7 +35,10 @@ def _market_sales(sales: Floats, axis: int) -> Floats:
 @model_by_model
 def trajectories(tables: SweepTables, model: str, markets: Selection) -> Table:
     """One row for every firm and period of every fit: share and sales as calibrated, and as observed."""
-    share = read_cells(tables.trajectory_arrays(model)["share"], markets)
+    # What computes shares composes models, which take a second to import: SQL asks for other tables as well.
+    from pipeline.results.fitted_shares.computed import fitted_shares
+
+    share = fitted_shares(tables, model, markets)
     sales = np.broadcast_to(read_cells(tables.panel_arrays()["sales"], markets)[:, None], share.shape)
     values = {
         "share": share,

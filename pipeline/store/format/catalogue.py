@@ -171,7 +171,14 @@ VARIABLES: Mapping[str, Variable] = {
             dtype="int8",
             fill=0,
         ),
-        Variable("share", "trajectories", (*_FIT, "firm", "time"), "1", "market share, as calibrated"),
+        Variable(
+            "share",
+            "trajectories",
+            (*_FIT, "firm", "time"),
+            "1",
+            "market share, as calibrated; nan also where it is left to be computed from the parameters",
+            optional=True,
+        ),
         Variable(
             "error",
             "validation",

@@ -13,7 +13,7 @@
                                           attributes: study text, state, created, hashes, versions
     /sweeps/<study>-<hash8>/fits/<model>          the variables of group ``fits`` below;
                                                   coordinates param, param_, unit
-    /sweeps/<study>-<hash8>/trajectories/<model>  share
+    /sweeps/<study>-<hash8>/trajectories/<model>  share, unless the study has it computed when asked for
     /sweeps/<study>-<hash8>/validation            error
     /sweeps/<study>-<hash8>/forecasts/<scenario>-<hash8>   see `pipeline.store.format.forecast`
     /sweeps/<study>-<date>-<hash8>                a vintage, published under the tag <study>@<date>
@@ -40,7 +40,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,6 +165,9 @@ class SweepLayout:
         Periods forecast at most; with 0 there is no array of errors by period.
     n_pit_bins
         Parts of equal probability that forecast distributions are divided into, to count what came in each.
+    trajectories
+        Whose calibrated shares are stored: with ``none`` there is no such array; with ``best`` it holds some
+        of them, which are written when all models are done.
     chunk
         Markets in one chunk, the grain of the work: a task is one or more whole chunks.
     """
@@ -186,6 +189,7 @@ class SweepLayout:
     futures: tuple[str, ...] = ("given",)
     n_steps: int = 0
     n_pit_bins: int = 0
+    trajectories: Literal["none", "best", "all"] = "all"
     chunk: int = 8
 
     def labels(self) -> dict[str, np.ndarray]:
@@ -219,6 +223,8 @@ class SweepLayout:
 
     def variables(self, group: Group) -> tuple[Variable, ...]:
         """Give the arrays of a group that this sweep has: those with labels along all of their axes."""
+        if group == "trajectories" and self.trajectories == "none":
+            return ()
         labelled = {name for name, labels in self.labels().items() if len(labels)} | {"param", "param_"}
         return tuple(
             variable
@@ -243,11 +249,13 @@ def empty_results(layout: SweepLayout, name: str, markets: int) -> Arrays:
     Returns
     -------
     dict of str to array
-        All that the sweep has for it, without the axis ``model``; a baseline has only ``validation``.
+        All that the sweep has for it, without the axis ``model``; a baseline has only ``validation``. No
+        trajectories, unless those of all models are stored.
     """
     return {
         variable.name: np.full([markets, *shape[1:]], variable.fill, dtype=variable.dtype)
         for variable, shape in _result_shapes(layout, name)
+        if variable.group != "trajectories" or layout.trajectories == "all"
     }
 
 

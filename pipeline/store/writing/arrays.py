@@ -55,6 +55,8 @@ def _create_model(group: zarr.Group, layout: SweepLayout, model: ModelLayout) ->
     write_coordinate(fits, "unit", ("param",), np.array([parameter.unit for parameter in model.parameters]))
     fits.attrs["coordinates"] = "unit"
     _create_empty(fits, layout, model, "fits")
+    if not layout.variables("trajectories"):
+        return
     trajectories = group.create_group(f"trajectories/{model.name}", attributes=attributes)
     _create_empty(trajectories, layout, model, "trajectories")
 

@@ -28,7 +28,7 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
     arrays
         By the names in `pipeline.store.format.catalogue.VARIABLES`, with the axes named there but for
         ``model``: ``error`` is (stop - start, window, future, metric). All that the sweep has for this model
-        must be given.
+        must be given, but for trajectories: those that are not given are left to be computed.
 
     Returns
     -------
@@ -42,6 +42,7 @@ def write_chunk(fork: Fork, model: str, markets: slice, arrays: Mapping[str, np.
         disk is full.
     """
     targets = fork_arrays(fork, model)
+    arrays = with_trajectories(targets, arrays, markets.stop - markets.start)
     _check_names(model, set(targets), set(arrays))
     for name, target in targets.items():
         _check_region(name, target, markets)
@@ -84,6 +85,35 @@ def model_arrays(store: icechunk.IcechunkStore, sweep: str, model: str) -> dict[
                 continue
             targets |= {name: array for name, array in group.arrays() if name in VARIABLES}
     return targets
+
+
+def write_trajectories(fork: Fork, model: str, markets: slice, share: np.ndarray) -> None:
+    """Write calibrated shares of a model over, in whole chunks of markets.
+
+    Raises
+    ------
+    StoreError
+        The region is not whole chunks, or the sweep has no such array; or the disk is full.
+    """
+    targets = fork_arrays(fork, model)
+    if "share" not in targets:
+        raise StoreError(f"The sweep {fork.sweep} stores no trajectories.")
+    target = targets["share"].with_config(WRITE_ALL)
+    _check_region("share", target, markets)
+    with explained(f"Trajectories of {model} ({target.path}) could not be written"):
+        target[markets] = share
+    fork.written.append(Written(target.path, markets.start, markets.stop))
+
+
+def with_trajectories(
+    targets: Mapping[str, zarr.Array], arrays: Mapping[str, np.ndarray], markets: int
+) -> Mapping[str, np.ndarray]:
+    """Fill trajectories that a sweep has and results of so many markets lack: readers compute them."""
+    left = {name for name in targets if VARIABLES[name].group == "trajectories"} - set(arrays)
+    return {
+        **arrays,
+        **{name: np.full((markets, *targets[name].shape[1:]), VARIABLES[name].fill) for name in left},
+    }
 
 
 def status_last(names: Iterable[str]) -> list[str]:

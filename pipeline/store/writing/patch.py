@@ -12,7 +12,7 @@ from pipeline.errors import StoreError
 from pipeline.store.format.layout import VARIABLES
 from pipeline.store.integrity.checked import WRITE_ALL
 from pipeline.store.read import SweepInfo
-from pipeline.store.writing.chunks import model_arrays, status_last
+from pipeline.store.writing.chunks import model_arrays, status_last, with_trajectories
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +60,17 @@ def write_patches(session: icechunk.Session, info: SweepInfo, patches: Iterable[
     for patch in patches:
         row = info.rows[patch.model]
         targets = model_arrays(session.store, info.name, patch.model)
-        if missing := sorted(set(targets) - set(patch.arrays)):
+        arrays = with_trajectories(targets, patch.arrays, len(patch.markets))
+        if missing := sorted(set(targets) - set(arrays)):
             raise StoreError(f"Results of {patch.model} lack {', '.join(missing)}.")
         for name in status_last(targets):
-            _write_over(targets[name].with_config(WRITE_ALL), name, row, patch)
+            _write_over(targets[name].with_config(WRITE_ALL), row, patch, arrays[name])
 
 
-def _write_over(target: zarr.Array, name: str, row: int, patch: Patch) -> None:
-    in_rows = "model" in VARIABLES[name].dims
+def _write_over(target: zarr.Array, row: int, patch: Patch, given: np.ndarray) -> None:
+    in_rows = "model" in VARIABLES[target.basename].dims
     index = (patch.markets, slice(None), np.array([row])) if in_rows else (patch.markets,)
     values = np.asarray(target.oindex[index])
-    fresh = np.asarray(patch.arrays[name]).astype(target.dtype)
+    fresh = np.asarray(given).astype(target.dtype)
     values[patch.cells] = (fresh[:, :, np.newaxis] if in_rows else fresh)[patch.cells]
     target.oindex[index] = values

@@ -130,7 +130,7 @@ class RetryRun(SweepRun):
         seed = retry_seed(self.study.seed, len(history) + 1)
         self.study = self.study.model_copy(update={"seed": seed})
         try:
-            finished = self._execute_on(self.study.cluster, tasks)
+            finished = self._execute_tasks(self.study.cluster, tasks)
         finally:
             self.watcher.ended()
             self._commit()

@@ -58,7 +58,8 @@ def seconds_per_fit(size: MarketSize, form: str, columns: int, fit: FitSection, 
     cells = size.firms * size.periods
     step = _FORM[form] * cells * (columns + 2) * _CELL_COLUMN + cells * columns**2 * _NORMAL_EQUATIONS
     screening = fit.starts * _STEPS * step
-    polishing = fit.polish * (_LMFIT + _STEPS * step)
+    lmfit = 0.0 if fit.method == "compiled" else _LMFIT
+    polishing = fit.polish * (lmfit + _STEPS * step)
     settling = _SETTLING_STEPS * step if "estimated" in (fit.initial, *fit.gain) else 0.0
     further = (_PROFILE_STEPS * columns + _REPLICATE_STEPS * replicates) * step
     return _FIXED + screening + settling + polishing + further

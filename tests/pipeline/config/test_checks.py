@@ -87,6 +87,8 @@ CROSS = "{{family: mnl, cross: {}}}\nfit: {{priors: {{price.cross: [0, 1]}}, "
 ONE_PROBLEM = [
     # key, old, new, what was got
     ("fit.loss", "starts: 4", "starts: 4, loss: huber", "'huber' with method leastsq"),
+    ("fit.loss", "starts: 4", "starts: 4, method: compiled, loss: huber", "'huber' with method compiled"),
+    ("fit.method", "starts: 4", "starts: 4, method: compiled, expr: {price: 2 * feature}", "beside fit.expr"),
     (
         "data.efforts.price.formula",
         "{formula: log(price / market_mean(price))}",

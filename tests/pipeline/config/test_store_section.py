@@ -20,12 +20,25 @@ def test_a_path_or_a_mapping():
     plain, durable = study("runs/a"), study({"path": "runs/a", "durable": True})
     assert plain.store_location == durable.store_location == "/studies/runs/a"
     assert (plain.store_durable, durable.store_durable) == (False, True)
-    assert plain.content_hash == durable.content_hash
+    best = study({"path": "runs/a", "trajectories": "best"})
+    assert (plain.stored_trajectories, durable.stored_trajectories, best.stored_trajectories) == (
+        "all",
+        "all",
+        "best",
+    )
+    assert plain.content_hash == durable.content_hash == best.content_hash
     assert Study.model_validate_json(durable.model_dump_json()).store_durable
 
 
 @pytest.mark.parametrize(
-    "store", [{"durable": True}, {"path": "a", "durable": "yes"}, {"path": "a", "x": 1}, 3]
+    "store",
+    [
+        {"durable": True},
+        {"path": "a", "durable": "yes"},
+        {"path": "a", "x": 1},
+        {"path": "a", "trajectories": "some"},
+        3,
+    ],
 )
 def test_anything_else_is_refused(store):
     with pytest.raises(ValidationError):

@@ -1,6 +1,8 @@
 """Courses that efforts may take: as they moved before, all firms' together, nothing taken as normal."""
 
 import numpy as np
+import pytest
+from scipy.signal import lfilter
 
 from pipeline.models.effort_paths import PATHS, draw_efforts, effort_process
 
@@ -68,3 +70,19 @@ def test_one_period_is_carried_on_as_it_is():
     efforts = np.array([[[0.1, 0.4]]])
     drawn = draw_efforts(efforts, np.ones((1, 2), bool), 3)
     np.testing.assert_array_equal(drawn, np.broadcast_to([0.1, 0.4], (PATHS, 1, 3, 2)))
+
+
+@pytest.mark.parametrize("persistence", [0.0, 0.6])
+def test_sums_over_periods_to_come_fall_into_their_bands(persistence):
+    """Sixty periods tell little of the level, which a sum feels: 64 % without its doubt, 86 to 88 with it."""
+    rng, horizon, held = np.random.default_rng(9), 20, []
+    for _ in range(150):
+        shocks = rng.normal(size=(1, 200 + 60 + horizon, 4))
+        efforts = lfilter([1.0], [1.0, -persistence], shocks, axis=1)[:, 200:]
+        process = effort_process(efforts[:, :60], np.ones((60, 4), bool))
+        sums = process.draw(horizon, 200, rng)[:, 0].sum(axis=1)
+        low, high = np.quantile(sums, [0.05, 0.95], axis=0)
+        come = efforts[0, 60:].sum(axis=0)
+        held.append((low <= come) & (come <= high))
+    # 600 sums: a standard error of 1.3 points.
+    assert 0.84 < np.mean(held) < 0.94

@@ -87,6 +87,42 @@ def unnamed(folder):
     return "plain.csv"
 
 
+def dataset_of_stores():
+    """Two stores, with names that say nothing and attributes that do; a store closed for weeks."""
+    parts = [shares_and_efforts(seed=store).assign(store=store) for store in (7, 12)]
+    cube = pd.concat(parts).set_index(["store", "brand", "week"]).to_xarray()
+    cube["sales"].loc[{"store": 7, "brand": "Nord", "week": slice(None, "2024-01-30")}] = np.nan
+    cube["promo"] = 100 * cube["promo"] * cube["price"] / cube["price"].max()
+    cube["weather"] = ("week", np.linspace(2, 9, 28))
+    cube["quantiles"] = (("store", "quantile"), np.ones((2, 5)))
+    cube["owner"] = ("brand", np.array(["Ltd", "AG", "GmbH"]))
+    for name, attributes in {
+        "sales": {"units": "EUR", "long_name": "sales of the week"},
+        "price": {"standard_name": "price", "units": "EUR/kg"},
+        "promo": {"long_name": "mean discount", "units": "%"},
+        "advertising": {"long_name": "advertising", "units": "EUR"},
+    }.items():
+        cube[name].attrs = attributes
+    cube = cube.rename(sales="v1", price="v2", promo="v3", advertising="v4", week="t", store="s", brand="b")
+    for name, title in {"t": "time", "s": "store", "b": "brand"}.items():
+        cube[name].attrs["long_name"] = title
+    return cube.transpose("t", "s", "b", ...)
+
+
+def netcdf(folder):
+    dataset_of_stores().to_netcdf(folder / "stores.nc", engine="h5netcdf")
+    return "stores.nc"
+
+
+def zarr_of_one_market(folder):
+    """Firms and weeks alone; sales with a name that no formula can use; whole numbers name the firms."""
+    cube = dataset_of_stores().isel(s=1, drop=True).rename(v1="Sales (EUR)")
+    cube.assign_coords(b=[3, 8, 9]).drop_vars("owner").chunk({}).to_zarr(
+        folder / "one.zarr", consolidated=False
+    )
+    return "one.zarr"
+
+
 @pytest.mark.parametrize(
     ("make", "roles", "efforts"),
     [
@@ -96,6 +132,8 @@ def unnamed(folder):
         (wide, (None, "firm", "week", "sales"), "price:price promo: advertising:ratio"),
         (units_in_stores, ("store", "brand", "week", "units_sold"), "price:price advertising:"),
         (unnamed, (None, "who", "t", "turnover"), "x:"),
+        (netcdf, ("s", "b", "t", "v1"), "v2:price v3: v4:ratio"),
+        (zarr_of_one_market, (None, "b", "t", "sales_eur"), "v2:price v3: v4:ratio"),
     ],
 )
 def test_the_proposed_study_passes_and_says_what_the_table_means(tmp_path, make, roles, efforts):
@@ -110,11 +148,10 @@ def test_the_proposed_study_passes_and_says_what_the_table_means(tmp_path, make,
     assert " ".join(f"{name}:{kind.removeprefix('index')}" for name, kind in kinds.items()) == efforts
     panel = open_study_panel(study)
     data = panel.load(slice(None))
-    shapes = {1: (1, 3, 28), 2: (2, 3, 28)}
-    assert data["sales"].shape == shapes[2 if roles[0] else 1]
+    assert data["sales"].shape == (2 if roles[0] else 1, 3, 28)
     assert panel.frequency == ("1" if make is unnamed else "1 week")
-    truth = shares_and_efforts(seed=7 if roles[0] else 1)
-    first = data["sales"].isel(market=0).sel(firm="West").to_numpy()
+    truth = shares_and_efforts(seed=7 if roles[0] else 12 if make is zarr_of_one_market else 1)
+    first = data["sales"].isel(market=0).sel(firm=9 if make is zarr_of_one_market else "West").to_numpy()
     np.testing.assert_allclose(first, truth.loc[truth["brand"] == "West", "sales"])
     assert study.validation.origins >= 2
 
@@ -255,3 +292,72 @@ def test_the_user_knows_the_encoding_better(tmp_path):
     assert source.reasons["encoding"] == "you said so"
     with pytest.raises(DataError, match="--encoding: got the encoding cp866 of a file that is no text"):
         propose(str(tmp_path / two_sheets(tmp_path)), tmp_path / "study.yaml", Wishes(encoding="cp866"))
+
+
+@pytest.mark.parametrize(
+    ("change", "wishes", "said"),
+    [
+        (lambda cube: cube.drop_vars("b"), Wishes(), "b: got an axis without labels; expected a coordinate"),
+        (
+            lambda cube: cube.isel(t=0, s=0),
+            Wishes(),
+            "got the variables v1 over b, .*expected variables over",
+        ),
+        (lambda cube: cube, Wishes(sales="v9"), "--sales: got the variable v9; expected one of v1, v2"),
+        (lambda cube: cube, Wishes(firm="v1"), r"--firm: got the column v1; expected one of t, s, b"),
+        (
+            lambda cube: cube.drop_attrs(),
+            Wishes(),
+            r"(?s)the sales: .*--sales with one of.*the firm: .*one of s, b",
+        ),
+    ],
+)
+def test_a_dataset_that_cannot_be_guessed_is_refused_with_a_remedy(tmp_path, change, wishes, said):
+    change(dataset_of_stores()).to_netcdf(tmp_path / "odd.nc", engine="h5netcdf")
+    with pytest.raises(DataError, match=said):
+        propose(str(tmp_path / "odd.nc"), tmp_path / "study.yaml", wishes)
+
+
+def gzip(folder):
+    shares_and_efforts().to_csv(folder / "t.csv.gz", index=False)
+    return folder / "t.csv.gz"
+
+
+def bars(folder):
+    shares_and_efforts().to_csv(folder / "t.txt", sep="|", index=False)
+    return folder / "t.txt"
+
+
+def parquet_in_parts(folder):
+    parts = [shares_and_efforts(seed=store).assign(store=store) for store in (7, 12)]
+    pd.concat(parts).to_parquet(folder / "parts", partition_cols=["store"])
+    return folder / "parts"
+
+
+def wide_sheet(folder):
+    table = shares_and_efforts().pivot_table(index="week", columns="brand")
+    table.columns = [f"{firm} {name}" for name, firm in table.columns]
+    table.reset_index().to_excel(folder / "wide.xlsx", index=False)
+    return folder / "wide.xlsx"
+
+
+def classic_netcdf(folder):
+    dataset_of_stores().drop_vars("owner").to_netcdf(folder / "t.cdf", engine="scipy")
+    return folder / "t.cdf"
+
+
+def by_url(folder):
+    shares_and_efforts().to_csv("memory://beed/init.csv", index=False)
+    return "memory://beed/init.csv"
+
+
+@pytest.mark.parametrize("make", [gzip, bars, parquet_in_parts, wide_sheet, classic_netcdf, by_url])
+def test_every_kind_of_file_that_is_read_gets_a_study(tmp_path, monkeypatch, make):
+    monkeypatch.setattr(sys.modules[propose.__module__], "fit_into_time", lambda scale, *_: scale)
+    proposal = propose(str(make(tmp_path)), tmp_path / "study.yaml")
+    (tmp_path / "study.yaml").write_text(proposal.text, encoding="utf-8")
+    panel = open_study_panel(load_study(tmp_path / "study.yaml"))
+    assert set(panel.firms) == set(FIRMS)
+    assert panel.frequency == "1 week"
+    assert len(panel.efforts) == 3
+    panel.close()

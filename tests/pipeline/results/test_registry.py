@@ -5,6 +5,7 @@ import re
 import pytest
 from places import ROOT
 
+from pipeline.results.tables.dictionary.columns import describe_columns
 from pipeline.results.tables.registry import TABLES
 
 
@@ -14,6 +15,11 @@ def test_every_table_can_be_asked_for_in_sql(results, name):
     built = TABLES[name].build(results.tables)
     assert list(answer.columns) == list(built.columns)
     assert len(answer) == len(built)
+    described = describe_columns()[name]
+    assert list(described) == list(built.columns), "columns.yaml describes every column, and no other"
+    assert all(column.meaning for column in described.values())
+    numbers = {column for column, values in built.columns.items() if len(values) and values.dtype.kind == "f"}
+    assert all(described[column].unit for column in numbers), "numbers have units"
 
 
 @pytest.mark.parametrize("name", [name for name, entry in TABLES.items() if entry.by != "sweep"])

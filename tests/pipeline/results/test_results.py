@@ -13,8 +13,8 @@ import pipeline
 from pipeline import open_store
 from pipeline.errors import QueryError, StoreNotFoundError
 from pipeline.results.frames.table import Table
-from pipeline.results.results import Results
 from pipeline.results.tables.registry import TABLES
+from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.store.writing.chunks import write_chunk
 
 MODEL = "investment-mnl"
@@ -271,6 +271,6 @@ def test_half_an_export_is_removed(results, tmp_path, monkeypatch):
 def test_a_stored_study_means_what_it_meant_when_it_was_stored(fit, gain, initial):
     """Stores of earlier versions leave unsaid what was not yet a choice, or had another default."""
     content = {"study": "s", "models": {"response": "mnl"}, "store": "runs", "fit": fit}
-    sweep = SimpleNamespace(attributes={"study_json": json.dumps(content)}, name="s")
-    study = Results.study.func(SimpleNamespace(sweep=sweep))
+    info = SimpleNamespace(attributes={"study_json": json.dumps(content)}, name="s")
+    study = SweepTables(None, info).study
     assert (study.fit.gain, study.fit.initial) == ((gain,), initial)

@@ -1,6 +1,7 @@
 """Workers write whole chunks that fit, or nothing."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,6 +37,27 @@ def test_a_chunk_that_equals_the_fill_value_counts_as_done(tiny):
     empty = {"error": np.full((3, 2, 1, 2), np.nan)}
     tiny.sweep.merge_and_commit([write_chunk(tiny.sweep.fork(), "last", slice(0, 3), empty)])
     assert tiny.sweep.pending("last") == (slice(3, 6), slice(6, 7))
+
+
+def test_a_sweep_keeps_trajectories_as_it_was_begun(tiny):
+    """Whatever the study says when it is resumed: what is missing is computed, what has no place is left."""
+    arrays = tiny.arrays(MODEL, slice(0, 3))
+    share = arrays.pop("share")
+    tiny.sweep.merge_and_commit([write_chunk(tiny.sweep.fork(), MODEL, slice(0, 3), arrays)])
+    path = f"sweeps/{tiny.sweep.name}/trajectories/{MODEL}/share"
+    assert np.isnan(zarr.open_array(tiny.store.session().store, path=path, mode="r")[:3]).all()
+    assert tiny.sweep.has_trajectories()
+    names = {
+        "study": "other",
+        "study_text": "",
+        "study_hash": "other",
+        "data_hash": tiny.sweep.info.data_hash,
+    }
+    without = tiny.store.create_sweep(**names, layout=replace(tiny.layout, trajectories="none"))
+    fork = write_chunk(without.fork(), MODEL, slice(0, 3), arrays | {"share": share})
+    without.merge_and_commit([fork])
+    assert not without.has_trajectories()
+    assert len(without.pending(MODEL)) == 2
 
 
 def test_nothing_is_seen_before_the_commit(tiny):

@@ -8,6 +8,8 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from pipeline.results.fitted_shares.computed import fitted_shares
+from pipeline.results.tables.sweep_tables import SweepTables
 from pipeline.results.tables.trajectories import calibrated_sales, observed_shares
 
 Indexers = dict[Hashable, Any]
@@ -59,6 +61,32 @@ def derived(
     """Make a lazy variable of a `DerivedArray`."""
     lazy = indexing.LazilyIndexedArray(DerivedArray(sizes, compute, first))
     return xr.Variable(tuple(sizes), lazy, dict(attributes))
+
+
+def lazy_share(tables: SweepTables, model: str) -> xr.Variable:
+    """Shares as calibrated, lazily; see `pipeline.results.fitted_shares.computed.fitted_shares`.
+
+    Parameters
+    ----------
+    tables
+        Of the sweep.
+    model
+        One of its models.
+    """
+    sizes: dict[Hashable, int] = {
+        axis: len(tables.labels(axis)) for axis in ("market", "window", "firm", "time")
+    }
+    dims = tuple(sizes)
+
+    def compute(indexers: Indexers) -> xr.Variable:
+        # Markets are all that is selected before anything is computed: one that was chosen by its number
+        # alone comes as one market, and loses its axis afterwards.
+        markets = np.arange(sizes["market"])[indexers["market"]]
+        cells = xr.Variable(dims, fitted_shares(tables, model, np.atleast_1d(markets)))
+        return cells if np.ndim(markets) else cells.isel(market=0)
+
+    attributes = {"units": "1", "long_name": "market share, as calibrated"}
+    return derived(sizes, compute, ("market",), attributes)
 
 
 def lazy_observed_share(sales: xr.Variable) -> xr.Variable:
