@@ -42,7 +42,7 @@ class Explorer:
         self.asker = Asker()
         self._sweep = sweep
         self._codes: set[str] = set()
-        self._views = Kept(_KEPT_VIEWS)
+        self._views, self._pinned = Kept(_KEPT_VIEWS), Kept(_KEPT_VIEWS)
 
     def view(self, sweep: str | None = None, snapshot: str | None = None) -> View:
         """Give a sweep in a snapshot: the newest where none is named.
@@ -52,6 +52,12 @@ class Explorer:
         StoreError
             No such sweep or snapshot, or it cannot be read.
         """
+        if snapshot is None:
+            return self._open(sweep, None)
+        # What an address pins does not change, and need not be opened again to find out what it is.
+        return self._pinned.once((sweep, snapshot), lambda: self._open(sweep, snapshot))
+
+    def _open(self, sweep: str | None, snapshot: str | None) -> View:
         results = ResultStore(self.store, sweep=sweep or self._sweep, snapshot=snapshot)
         key = (results.sweep.name if results.models else None, results.snapshot)
         return self._views.once(key, lambda: View(results))

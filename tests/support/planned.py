@@ -1,6 +1,6 @@
 """Two vintages of data that grow, and a flight plan that was made between them."""
 
-from growing import rows, write
+from growing import STUDY, rows, write
 
 from pipeline.config.load import load_study
 from pipeline.config.sections.planning import PlanSettings
@@ -14,10 +14,14 @@ SETTINGS = PlanSettings.model_validate(
 )
 
 
+_SMALL = STUDY.replace("[investment, proportional]", "investment").replace("starts: 4", "starts: 2")
+_MARKETS = (1, 2)
+
+
 def write_planned(folder):
     """Make the store in ``folder / "runs"``; the plan is called hold-a. Gives the folder."""
-    recalibrate_study(load_study(write(folder, rows(40))), "2025-10-06")
-    later = load_study(write(folder, rows(42)))
+    recalibrate_study(load_study(write(folder, rows(40, _MARKETS), _SMALL)), "2025-10-06")
+    later = load_study(write(folder, rows(42, _MARKETS), _SMALL))
     results = open_store(folder / "runs")
     store_plan(results, flight_plan(results, SETTINGS), SETTINGS, "hold-a")
     recalibrate_study(later, "2025-10-20")

@@ -104,7 +104,12 @@ def _count(what: str, flagged: int, of: int, by_chance: float, p: float) -> str:
     what = what[0].upper() + what[1:]
     if of == 1:
         return f"{what} (p = {p:.2g})"
-    return f"{what} in {flagged} of {of} markets at 5 % ({by_chance:.3g} by chance)"
+    return f"{what} in {flagged} of {of} markets at 5 % ({by_chance_text(by_chance)} by chance)"
+
+
+def by_chance_text(count: float) -> str:
+    """Write how many are flagged by chance: in full where there are many."""
+    return f"{count:.0f}" if count >= 100.0 else f"{count:.3g}"
 
 
 def describe_orders(orders: Table, model: str) -> tuple[str, ...]:

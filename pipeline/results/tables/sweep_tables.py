@@ -91,7 +91,11 @@ class SweepTables:
 
     def row_of(self, market: Label) -> int:
         """Row of a market in the arrays of the sweep."""
-        return int(self.labels("market").tolist().index(market))
+        labels = self.labels("market")
+        rows: dict[Label, int] = self.kept.once(
+            "rows", lambda: {label: row for row, label in enumerate(labels.tolist())}
+        )
+        return rows[market]
 
     def rows_of(self, wanted: Sequence[Label]) -> np.ndarray:
         """Rows of markets, given by their labels or as text, in the order of the sweep.

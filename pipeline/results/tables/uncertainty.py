@@ -10,7 +10,7 @@ from pipeline.fitting.uncertainty.weak_directions import describe_directions
 from pipeline.models.instruments.first_stage import WEAK
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.cubes import long_table, market_axes, model_by_model, read_cells
-from pipeline.results.tables.residual_checks import LEVEL
+from pipeline.results.tables.residual_checks import LEVEL, by_chance_text
 from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables
 
 
@@ -138,7 +138,7 @@ def describe_instruments(
             where = f" in {weak} of {of} markets" if many and not pooled else ""
             strength += f", weak (below {WEAK:g}){where}: there estimates lean to those without instruments"
         if many:
-            count = f"in {rejected} of {tested} markets at 5 % ({LEVEL * tested:.2g} by chance)"
+            count = f"in {rejected} of {tested} markets at 5 % ({by_chance_text(LEVEL * tested)} by chance)"
             test = f"Hausman's test finds it endogenous {count}"
         else:
             found = "it is endogenous" if rejected else "it does not show to be endogenous"

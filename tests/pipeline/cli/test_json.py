@@ -25,7 +25,7 @@ OF_SHOPS = {
     "returns": (*ONE, "--firm", "A", "--effort", "place", "--periods", 2),
     "experiment": ("--quantity", "elasticity:place", *ONE, "--firm", "A", "--periods", 2),
     "forecast": ("--scenario", "scenario.yaml"),
-    "plan": (*ONE, "--firm", "A", "--target", "share=20% by=+3", "--set", "uncertainty.draws=0"),
+    "plan": (*ONE, "--firm", "A", "--target", "share=45% by=+3", "--set", "uncertainty.draws=0"),
     "allocate": ("--firm", "A"),
     "game": (*ONE, "--margin", 0.5, "--set", "starts=1", "--set", "rounds=1"),
 }
@@ -44,7 +44,10 @@ ELSE = {
 def shops(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shops")
     text = STUDY.replace("periods: 60", "periods: 24").replace("starts: 4", "starts: 2")
-    run_shops(folder, text.replace("form: [investment, proportional]", "form: investment"))
+    text = text.replace("[A, B, C, D]", "[A, B]").replace(
+        "form: [investment, proportional]", "form: investment"
+    )
+    run_shops(folder, text)
     (folder / "scenario.yaml").write_text("scenario: on\nhorizon: 2\nuncertainty: {draws: 2}\n")
     return folder
 
