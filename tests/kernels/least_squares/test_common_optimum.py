@@ -20,7 +20,7 @@ from kernels.least_squares.trust_region import make_scratch
 from kernels.numeric.jit import jit_enabled
 
 PROBLEMS = runpy.run_path(str(BENCHMARKS / "problems.py"))
-MARKETS, STARTS = (12, 5) if jit_enabled() else (1, 2)
+MARKETS, STARTS = (12, 5) if jit_enabled() else (3, 3)
 SHAPE = {"n_firms": 4, "n_times": 40, "n_efforts": 2} if jit_enabled() else {"n_firms": 3, "n_times": 12}
 
 
