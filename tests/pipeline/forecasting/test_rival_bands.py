@@ -48,7 +48,7 @@ def rivals_share(rng, periods, draws=50):
 def test_bands_hold_rivals_that_follow_a_noisy_rule():
     """Of 20 periods a rule is known badly: bands under the rule as it was estimated hold too little.
 
-    Over 160 markets bands of 90 % held 83, and 75 under the rule as estimated: standard error 3 in 40 of them.
+    In 160 markets bands of 90 % held 83, and 75 under the rule as estimated: standard error 3 in 40.
     """
     rng = np.random.default_rng(1)
     held, width = np.zeros((2, 40)), np.zeros((2, 40))
