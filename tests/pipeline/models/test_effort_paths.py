@@ -74,7 +74,7 @@ def test_one_period_is_carried_on_as_it_is():
 
 @pytest.mark.parametrize("persistence", [0.0, 0.6])
 def test_sums_over_periods_to_come_fall_into_their_bands(persistence):
-    """Sixty periods tell little of the level, which a sum feels: 64 to 70 % without its doubt, 89 to 90 with."""
+    """Sixty periods tell little of the level, which a sum feels: 64 to 70 % without its doubt, 89 with it."""
     rng, horizon, held = np.random.default_rng(9), 20, []
     for _ in range(150):
         shocks = rng.normal(size=(1, 200 + 60 + horizon, 4))
