@@ -33,6 +33,7 @@ NOT_RUN = {
     "README.md": [
         *_CLONE,
         ("uv run beed run configs/orange_juice.yaml --cluster slurm", "needs a SLURM cluster"),
+        ("uv run beed explore runs/sales", "goes on until it is stopped"),
     ],
     "notebooks/explanation/trust.md": [
         ("model                market", "the store is one of tests/benchmarks/noise_coverage.py")
