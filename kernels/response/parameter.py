@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_PARTS = np.array([0.1, 0.5, 0.9])
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -61,12 +59,12 @@ def summarise(values: NDArray[np.float64], amplitude: float, signed: bool) -> Su
     used = np.abs(finite[finite != 0.0])
     used = used if used.size else np.ones(1)
     # Starts only need the size: an effort of 1e-300 must not lead to bounds that overflow when squared.
-    low, middle, high = np.clip(_quantiles(np.sort(used), _PARTS), 1e-12, 1e12)
-    ordered, relative = np.sort(finite), finite / middle
+    low, middle, high = np.clip(np.quantile(used, [0.1, 0.5, 0.9]), 1e-12, 1e12)
+    relative = finite / middle
     return Summary(
-        minimum=float(ordered[0]),
-        median=float(0.5 * (ordered[(finite.size - 1) // 2] + ordered[finite.size // 2])),
-        maximum=float(ordered[-1]),
+        minimum=float(finite.min()),
+        median=float(np.median(finite)),
+        maximum=float(finite.max()),
         mean=float(np.mean(relative) * middle),
         deviation=float(np.std(relative) * middle),
         scale=float(middle),
@@ -75,18 +73,6 @@ def summarise(values: NDArray[np.float64], amplitude: float, signed: bool) -> Su
         amplitude=amplitude,
         signed=signed,
     )
-
-
-def _quantiles(ordered: NDArray[np.float64], parts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interpolate quantiles as `numpy.quantile` does, which takes ten times as long for so few values."""
-    place = parts * (ordered.size - 1)
-    below = place.astype(np.intp)
-    part = place - below
-    left, right = ordered[below], ordered[np.minimum(below + 1, ordered.size - 1)]
-    between: NDArray[np.float64] = np.where(
-        part < 0.5, left + (right - left) * part, right - (right - left) * (1.0 - part)
-    )
-    return between
 
 
 FromData = float | Callable[[Summary], float]

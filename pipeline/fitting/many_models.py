@@ -41,7 +41,7 @@ def fit_models(
     Returns
     -------
     list of BatchFit
-        What `MarketModel.screen` gives for each, bit for bit.
+        What `MarketModel.screen` gives for each, but for rounding.
     """
     first, counts = models[0], [len(rows) for rows in starts]
     market = np.repeat(np.arange(len(models)), counts)

@@ -17,9 +17,9 @@ from pipeline.urls import has_user_info, without_user_info
 BRANCH = "main"
 INITIAL_SNAPSHOT = "1CECHNKREP0F1RSTCMT0"
 """Icechunk's name for the empty state that every repository begins with."""
-#: What Icechunk has made when the creation of a repository was cut short: nothing but the empty state.
 #: Chunks along the markets whose places are in one file.
 LISTED_CHUNKS = 128
+#: What Icechunk has made when the creation of a repository was cut short: nothing but the empty state.
 _BEGUN = frozenset({"repo", "snapshots", "transactions", "manifests", "chunks", "overwritten"})
 
 

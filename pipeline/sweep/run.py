@@ -1,12 +1,12 @@
 """One attempt at what is left of a sweep: tasks out, results in, commits, and an orderly end."""
 
+import operator
 import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import compress
-from operator import not_
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -198,7 +198,7 @@ class SweepRun:
 
     def _store_best(self) -> bool:
         """Store trajectories of the best models; those that cannot be had so are left to be computed."""
-        from pipeline.sweep.after.best_shares import best_tasks, do
+        from pipeline.sweep.after.best_shares import best_tasks
 
         self.committer.flush()
         self.sweep.renew_forks()
@@ -211,7 +211,7 @@ class SweepRun:
             elif isinstance(outcome.error, BeedError):
                 raise outcome.error
 
-        return self._execute_on(self.study.cluster, tasks, do, keep)
+        return self._execute_on(self.study.cluster, tasks, operator.call, keep)
 
     def _pool_first_stages(self, models: set[str]) -> None:
         """Estimate the first stages that these models have from all markets, unless an earlier run did."""
@@ -236,7 +236,7 @@ class SweepRun:
     def _execute(self, tasks: tuple[Task, ...]) -> bool:
         """Do some tasks; what only copies the parent sweep needs no workers."""
         copied = [not self._fitted(task).any() for task in tasks]
-        copies, fits = tuple(compress(tasks, copied)), tuple(compress(tasks, map(not_, copied)))
+        copies, fits = tuple(compress(tasks, copied)), tuple(compress(tasks, map(operator.not_, copied)))
         if copies and not self._execute_tasks(_THIS_PROCESS, copies):
             return False
         return not fits or self._execute_tasks(self.study.cluster, fits)

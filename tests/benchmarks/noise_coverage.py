@@ -107,11 +107,12 @@ def simulate(form, half_life, noise, entrant, seed, change=None, gaps=False, mon
     felt = efforts.copy()
     if change is not None:
         felt[:, change[0] :] *= change[1]
-    truth = SLOPES * (np.log(2.0) / half_life if form == "proportional" else 1.0)
-    f = response(form, half_life, constants, felt) if not money else None
     if money:
         f, jump_price = response_in_money(form, half_life, constants, felt)
         truth = np.array([WORTH[1], jump_price])
+    else:
+        f = response(form, half_life, constants, felt)
+        truth = SLOPES * (np.log(2.0) / half_life if form == "proportional" else 1.0)
     active = np.ones((PERIODS, FIRMS), bool)
     active[: ENTRY if entrant else 0, 0] = False
     measured, lasting = NOISE[noise]

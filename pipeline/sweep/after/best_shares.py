@@ -43,11 +43,6 @@ class BestShares:
         return self.fork
 
 
-def do(task: BestShares) -> Fork:
-    """Do one task, on a worker."""
-    return task()
-
-
 def best_tasks(sweep: Sweep, n_markets: int, chunk: int) -> Iterator[BestShares]:
     """Make the tasks of a sweep, with forks that see its fits."""
     step = -(-_MARKETS // chunk) * chunk
