@@ -62,6 +62,7 @@ class Installed:
         running = subprocess.Popen(
             [program, *arguments],
             cwd=self.work,
+            env=_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -74,17 +75,21 @@ class Installed:
 
     def run(self, command, *arguments):
         """Call a program of the environment; what it printed."""
-        keep = {name: os.environ[name] for name in ("HOME", "PATH", "LANG") if name in os.environ}
         done = subprocess.run(
             [str(self.environment / "bin" / command), *arguments],
             cwd=self.work,
-            env=keep,
+            env=_environment(),
             capture_output=True,
             text=True,
             timeout=3600,  # kernels are compiled, which takes a machine that does other things long
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+
+def _environment():
+    """The same for all programs, whatever the tests run under: what one has compiled another finds."""
+    return {name: os.environ[name] for name in ("HOME", "PATH", "LANG") if name in os.environ}
 
 
 def _interpreter(python):

@@ -123,14 +123,15 @@ class Scheduler:
             timezone=dt.UTC,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        for entry, cron in self._plan:
-            clock.add_job(self._due.put, make_trigger(cron), args=[entry], id=entry.name)
-            self._log.write("scheduled", study=entry.name, schedule=cron.text)
-            # Dates that were missed while nothing ran are due at once.
-            self._due.put(entry)
-        clock.start()
         try:
+            # Before the log says that it is there: from then on a stop is in order.
             with stop_on_signals(self._stop):
+                for entry, cron in self._plan:
+                    clock.add_job(self._due.put, make_trigger(cron), args=[entry], id=entry.name)
+                    self._log.write("scheduled", study=entry.name, schedule=cron.text)
+                    # Dates that were missed while nothing ran are due at once.
+                    self._due.put(entry)
+                clock.start()
                 while not self._stop.is_set():
                     try:
                         entry = self._due.get(timeout=0.5)
@@ -142,7 +143,8 @@ class Scheduler:
         except Stopped:
             pass  # what is finished has been kept, and that is all that a scheduler is asked for
         finally:
-            clock.shutdown(wait=False)
+            if clock.running:
+                clock.shutdown(wait=False)
             self._log.write("stopped")
 
     def _catch_up(self, entry: Entry) -> None:

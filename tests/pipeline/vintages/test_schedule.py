@@ -337,6 +337,7 @@ def test_two_schedulers_share_a_store(folder):
     one.wait()
     wait_for(lambda: len(tags(folder)) >= 2)
     three = start(path)
+    wait_for(lambda: sum(event["event"] == "scheduled" for event in events(folder)) == 3)
     wait_for(lambda: len(tags(folder)) >= 4)
     for process in (two, three):
         process.send_signal(signal.SIGTERM)
