@@ -17,10 +17,11 @@ from distributed import Client
 from pipeline.config.engines import ENGINES, Engine
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
-from pipeline.executors.dask_client import ALLOWED_FAILURES, drive, prepare_workers, show_dashboard
+from pipeline.executors.dask_client import drive, prepare_workers
 from pipeline.executors.dask_logs import logs_in_file
 from pipeline.executors.job_queue import job_options
 from pipeline.executors.jobs import Hooks
+from pipeline.executors.own_scheduler import DASK, show_dashboard
 from pipeline.executors.worker import expected_threads, follow_work
 
 
@@ -31,7 +32,7 @@ def run[Job, Result](
     make = find_class(settings)
     with (
         logs_in_file(hooks.on_note, workers=False),
-        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}),
+        dask.config.set(DASK),
         _started(make, settings) as cluster,
         Client(cluster) as client,
     ):

@@ -8,12 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import distributed
 from distributed import Client, Future, KilledWorker, WorkerPlugin
 
-from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors.jobs import Hooks, JobOutcome
 from pipeline.executors.stragglers import Stragglers
@@ -27,14 +25,8 @@ TICK = 0.1
 FETCH = 5.0
 #: Seconds between two questions to the scheduler for its workers: the answer names all of them.
 LOOK = 0.5
-#: For schedulers that this program starts: a job is blamed after this many deaths of workers, first in
-#: company, then alone.
-ALLOWED_FAILURES = 1
 #: How often workers are prepared when one dies meanwhile.
 ATTEMPTS = 3
-#: For the same, where they answer HTTP: any free port, seen from this computer only. Left alone, dask insists
-#: on port 8787 of all networks, also without a dashboard, and warns when another sweep has it.
-ANY_PORT = "127.0.0.1:0"
 
 
 class WorkersLostError(ClusterError):
@@ -80,17 +72,6 @@ class WorkerSetup(WorkerPlugin):
         one_blas_thread()
         if self.precompile is not None:
             call_by_name(self.precompile)
-
-
-def scheduler_options(settings: ClusterSection) -> dict[str, Any]:
-    """Say where a scheduler that this program starts answers HTTP, and whether it shows a dashboard there."""
-    return {"dashboard_address": ANY_PORT, "dashboard": settings.dashboard}
-
-
-def show_dashboard[Job, Result](cluster: Any, settings: ClusterSection, hooks: Hooks[Job, Result]) -> None:
-    """Tell where the dashboard is, when one was asked for."""
-    if settings.dashboard:
-        hooks.on_note(f"Dask's dashboard: {cluster.dashboard_link}")
 
 
 def prepare_workers[Job, Result](

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.config.sections.cluster import ClusterSection
-from pipeline.executors.dask_client import scheduler_options
+from pipeline.executors.own_scheduler import scheduler_options
 
 #: Memory of a job when the study says nothing: workers hold one block of markets.
 MEMORY = "2 GiB"

@@ -9,16 +9,10 @@ from distributed import Client, LocalCluster
 
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
-from pipeline.executors.dask_client import (
-    ALLOWED_FAILURES,
-    WorkersLostError,
-    drive,
-    prepare_workers,
-    scheduler_options,
-    show_dashboard,
-)
+from pipeline.executors.dask_client import WorkersLostError, drive, prepare_workers
 from pipeline.executors.dask_logs import logs_in_file
 from pipeline.executors.jobs import Hooks
+from pipeline.executors.own_scheduler import DASK, scheduler_options, show_dashboard
 from pipeline.executors.worker import expected_threads, first_workers, follow_work
 
 #: Seconds for worker processes to import and to load compiled code, or to come back.
@@ -46,10 +40,9 @@ def run[Job, Result](
 def _run_once[Job, Result](
     jobs: Iterable[Job], work: Callable[[Job], Result], settings: ClusterSection, hooks: Hooks[Job, Result]
 ) -> bool:
-    options = {"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}
     with (
         logs_in_file(hooks.on_note),
-        dask.config.set(options),
+        dask.config.set(DASK),
         start_cluster(settings) as cluster,
         Client(cluster) as client,
     ):
