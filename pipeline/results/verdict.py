@@ -276,7 +276,9 @@ def _confirmation(comparison: Table, model: str, kind: str, models: int) -> str:
         )
         if words == "the reference":
             return ""
-        return f"In the later periods held out, which had no part in this choice, its error is {words}."
+        cases, of = int(row["cases"][0]), int(row["of"][0])
+        some = f", in the {cases} of {of} cases that it could forecast" if cases < of else ""
+        return f"In the later periods held out, which had no part in this choice, its error is {words}{some}."
     if models < 2:
         return ""
     return (
