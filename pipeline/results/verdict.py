@@ -248,7 +248,9 @@ def _choice_sentence(ranked: Table, baseline: str | None, outcome: Outcome) -> s
             "Use it to compare plans with one another, and the baseline for the shares to expect."
         )
     if outcome == "chance":
-        return f"Use `{model}`, but it is not shown to beat simple rules: {size}, {against} (p = {p:.2g})."
+        against += f" (p = {p:.2g})"
+    if outcome == "chance" or (outcome == "unknown" and difference > 0.0):
+        return f"Use `{model}`, but it is not shown to beat simple rules: {size}, {against}."
     return f"Use `{model}`: {size}, {against}."
 
 

@@ -84,7 +84,11 @@ def test_a_model_that_failed_often_is_not_chosen_and_is_named(swept):
 
 @pytest.mark.parametrize(
     ("p", "outcome", "words"),
-    [(0.01, "worse", "No model beats the baseline"), (0.4, "chance", "it is not shown to beat simple rules")],
+    [
+        (0.01, "worse", "No model beats the baseline"),
+        (0.4, "chance", "it is not shown to beat simple rules"),
+        (np.nan, "unknown", "it is not shown to beat simple rules"),
+    ],
 )
 def test_a_model_that_is_no_better_than_a_baseline_is_said_to_be(swept, p, outcome, words):
     table = comparisons(swept.tables, ("rmse",))
