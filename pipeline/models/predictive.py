@@ -2,8 +2,9 @@
 
 Every forecast here, of a model or of a baseline, says where log shares are expected and with which
 covariance, both up to a term common to all firms of a period. Where the efforts ahead are not known it is a
-mixture of such distributions, one for each course that they may take. The density of the log-ratios is exact;
-the distribution of the shares themselves is simulated with fixed random numbers.
+mixture of such distributions, one for each course that they may take; its density is smoothed between the
+courses drawn. The density of the log-ratios is exact otherwise; the distribution of the shares themselves is
+simulated with fixed random numbers.
 """
 
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from kernels.numeric.arrays import Cube, Matrix, Vector
 from kernels.numeric.simplex import helmert_basis
@@ -20,6 +22,9 @@ _DRAWS = 256
 _SEED = 20230516
 # Standard deviation of a log-ratio below which nothing is believed: a perfect fit is not a certain forecast.
 _SMALLEST = 1e-6
+# How far a density is smoothed between courses: 0 not at all, 1 to one normal density; and from how many on.
+_SMOOTHING = (0.0, 0.01, 0.04, 0.16, 0.4, 1.0)
+_FEWEST = 16
 
 
 @dataclass(frozen=True)
@@ -138,15 +143,49 @@ def log_score(predicted: PredictiveDistribution, observed: Matrix, active: NDArr
         possible = centres[(centres > 0.0).all(axis=1)]
         if not len(possible):
             continue
-        distance = basis @ (np.log(share) - np.log(possible)).T
         covariance = basis @ predicted.covariance[step][np.ix_(present, present)] @ basis.T
-        sign, log_determinant = np.linalg.slogdet(covariance)
-        if sign > 0.0:
-            quadratic = (distance * np.linalg.solve(covariance, distance)).sum(axis=0)
-            constant = 0.5 * (log_determinant + len(distance) * np.log(2.0 * np.pi))
+        if np.linalg.slogdet(covariance)[0] > 0.0:
+            density = _course_densities(basis @ np.log(share), np.log(possible), basis, covariance)
             # Minus the logarithm of the mean density over the courses.
-            scores[step] = constant + np.log(len(centres)) - np.logaddexp.reduce(-0.5 * quadratic)
+            scores[step] = np.log(len(centres)) - np.logaddexp.reduce(density)
     return scores
+
+
+def _course_densities(observed: Vector, log_courses: Matrix, basis: Matrix, covariance: Matrix) -> Vector:
+    """Logarithms of the densities (D,) of log-ratios (P,) under log shares (D, N) of D courses, smoothed.
+
+    A few courses leave holes between them when errors are small beside what efforts do, and what comes falls
+    into one: the density there would be that of the luck of the draw. So a part h² of the covariance between
+    courses goes into the kernel, and centres are drawn to their mean by sqrt(1 - h²), which leaves mean and
+    covariance of the mixture as they are (West 1993, JRSS B 55, 409-422). h² is the one under which each
+    course is likeliest by the others; where efforts have few values, that is none.
+    """
+    ratios = basis @ log_courses.T
+    factor, centre = np.linalg.cholesky(covariance), ratios.mean(axis=1)
+    turn, spread = np.linalg.inv(factor), np.zeros(len(ratios))
+    smoothed = ratios.shape[1] >= _FEWEST
+    if smoothed:
+        apart = log_courses - log_courses.mean(axis=0)
+        between = basis @ shrunk_covariance(apart - apart.mean(axis=1, keepdims=True))[0] @ basis.T
+        spread, axes = np.linalg.eigh(turn @ between @ turn.T)
+        turn = axes.T @ turn
+    # Coordinates in which errors are standard normal, and what efforts do is uncorrelated.
+    courses, came = turn @ (ratios - centre[:, None]), turn @ (observed - centre)
+
+    def densities(places: Matrix, part: float) -> Matrix:
+        variance = 1.0 + part * spread
+        distance = places[:, :, None] - np.sqrt(1.0 - part) * courses[:, None]
+        return np.asarray(-0.5 * (np.tensordot(1.0 / variance, distance**2, 1) + np.log(variance).sum()))
+
+    best = 0.0
+    if smoothed:
+        count = courses.shape[1]
+        drawn = courses + _normal_draws(count + count % 2, len(courses))[:count].T
+        itself = np.where(np.eye(count, dtype=np.bool_), -np.inf, 0.0)
+        others = np.stack([densities(drawn, part) + itself for part in _SMOOTHING])
+        best = _SMOOTHING[int(np.argmax(special.logsumexp(others, axis=2).sum(axis=1)))]
+    constant = np.log(np.diag(factor)).sum() + 0.5 * len(courses) * np.log(2.0 * np.pi)
+    return np.asarray(densities(came[:, None], best)[0] - constant)
 
 
 def crps(predicted: PredictiveDistribution, observed: Matrix, active: NDArray[np.bool_]) -> Matrix:

@@ -13,7 +13,7 @@ from pipeline.validation.model_weights import REGIMES
 if TYPE_CHECKING:
     from pipeline.reporting.choice import Shown
 
-_ADVICE = "trust the intervals of autoregressive, bootstrap or hac, not those of covariance"
+_ADVICE = "trust the recommended intervals or those of bootstrap, not those of covariance"
 CORRELATED_ERRORS = (
     "Where errors are correlated from one period to the next, standard errors and the intervals of the "
     f"method covariance are too narrow: {_ADVICE}."

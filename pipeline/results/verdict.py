@@ -240,15 +240,15 @@ def _choice_sentence(ranked: Table, baseline: str | None, outcome: Outcome) -> s
             f"; too few markets or periods for one test (over time better in {better}, worse in {worse} of "
             f"{ranked['markets'][0]})"
         )
-    elif outcome != "chance":
+    else:
         against += f" (p = {p:.2g})"
     if outcome == "worse":
         return (
             f"No model beats the baseline `{baseline}`. The best one is `{model}`: {size}, {against}. "
             "Use it to compare plans with one another, and the baseline for the shares to expect."
         )
-    if outcome == "chance":
-        return f"Use `{model}`, but it is not shown to beat simple rules: {size}, {against} (p = {p:.2g})."
+    if outcome == "chance" or (outcome == "unknown" and difference > 0.0):
+        return f"Use `{model}`, but it is not shown to beat simple rules: {size}, {against}."
     return f"Use `{model}`: {size}, {against}."
 
 
@@ -276,7 +276,9 @@ def _confirmation(comparison: Table, model: str, kind: str, models: int) -> str:
         )
         if words == "the reference":
             return ""
-        return f"In the later periods held out, which had no part in this choice, its error is {words}."
+        cases, of = int(row["cases"][0]), int(row["of"][0])
+        some = f", in the {cases} of {of} cases that it could forecast" if cases < of else ""
+        return f"In the later periods held out, which had no part in this choice, its error is {words}{some}."
     if models < 2:
         return ""
     return (

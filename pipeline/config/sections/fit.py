@@ -24,6 +24,7 @@ from pipeline.config.sections.types import (
     Section,
     Table,
     optional_table,
+    refusal,
 )
 
 # The kernels' own, and the minimizers of lmfit that work from a residual, bounds and (some) a Jacobian, and
@@ -159,10 +160,16 @@ class FitSection(Section):
     @classmethod
     def _read_state(cls, given: Any) -> Any:
         """Read what studies said before the gain: ``state: fitted`` is gain 0, ``observed`` is gain 1."""
-        if isinstance(given, dict) and given.get("state") in FORMER_STATES and "gain" not in given:
-            kept = {key: value for key, value in given.items() if key != "state"}
-            return kept | {"gain": FORMER_STATES[given["state"]]}
-        return given
+        if not isinstance(given, dict) or "state" not in given:
+            return given
+        state = given["state"]
+        if "gain" in given:
+            raise refusal(f"`state: {state}` beside a gain", "the gain alone: it stands for what state was")
+        if not isinstance(state, str) or state not in FORMER_STATES:
+            expected = "`gain: 0` for what `fitted` was, `gain: 1` for `observed`, or `gain: estimated`"
+            raise refusal(f"`state: {state}`", expected)
+        kept = {key: value for key, value in given.items() if key != "state"}
+        return kept | {"gain": FORMER_STATES[state]}
 
     noise: OneOrMany[NoiseKind] = Field(
         default=("homogeneous",),

@@ -48,11 +48,21 @@ def summarise_checks(statistics: Mapping[str, Mapping[str, np.ndarray]]) -> Tabl
             if not p.size:
                 continue
             flagged = int(np.sum(p < LEVEL))
-            chance = float(stats.binom.sf(flagged - 1, p.size, LEVEL))
-            more = bool(chance <= LEVEL * (1.0 + 1e-9))
+            more = is_more_than_chance(flagged, p.size)
             rows.append((model, what, flagged, p.size, LEVEL * p.size, float(np.median(p)), more))
     names = ("model", "what", "flagged", "of", "by_chance", "median_p", "more_than_chance")
     return Table.from_rows(names, rows)
+
+
+def is_more_than_chance(flagged: int, of: int) -> bool:
+    """Tell whether tests at 5 % that find nothing would flag so many fits in less than one case of 20.
+
+    Parameters
+    ----------
+    flagged, of
+        Fits flagged, of how many.
+    """
+    return bool(stats.binom.sf(flagged - 1, of, LEVEL) <= LEVEL * (1.0 + 1e-9))
 
 
 def summarise_orders(statistics: Mapping[str, Mapping[str, np.ndarray]]) -> Table:

@@ -11,6 +11,7 @@ from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.tables.cubes import read_cells
 from pipeline.results.tables.fits import read_estimates
+from pipeline.results.tables.residual_checks import is_more_than_chance
 from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables, is_all
 from pipeline.results.tables.uncertainty import Directions, read_directions
 from pipeline.status import NoForecast, is_usable
@@ -170,7 +171,8 @@ def summarise_correlation(statistics: Mapping[str, Mapping[str, np.ndarray]]) ->
     Returns
     -------
     Table
-        Model, median correlation of errors one period apart, fits in which it differs from 0, of how many.
+        Model, median correlation of errors one period apart, fits in which it differs from 0, of how many;
+        of models in which twice as many fits do so as by chance, and more than chance explains.
     """
     rows = []
     for model, statistic in statistics.items():
@@ -180,6 +182,6 @@ def summarise_correlation(statistics: Mapping[str, Mapping[str, np.ndarray]]) ->
         known = np.isfinite(statistic["autocorrelation"]) & (degrees > 0)
         correlation = statistic["autocorrelation"][known]
         fits = int(np.sum(np.abs(correlation) > Z95 / np.sqrt(degrees[known])))
-        if fits > 2 * _CHANCE * correlation.size:
+        if fits > 2 * _CHANCE * correlation.size and is_more_than_chance(fits, correlation.size):
             rows.append((model, float(np.median(correlation)), fits, correlation.size))
     return Table.from_rows(("model", "correlation", "fits", "of"), rows)

@@ -192,7 +192,10 @@ def test_the_former_state_of_a_fit_is_read_as_a_gain_and_said(tmp_path, state, g
     assert f"`state: {state}` is read as `gain: {gain:g}`" in note
     both = text.replace("{starts: 4}", "{starts: 4, state: observed, gain: 0.5}")
     (tmp_path / "study.yaml").write_text(both)
-    with pytest.raises(ConfigError, match=r"fit\.state"):
+    with pytest.raises(ConfigError, match="got `state: observed` beside a gain; expected the gain alone"):
+        load_study(tmp_path / "study.yaml")
+    (tmp_path / "study.yaml").write_text(text.replace("{starts: 4}", "{starts: 4, state: smoothed}"))
+    with pytest.raises(ConfigError, match="got `state: smoothed`; expected `gain: 0` for what `fitted` was"):
         load_study(tmp_path / "study.yaml")
     (tmp_path / "study.yaml").write_text(text.replace("{starts: 4}", "{starts: 4, gain: 1.5}"))
     with pytest.raises(ConfigError, match=r"fit.gain: got 1.5; expected .*1"):

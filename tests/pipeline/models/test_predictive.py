@@ -1,5 +1,7 @@
 """Logistic-normal forecasts against scikit-learn, scipy and closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
@@ -104,6 +106,36 @@ def test_a_mixture_over_courses_has_the_mean_of_their_densities():
     same = plain.over(np.tile(courses[0], (4, 1, 1)))
     np.testing.assert_allclose(crps(same, observed, active), crps(plain, observed, active), rtol=1e-12)
     assert draw_shares(mixed, active).std(axis=0).min() > draw_shares(plain, active).std(axis=0).min()
+
+
+@pytest.mark.parametrize(("firms", "small"), [(3, 0.3), (4, 0.1), (11, 0.1)])
+def test_the_density_over_courses_is_that_of_what_they_are_drawn_from(firms, small):
+    """Log shares that are normal under efforts that are normal: 64 courses score like the closed form."""
+    rng = np.random.default_rng(5)
+    active, over = np.ones((1, firms), bool), []
+    for _ in range(60):
+        logs = rng.standard_normal((65, 1, firms))
+        logs[0] += small * rng.standard_normal((1, firms))
+        shares = np.exp(logs) / np.exp(logs).sum(axis=-1, keepdims=True)
+        level = np.full((1, firms), 1.0 / firms)
+        exact = PredictiveDistribution(level, (1.0 + small**2) * np.eye(firms)[None], np.ones(1))
+        narrow = PredictiveDistribution(level, small**2 * np.eye(firms)[None], np.ones(1))
+        over.append(
+            log_score(narrow.over(shares[1:]), shares[0], active) - log_score(exact, shares[0], active)
+        )
+    assert -0.1 < np.mean(over) < 0.15 * (firms - 1)
+
+
+def test_courses_with_few_values_are_not_blurred():
+    """An effort that is on or off, and small errors: each of 64 courses is one of two."""
+    rng = np.random.default_rng(6)
+    two = np.array([[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]])
+    courses = two[rng.permutation(np.arange(64) % 2)][:, None]
+    plain = PredictiveDistribution(two[:1], 1e-4 * np.eye(3)[None], np.ones(1))
+    active = np.ones((1, 3), bool)
+    each = [log_score(replace(plain, share=one[None]), two[:1], active) for one in two]
+    expected = -np.log(0.5 * np.exp(-np.array(each)).sum(axis=0))
+    np.testing.assert_allclose(log_score(plain.over(courses), two[:1], active), expected, rtol=1e-9)
 
 
 def test_a_course_that_leaves_a_firm_nothing_has_no_density():

@@ -46,6 +46,16 @@ def test_the_true_form_is_chosen_by_rolling_origins_and_tried_on_the_holdout(swe
     assert verdict == swept.summary().verdict
 
 
+def test_a_holdout_that_was_forecast_in_part_says_in_which_part(swept):
+    table = comparisons(swept.tables, ("rmse",))
+    of = int(table["of"][table["window"] == "holdout"][0])
+    cases = np.where(table["window"] == "holdout", of // 3, table["cases"])
+    some = judge(swept.tables, Table(dict(table.columns) | {"cases": cases}))
+    assert some.model == "investment-linear"
+    assert f", in the {of // 3} of {of} cases that it could forecast." in " ".join(some.sentences)
+    assert "could forecast" not in " ".join(swept.verdict().sentences)
+
+
 def test_inertia_is_the_half_life_against_the_period(swept):
     verdict = swept.verdict()
     expected = np.log(2) / np.median(swept.fits("investment-linear").adjustment_rate.sel(window="all"))
@@ -74,7 +84,11 @@ def test_a_model_that_failed_often_is_not_chosen_and_is_named(swept):
 
 @pytest.mark.parametrize(
     ("p", "outcome", "words"),
-    [(0.01, "worse", "No model beats the baseline"), (0.4, "chance", "it is not shown to beat simple rules")],
+    [
+        (0.01, "worse", "No model beats the baseline"),
+        (0.4, "chance", "it is not shown to beat simple rules"),
+        (np.nan, "unknown", "it is not shown to beat simple rules"),
+    ],
 )
 def test_a_model_that_is_no_better_than_a_baseline_is_said_to_be(swept, p, outcome, words):
     table = comparisons(swept.tables, ("rmse",))
