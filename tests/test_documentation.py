@@ -71,7 +71,6 @@ NOT_RUN = {
     "notebooks/reference/store.md": [("/panels/<data hash>", "a drawing of what is in a store")],
     "notebooks/tutorial/first_steps.md": _CLONE,
 }
-HOURS = "uv run beed run configs/orange_juice.yaml --budget"
 
 
 class Evaluator:
@@ -190,8 +189,6 @@ def test_what_a_page_shows_is_so(example, small, monkeypatch):
 @pytest.mark.long
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_what_a_page_shows_is_so_of_the_studies_that_ship(example, whole, monkeypatch):
-    if example.parsed.text.startswith(HOURS):
-        pytest.skip("takes hours on all stores of orange juice; on few of them it is run by the test above")
     evaluate(example, whole, CLOSE / 5, monkeypatch)
 
 

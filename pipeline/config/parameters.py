@@ -56,6 +56,11 @@ def of_states(name: str) -> bool:
     return name.startswith((f"{INITIAL}.", f"{ENTRY}."))
 
 
+def of_firm(name: str) -> bool:
+    """Tell whether a parameter is a level of one firm, its constant or a share, and not what efforts do."""
+    return of_states(name) or name.startswith(f"{CONSTANT}.")
+
+
 def firm_parameter(firm: str | None) -> str:
     """Name the constant of a firm, or with None the one of all firms."""
     return CONSTANT if firm is None else f"{CONSTANT}.{firm}"

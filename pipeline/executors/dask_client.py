@@ -23,6 +23,8 @@ from pipeline.executors.worker import call_by_name, one_blas_thread
 DEPTH = 3
 #: Seconds between two looks at the stop flag.
 TICK = 0.1
+#: Seconds in which the results of several jobs must have come, or each is asked for by itself.
+FETCH = 5.0
 #: Seconds between two questions to the scheduler for its workers: the answer names all of them.
 LOOK = 0.5
 #: For schedulers that this program starts: a job is blamed after this many deaths of workers, first in
@@ -274,23 +276,25 @@ class _Flight[Job, Result]:
         """Submit as many jobs as hide the scheduler's delay; a blamed one only when nothing else runs."""
         if self.blamed:
             if not self.in_flight:
-                self._submit(self.blamed.popleft(), alone=True)
+                self._submit([self.blamed.popleft()], alone=True)
             return
         # One that is to be alone is.
         if any(one.alone for one in itertools.islice(self.in_flight.values(), 1)):
             return
         free = DEPTH * max(threads, self.expected, 1) - len(self.in_flight)
-        for job in itertools.islice(self.jobs, max(free, 0)):
-            self._submit(job, alone=False)
-            free -= 1
-        self.exhausted = self.exhausted or free > 0
+        drawn = list(itertools.islice(self.jobs, max(free, 0)))
+        if drawn:
+            self._submit(drawn)
+        self.exhausted = self.exhausted or len(drawn) < free
 
-    def _submit(self, job: Job, *, alone: bool) -> Future:
+    def _submit(self, jobs: list[Job], *, alone: bool = False) -> list[Future]:
+        # All in one message: a thousand workers end some hundred jobs a second.
         # pure=False: the same job sent again must run again, not be answered by a result that died.
-        future = self.client.submit(self.work, job, pure=False)
-        self.in_flight[future] = _InFlight(job, alone, time.monotonic())
-        future.add_done_callback(self.ended.put)
-        return future
+        futures: list[Future] = self.client.map(self.work, jobs, pure=False)
+        for job, future in zip(jobs, futures, strict=True):
+            self.in_flight[future] = _InFlight(job, alone, time.monotonic())
+            future.add_done_callback(self.ended.put)
+        return futures
 
     def _double_late(self, threads: int) -> None:
         """Start a second time what is late, when there is nothing else for a worker to do."""
@@ -304,7 +308,7 @@ class _Flight[Job, Result]:
             if one.since < latest and not (one.doubled or one.alone)
         ]
         for future, one in late[:idle]:
-            twin = self._submit(one.job, alone=False)
+            (twin,) = self._submit([one.job])
             one.twin, self.in_flight[twin].twin = twin, future
             one.doubled = self.in_flight[twin].doubled = True
             self.in_flight[twin].first = False
@@ -325,10 +329,24 @@ class _Flight[Job, Result]:
         # Those that have ended by now: where results come as fast as they are reported, workers would
         # otherwise wait for jobs, and what is finished for its commit.
         several = [future, *(self.ended.get_nowait() for _ in range(self.ended.qsize()))]
+        results = self._fetch(several)
         for future in several:
-            self._settle(future)
+            self._settle(future, results)
 
-    def _settle(self, future: Future) -> None:
+    def _fetch(self, ended: list[Future]) -> dict[Future, Result]:
+        """Fetch what several futures hold at once; nothing where that fails, for each may tell why."""
+        ready = [future for future in ended if future in self.in_flight and future.status == "finished"]
+
+        async def gather() -> list[Result]:
+            found: list[Result] = await self.client.gather(ready, asynchronous=True)
+            return found
+
+        try:
+            return dict(zip(ready, self.client.sync(gather, callback_timeout=FETCH), strict=True))
+        except Exception:
+            return {}
+
+    def _settle(self, future: Future, results: dict[Future, Result]) -> None:
         if future not in self.in_flight:
             return
         one = self.in_flight[future]
@@ -337,7 +355,8 @@ class _Flight[Job, Result]:
             self._check_scheduler(lost=True)
         outcome: JobOutcome[Job, Result]
         try:
-            outcome = JobOutcome(job, result=future.result(timeout=1.0))
+            result = results[future] if future in results else future.result(timeout=1.0)
+            outcome = JobOutcome(job, result=result)
         except TimeoutError as error:
             if future.status != "error":
                 # Its worker died with the result before it was fetched: dask computes it again.

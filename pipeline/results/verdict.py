@@ -12,12 +12,12 @@ from pipeline.config.parameters import OF_ERRORS
 from pipeline.results.difference import describe_difference
 from pipeline.results.frames.table import Table
 from pipeline.results.recipes import AUTO, recipe_now
+from pipeline.results.tables import trust
 from pipeline.results.tables.choice import POOLED, akaike
 from pipeline.results.tables.comparison import LEVEL, METRIC, compare_pair, comparisons, read_losses
 from pipeline.results.tables.regimes import adjustment_rates, short_intervals, typical_half_life
 from pipeline.results.tables.residual_checks import describe_checks, summarise_checks
 from pipeline.results.tables.sweep_tables import SweepTables
-from pipeline.results.tables.trust import EDGE, at_bounds, summarise_correlation, summarise_directions
 from pipeline.status import is_usable
 from pipeline.validation.windows import CARRIED, GIVEN, HOLDOUT, ROLLING
 
@@ -365,7 +365,7 @@ def _cautions(tables: SweepTables, model: str) -> list[str]:
     sentences = list(short_intervals(tables, model))
     if not usable.all():
         sentences.append(f"{np.sum(~usable)} of {usable.size} markets have no usable fit of `{model}`.")
-    undetermined, weak = summarise_directions(tables, np.array([usable.sum()]), [model])
+    undetermined, weak = trust.summarise_directions(tables, np.array([usable.sum()]), [model])
     if len(undetermined):
         what, fits, of = (undetermined[name][0] for name in ("what", "fits", "of"))
         sentences.append(
@@ -374,17 +374,19 @@ def _cautions(tables: SweepTables, model: str) -> list[str]:
     elif len(weak):
         what, fits, of = (weak[name][0] for name in ("what", "fits", "of"))
         sentences.append(f"Determined only weakly: {what} ({fits} of {of} fits).")
-    bounds = at_bounds(tables, [model])
+    if not len(undetermined):
+        sentences.extend(trust.describe_open(tables, model, _MANY))
+    bounds = trust.at_bounds(tables, [model])
     bounds = bounds.take(~np.isin(bounds["param"], list(OF_ERRORS)))  # how errors go on is no trouble
     if len(bounds):
         places = ", ".join(
-            f"`{param}` at {bound if bound == EDGE else f'its {bound} one'} in {fits} of {of} fits"
+            f"`{param}` at {bound if bound == trust.EDGE else f'its {bound} one'} in {fits} of {of} fits"
             for param, bound, fits, of in zip(
                 *(bounds[name] for name in ("param", "bound", "fits", "of")), strict=True
             )
         )
         sentences.append(f"Parameters that stopped at a bound have no standard error to go by: {places}.")
-    serial = summarise_correlation({model: statistics})
+    serial = trust.summarise_correlation({model: statistics})
     if len(serial) and serial["fits"][0] >= _MANY * serial["of"][0]:
         sentences.append(
             f"Errors are correlated from one period to the next in {serial['fits'][0]} of {serial['of'][0]} "

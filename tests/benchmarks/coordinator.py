@@ -26,6 +26,7 @@ from pipeline.panel.open import open_study_panel
 from pipeline.store.fork import Written
 from pipeline.store.format.layout import SweepState, group_path
 from pipeline.store.store import Store
+from pipeline.sweep.attempts import lengths
 from pipeline.sweep.calibrator import default_calibrator
 from pipeline.sweep.coordinator import _blocks, plan_study
 from pipeline.sweep.progress import Watcher
@@ -60,8 +61,8 @@ class Wait:
     seconds: float
 
     def __call__(self, message):
-        time.sleep(self.seconds)
         fork, task = message.fork, message.task
+        time.sleep(self.seconds)
         value = default_buffer_prototype().buffer.from_bytes(b"done")
 
         async def note():
@@ -128,10 +129,13 @@ def measure(workers, tasks, seconds, processes, folder):
     calibrator = replace(default_calibrator(), precompile=None)
     run = WaitingRun(study, plan, sweep, calibrator, Watcher(), threading.Event(), SweepOptions())
     run.seconds, run.ends = seconds, []
+    # Tasks are to last as long as asked for, so they are not joined to longer ones.
+    lengths.SHORTEST = lengths.LONGEST = 0.0
     memory, over = [], threading.Event()
     threading.Thread(target=_watch_memory, args=(memory, over), daemon=True).start()
     run.go()
     over.set()
+    assert len(run.ends) == tasks
     (first, used_first), (last, used_last) = np.quantile(run.ends, [0.1, 0.9], axis=0)
     busy = 0.8 * tasks * seconds / (workers * (last - first))
     return {

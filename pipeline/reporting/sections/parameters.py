@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pipeline.config.parameters import of_firm
 from pipeline.config.sections.uncertainty import most_trusted
 from pipeline.names import Label
 from pipeline.reporting.blocks import Block, Picture, Section, Text, grid
@@ -18,8 +19,6 @@ from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTa
 from pipeline.results.tables.uncertainty import intervals
 
 _PANELS = 8
-# Parameters of single firms come last: there are many, and a reader looks for the efforts.
-_OF_FIRMS = ("constant.", "initial.", "entry.")
 _NOTE = (
     "The column `recommended` names the method whose interval to trust, or says why there is none; a value "
     "that the data do not determine is left out."
@@ -74,7 +73,8 @@ def _first_window(tables: SweepTables, model: str, markets: Selection = ALL_MARK
 
 def _sorted_names(table: Table) -> list[str]:
     names = dict.fromkeys(table["param"].tolist())
-    return sorted(names, key=lambda name: str(name).startswith(_OF_FIRMS))
+    # Those of single firms come last: there are many, and a reader looks for the efforts.
+    return sorted(names, key=of_firm)
 
 
 def _drawn_names(table: Table, names: list[str]) -> list[str]:
@@ -82,7 +82,7 @@ def _drawn_names(table: Table, names: list[str]) -> list[str]:
     known = {
         name for name, error in zip(table["param"].tolist(), table["stderr"], strict=True) if error >= 0.0
     }
-    shared = [name for name in names if name in known and not name.startswith(_OF_FIRMS)]
+    shared = [name for name in names if name in known and not of_firm(name)]
     return shared or [name for name in names if name in known]
 
 

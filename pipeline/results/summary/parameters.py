@@ -3,15 +3,12 @@
 import numpy as np
 
 from kernels.numeric.arrays import Floats
-from pipeline.config.parameters import CONSTANT, ENTRY, INITIAL, of_errors
+from pipeline.config.parameters import of_errors, of_firm
 from pipeline.results.estimates import trusted_ends
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import normal_interval
 from pipeline.results.tables.fits import Estimated, read_estimates
 from pipeline.results.tables.sweep_tables import SweepTables
-
-# Of single firms: levels, not what efforts do.
-_OF_FIRMS = tuple(f"{name}." for name in (CONSTANT, ENTRY, INITIAL))
 
 
 def summarise_parameters(tables: SweepTables, model: str) -> Table:
@@ -38,7 +35,7 @@ def summarise_parameters(tables: SweepTables, model: str) -> Table:
     units = tables.units_of(model).tolist()
     for column, param in enumerate(tables.params_of(model).tolist()):
         here = estimates.known[:, column] & ~estimates.fixed[:, column]
-        if of_errors(param) or param.startswith(_OF_FIRMS) or not here.any():
+        if of_errors(param) or of_firm(param) or not here.any():
             continue
         value, unit = estimates.value[here, column], str(units[column])
         if single:

@@ -5,10 +5,12 @@ from functools import partial
 
 import numpy as np
 
+from pipeline.config.parameters import of_errors, of_firm
 from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE
 from pipeline.results.frames.table import Table
 from pipeline.results.intervals import Z95
 from pipeline.results.tables.cubes import read_cells
+from pipeline.results.tables.fits import read_estimates
 from pipeline.results.tables.sweep_tables import ALL_MARKETS, Selection, SweepTables, is_all
 from pipeline.results.tables.uncertainty import Directions, read_directions
 from pipeline.status import NoForecast, is_usable
@@ -114,6 +116,27 @@ def at_bounds(tables: SweepTables, models: Sequence[str], markets: Selection = A
                 if count := int(np.sum(sides == side)):
                     rows.append((model, param, word, count, len(sides)))
     return Table.from_rows(("model", "param", "bound", "fits", "of"), rows)
+
+
+def describe_open(tables: SweepTables, model: str, part: float) -> Iterator[str]:
+    """Say which coefficients the data leave open by themselves, in so large a part of the fits or more.
+
+    Those are without a number wherever estimates are shown, though what efforts move may be known well.
+    """
+    estimates = read_estimates(tables, model)
+    of = estimates.known.sum(axis=0)
+    fits = (estimates.known & np.isnan(estimates.value)).sum(axis=0)
+    names = [
+        f"`{param}`"
+        for param, open_, all_ in zip(tables.params_of(model).tolist(), fits, of, strict=True)
+        if open_ and open_ >= part * all_ and not of_errors(param) and not of_firm(param)
+    ]
+    if names:
+        alone = "itself" if len(names) == 1 else "themselves"
+        yield (
+            f"The data tell no value of {', '.join(names)} by {alone}; read what efforts move instead "
+            "(`beed effects`)."
+        )
 
 
 def missing_forecasts(tables: SweepTables, models: Sequence[str]) -> Table:

@@ -1,5 +1,6 @@
 """Engines give the same answers, survive dying workers, and stop when told."""
 
+import asyncio
 import importlib
 import os
 import re
@@ -252,16 +253,19 @@ def test_a_job_that_hangs_is_started_again_where_a_worker_is_idle(tmp_path, monk
 class FakeFuture:
     def __init__(self, job):
         self.job, self.callbacks, self.error, self.gone = job, [], None, set()
+        self.status, self.asked_alone = "pending", False
 
     def add_done_callback(self, callback):
         self.callbacks.append(callback)
 
     def end(self, error=None):
         self.error = error
+        self.status = "error" if error else "finished"
         for callback in self.callbacks:
             callback(self)
 
     def result(self, timeout):
+        self.asked_alone = True
         if self.error is not None:
             raise self.error
         return self.job
@@ -276,15 +280,32 @@ class FakeFuture:
         self.gone.add("released")
 
 
+class FakeClient:
+    """Gives results of several jobs together, but for the broken ones."""
+
+    status, broken = "running", False
+
+    def __init__(self, futures):
+        self.futures = futures
+
+    def map(self, work, jobs, pure):
+        self.futures += (new := [FakeFuture(job) for job in jobs])
+        return new
+
+    async def gather(self, futures, asynchronous):
+        if self.broken:
+            raise TimeoutError
+        return [future.job for future in futures]
+
+    def sync(self, function, callback_timeout):
+        return asyncio.run(function())
+
+
 def flight(monkeypatch, jobs, outcomes):
     """A flight of jobs on two fake threads, everything submitted, the last one late."""
     futures = []
 
-    def submit(work, job, pure):
-        futures.append(FakeFuture(job))
-        return futures[-1]
-
-    client = SimpleNamespace(submit=submit, status="running")
+    client = FakeClient(futures)
     flying = dask_client._Flight(client, iter(jobs), None, Hooks(on_outcome=outcomes.append), None, 0)
     monkeypatch.setattr("pipeline.executors.stragglers.SHORTEST", 0.0)
     flying._refill(2)
@@ -313,6 +334,23 @@ def test_the_first_result_of_a_doubled_job_counts(monkeypatch, winner):
     loser.end()
     flying._collect()
     assert len(outcomes) == 5
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_ended_together_is_fetched_together_and_else_one_by_one(monkeypatch, broken):
+    outcomes = []
+    flying, futures = flight(monkeypatch, range(5), outcomes)
+    flying.client.broken = broken
+    late = futures[4:]
+    flying._submit([7, 8, 9])
+    together, failed = futures[6:8], futures[8]
+    failed.end(ValueError("no"))
+    for future in (*together, late[0]):
+        future.end()
+    flying._collect()
+    assert [outcome.result for outcome in outcomes[4:]] == [None, 7, 8, 4]
+    assert isinstance(outcomes[4].error, ValueError)
+    assert [future.asked_alone for future in (*together, failed)] == [broken, broken, True]
 
 
 def test_a_doubled_job_that_dies_once_is_still_under_way(monkeypatch):

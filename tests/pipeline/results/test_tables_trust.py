@@ -201,3 +201,10 @@ def test_estimates_in_a_summary_are_those_of_the_table(results):
         expected = dict(zip(names, of_table.pop(row["param"]), strict=True))
         assert {name: row[name] for name in names} == pytest.approx(expected, nan_ok=True)
     assert not of_table
+
+
+def test_what_the_data_leave_open_is_said_from_the_part_of_fits_on(results):
+    """`place` and `twin` are one and the same; constants, shares and errors are nothing to say."""
+    (sentence,) = trust.describe_open(results.tables, "investment-linear", 0.5)
+    assert sentence.startswith("The data tell no value of `place`, `twin` by themselves;")
+    assert not list(trust.describe_open(results.tables, "investment-linear", 1.1))
