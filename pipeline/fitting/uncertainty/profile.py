@@ -28,6 +28,8 @@ _TOLERANCE, _AGREED = 1e-4, 5e-5
 _EVALUATIONS = 100
 # Of the cost, relative: with a thousand residuals an error of 1e-6 in z.
 _COST_TOLERANCE = 1e-8
+# What the local model may still promise: at 1e-8 fits stopped on their way down a flat valley.
+_PROMISE_TOLERANCE = 1e-10
 # Where z rises by less than this part of its quantile while the distance grows by a third, or stays this far
 # below what the covariance says of it, the next look is at the largest distance.
 _FLAT, _SUNK = 1e-3, 0.25
@@ -298,7 +300,7 @@ class _Search:
             upper=upper,
             max_evaluations=_EVALUATIONS,
             cost_tolerance=_COST_TOLERANCE,
-            promise_tolerance=_COST_TOLERANCE,
+            promise_tolerance=_PROMISE_TOLERANCE,
         )
         usable = np.isfinite(fit.cost)
         self._path[at[usable]] = (fit.value[usable] - self._theta) / step[usable, None]
