@@ -182,7 +182,9 @@ def _run_program(
     if slope.size > 0:
         wanted |= np.int64(2) << np.int64(layout[5])
     code = programs.code
-    execute(code, layout[0], layout[1], wanted, scalars, scalars, 0, 1, rows, value, gradient, slope)
+    # Numbers written as such would be types of their own, and all instructions be compiled twice.
+    none, one = np.int64(0), np.int64(1)
+    execute(code, layout[0], layout[1], wanted, scalars, scalars, none, one, rows, value, gradient, slope)
     for start in range(0, u.size, TILE):
         n = min(TILE, u.size - start)
         registers[0, :n] = u[start : start + n]

@@ -83,7 +83,7 @@ def _fit(spec, batch, gamma_form, settings, group, value, cost, status, evaluati
     longest = batch.targets.shape[1] + n_columns
     residual_store = np.empty(longest)
     jacobian_store = np.empty(n_columns * longest)
-    data = one_market(markets, 0)
+    data = one_market(markets, batch.data_index[0])
     work = make_market_workspace(spec, data, n_columns)
     seen = np.zeros(2)
     prepared = -1
@@ -148,6 +148,7 @@ def fit_batch(
     cost_tolerance: float = 1e-10,
     step_tolerance: float = 1e-10,
     gradient_tolerance: float = 1e-12,
+    promise_tolerance: float = 0.0,
     max_evaluations: int = 400,
 ) -> BatchFit:
     """Fit B problems of one shape by bounded Levenberg-Marquardt, each from its own start.
@@ -182,6 +183,9 @@ def fit_batch(
     cost_tolerance, step_tolerance, gradient_tolerance : float
         Tests of convergence: relative reduction of the sum of squares, relative size of the trust region,
         cosine of the angle between the residual and any column of the Jacobian (MINPACK ``lmder``).
+    promise_tolerance : float
+        Ends a fit, without another evaluation, where the local model promises a relative fall of the cost by
+        no more than this.
     max_evaluations : int
         Limit of evaluations for each problem.
 
@@ -220,6 +224,7 @@ def fit_batch(
         int(max_evaluations),
         FIRST_RADIUS,
         0.3,
+        float(promise_tolerance),
     )
     fit = BatchFit(
         value,

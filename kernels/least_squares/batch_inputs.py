@@ -357,8 +357,11 @@ def _common_rows(
                 "one for each parameter, or one for each problem and parameter."
             )
         arrays.append(given)
-    rows = max(array.shape[0] for array in arrays)
-    low, high = (np.array(np.broadcast_to(array, (rows, shape[1])), order="C") for array in arrays)
+    whole = (max(array.shape[0] for array in arrays), shape[1])
+    low, high = (
+        _plain(array) if array.shape == whole else np.array(np.broadcast_to(array, whole), order="C")
+        for array in arrays
+    )
     return low, high
 
 

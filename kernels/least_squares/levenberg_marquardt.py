@@ -24,6 +24,8 @@ References
 ----------
 J. J. Moré, "The Levenberg-Marquardt algorithm: implementation and theory", Numerical Analysis, Lecture
 Notes in Mathematics 630, Springer 1978.
+D. M. Bates, D. G. Watts, "A relative offset orthogonality convergence criterion for nonlinear least squares",
+Technometrics 23 (1981) 179.
 """
 
 import math
@@ -39,6 +41,7 @@ STEP_CONVERGED = 2
 GRADIENT_CONVERGED = 3
 PRECISION_REACHED = 4
 KNOWN_OPTIMUM = 5
+NOTHING_PROMISED = 6
 EVALUATIONS_EXHAUSTED = 0
 START_FAILED = -1
 STEPS_FAILED = -2
@@ -52,6 +55,7 @@ STATUS: dict[int, str] = {
     GRADIENT_CONVERGED: "Converged: the residual is orthogonal to every parameter that is free to move.",
     PRECISION_REACHED: "Converged as far as double precision allows: no lower cost can be resolved.",
     KNOWN_OPTIMUM: "Converged: the local model leads to the optimum that another start came to.",
+    NOTHING_PROMISED: "Converged: the local model promises no noticeably lower cost.",
     EVALUATIONS_EXHAUSTED: "Not converged: the limit of evaluations was reached; raise max_evaluations.",
     START_FAILED: "Failed: the model has no finite value at the starting point; choose another start.",
     STEPS_FAILED: "Failed: the model has no finite value anywhere around the last point; tighten the bounds.",
@@ -83,6 +87,9 @@ class Settings(NamedTuple):
     bounded_radius: float
     """Longest step that may end on a bound, as a multiple of the length of theta. A bold step into a corner
     where a coefficient is zero, and its companions have no effect, could not be undone."""
+    promise_tolerance: float = 0.0
+    """Part of the cost that a whole step of the local model must promise to be evaluated: the square of the
+    relative offset of Bates & Watts. It saves the evaluation that only confirms an optimum."""
 
 
 class Progress(NamedTuple):
@@ -332,6 +339,9 @@ def propose(
                 damping *= 10.0
                 if radius <= _EPSILON * size:
                     status = PRECISION_REACHED
+        whole = damping == 0.0 and not stopped
+        if whole and status == RUNNING and predicted <= settings.promise_tolerance * cost:
+            status = NOTHING_PROMISED
     status = _or_plateau(status, scratch, cost)
     return Progress(
         status, cost, evaluations, radius, damping, progress.beside_failure, length, slope, predicted

@@ -45,7 +45,7 @@ from kernels.motion.trajectory import (
     time_scale,
 )
 from kernels.numeric.elementary import LOG_OF_ZERO, exp, log
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_inline
 from kernels.numeric.simplex import helmert_full_rows, helmert_row, share_tangent
 from kernels.response.evaluate import evaluate
 
@@ -118,15 +118,16 @@ def residual_jacobian(
     residual : (n_rows,) array, output
     jacobian : (C, n_rows) array, output
         Derivative of residual r by column c at ``jacobian[c, r]``; C = 0 (and ``column`` all -1) asks for the
-        residuals alone.
+        residuals alone. Without rows too (R = 0) it only follows the shares, see `simulate_market`.
 
     Returns
     -------
     int
         A key of `STATUS`; outputs are complete only when it is 0.
     """
-    status = _follow(spec, data, gamma_form, theta, column, work, data.kind == PLAIN)
-    if status != OK:
+    want_share = data.kind == PLAIN or residual.size == 0
+    status = _follow(spec, data, gamma_form, theta, column, work, want_share)
+    if status != OK or residual.size == 0:
         return status
     tangent, x, active, scratch = work.tangent, work.x, work.course.active, work.state[0]
     end = _write_rows(
@@ -160,7 +161,6 @@ def residual_jacobian(
     return OK if total == 0.0 else NON_FINITE_RESIDUAL
 
 
-@jit
 def simulate_market(spec, data, gamma_form, theta, column, work, share):
     """Write the modelled shares at the end of every period, ``share (time, firm)``; NaN where absent.
 
@@ -169,22 +169,28 @@ def simulate_market(spec, data, gamma_form, theta, column, work, share):
     next period begins at, which are the observed ones where they have no parameter.
     Returns a key of `STATUS`.
     """
-    # Not the constant True: the compiler would make a second copy of everything below for it.
-    want_share = share.size > 0
-    status = _follow(spec, data, gamma_form, theta, column, work, want_share)
+    # Compiled once with the residuals: what follows the shares is nearly all of the code.
+    none, nothing, rows = np.zeros(theta.size), np.empty(0), np.empty((len(work.x), 0))
+    status = residual_jacobian(
+        spec, data, nothing, none, none, gamma_form, theta, column, work, nothing, rows
+    )  # fmt: skip
+    _write_shares(data.first, data.active, data.share, work.course.active, work.entered, work.path, share)
+    return status
+
+
+@jit
+def _write_shares(first, active, observed, moving, entered, path, share):
     for t in range(share.shape[0]):
         entering = 0.0
         for i in range(share.shape[1]):
-            if data.active[t, i] and not work.course.active[t, i]:
-                entering += work.entered[t, i]
+            if active[t, i] and not moving[t, i]:
+                entering += entered[t, i]
         for i in range(share.shape[1]):
             share[t, i] = np.nan
-            if data.active[t, i]:
-                share[t, i] = data.share[t, i]
-                if t >= data.first:
-                    moved = work.course.active[t, i]
-                    share[t, i] = work.path[0, t, i] * (1.0 - entering) if moved else work.entered[t, i]
-    return status
+            if active[t, i]:
+                share[t, i] = observed[t, i]
+                if t >= first:
+                    share[t, i] = path[0, t, i] * (1.0 - entering) if moving[t, i] else entered[t, i]
 
 
 # Functions below take the arrays they read instead of the records: each array of a record that is passed on
@@ -254,7 +260,7 @@ def _leave_out(moving, f, tangent):
                 tangent[:, t, i] = 0.0
 
 
-@jit
+@jit_inline
 def _follow(spec, data, gamma_form, theta, column, work, want_share):
     """Evaluate the response and follow the shares and their tangents; return a key of `STATUS`."""
     n_response = spec.n_parameters
@@ -337,7 +343,7 @@ def _write_rows(kind, whole, first, target, helmert, active, path, tangent, slop
         for c in range(n_columns):
             helmert_full_rows(helmert, tangent[c, first:], jacobian[c], 0)
     else:
-        position = 0
+        position = np.int64(0)
         for t in range(first, active.shape[0]):
             present = active[t]
             helmert_row(helmert, present, path[1 if kind == ILR else 0, t], residual, position)

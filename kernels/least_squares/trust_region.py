@@ -178,7 +178,8 @@ def bounded_step(
     n_columns = position.size
     stopped = False
     for _ in range(n_columns + 1):
-        size = 0
+        # Not the constant 0: the compiler would make a second copy of what takes it.
+        size = np.int64(0)
         for c in range(n_columns):
             if held[c]:
                 continue

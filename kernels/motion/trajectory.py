@@ -280,7 +280,8 @@ def follow_scaled(course, gain, gamma, log_ratio, share, log_share, mean, x, tan
     keep, gap = course.correction.keep, course.correction.gap
     state, log_state = firm[SHARE], firm[LOG]
     log_tau, gamma_slope, gain_slope = slopes.log_tau, slopes.gamma, slopes.gain
-    with_gamma = False
+    # Not the constant False: the compiler would make a second copy of a period for it.
+    with_gamma = n_columns < 0
     for c in range(n_columns):
         with_gamma = with_gamma or gamma_slope[c] != 0.0
         log_tau[c] = slopes.log_jump[c]

@@ -24,9 +24,13 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
 
     With the environment variable ``NUMBA_DISABLE_JIT=1`` the function stays plain Python: the same numbers
     up to rounding, slowly, but open to a debugger and to coverage.
+
+    Kernels are called from Python and from each other: wrappers for C would only take time to compile.
     """
     with _machine_code_kept():
-        return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH)(function)
+        return numba.njit(  # type: ignore[call-overload]  # its stubs leave out the last option
+            cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH, no_cfunc_wrapper=True
+        )(function)
 
 
 def jit_inline(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.formula.program import run_program
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_inline
 from kernels.response import curves
 from kernels.response.links import CES, IDENTITY, apply_link, write_effect_rows
 from kernels.response.workspace import ResponseSpec, Workspace, make_workspace, prepare, refresh
@@ -109,7 +109,7 @@ def evaluate_effort_gradient(
 # costs two atomic reference counts, and a record has twenty.
 
 
-@jit
+@jit_inline
 def _write_sum(spec, duration, work, theta, column, total, flat, want):
     """Write the sum of all curves into ``total`` and their derivatives in parameters into ``flat``."""
     refresh(spec, duration, work, theta)

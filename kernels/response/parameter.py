@@ -54,17 +54,17 @@ def summarise(values: NDArray[np.float64], amplitude: float, signed: bool) -> Su
     signed : bool
         Whether terms of both signs are equally expected.
     """
-    finite = np.clip(values[np.isfinite(values)], -1e100, 1e100)
+    finite = np.sort(np.clip(values[np.isfinite(values)], -1e100, 1e100), axis=None)
     finite = finite if finite.size else np.ones(1)
-    used = np.abs(finite[finite != 0.0])
+    used = finite if finite[0] > 0.0 else np.sort(np.abs(finite[finite != 0.0]))
     used = used if used.size else np.ones(1)
     # Starts only need the size: an effort of 1e-300 must not lead to bounds that overflow when squared.
-    low, middle, high = np.clip(np.quantile(used, [0.1, 0.5, 0.9]), 1e-12, 1e12)
+    low, middle, high = np.clip(_quantiles(used, 0.1, 0.5, 0.9), 1e-12, 1e12)
     relative = finite / middle
     return Summary(
-        minimum=float(finite.min()),
-        median=float(np.median(finite)),
-        maximum=float(finite.max()),
+        minimum=float(finite[0]),
+        median=float(_quantiles(finite, 0.5)[0]),
+        maximum=float(finite[-1]),
         mean=float(np.mean(relative) * middle),
         deviation=float(np.std(relative) * middle),
         scale=float(middle),
@@ -73,6 +73,11 @@ def summarise(values: NDArray[np.float64], amplitude: float, signed: bool) -> Su
         amplitude=amplitude,
         signed=signed,
     )
+
+
+def _quantiles(ordered: NDArray[np.float64], *parts: float) -> NDArray[np.float64]:
+    """Give quantiles of sorted values, as `numpy.quantile` does, which would sort them again."""
+    return np.interp(np.array(parts) * (ordered.size - 1), np.arange(ordered.size), ordered)
 
 
 FromData = float | Callable[[Summary], float]

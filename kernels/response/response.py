@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class Response:
         ResponseError
             If an effort is outside its domain, a shape is wrong, or f is not finite.
         """
-        return self._run(theta, efforts, duration, active)[0]
+        return self._run(theta, efforts, duration, active, by="")[0]
 
     def gradient(
         self,
@@ -101,7 +102,7 @@ class Response:
         active: NDArray[np.bool_] | None = None,
     ) -> Floats:
         """Return df/dtheta, shape ``(R, T, N)``; 0 where a firm is absent. Arguments as in `evaluate`."""
-        return self._run(theta, efforts, duration, active)[1]
+        return self._run(theta, efforts, duration, active, by="parameter")[1]
 
     def effort_gradient(
         self,
@@ -115,7 +116,7 @@ class Response:
         Where it is infinite (a square root at 0) it is the one at an effort of 1e-12. Arguments as in
         `evaluate`.
         """
-        return self._run(theta, efforts, duration, active, by_effort=True)[1]
+        return self._run(theta, efforts, duration, active, by="effort")[1]
 
     def _run(
         self,
@@ -124,8 +125,9 @@ class Response:
         duration: Floats | None,
         active: NDArray[np.bool_] | None,
         *,
-        by_effort: bool = False,
+        by: Literal["", "parameter", "effort"],
     ) -> tuple[Floats, Floats]:
+        """Evaluate f and its derivatives in what is asked for, if anything."""
         efforts = _writable(efforts)
         self.check(efforts, active)
         n_times, n_firms = efforts.shape[1:]
@@ -148,14 +150,15 @@ class Response:
         work = make_workspace(self.spec, n_times, n_firms)
         prepare(self.spec, efforts, present, lengths, work)
         value = np.empty((n_times, n_firms))
-        if by_effort:
+        if by == "effort":
             result = np.empty(efforts.shape)
             status = evaluate_effort_gradient(
                 self.spec, efforts, present, lengths, work, values, value, result
             )
         else:
-            result = np.empty((n_parameters, n_times, n_firms))
-            column = np.where(np.arange(values.size) < n_parameters, np.arange(values.size), -1)
+            wanted = n_parameters if by == "parameter" else 0
+            result = np.empty((wanted, n_times, n_firms))
+            column = np.where(np.arange(values.size) < wanted, np.arange(values.size), -1)
             status = evaluate(self.spec, efforts, present, lengths, work, values, column, value, result)
         if status != OK:
             bad = present & ~(np.isfinite(value) & np.isfinite(result).all(axis=0))

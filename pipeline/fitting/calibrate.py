@@ -226,14 +226,16 @@ def conclude(
     polished = _best(model, [again(theta) for theta in (first, *screened.value[chosen[1:]])])
     noise = model.variant.noise_under(fit)
     polished = fit_weighted(model, problem.training, noise, polished, again, len(dependent))
-    if not dependent and edge_parameters(model, polished.theta).any():
+    edge = None if dependent else edge_parameters(model, polished.theta)
+    if edge is not None and edge.any():
         followed = follow_edge(model, polished.theta, fit.max_evaluations)
         evaluations = polished.evaluations + followed.evaluations
         polished = replace(
             polished, theta=followed.theta, evaluations=evaluations, converged=followed.converged
         )
+        edge = edge_parameters(model, polished.theta)
     assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
-    record = record_of(model, problem.market, polished, screened.cost, fit, dependent, began, assess)
+    record = record_of(model, problem.market, polished, edge, screened.cost, fit, dependent, began, assess)
     if not record.status.usable:
         return record
     return replace(record, statistic={**record.statistic, "shrinkage": problem.factor})

@@ -8,7 +8,7 @@ import numpy as np
 from kernels.least_squares.batch import BatchFit, fit_batch
 from kernels.least_squares.residual import MarketData
 from kernels.numeric.arrays import Matrix
-from pipeline.models.market_model import MarketModel
+from pipeline.models.market_model import SCREENED, MarketModel
 
 _BY_MARKET = ("efforts", "active", "share", "total_sales", "duration", "reference_sales")
 
@@ -68,6 +68,7 @@ def fit_models(
         prior_mean=of_each("prior_mean"),
         prior_weight=of_each("prior_weight"),
         max_evaluations=max_evaluations,
+        promise_tolerance=SCREENED,
     )
     ends = np.cumsum(counts)
     parts = [slice(end - count, end) for end, count in zip(ends.tolist(), counts, strict=True)]

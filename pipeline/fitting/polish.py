@@ -160,17 +160,17 @@ class _Kept(threading.local):
         ValueError
             Bounds leave no room.
         """
-        made = self._made.setdefault(values.size, _Parameters())
+        made = self._made.get(values.size)
+        if made is None:
+            made = self._made[values.size] = _Parameters()
+            made.add_many(*((f"p{number}", 0.0) for number in range(values.size)))
         rows = zip(values.tolist(), lower.tolist(), upper.tolist(), strict=True)
         for number, (value, low, high) in enumerate(rows):
-            name = f"p{number}"
-            if name not in made:
-                made.add(name)
             if not low < high:
                 raise ValueError(
                     f"A free parameter has bounds from {low:g} to {high:g}, which leave no room."
                 )
-            made[name].set(value=value, vary=True, min=low, max=high)
+            made[f"p{number}"].set(value=value, vary=True, min=low, max=high)
         return made
 
 

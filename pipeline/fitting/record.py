@@ -88,6 +88,7 @@ def record_of(
     model: MarketModel,
     market: MarketArrays,
     polished: Polished,
+    edge: NDArray[np.bool_] | None,
     start_cost: Vector,
     fit: FitSection,
     dependent: list[str],
@@ -104,6 +105,8 @@ def record_of(
         All its periods.
     polished : Polished
         The optimum.
+    edge : (P,) array of bool
+        Parameters that f >= 0 holds there, see `pipeline.fitting.response_edge`; None: not looked for yet.
     start_cost : (S,) array
         Of the starts.
     fit : FitSection
@@ -120,11 +123,11 @@ def record_of(
     share = shares_of_all_periods(model, theta, market, fit.initial)
     if residual is None or share is None:
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=polished.message)
-    edge = edge_parameters(model, theta)
+    edge = edge_parameters(model, theta) if edge is None else edge
     at_bound = np.where(edge, AT_EDGE, _at_bound(model, theta)).astype(np.int8)
     names, matrix = _reported(model, market.firms)
     n_free = model.n_free - len(dependent)
-    inner = (at_bound == 0) & model.vary & ~np.isin(model.names, dependent)
+    inner = (at_bound == 0) & model.vary & ~np.array([name in dependent for name in model.names])
     effective = n_effective(model, theta) - len(dependent)
     n_noise = 0.0 if model.noise is None else model.noise.parameters
     repeatable = fit.loss == "linear" and not dependent

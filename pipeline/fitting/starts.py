@@ -1,7 +1,7 @@
 """Starting points of a multi-start fit: quasi-random inside a box, the first one from the data."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 # A box that spans more than this ratio, all positive, is sampled by the logarithm: scales are found that way.
 _LOGARITHMIC_RATIO = 20.0
+
+
+class _Once(np.random.Generator):
+    """A generator that is used once: what scipy would need a copy of it for, a reset, is never asked for."""
+
+    def __deepcopy__(self, memo: dict[int, Any] | None) -> "_Once":
+        return self
 
 
 def sample_starts(
@@ -46,7 +53,7 @@ def sample_starts(
     free = np.flatnonzero(vary)
     if count == 1 or free.size == 0:
         return points
-    sampler = qmc.Sobol(free.size, scramble=True, rng=np.random.default_rng(seed))
+    sampler = qmc.Sobol(free.size, scramble=True, rng=_Once(np.random.PCG64(seed)))
     # A whole power of two, as Sobol points are balanced only then.
     unit = sampler.random_base2(int(np.ceil(np.log2(max(count - 1, 1)))))[: count - 1]
     below, above = low[free], high[free]

@@ -47,6 +47,8 @@ from pipeline.panel.market import MarketArrays
 from pipeline.store.format.first_stage import PooledSlopes
 
 GAMMA_FORM = {"investment": INVESTMENT, "proportional": PROPORTIONAL, "scaled": SCALED}
+SCREENED = 1e-10
+"""Part of the cost that a search from many starts leaves to the fit that goes on from the best."""
 RESIDUAL_KIND = {"ilr": ILR, "share": PLAIN}
 
 
@@ -121,6 +123,7 @@ class MarketModel:
         self.data, self.target = data, target
         self._made: dict[int, MarketWorkspace] = {}
         self._batched: tuple[MarketData, CheckedMarkets] | None = None
+        self._simulated: tuple[MarketData, Vector, Matrix | None] | None = None
         self.set_prior(self.prior_mean, self.prior_weight)
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
@@ -192,7 +195,9 @@ class MarketModel:
 
     def screen(self, starts: Matrix, max_evaluations: int) -> BatchFit:
         """Fit from many starts, shape (S, P); one that leads to the optimum of one before ends there."""
-        return self.fit_many(starts, max_evaluations=max_evaluations, together=True)
+        return self.fit_many(
+            starts, max_evaluations=max_evaluations, promise_tolerance=SCREENED, together=True
+        )
 
     def fit_many(
         self,
@@ -204,6 +209,7 @@ class MarketModel:
         lower: Matrix | None = None,
         upper: Matrix | None = None,
         cost_tolerance: float = 1e-10,
+        promise_tolerance: float = 0.0,
         luck: Matrix | None = None,
         together: bool = False,
     ) -> BatchFit:
@@ -223,6 +229,8 @@ class MarketModel:
             Bounds of each; a parameter with equal ones is held.
         cost_tolerance : float
             A fit ends where its cost falls by less than this part.
+        promise_tolerance : float
+            And where its local model promises to lower the cost by less than this part.
         luck : (B, E) array, optional
             Errors of experiments made anew, in standard errors, around what they give at the starts; by
             default all are as measured.
@@ -239,6 +247,7 @@ class MarketModel:
                 luck,
                 max_evaluations=max_evaluations,
                 cost_tolerance=cost_tolerance,
+                promise_tolerance=promise_tolerance,
             )
         index: NDArray[np.int64] | None = None
         if targets is None and data is None:
@@ -259,6 +268,7 @@ class MarketModel:
             prior_weight=self.prior_weight,
             max_evaluations=max_evaluations,
             cost_tolerance=cost_tolerance,
+            promise_tolerance=promise_tolerance,
         )
 
     def _checked(self) -> CheckedMarkets:
@@ -277,8 +287,15 @@ class MarketModel:
         data : MarketData, optional
             Other periods of the same market, made from what `prepared` gives; by default those fitted.
         """
-        work = self._scratch(0) if data is None else self._workspace(data, 0)
-        data = self.data if data is None else data
+        if data is not None:
+            return self._simulate(theta, data, self._workspace(data, 0))
+        known = self._simulated
+        if known is None or known[0] is not self.data or not np.array_equal(known[1], theta):
+            known = self.data, theta.copy(), self._simulate(theta, self.data, self._scratch(0))
+            self._simulated = known
+        return None if known[2] is None else known[2].copy()
+
+    def _simulate(self, theta: Vector, data: MarketData, work: MarketWorkspace) -> Matrix | None:
         share = np.empty(data.active.shape)
         none = np.full(self.column.size, -1, dtype=np.int64)
         status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)

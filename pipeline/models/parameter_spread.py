@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy import special
 
 from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.models.predictive import log_errors
@@ -36,7 +36,7 @@ def trusted_covariance(covariance: Matrix, ends: Matrix, level: float) -> Matrix
     """
     half = np.diff(ends, axis=1)[:, 0] / 2.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        factor = half / norm.ppf(0.5 + 0.5 * level) / np.sqrt(np.diag(covariance))
+        factor = half / special.ndtri(0.5 + 0.5 * level) / np.sqrt(np.diag(covariance))
     known = np.isfinite(factor) & (factor > 0.0)
     return covariance * np.median(factor[known]) ** 2 if known.any() else covariance
 

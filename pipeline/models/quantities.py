@@ -207,19 +207,20 @@ def _entries(market: MarketArrays) -> list[MarketParameter]:
 def _response_quantities(
     variant: Variant, response: Response, market: MarketArrays, efforts: tuple[str, ...]
 ) -> list[MarketParameter]:
-    move = _constants(variant, market)
+    move = None
     quantities = []
     for p in response.parameters:
-        quantity = MarketParameter(p.name, p.unit, p.minimum, p.maximum, p.start, p.low, p.high, p.vary)
-        if p.name == CONSTANT:
-            quantity = move(p.firm, quantity)
-        elif p.effort is None:
-            quantity = replace(quantity, name=SHARED_NAMES.get(p.name, p.name))
-        else:
-            quantity = replace(quantity, name=effort_parameter(efforts[p.effort], p.name))
+        name = SHARED_NAMES.get(p.name, p.name)
+        start, low, high = p.start, p.low, p.high
+        if p.effort is not None:
+            name = effort_parameter(efforts[p.effort], p.name)
             if efforts[p.effort] not in variant.response.curves:
                 # A further term corrects the curves: the search starts without it.
-                quantity = replace(quantity, start=0.0, low=-_TERM_BOX, high=_TERM_BOX)
+                start, low, high = 0.0, -_TERM_BOX, _TERM_BOX
+        quantity = MarketParameter(name, p.unit, p.minimum, p.maximum, start, low, high, p.vary)
+        if p.name == CONSTANT:
+            move = move or _constants(variant, market)
+            quantity = move(p.firm, quantity)
         quantities.append(quantity)
     return quantities
 

@@ -79,7 +79,8 @@ def calibrate_block(
     """
     curves = own_curves(study.curves)
     efforts = tuple(str(name) for name in panel["effort"].values)
-    model = describe_model(variant, study, panel["firm"].values, entries_in(panel))
+    firms, times = panel["firm"].values, panel["time"].values
+    model = describe_model(variant, study, firms, entries_in(panel))
     names = tuple(parameter.name for parameter in model.parameters)
     columns = {name: column for column, name in enumerate(names)}
     windows = windows_of(study.validation)
@@ -104,7 +105,7 @@ def calibrate_block(
         )
 
     for (cell, market), record in _calibrated(panel, len(windows), posed, study.uncertainty):
-        _store(arrays, cell, record, _positions(record, columns, panel, market))
+        _store(arrays, cell, record, _positions(record, columns, market, firms, times))
         _forecast(arrays, cell, record, market, windows[cell[1]], study)
     return arrays
 
@@ -208,21 +209,28 @@ def _empty(panel: xr.Dataset, study: Study, name: str, models: list[ModelLayout]
 
 
 def _positions(
-    record: FitRecord, columns: Mapping[str, int], panel: xr.Dataset, market: MarketArrays
+    record: FitRecord,
+    columns: Mapping[str, int],
+    market: MarketArrays,
+    firms: NDArray[Any],
+    times: NDArray[Any],
 ) -> dict[str, NDArray[np.intp]]:
     """Find where the parameters, firms and periods of a fit lie along the axes of the store."""
     parameters = np.array([columns[name] for name in record.names], dtype=np.intp)
     return {
         "param": parameters,
         "param_": parameters,
-        "firm": np.searchsorted(panel["firm"].values, market.firms),
-        "time": np.searchsorted(panel["time"].values, market.times),
+        "firm": np.searchsorted(firms, market.firms),
+        "time": np.searchsorted(times, market.times),
         "experiment": record.experiments.number,
     }
 
 
 def _store(arrays: Arrays, cell: Cell, record: FitRecord, positions: Mapping[str, NDArray[np.intp]]) -> None:
     """Put all that the catalogue of the store names and the record has into one cell (market, window)."""
+    elsewhere = {
+        axis for axis, places in positions.items() if not np.array_equal(places, np.arange(places.size))
+    }
     for name, array in arrays.items():
         variable = VARIABLES[name]
         # The reason of a missing forecast is no part of the fit.
@@ -231,11 +239,13 @@ def _store(arrays: Arrays, cell: Cell, record: FitRecord, positions: Mapping[str
         if not (record.status.usable or name in ("status", "start_cost")):
             continue
         values = _values(record, name)
-        axes = zip(variable.dims[2:], values.shape, strict=True)
-        within = np.ix_(*(positions.get(axis, np.arange(size)) for axis, size in axes))
         if name == "direction":
             # A parameter that the market does not have takes no part in its directions.
             array[cell][: len(values)] = 0.0
+        within: tuple[Any, ...] = tuple(map(slice, values.shape))
+        if not elsewhere.isdisjoint(variable.dims[2:]):
+            axes = zip(variable.dims[2:], values.shape, strict=True)
+            within = np.ix_(*(positions.get(axis, np.arange(size)) for axis, size in axes))
         array[cell + within] = values
 
 

@@ -10,12 +10,12 @@ from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import CONSTANT, ENTRY, INITIAL, OF_ERRORS
-from pipeline.config.sections.uncertainty import UncertaintySection, most_trusted
+from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.fitting.response_edge import AT_EDGE
 from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
 from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of, propagate
 from pipeline.fitting.uncertainty.profile import profile_intervals
-from pipeline.fitting.uncertainty.recommended import Doubts, doubts, settled
+from pipeline.fitting.uncertainty.recommended import Doubts, doubts, settled, widened
 from pipeline.fitting.uncertainty.residual_checks import check_residuals
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace, residual_space
 from pipeline.fitting.uncertainty.restricted import slow_intervals
@@ -24,7 +24,6 @@ from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_seria
 from pipeline.fitting.uncertainty.two_step import first_stage_covariance, hausman_t
 from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS, weak_directions
 from pipeline.models.market_model import MarketModel
-from pipeline.models.parameter_spread import trusted_covariance
 from pipeline.store.format.catalogue import RECOMMENDED
 
 # Keeps the random numbers of replicates apart from those of starting points ...
@@ -126,7 +125,7 @@ def assess_uncertainty(
     recommended, trusted = _recommend(fit, repeatable and "recommended" in asked.methods)
     if "recommended" in asked.methods:
         interval[asked.methods.index("recommended")] = trusted
-    covariance = fit.reported(fit.covariance.matrix)
+    covariance = fit.plain.copy()
     undetermined = recommended == RECOMMENDED.index("undetermined")
     covariance[undetermined], covariance[:, undetermined] = np.nan, np.nan
     return Uncertainty(
@@ -134,7 +133,7 @@ def assess_uncertainty(
         interval=interval,
         recommended=recommended,
         replicate=fit.replicates,
-        trusted=_trusted(covariance, interval, asked)[: theta.size, : theta.size],
+        trusted=widened(covariance, interval, asked)[: theta.size, : theta.size],
         sensitivity=sensitivity,
         strength=strength[:N_DIRECTIONS],
         direction=direction,
@@ -145,17 +144,6 @@ def assess_uncertainty(
             "autocorrelation": fit.serial.coefficient,
             **fit.checks.statistic,
         },
-    )
-
-
-def _trusted(covariance: Matrix, interval: NDArray[np.float64], asked: UncertaintySection) -> Matrix:
-    """Widen a covariance (Q, Q) to the intervals (M, Q, L, 2) of the most trusted method, if any."""
-    method = most_trusted(asked.methods)
-    if method is None:
-        return covariance
-    widest = int(np.argmax(asked.levels))
-    return trusted_covariance(
-        covariance, interval[asked.methods.index(method), :, widest], asked.levels[widest]
     )
 
 
@@ -210,6 +198,16 @@ class _Fit:
         """Covariance under errors that hang together over time as measured."""
         return autoregressive(self.covariance, self.space, self.jacobian, self.serial, self.beliefs)
 
+    @functools.cached_property
+    def plain(self) -> Matrix:
+        """Covariance (Q, Q) of what is reported, errors taken as independent; not to be written to."""
+        return self.reported(self.covariance.matrix)
+
+    @functools.cached_property
+    def correlated(self) -> Matrix:
+        """That under errors that hang together over time; not to be written to."""
+        return self.reported(self.serial_covariance.matrix)
+
     def _bootstrap(self) -> Matrix:
         asked = self.asked
         if not asked.bootstrap:
@@ -242,8 +240,8 @@ class _Fit:
         return flags
 
     def around(self, covariance: Matrix, degrees: float) -> NDArray[np.float64]:
-        """Intervals of Student's t around the estimates, (Q, L, 2)."""
-        spread = np.sqrt(np.diag(self.reported(covariance)))
+        """Intervals of Student's t around the estimates, (Q, L, 2), by the covariance (Q, Q) of these."""
+        spread = np.sqrt(np.diag(covariance))
         quantile = special.stdtrit(max(degrees, 1.0), 0.5 + 0.5 * np.asarray(self.asked.levels))
         half = spread[:, None] * quantile
         value = (self.matrix @ self.theta)[:, None]
@@ -251,16 +249,16 @@ class _Fit:
 
 
 def _covariance(fit: _Fit) -> NDArray[np.float64]:
-    return fit.around(fit.covariance.matrix, fit.degrees)
+    return fit.around(fit.plain, fit.degrees)
 
 
 def _hac(fit: _Fit) -> NDArray[np.float64]:
     robust = newey_west(fit.covariance, fit.space, fit.jacobian, fit.residual, beliefs=fit.beliefs)
-    return fit.around(robust.matrix, robust.degrees)
+    return fit.around(fit.reported(robust.matrix), robust.degrees)
 
 
 def _autoregressive(fit: _Fit) -> NDArray[np.float64]:
-    return fit.around(fit.serial_covariance.matrix, fit.serial_covariance.degrees)
+    return fit.around(fit.correlated, fit.serial_covariance.degrees)
 
 
 def _own(fit: _Fit, ends: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -282,7 +280,7 @@ def _profile(fit: _Fit) -> NDArray[np.float64]:
 def _percentile(fit: _Fit) -> NDArray[np.float64]:
     ends = percentile_intervals(fit.replicates, fit.asked.levels)
     # What never changes is fixed, or undetermined in every replicate.
-    known = np.isfinite(np.diag(fit.reported(fit.covariance.matrix)))
+    known = np.isfinite(np.diag(fit.plain))
     free = np.zeros(fit.theta.size, dtype=bool)
     free[fit.model.vary & ~fit.inner] = True
     at_bound = (fit.matrix[:, free] != 0.0).any(axis=1)
@@ -305,7 +303,7 @@ def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.fl
     """Choose the method of every reported parameter; give the intervals (Q, L, 2) of that method."""
     names = np.full(len(fit.matrix), "fixed", dtype=object)
     ends = _autoregressive(fit)
-    stderr = np.sqrt(np.diag(fit.reported(fit.covariance.matrix)))
+    stderr = np.sqrt(np.diag(fit.plain))
     names[stderr > 0.0] = "autoregressive"
     own = names[: fit.theta.size]
     own[fit.inner & ~(stderr[: fit.theta.size] > 0.0)] = "undetermined"
@@ -316,7 +314,7 @@ def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.fl
     doubtful &= own == "autoregressive"
     refits &= not fit.edge.any()
     if refits:
-        effects |= np.isin(fit.model.names, list(OF_ERRORS))
+        effects |= np.array([name in OF_ERRORS for name in fit.model.names])
         doubtful &= ~_correct(fit, (own == "autoregressive") & ~effects & ~wide, own, ends)
     if doubtful.any():
         _settle(fit, doubtful, own, ends, refits)
@@ -325,7 +323,7 @@ def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.fl
     for row in range(fit.theta.size, len(names)):
         parts = set(own[fit.matrix[row] != 0.0].tolist())
         names[row] = next((word for word in ("undetermined", "at bound") if word in parts), names[row])
-    ends[~np.isin(names, ("autoregressive", "profile"))] = np.nan
+    ends[(names != "autoregressive") & (names != "profile")] = np.nan
     return np.array([RECOMMENDED.index(name) for name in names], dtype=np.int8), ends
 
 
@@ -383,7 +381,7 @@ def _inner_covariance(fit: _Fit) -> Matrix:
 def _widening(fit: _Fit) -> Vector:
     """Autoregressive over plain standard errors (P,), for quantiles of profiles."""
     plain = _stderr(fit)
-    robust = np.sqrt(np.diag(fit.reported(fit.serial_covariance.matrix)))[: plain.size]
+    robust = np.sqrt(np.diag(fit.correlated))[: plain.size]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(robust > 0.0, robust / plain, 1.0)
 

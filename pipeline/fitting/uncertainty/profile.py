@@ -28,13 +28,17 @@ _TOLERANCE, _AGREED = 1e-4, 5e-5
 _EVALUATIONS = 100
 # Of the cost, relative: with a thousand residuals an error of 1e-6 in z.
 _COST_TOLERANCE = 1e-8
-# Where z rises by less than this part of its quantile while the distance grows by a third, the next look is
-# at the largest distance.
-_FLAT = 1e-3
+# What the local model may still promise: at 1e-8 fits stopped on their way down a flat valley.
+_PROMISE_TOLERANCE = 1e-10
+# Where z rises by less than this part of its quantile while the distance grows by a third, or stays this far
+# below what the covariance says of it, the next look is at the largest distance.
+_FLAT, _SUNK = 1e-3, 0.25
 _SMALLEST_GROWTH = 1.05
 # Guesses are trusted from a z this near to its quantile, as z may jump where f is nearly negative.
 # They are made beyond a z of this part of it.
-_NEAR, _CLOSE = 5e-4, 0.6
+_NEAR, _CLOSE = 5e-3, 0.6
+# A z of so many times its quantile is on its way to where f is negative.
+_STEEP = 1.3
 # Where z and the distance differ by more than this part, or further on than so many times the distance gone,
 # the others are taken to go on as they went last.
 _BENT, _FURTHER = 0.25, 1.5
@@ -107,9 +111,13 @@ def _reached(z: Vector, wanted: Vector) -> NDArray[np.bool_]:
 class _Points:
     """A point on each of E curves z(x): distance from the optimum, z, and slope of the distance in z."""
 
-    def __init__(self, count: int, distance: float, z: float, slope: float) -> None:
-        self.distance, self.z = np.full(count, distance), np.full(count, z)
-        self.slope = np.full(count, slope)
+    def __init__(self, distance: Vector, z: Vector, slope: Vector) -> None:
+        self.distance, self.z, self.slope = distance, z, slope
+
+    @classmethod
+    def alike(cls, count: int, distance: float, z: float, slope: float) -> "_Points":
+        """Make the same point on each curve."""
+        return cls(np.full(count, distance), np.full(count, z), np.full(count, slope))
 
     def put(self, at: NDArray[np.intp], distance: Vector, z: Vector, slope: Vector) -> None:
         """Replace the points of some curves."""
@@ -117,13 +125,11 @@ class _Points:
 
     def where(self, chosen: NDArray[np.bool_], others: "_Points") -> "_Points":
         """Take these where chosen, and the others elsewhere."""
-        points = _Points(chosen.size, 0.0, 0.0, 0.0)
-        points.distance = np.where(chosen, self.distance, others.distance)
-        points.z, points.slope = (
+        return _Points(
+            np.where(chosen, self.distance, others.distance),
             np.where(chosen, self.z, others.z),
             np.where(chosen, self.slope, others.slope),
         )
-        return points
 
     def straight(self, wanted: Vector) -> Vector:
         """Go on in a straight line to the wanted z."""
@@ -137,6 +143,15 @@ class _Points:
         bend = self.slope * span - chord, chord - other.slope * span
         cubic = part * (1.0 - part) * (bend[0] * (1.0 - part) + bend[1] * part)
         result: Vector = self.distance + part * chord + cubic
+        return result
+
+    def bent(self, other: "_Points", wanted: Vector) -> Vector:
+        """Follow the hyperbola through both, with their slopes: it bends where z grows beyond all bounds."""
+        span, step = other.z - self.z, wanted - self.z
+        chord, slope = (other.distance - self.distance) / self.slope, other.slope / self.slope
+        below = (2.0 * chord / span - 1.0 - slope) / (slope * span - chord)
+        above = (chord * (1.0 + below * span) - span) / span**2
+        result: Vector = self.distance + self.slope * step * (1.0 + above * step) / (1.0 + below * step)
         return result
 
 
@@ -170,16 +185,17 @@ class _Search:
         Where one of the decisive ends of a parameter turns out to be none, its others are given up.
         """
         # At the optimum z has the slope that the covariance says.
-        before, inner = (_Points(wanted.size, 0.0, 0.0, 1.0) for _ in range(2))
-        outer = _Points(wanted.size, np.inf, np.nan, np.nan)
+        before, inner = (_Points.alike(wanted.size, 0.0, 0.0, 1.0) for _ in range(2))
+        outer = _Points.alike(wanted.size, np.inf, np.nan, np.nan)
         step = np.minimum(wanted, self._limit)
         reach = np.full(wanted.size, np.nan)
         open_, leaping = np.ones(wanted.size, dtype=bool), np.zeros(wanted.size, dtype=bool)
         rounds, leapt = np.zeros(wanted.size, dtype=np.int64), leaping.copy()
         while True:
-            at = np.flatnonzero(
-                open_ & (rounds < _ROUNDS) & ~self._waiting(open_ & np.isinf(outer.distance) & decisive)
-            )
+            look = open_ & (rounds < _ROUNDS)
+            if decisive.any():
+                look &= ~self._waiting(open_ & np.isinf(outer.distance) & decisive)
+            at = np.flatnonzero(look)
             if not at.size:
                 break
             rounds[at] += 1
@@ -195,11 +211,14 @@ class _Search:
                 growth = np.maximum(wanted[at] / z, _SMALLEST_GROWTH) ** (_ROUNDS - 1)
             reach[at[stuck]] = np.where(wanted[at] * growth >= self._limit[at], np.inf, np.nan)[stuck]
             open_[at[done | stuck]] = False
-            open_[np.isin(self._parameter, self._parameter[at[stuck & decisive[at]]])] = False
+            if (stuck & decisive[at]).any():
+                open_[np.isin(self._parameter, self._parameter[at[stuck & decisive[at]]])] = False
             inside, outside = at[below], at[~below & ~leaping[at]]
             flat = np.zeros(wanted.size, dtype=bool)
-            far = (step[inside] > 1.3 * inner.distance[inside]) & (inner.distance[inside] > 0.0)
-            flat[inside] = far & (z[below] - inner.z[inside] < _FLAT * wanted[inside])
+            with np.errstate(divide="ignore"):
+                grown = np.minimum((step[inside] / inner.distance[inside] - 1.0) / 0.3, 1.0)
+            rise = np.where(inner.distance[inside] > 0.0, _FLAT * grown, _SUNK) * wanted[inside]
+            flat[inside] = z[below] - inner.z[inside] < rise
             before.put(inside, inner.distance[inside], inner.z[inside], inner.slope[inside])
             inner.put(inside, step[inside], z[below], slope[below])
             outer.put(outside, step[outside], z[~below & ~leaping[at]], slope[~below & ~leaping[at]])
@@ -222,7 +241,10 @@ class _Search:
     def _waiting(self, searching: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Tell which ends wait for others (E,) of their parameter, which may turn out to be none."""
         of_parameter = self._parameter[:, np.newaxis] == self._parameter[searching]
-        return of_parameter.any(axis=1) & ~searching
+        # Outwards first: a ridge along which coefficients grow has no end there.
+        outwards = searching & (self._sign * self._theta[self._parameter] >= 0.0)
+        after = self._parameter[:, np.newaxis] == self._parameter[outwards]
+        return (of_parameter.any(axis=1) & ~searching) | (after.any(axis=1) & ~outwards)
 
     def _next(
         self, before: _Points, inner: _Points, outer: _Points, wanted: Vector, rounds: NDArray[np.int64]
@@ -235,7 +257,7 @@ class _Search:
             far = outer.where(closed & ~beyond, before.where(~beyond, inner))
             straight, cubic = near.straight(wanted), near.towards(far, wanted)
             sure = (
-                (np.abs(straight - cubic) <= _AGREED * cubic)
+                (np.abs(straight - cubic) * np.square((far.z - wanted) / wanted) <= _AGREED * cubic)
                 & (np.abs(near.z - wanted) <= _NEAR * wanted)
                 & (near.distance > 0.0)
                 & (cubic > inner.distance)
@@ -250,9 +272,11 @@ class _Search:
             chord = inner.distance + (wanted - inner.z) * width / (outer.z - inner.z)
             chord = np.clip(chord, inner.distance + 0.02 * width, outer.distance - 0.02 * width)
             middle = np.where(np.isfinite(chord), chord, inner.distance + 0.5 * width)
+            bent = inner.bent(outer, wanted)
+            steep = (outer.z > _STEEP * wanted) & (bent > inner.distance) & (bent < outer.distance)
             inside = (cubic > inner.distance) & (cubic < outer.distance - np.where(closed, 0.0, 0.1 * width))
             inside &= (inner.distance > 0.0) | closed
-            guess = np.where(inside & (rounds < _ROUNDS // 3), cubic, middle)
+            guess = np.where(inside & (rounds < _ROUNDS // 3), np.where(steep, bent, cubic), middle)
         step = np.where(np.isfinite(outer.distance), guess, further)
         return np.where(sure, cubic, np.minimum(step, self._limit)), sure
 
@@ -271,7 +295,12 @@ class _Search:
         start[rows, parameter] = held
         lower[rows, parameter] = upper[rows, parameter] = held
         fit = model.fit_many(
-            start, lower=lower, upper=upper, max_evaluations=_EVALUATIONS, cost_tolerance=_COST_TOLERANCE
+            start,
+            lower=lower,
+            upper=upper,
+            max_evaluations=_EVALUATIONS,
+            cost_tolerance=_COST_TOLERANCE,
+            promise_tolerance=_PROMISE_TOLERANCE,
         )
         usable = np.isfinite(fit.cost)
         self._path[at[usable]] = (fit.value[usable] - self._theta) / step[usable, None]

@@ -24,7 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Matrix, Vector
+from pipeline.config.sections.uncertainty import UncertaintySection, most_trusted
 from pipeline.fitting.uncertainty.covariance import covariance_of
+from pipeline.models.parameter_spread import trusted_covariance
 
 # Chosen with tests/benchmarks/weak_coverage.py (60 and 250 simulated markets a case).
 WEAK_PARAMETER = 0.5
@@ -91,3 +93,23 @@ def settled(
     low, high = ends[:, -1, 0], ends[:, -1, 1]
     inside_low, inside_high = np.isfinite(low) & (low > lower), np.isfinite(high) & (high < upper)
     return inside_low | inside_high, inside_low & inside_high
+
+
+def widened(covariance: Matrix, interval: NDArray[np.float64], asked: UncertaintySection) -> Matrix:
+    """Widen a covariance to the intervals of the most trusted method, if any.
+
+    Parameters
+    ----------
+    covariance : (Q, Q) array
+    interval : (M, Q, L, 2) array
+        By method and level.
+    asked : UncertaintySection
+        The M methods and L levels.
+    """
+    method = most_trusted(asked.methods)
+    if method is None:
+        return covariance
+    widest = int(np.argmax(asked.levels))
+    return trusted_covariance(
+        covariance, interval[asked.methods.index(method), :, widest], asked.levels[widest]
+    )

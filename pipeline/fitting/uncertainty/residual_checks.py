@@ -198,15 +198,20 @@ def _break(white: _Whitened, rng: np.random.Generator) -> tuple[float, float]:
     if not seen.any():
         return np.nan, np.nan
     scale = np.where(seen, 1.0 / np.sqrt(np.where(seen, left[:, inside], 1.0)), 0.0)
-    sign = rng.choice([-1.0, 1.0], (_FLIPS, length))[:, :, None]
-    drawn = (sign * space.by_period(white.rows))[:, space.row >= 0]
-    drawn -= (drawn @ white.basis.T) @ white.basis
-    rows = np.vstack([white.rows, drawn])
-    rows /= np.sqrt(np.vecdot(rows, rows) / white.degrees)[:, np.newaxis]
-    score = np.matmul(space.by_period(rows).transpose(1, 0, 2), derivative.transpose(1, 2, 0))
-    np.cumsum(score, axis=0, out=score)
-    size = np.abs(score[inside])
+    # The rows themselves come first; they are free of the basis.
+    sign = np.vstack([np.ones(length), rng.choice([-1.0, 1.0], (_FLIPS, length))])
+    rows = space.by_period(white.rows)
+    # Flipped rows are freed of the basis, too: their scores, sums of those of the rows, lose what their part
+    # along the basis adds up to each period.
+    along = sign @ np.einsum("csk,sk->sc", basis, rows)
+    along[0] = 0.0
+    of_rows = np.einsum("csk,sk->sc", derivative, rows)
+    score = np.cumsum(sign.T[:, :, np.newaxis] * of_rows[:, np.newaxis, :], axis=0)[inside]
+    score -= along @ followed[inside]
+    square = white.rows @ white.rows - 2.0 * np.vecdot(along, along)
+    square += np.vecdot(along, along @ (white.basis @ white.basis.T))
+    size = np.abs(score, out=score)
     size *= scale.T[:, np.newaxis, :]
-    largest = size.max(axis=(0, 2))
+    largest = size.max(axis=(0, 2)) / np.sqrt(square)
     p = float((1 + np.sum(largest[1:] >= largest[0])) / (_FLIPS + 1))
     return p, float(inside.start + 1 + int(np.argmax(size[:, 0].max(axis=1))))

@@ -14,6 +14,7 @@ Schwarz (1978), Annals of Statistics 6, 461 (BIC); Sargan & Bhargava (1983), Eco
 against those of random walks; here with their exact distribution for the design, by simulation).
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,8 +102,8 @@ def measure_serial_correlation(
     if sums[0] == 0.0:
         return SerialCorrelation(np.nan, 0.0, degrees, False, order=0)
     observed = sums[1:] / sums[0]
-    grid = np.array([moments.correlate(autocorrelation(moments.periods, rho)) for rho in _GRID])
-    ratio = grid[:, 1] / grid[:, 0]
+    grid = moments.expected @ _grid_correlations(moments.periods)
+    ratio = grid[1] / grid[0]
     # A ratio that stops rising says that more correlation of errors would not show.
     last = int(np.argmax(ratio)) + 1
     coefficient = float(np.interp(observed[0], ratio[:last], _GRID[:last]))
@@ -123,6 +124,12 @@ def measure_serial_correlation(
         order,
         float(special.erfc(shift * root / np.sqrt(2.0))),
     )
+
+
+@functools.lru_cache(maxsize=16)
+def _grid_correlations(count: int) -> Matrix:
+    """Give the correlations (K, G) of errors under every value of the grid; not to be written to."""
+    return np.array([autocorrelation(count, rho) for rho in _GRID]).T
 
 
 def autocorrelation(count: int, coefficient: float, partial: float = 0.0) -> Vector:

@@ -61,6 +61,7 @@ def fit_tested(
     *,
     max_evaluations: int,
     cost_tolerance: float,
+    promise_tolerance: float,
 ) -> BatchFit:
     """Fit variations of a model whose experiments have rows; arguments as those of `MarketModel.fit_many`."""
     lower, upper = (
@@ -83,6 +84,7 @@ def fit_tested(
         model.vary,
         max_evaluations=max_evaluations,
         cost_tolerance=cost_tolerance,
+        promise_tolerance=promise_tolerance,
     )
 
 
@@ -109,6 +111,7 @@ def _search_many(
     *,
     max_evaluations: int,
     cost_tolerance: float,
+    promise_tolerance: float,
 ) -> BatchFit:
     """Fit B problems one after the other, as `kernels.least_squares.batch.fit_batch` does.
 
@@ -120,7 +123,7 @@ def _search_many(
         A parameter with equal bounds is held.
     vary : (P,) array of bool
         Which parameters are free.
-    max_evaluations, cost_tolerance
+    max_evaluations, cost_tolerance, promise_tolerance
         As in `fit_batch`.
     """
     count = len(starts)
@@ -128,7 +131,8 @@ def _search_many(
     fit = BatchFit(
         value, np.empty(count), np.empty(count, np.int64), np.empty(count, np.int64), np.zeros(value.shape)
     )
-    settings = Settings(float(cost_tolerance), 1e-10, 1e-12, int(max_evaluations), FIRST_RADIUS, 0.3)
+    tolerances = float(cost_tolerance), 1e-10, 1e-12
+    settings = Settings(*tolerances, int(max_evaluations), FIRST_RADIUS, 0.3, float(promise_tolerance))
     for number in range(count):
         found, slope = _search(problems(number), value[number], lower[number], upper[number], vary, settings)
         fit.cost[number], fit.status[number] = found.cost, found.status

@@ -8,6 +8,7 @@ from least_squares_driver import SETTINGS, solve
 
 from kernels.least_squares.levenberg_marquardt import (
     EVALUATIONS_EXHAUSTED,
+    NOTHING_PROMISED,
     START_FAILED,
     STATUS,
     STEPS_FAILED,
@@ -172,6 +173,18 @@ def test_failed_trials_are_rejected_steps():
 def test_the_limit_of_evaluations_is_kept():
     *_, status, evaluations = solve(rosenbrock, [-1.2, 1.0], 2, settings=SETTINGS._replace(max_evaluations=5))
     assert (status, evaluations) == (EVALUATIONS_EXHAUSTED, 5)
+
+
+def test_a_fit_may_end_where_little_is_promised():
+    start = [0.02, 4000.0, 250.0]
+    best, lowest, *_, all_evaluations = solve(meyer, start, 16, problem=MEYER_DATA)
+    # Loose, and so that only a promise can end the fit.
+    hasty = SETTINGS._replace(cost_tolerance=0.0, step_tolerance=0.0, promise_tolerance=1e-6)
+    theta, cost, status, evaluations = solve(meyer, start, 16, problem=MEYER_DATA, settings=hasty)
+    assert STATUS[status] == STATUS[NOTHING_PROMISED]
+    assert evaluations < all_evaluations
+    assert lowest <= cost <= lowest * (1.0 + 2e-6)
+    assert theta == pytest.approx(best, rel=1e-2)
 
 
 def test_normal_equations_report_what_is_not_finite():

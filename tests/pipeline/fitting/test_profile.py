@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config.sections.fit import FitSection
 from pipeline.fitting.uncertainty.covariance import covariance_of
-from pipeline.fitting.uncertainty.profile import profile_intervals
+from pipeline.fitting.uncertainty.profile import _Points, profile_intervals
 from pipeline.models.market_model import build_model
 
 LEVELS = (0.6827, 0.9545)
@@ -124,3 +124,16 @@ def test_the_slope_of_the_cost_is_that_of_its_differences(markets, believed):
             costs.append(0.5 * np.sum(model.residual(moved) ** 2))
         expected = (costs[0] - costs[1]) / (2.0 * step)
         assert slope[place] == pytest.approx(expected, rel=1e-4, abs=1e-6 / step)
+
+
+def test_ends_are_guessed_exactly_on_curves_of_the_shapes_they_are_guessed_by():
+    def points(z, distance, slope):
+        return _Points(*(np.array([value(z)]) for value in (distance, lambda z: z, slope)))
+
+    # z grows beyond all bounds as the distance nears 1.5.
+    pole = lambda z: z / (1.0 + z / 1.5), lambda z: 1.0 / (1.0 + z / 1.5) ** 2
+    found = points(0.3, *pole).bent(points(6.0, *pole), np.array([2.0]))
+    assert found == pytest.approx([pole[0](2.0)], rel=1e-12)
+    cubic = lambda z: z + 0.1 * z**2 + 0.02 * z**3, lambda z: 1.0 + 0.2 * z + 0.06 * z**2
+    found = points(0.3, *cubic).towards(points(3.0, *cubic), np.array([2.0]))
+    assert found == pytest.approx([cubic[0](2.0)], rel=1e-12)
