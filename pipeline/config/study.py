@@ -19,6 +19,7 @@ from pipeline.config.sections.store import Store
 from pipeline.config.sections.types import Label, LocatedSection, OrNothing, Seed, Table, optional_table
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import Variant, expand_variants, under_endogeneity, under_noise
+from pipeline.errors import PlanError
 
 INNER_ORIGINS = 4
 """Origins that a ladder of models is chosen by before those of the study."""
@@ -155,3 +156,18 @@ class Study(LocatedSection):
         """
         variants = expand_variants(self.models, self.efforts, self.fit.gain)
         return under_noise(under_endogeneity(variants, self.fit), self.fit.noise)
+
+
+def require_study(study: object) -> None:
+    """Refuse what is no study that was read, such as the path of one.
+
+    Raises
+    ------
+    PlanError
+        With how to read it.
+    """
+    if not isinstance(study, Study):
+        raise PlanError(
+            f"Got {study!r} ({type(study).__name__}); expected a study that was read, such as "
+            "beed.load_study('study.yaml')."
+        )

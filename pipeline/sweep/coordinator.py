@@ -8,7 +8,7 @@ from dataclasses import replace
 import psutil
 import xarray as xr
 
-from pipeline.config.study import Study
+from pipeline.config.study import Study, require_study
 from pipeline.errors import PlanError, StoreNotFoundError
 from pipeline.executors.execute import refuse_unusable
 from pipeline.executors.worker import count_workers
@@ -121,6 +121,7 @@ def run_study(
     >>> beed.open_store("runs/short").models
     ('investment-linear', 'investment-saturating')
     """
+    require_study(study)
     watcher = watcher or Watcher()
     watcher.stage("Reading the data")
     panel = open_study_panel(study)

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipeline.config.study import Study
+from pipeline.config.study import Study, require_study
 from pipeline.errors import DataError, ExitCode, StoreConflictError, StoreNotFoundError
 from pipeline.panel.dates import LogicalDate, Span
 from pipeline.panel.findings import Problems
@@ -123,6 +123,7 @@ def recalibrate_study(
     >>> beed.open_store("runs/kept", date="2025-12-31").models
     ('investment-linear', 'investment-saturating')
     """
+    require_study(study)
     stop = stop or threading.Event()
     request = _Request(study, study_text, accept, watcher or Watcher(), calibrator, stop)
     if date is not None and not isinstance(date, LogicalDate):

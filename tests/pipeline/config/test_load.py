@@ -9,7 +9,9 @@ from pipeline.config.json_schema import study_schema
 from pipeline.config.load import load_study
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.yaml.document import read_yaml
-from pipeline.errors import ConfigError, ExitCode
+from pipeline.errors import ConfigError, ExitCode, PlanError
+from pipeline.sweep.coordinator import run_study
+from pipeline.vintages.recalibrate import recalibrate_study
 
 
 @pytest.fixture
@@ -200,3 +202,11 @@ def test_the_former_state_of_a_fit_is_read_as_a_gain_and_said(tmp_path, state, g
     (tmp_path / "study.yaml").write_text(text.replace("{starts: 4}", "{starts: 4, gain: 1.5}"))
     with pytest.raises(ConfigError, match=r"fit.gain: got 1.5; expected .*1"):
         load_study(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize("call", [run_study, recalibrate_study])
+def test_the_path_of_a_study_is_no_study(call):
+    with pytest.raises(
+        PlanError, match=r"^Got 'study.yaml' \(str\); expected a study that was read, .*load_study"
+    ):
+        call("study.yaml")
