@@ -25,6 +25,7 @@ from pipeline.planning.controls import find_priced, make_controls
 from pipeline.planning.steady import Holding, SteadyMarket
 from pipeline.results.frames.table import Table
 from pipeline.results.frames.tabular import Tabular
+from pipeline.results.opened import require_opened
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.totals.answering import reference_sales
 from pipeline.results.totals.continuation import TotalForecast
@@ -227,6 +228,7 @@ def allocate(results: "Results", settings: Given[AllocationSettings]) -> Allocat
     >>> bool(answer.best.profit.sum() > answer.present.profit.sum())
     True
     """
+    require_opened(results)
     settings = settings_of(AllocationSettings, settings, what="allocation")
     labels = results.tables.labels("market")[select_markets(results.tables, settings.markets)].tolist()
     models = select_models(results.sweep, pattern_of(settings.model))

@@ -16,6 +16,7 @@ from pipeline.planning.chance import sure_market
 from pipeline.planning.flight import market_to_plan
 from pipeline.planning.planner import Planner, planner_of
 from pipeline.results.effects.causal_market import CausalMarket
+from pipeline.results.opened import require_opened
 from pipeline.results.totals.continuation import TotalForecast
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def plan_cost(results: "Results", settings: Given[PlanSettings], *, holding: boo
     >>> round(cost.cost / 1e6)
     79
     """
+    require_opened(results)
     given = settings_of(PlanSettings, settings, what="plan")
     market, total = market_to_plan(results, given)
     start = float(market.share[market.firm_index(given.firm)])

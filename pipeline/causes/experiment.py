@@ -15,6 +15,7 @@ from pipeline.names import Label, did_you_mean, one_of
 from pipeline.results.effects.causal_market import CausalMarket
 from pipeline.results.experiments.proposals import Proposal, Quantity, Setting, propose, quantity_slope
 from pipeline.results.frames.table import Table
+from pipeline.results.opened import require_opened
 
 if TYPE_CHECKING:
     from pipeline.results.results import Results
@@ -155,6 +156,7 @@ def propose_experiment(
     >>> tests.sentences[0]
     'Now: elasticity:price: 0.02..., 95 % interval 0.02... to 0.02... (delta method).'
     """
+    require_opened(results)
     settings = settings or ExperimentSettings()
     found: list[_Found] = []
     unknown: list[Label] = []

@@ -59,10 +59,9 @@ def returns(
     Returns
     -------
     Answer
-        A Dataset that `to_pandas` makes rows of.
-        ``value``, ``stderr``, ``low``, ``high`` (firm, effort, quantity, level): ``money`` in the effort and
-        ``sales`` of the firm (currency per period), its ``share``, and ``marginal_sales``: of a further unit
-        of money per period.
+        A Dataset that `to_pandas` makes rows of: ``value``, ``stderr``, ``low``, ``high`` (firm, effort,
+        quantity, level) of ``money`` in the effort and ``sales`` of the firm (currency per period), its
+        ``share``, and ``marginal_sales``, of a further unit of money per period.
 
     Raises
     ------

@@ -12,6 +12,7 @@ from pipeline.forecasting.open_market import choose_market
 from pipeline.forecasting.periods import label_text
 from pipeline.names import Label
 from pipeline.results.effects.causal_market import INTERVALS, CausalMarket, IntervalsBy, read_causal_market
+from pipeline.results.opened import require_opened
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.verdict import judge
 
@@ -43,6 +44,7 @@ def causal_markets(
     QueryError
         No such market or model; several markets and none named; a market that was named has no usable fit.
     """
+    require_opened(results)
     everywhere = bool(markets) and [str(market) for market in markets or ()] == [ALL]
     if not markets:
         labels = [choose_market(results, None)]
@@ -64,6 +66,7 @@ def one_market(
     results: "Results", market: Label | None, model: str | None
 ) -> tuple[CausalMarket, ModelChoice]:
     """Read the one market that is asked for; takes what `causal_markets` does, one label."""
+    require_opened(results)
     return next(causal_markets(results, None if market is None else [choose_market(results, market)], model))
 
 

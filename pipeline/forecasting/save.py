@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.results.opened import require_opened
 from pipeline.store.format.catalogue import Variable
 from pipeline.store.format.forecast import FORECAST_VARIABLES, forecast_name
 
@@ -48,6 +49,7 @@ def store_forecast(results: "Results", forecast: "Forecast") -> str:
     >>> beed.store_forecast(store, made)
     'as_now-...'
     """
+    require_opened(results)
     coordinates, arrays = forecast_arrays(results, forecast)
     text = forecast.scenario.model_dump_json()
     content = text.encode() + b"".join(arrays[name].tobytes() for name in sorted(arrays))

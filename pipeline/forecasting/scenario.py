@@ -25,6 +25,7 @@ from pipeline.forecasting.trajectory import ShareTrajectory, simulate_trajectory
 from pipeline.names import Label, did_you_mean, one_of
 from pipeline.results.frames.table import Table
 from pipeline.results.frames.tabular import Tabular
+from pipeline.results.opened import require_opened
 from pipeline.results.select import select_markets, select_models
 from pipeline.results.totals.comparison import TotalUse
 from pipeline.results.totals.continuation import TotalForecast
@@ -208,6 +209,7 @@ def forecast(results: "Results", scenario: Given[Scenario]) -> Forecast:
     >>> made.market("all").share.shape  # periods, firms
     (2, 3)
     """
+    require_opened(results)
     scenario = settings_of(Scenario, scenario, what="scenario")
     enters = check_names(results, scenario)
     labels = results.tables.labels("market")[select_markets(results.tables, scenario.markets)].tolist()

@@ -24,6 +24,7 @@ from pipeline.names import Label
 from pipeline.planning.chance import sure_market
 from pipeline.results.frames.table import Table
 from pipeline.results.frames.tabular import Tabular
+from pipeline.results.opened import require_opened
 from pipeline.results.select import select_models
 from pipeline.results.stored_fit import stored_replicates
 from pipeline.results.totals.comparison import TotalUse
@@ -144,6 +145,7 @@ def play(results: "Results", settings: Given[GameSettings]) -> Game:
     >>> bool(game.gain.min() > 0)  # each firm could do better alone
     True
     """
+    require_opened(results)
     settings = settings_of(GameSettings, settings, what="game")
     models = select_models(results.sweep, pattern_of(settings.model))
     horizon = 1 if settings.horizon == "steady" else settings.horizon

@@ -22,6 +22,7 @@ from pipeline.planning.search.aim import aim_for
 from pipeline.planning.steady import Holding
 from pipeline.results.frames.table import Table
 from pipeline.results.frames.tabular import Tabular
+from pipeline.results.opened import require_opened
 from pipeline.results.select import select_models
 from pipeline.results.stored_fit import stored_replicates
 from pipeline.results.totals.comparison import TotalUse
@@ -196,6 +197,7 @@ def flight_plan(results: "Results", settings: Given[PlanSettings]) -> FlightPlan
     >>> plan.feasible, plan.way
     (True, 6)
     """
+    require_opened(results)
     settings = settings_of(PlanSettings, settings, what="plan")
     market, total = market_to_plan(results, settings)
     plan = plan_market(market, settings, total, contenders(results, settings, market))

@@ -20,6 +20,7 @@ from pipeline.reporting.sections.parameters import parameters
 from pipeline.reporting.sections.total_sales import total_sales
 from pipeline.reporting.sections.validation import validation
 from pipeline.reporting.subject import ReportSubject
+from pipeline.results.opened import require_opened
 from pipeline.results.results import Results
 from pipeline.results.summary.summary import summarise
 
@@ -84,6 +85,7 @@ def write_report(
     >>> beed.write_report(store, "ledger.html", limit=1).name
     'ledger.html'
     """
+    require_opened(results)
     target = Path(out)
     if target.suffix.lower() not in _SUFFIXES:
         raise QueryError(f"Got the file {target}; expected a name that ends in {' or '.join(_SUFFIXES)}.")

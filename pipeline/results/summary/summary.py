@@ -215,7 +215,7 @@ class Summary:
 
     def __repr__(self) -> str:
         sweep, said = self.sweep, [*self.instruments, *self.experiments, self.assumption or ""]
-        head = f"{sweep.name}: {sweep.state.value}, {sweep.n_markets} markets"
+        head = f"{sweep.name}: {sweep.state.value}, {sweep.n_markets} market{'s' * (sweep.n_markets != 1)}"
         tables = [repr(table) for table in (self.parameters, self.models) if len(table)]
         return "\n".join([head, str(self.verdict), *filter(None, said), *tables])
 
