@@ -16,9 +16,10 @@ from places import ROOT
 from pipeline.config.sections.cluster import ClusterSection
 from pipeline.errors import ClusterError
 from pipeline.executors import local
-from pipeline.executors.dask_client import prepare_workers, scheduler_options
+from pipeline.executors.dask_client import prepare_workers
 from pipeline.executors.dask_logs import logs_in_file
 from pipeline.executors.jobs import Hooks
+from pipeline.executors.own_scheduler import scheduler_options
 
 
 def test_a_file_is_named_when_something_is_in_it(capfd):
