@@ -61,8 +61,8 @@ class Wait:
     seconds: float
 
     def __call__(self, message):
-        fork, task = message.fork, message.task
         time.sleep(self.seconds)
+        fork, task = message.fork, message.task
         value = default_buffer_prototype().buffer.from_bytes(b"done")
 
         async def note():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.config.parameters import CONSTANT, ENTRY, INITIAL, OF_ERRORS
+from pipeline.config.parameters import OF_ERRORS, of_firm
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.fitting.response_edge import AT_EDGE
 from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
@@ -30,7 +30,6 @@ from pipeline.store.format.catalogue import RECOMMENDED
 _STREAM = 0x0B00
 # ... and those of the tests of residuals apart from both.
 _CHECKS = 0x0C00
-_OF_FIRMS = (f"{CONSTANT}.", f"{INITIAL}.", f"{ENTRY}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +308,7 @@ def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.fl
     own[fit.inner & ~(stderr[: fit.theta.size] > 0.0)] = "undetermined"
     doubtful, wide = fit.flagged(fit.doubts.leaning | fit.doubts.wide), fit.flagged(fit.doubts.wide)
     # Of levels of single firms there are many; a profile of each would cost more than the fit.
-    effects = np.array([name.startswith(_OF_FIRMS) for name in fit.model.names])
+    effects = np.array([of_firm(name) for name in fit.model.names])
     doubtful |= fit.flagged(fit.doubts.weak) & ~effects
     doubtful &= own == "autoregressive"
     refits &= not fit.edge.any()
