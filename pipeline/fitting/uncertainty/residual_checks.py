@@ -46,10 +46,14 @@ _FLIPS = 99
 _WAVES = 4
 # A break that the parameters can follow themselves, relative to its own size, is none to look for.
 _FOLLOWED = 1e-6
+# Of squares of lengths: directions shorter by more than this part are partly those of beliefs.
+_SHORTER = 2e-5
 # Deviations of sizes from their mean that are smaller than this part of it are none.
 _ROUNDING = 1e-12
 # Numbers that are worked on at a time: more of them leave the cache of a core.
-_AT_ONCE = 1 << 17
+_AT_ONCE = 1 << 18
+# Periods whose scores are computed together: the periods before them count for all, those after for none.
+_BLOCK = 12
 # The tests of whitened residuals, in the order in which they are found.
 _WHITENED = ("p_size_firms", "p_size_time", "p_break", "break_period")
 
@@ -177,6 +181,7 @@ class _Whitened:
         columns = directions.shape[1]
         self.jacobian = rows[:, 1 + columns :]
         self.basis = _orthonormal(rows[:, 1 : 1 + columns], directions, counts)
+        self.gram = self.basis @ self.basis.swapaxes(1, 2)
         along = np.matvec(self.basis, rows[:, 0])
         self.rows = rows[:, 0] - np.vecmat(along, self.basis)
 
@@ -195,14 +200,16 @@ def _orthonormal(rows: Cube, directions: Cube, counts: NDArray[np.int64]) -> Cub
     """Orthonormal rows with the span of whitened directions (B, C, R); rows of zeros stay."""
     # Of beliefs, directions are shorter than one; their lengths say how far the fit could follow.
     columns = rows.shape[1]
-    length = np.linalg.norm(directions, axis=2)
+    square = np.vecdot(directions, directions)
     none = np.arange(columns) >= counts[:, np.newaxis]
-    whole = np.all(np.isclose(length, 1.0) | none, axis=1)
+    believed = np.any((np.abs(square - 1.0) > _SHORTER) & ~none, axis=1)
     # By Cholesky's factor: directions were orthonormal, so that whitening leaves them far from dependent.
-    product = np.where(whole[:, np.newaxis, np.newaxis], rows @ rows.swapaxes(1, 2), np.eye(columns))
+    product = rows @ rows.swapaxes(1, 2)
+    product[believed] = np.eye(columns)
     product[:, np.arange(columns), np.arange(columns)] += none
-    basis = np.linalg.inv(np.linalg.cholesky(product)) @ rows
-    return np.where(whole[:, np.newaxis, np.newaxis], basis, directions)
+    basis: Cube = np.linalg.inv(np.linalg.cholesky(product)) @ rows
+    basis[believed] = directions[believed]
+    return basis
 
 
 def _sizes(white: _Whitened) -> tuple[Vector, Vector]:
@@ -279,54 +286,76 @@ def _break(white: _Whitened, rngs: Sequence[np.random.Generator]) -> tuple[Vecto
     inside = slice(int(np.ceil(_TRIM * length)) - 1, int(np.floor((1.0 - _TRIM) * length)))
     derivative, basis = space.by_period(white.jacobian), space.by_period(white.basis)
     # Of a coefficient that changes after t: the derivatives up to t, and what the others cannot follow.
-    own = np.cumsum(np.sum(derivative**2, axis=3), axis=2)
-    followed = np.cumsum(derivative.transpose(0, 2, 1, 3) @ basis.transpose(0, 2, 3, 1), axis=1)
-    left = own - np.sum(followed**2, axis=3).swapaxes(1, 2)
-    seen = (left > _FOLLOWED * np.maximum(own[:, :, -1:], np.finfo(float).tiny))[:, :, inside]
-    scale = np.where(seen, 1.0 / np.sqrt(np.where(seen, left[:, :, inside], 1.0)), 0.0)
+    own = np.cumsum(np.vecdot(derivative, derivative), axis=2)
+    followed = derivative.transpose(0, 2, 1, 3) @ basis.transpose(0, 2, 3, 1)
+    for after in range(1, inside.stop):
+        followed[:, after] += followed[:, after - 1]
+    followed = followed[:, inside]
+    left = own[:, :, inside].swapaxes(1, 2) - np.vecdot(followed, followed)
+    seen = left > _FOLLOWED * np.maximum(own[:, np.newaxis, :, -1], np.finfo(float).tiny)
+    scale = np.where(seen, 1.0 / np.sqrt(np.where(seen, left, 1.0)), 0.0)
     rows = space.by_period(white.rows)[:, np.newaxis]
     along, of_rows = np.vecdot(basis, rows), np.vecdot(derivative, rows)
-    # Scores are sums up to t of those of the rows, with the signs of periods; flipped rows are freed of the
-    # basis, too: their scores lose what their part along the basis adds up to.
-    until = np.tri(length)[inside]
-    lost = followed[:, inside].swapaxes(1, 2)
-    size = scale.shape[1] * until.shape[0] * (length + _FLIPS)
+    size = scale[0].size * (length + _FLIPS)
     step = max(_AT_ONCE // max(size, 1), 1)
-    for fits in (slice(start, start + step) for start in range(0, len(p), step)):
-        weight = np.concatenate([of_rows[fits, :, np.newaxis] * until, -lost[fits]], axis=3)
-        weight *= scale[fits, ..., np.newaxis]
-        p[fits], period[fits] = _largest(white.rows[fits], white.basis[fits], along[fits], weight, rngs[fits])
+    for start in range(0, len(p), step):
+        fits = slice(start, start + step)
+        right = _flipped(along[fits], rngs[fits])
+        score = _scores(of_rows[fits], followed[fits], scale[fits], right, inside.start)
+        # Flipped rows are freed of the basis, too, and are shorter than the rows by what was along it.
+        lost = right[:, : along.shape[1]]
+        square = np.vecdot(white.rows[fits], white.rows[fits])[:, np.newaxis] - 2.0 * np.sum(lost**2, axis=1)
+        square += np.sum(lost * (white.gram[fits] @ lost), axis=1)
+        largest = score.max(axis=(1, 2), initial=0.0) / np.sqrt(square)
+        p[fits] = (1.0 + np.sum(largest[:, 1:] >= largest[:, :1], axis=1)) / (1.0 + _FLIPS)
+        period[fits] = inside.start + 1.0 + np.argmax(score[..., 0].max(axis=2, initial=0.0), axis=1)
     looked = np.any(seen, axis=(1, 2))
-    return np.where(looked, p, np.nan), np.where(looked, inside.start + 1.0 + period, np.nan)
+    return np.where(looked, p, np.nan), np.where(looked, period, np.nan)
 
 
-def _largest(
-    rows: Matrix, basis: Cube, along: Cube, weight: NDArray[np.float64], rngs: Sequence[np.random.Generator]
-) -> tuple[Vector, NDArray[np.int64]]:
-    """p-values (B,) of the largest score, and at which of I periods it is.
+def _flipped(along: Cube, rngs: Sequence[np.random.Generator]) -> Cube:
+    """Signs of the S periods, and before them what flipped rows have along the basis: (B, C + S, 1 + flips).
+
+    Of products ``along`` (B, C, S) of the basis with the rows. These come first; they are free of the basis.
+    """
+    count, columns, length = along.shape
+    right = np.ones((count, columns + length, 1 + _FLIPS))
+    for fit, rng in enumerate(rngs):
+        right[fit, columns:, 1:] = rng.choice([-1.0, 1.0], (_FLIPS, length)).T
+    right[:, :columns] = along @ right[:, columns:]
+    right[:, :columns, 0] = 0.0
+    return right
+
+
+def _scores(of_rows: Cube, followed: NDArray[np.float64], scale: Cube, right: Cube, begin: int) -> Cube:
+    """Absolute scores (B, I, C', 1 + flips) of changes after ``begin`` + 1 and more periods.
+
+    Scores are sums up to a period of those of the rows, with the signs of periods, less what is lost along
+    the basis.
 
     Parameters
     ----------
-    rows, basis : (B, R) array, (B, C, R) array
-        Of `_Whitened`.
-    along : (B, C, S) array
-        Products of these by period.
-    weight : (B, C', I, S + C) array
-        Takes the signs of periods, and what is along the basis, to scores.
-    rngs : sequence of Generator
+    of_rows : (B, C', S) array
+        Scores of the rows by period.
+    followed : (B, I, C', C) array
+        What the basis follows up to each of I periods.
+    scale : (B, I, C') array
+    right : (B, C + S, 1 + flips) array
+        Of `_flipped`.
+    begin : int
     """
-    count, columns, length = along.shape
-    # The rows themselves come first; they are free of the basis.
-    sign = np.ones((count, length + columns, 1 + _FLIPS))
-    for fit, rng in enumerate(rngs):
-        sign[fit, :length, 1:] = rng.choice([-1.0, 1.0], (_FLIPS, length)).T
-    flipped = np.matmul(along, sign[:, :length], out=sign[:, length:])
-    flipped[..., 0] = 0.0
-    square = np.vecdot(rows, rows)[:, np.newaxis] - 2.0 * np.sum(flipped**2, axis=1)
-    square += np.sum(flipped * (basis @ basis.swapaxes(1, 2) @ flipped), axis=1)
-    score = weight.reshape(count, -1, weight.shape[3]) @ sign
-    np.abs(score, out=score)
-    largest = score.max(axis=1, initial=0.0) / np.sqrt(square)
-    p = (1.0 + np.sum(largest[:, 1:] >= largest[:, :1], axis=1)) / (1.0 + _FLIPS)
-    period = np.argmax(score[..., 0].reshape(weight.shape[:3]).max(axis=1, initial=0.0), axis=1)
-    return p, period
+    count, periods, parameters, columns = followed.shape
+    score = np.empty((count, periods, parameters, right.shape[2]))
+    for first in range(0, periods, _BLOCK):
+        last = min(first + _BLOCK, periods)
+        stop, block, by = begin + last, slice(first, last), scale[:, first:last, :, np.newaxis]
+        weight = np.empty((count, last - first, parameters, columns + stop))
+        np.multiply(followed[:, block], -by, out=weight[..., :columns])
+        np.multiply(of_rows[:, np.newaxis, :, :stop], by, out=weight[..., columns:])
+        weight[..., columns + stop - (last - first) :] *= np.tri(last - first)[:, np.newaxis]
+        np.matmul(
+            weight.reshape(count, -1, columns + stop),
+            right[:, : columns + stop],
+            out=score[:, block].reshape(count, -1, right.shape[2]),
+        )
+    return np.abs(score, out=score)

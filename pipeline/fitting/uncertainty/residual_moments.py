@@ -32,7 +32,9 @@ from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 # Where gaps make the calendar longer than this many times the periods, they are taken as one period long.
 _LONGEST = 4
 # Numbers that are worked on at a time: more of them leave the cache of a core.
-_AT_ONCE = 1 << 17
+_AT_ONCE = 1 << 18
+# Up to so many periods a product with a matrix of waves is quicker than a fast transform.
+_SHORT = 256
 
 
 class ResidualMoments:
@@ -69,9 +71,10 @@ class ResidualMoments:
 
     def observe(self, residual: Matrix) -> Matrix:
         """Sum products of residuals (B, R) at every lag, shape (B, J + 1)."""
-        series = self._series(residual).swapaxes(1, 2).reshape(len(residual), self.periods, -1)
+        series = self._series(residual).reshape(len(residual), -1)
+        width = series.shape[1] // self.periods
         sums = [
-            np.vecdot(series[:, lag:], series[:, : self.periods - lag]).sum(axis=1)
+            np.vecdot(series[:, lag * width :], series[:, : series.shape[1] - lag * width])
             for lag in range(len(self._layout.links))
         ]
         return np.stack(sums, axis=1)
@@ -82,13 +85,13 @@ class ResidualMoments:
         return self._layout.length
 
     def _series(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Put rows (..., R) on the calendar: (..., M, K), 0 in gaps."""
-        series = self._space.over_time(rows).swapaxes(-1, -2)
+        """Put rows (..., R) on the calendar: (..., K, M), 0 in gaps."""
+        series = self._space.over_time(rows)
         layout = self._layout
         if len(layout.place) == layout.length:
-            return np.ascontiguousarray(series)
-        laid = np.zeros((*series.shape[:-1], layout.length))
-        laid[..., layout.place] = series
+            return series
+        laid = np.zeros((*series.shape[:-2], layout.length, series.shape[-1]))
+        laid[..., layout.place, :] = series
         return laid
 
     def _taken(self, directions: Cube) -> Cube:
@@ -97,32 +100,38 @@ class ResidualMoments:
         count, columns = directions.shape[:2]
         series = self._series(directions)
         # X at every frequency, (B, F, C, C), and at the lags 0..J; then, for Σ_c X_cc, the identity.
-        spectrum = fft.rfft(series, layout.padded, axis=-1).transpose(0, 3, 1, 2)
-        parts = np.concatenate([spectrum.real, spectrum.imag], axis=-1)
-        cross = (parts @ parts.swapaxes(-1, -2)).reshape(count, -1, columns**2)
+        spectrum = self._spectrum(series).swapaxes(1, 2)
+        cross = (spectrum @ spectrum.swapaxes(2, 3)).reshape(count, -1, columns**2)
         lags = len(layout.links)
         near = np.empty((count, lags + 1, columns**2))
-        near[:, :lags] = layout.cosine[:lags] @ cross
+        np.matmul(layout.cosine, cross, out=near[:, :lags])
         near[:, lags] = np.eye(columns).ravel()
-        products = near @ cross.swapaxes(1, 2) @ layout.cosine.T
-        taken, own = products[:, :lags], products[:, lags]
-        taken[..., 1:] *= 2.0
+        products = fft.irfft(near @ cross.swapaxes(1, 2), layout.padded)[..., : self.periods + lags]
+        taken, own = products[:, :lags, : self.periods], products[:, lags]
         # Both signs of k; at k = 0 there is one.
-        once = np.pad(own, ((0, 0), (0, lags)))[:, layout.beyond] + own[:, layout.before]
-        once[..., 0] *= 0.5
-        taken -= 2.0 * once
+        taken = taken - own[:, layout.beyond] - own[:, layout.before]
+        taken[..., 1:] *= 2.0
         taken[:, 1:, 1:] += 2.0 * self._absent(series)
         return taken
 
+    def _spectrum(self, series: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Transform (B, C, K, M) over time: (B, C, F, 2 M), real and imaginary parts."""
+        count, columns = series.shape[:2]
+        if self.periods <= _SHORT:
+            waves = _waves(self.periods, self._layout.padded) @ series
+        else:
+            waves = fft.rfft(series, self._layout.padded, axis=2).view(np.float64)
+        return waves.reshape(count, columns, -1, 2 * series.shape[3])
+
     def _absent(self, series: NDArray[np.float64]) -> Cube:
-        """Sum products (B, J, K - 1) of what is linked to where nothing is with directions (B, C, M, K)."""
+        """Sum products (B, J, K - 1) of what is linked to where nothing is with directions (B, C, K, M)."""
         layout = self._layout
-        padded = np.pad(series, ((0, 0), (0, 0), (0, 0), (0, 1)))
-        linked = 0.5 * (padded[..., layout.earlier] + padded[..., layout.later]) * layout.absent
-        count, lags, times = len(series), *layout.earlier.shape
-        flat = series.reshape(count, -1, self.periods)
-        product = linked.reshape(count, flat.shape[1], -1).swapaxes(1, 2) @ flat
-        entries = product.reshape(count, lags, times * self.periods)[..., layout.entry]
+        linked = series[:, :, layout.earlier] * layout.weight_earlier
+        linked += series[:, :, layout.later] * layout.weight_later
+        lags, times = layout.earlier.shape
+        flat = linked.reshape(*series.shape[:2], lags * times, -1)
+        product = (flat @ series.swapaxes(2, 3)).sum(axis=1)
+        entries = product.reshape(len(series), lags, times * self.periods)[..., layout.entry]
         sums: Cube = np.add.reduceat(entries, layout.first_entry, axis=-1)
         return sums
 
@@ -136,17 +145,17 @@ class _Layout:
     place, length
         (S,) places of periods on a calendar of K; K.
     padded
-        Length of Fourier transforms, long enough for all lags of a series.
+        Length of Fourier transforms, long enough for all lags of a series and J more.
     cosine
-        (K, F) takes the real part of spectra to lags.
+        (J + 1, F) takes the real part of spectra to lags.
     links
         (J + 1,) tr(L_j T_j): all that there is without P.
     beyond, before
         (J + 1, K) the lags k + j and |k - j|.
-    absent
-        (M, 1, E) at E times up to J before, in and after the calendar: which coordinates do not move.
     earlier, later
-        (J, E) what is j = 1, ..., J periods before and after these times; K where nothing is.
+        (J, E) places j = 1, ..., J periods before and after E times up to J before, in and after the calendar.
+    weight_earlier, weight_later
+        (J, E, M) half of what is there, for the coordinates that do not move at these times.
     entry, first_entry
         Entries of an (E, K) matrix of times, those that are 1, ..., K - 1 apart one after another; (K - 1,)
         where those of each distance begin.
@@ -159,9 +168,10 @@ class _Layout:
     links: Vector
     beyond: NDArray[np.int64]
     before: NDArray[np.int64]
-    absent: Cube
     earlier: NDArray[np.int64]
     later: NDArray[np.int64]
+    weight_earlier: Cube
+    weight_later: Cube
     entry: NDArray[np.int64]
     first_entry: NDArray[np.int64]
 
@@ -170,21 +180,20 @@ class _Layout:
 def _laid_out(space: ResidualSpace, lags: int) -> _Layout:
     place = _calendar(space.elapsed)
     length = int(place[-1]) + 1
-    padded = fft.next_fast_len(2 * length, real=True)
-    frequency, lag = np.arange(padded // 2 + 1), np.arange(length)
-    weight = np.where((frequency == 0) | (2 * frequency == padded), 1.0, 2.0) / padded
-    cosine = weight * np.cos(2.0 * np.pi / padded * (np.outer(lag, frequency) % padded))
-    links = np.array([space.overlap(step, place).sum() for step in range(lags + 1)])
-    step = np.arange(lags + 1)[:, np.newaxis]
+    padded = fft.next_fast_len(2 * length + lags, real=True)
+    frequency, lag, step = np.arange(padded // 2 + 1), np.arange(length), np.arange(lags + 1)[:, np.newaxis]
+    cosine = np.where((frequency == 0) | (2 * frequency == padded), 1.0, 2.0) / padded
+    cosine = cosine * np.cos(2.0 * np.pi / padded * step * frequency)
+    links = np.array([space.overlap(apart, place).sum() for apart in range(lags + 1)])
     moving = np.zeros((length + 2 * lags, space.moving.shape[1]), dtype=np.bool_)
     moving[place + lags] = space.moving
     times = np.flatnonzero(~moving.all(axis=1))
-    absent = (~moving[times]).astype(np.float64).T[:, np.newaxis]
+    weight = 0.5 * ~moving[times]
     times -= lags
-    earlier, later = times - step[1:], times + step[1:]
     apart = np.abs(times[:, np.newaxis] - lag).ravel()
     order = np.argsort(apart, kind="stable")
     entry = order[(apart[order] > 0) & (apart[order] < length)]
+    linked = [(near, (near >= 0) & (near < length)) for near in (times - step[1:], times + step[1:])]
     return _Layout(
         place,
         length,
@@ -193,12 +202,19 @@ def _laid_out(space: ResidualSpace, lags: int) -> _Layout:
         links,
         lag + step,
         np.abs(lag - step),
-        absent,
-        np.where((earlier >= 0) & (earlier < length), earlier, length),
-        np.where((later >= 0) & (later < length), later, length),
+        *(np.where(there, near, 0) for near, there in linked),
+        *(there[..., np.newaxis] * weight for _, there in linked),
         entry,
         np.searchsorted(apart[entry], lag[1:]),
     )
+
+
+@functools.lru_cache(maxsize=4)
+def _waves(length: int, padded: int) -> Matrix:
+    """Cosine and sine of every frequency at ``length`` times, (2 F, K); not to be written to."""
+    frequency = np.arange(padded // 2 + 1)[:, np.newaxis]
+    angle = 2.0 * np.pi / padded * (frequency * np.arange(length) % padded)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).reshape(-1, length)
 
 
 def _calendar(elapsed: Vector) -> NDArray[np.int64]:

@@ -39,6 +39,8 @@ _NEAR = 1e-5
 # Random walks that are not rejected need this much correlation at least; below it none is compared with them.
 _NEAR_A_WALK = 0.5
 _WALKS = 199
+# Half the distance between roots that are taken to be one.
+_EQUAL = 5e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +191,18 @@ def autocorrelation(
     coefficient, partial : (...) arrays
         Correlation one period apart, and partial correlation two periods apart.
     """
-    coefficient = np.asarray(coefficient)
-    near = coefficient * (1.0 - partial)
-    root = np.sqrt(near**2 + 4.0 * partial + 0j)
-    # Equal roots would need another formula; these differ by less than anybody can see.
-    first, second = 0.5 * (near + root), 0.5 * (near - root)
-    second = np.where(np.abs(root) < 1e-7, second - 1e-7, second)
+    half = np.asarray(0.5 * coefficient * (1.0 - partial))
+    root = np.sqrt(half * half + partial + 0j)
+    first, second = half + root, half - root
+    near = np.abs(root) < _EQUAL
+    if near.any():
+        # Equal roots would need another formula; these differ by less than anybody can see.
+        second = second - 2.0 * _EQUAL * near
     weight = (coefficient - second) / (first - second)
-    powers = np.empty((2, *weight.shape, count), dtype=np.complex128)
+    powers = np.empty((2, *half.shape, count), dtype=np.complex128)
     powers[0, ..., 0], powers[1, ..., 0] = weight, 1.0 - weight
     powers[0, ..., 1:], powers[1, ..., 1:] = first[..., np.newaxis], second[..., np.newaxis]
-    np.cumprod(powers, axis=-1, out=powers)
+    np.multiply.accumulate(powers, axis=-1, out=powers)
     correlation: NDArray[np.float64] = powers[0].real + powers[1].real
     return correlation
 
@@ -281,36 +284,39 @@ def _steps(expected: Cube, observed: Matrix, coefficient: Vector, shift: Vector)
     first = (shift, coefficient, np.zeros_like(coefficient))
     alone = _expected_ratios(expected, coefficient, first[2])
     beyond = (observed[:, 1] - alone[:, 1]) / np.maximum(1.0 - coefficient**2, 1e-3)
-    wanted = np.stack([coefficient, coefficient**2], axis=1)
-    going, relevant = np.arange(len(wanted)), expected[:, :3]
+    # Correlations one and two periods apart are moved by what is missing until nothing is.
+    rho, second = coefficient.copy(), coefficient**2
+    going, near, far, aim = np.arange(rho.size), rho, second, observed[:, :2]
+    relevant = expected[:, :3]
     for _ in range(_ROUNDS):
-        now = wanted[going]
-        missing = observed[going, :2] - _expected_ratios(relevant, *_first_and_partial(now))
-        far = ~(np.max(np.abs(missing), axis=1) < _NEAR)
-        if not far.all():
-            going, relevant, now, missing = going[far], relevant[far], now[far], missing[far]
+        missing = aim - _expected_ratios(relevant, near, _partial(near, far))
+        short = ~(np.abs(missing).max(axis=1) < _NEAR)
+        if not short.all():
+            going, near, far, aim = going[short], near[short], far[short], aim[short]
+            relevant, missing = relevant[short], missing[short]
             if going.size == 0:
                 break
-        now += missing
-        rho = np.clip(now[:, 0], -CAP, CAP)
-        room = CAP * (1.0 - rho**2)
-        wanted[going, 0] = rho
-        wanted[going, 1] = rho**2 + np.clip(now[:, 1] - rho**2, -room, room)
-    rho, partial = _first_and_partial(wanted)
+        near = np.minimum(np.maximum(near + missing[:, 0], -CAP), CAP)
+        square = near * near
+        room = CAP * (1.0 - square)
+        far = square + np.minimum(np.maximum(far + missing[:, 1] - square, -room), room)
+        rho[going], second[going] = near, far
+    partial = _partial(rho, second)
     third = observed[:, 2] - _expected_ratios(expected, rho, partial)[:, 2]
     third /= np.maximum((1.0 - rho**2) * (1.0 - partial**2), 1e-3)
     return first, (beyond, rho, partial), (third, rho, partial)
 
 
-def _first_and_partial(wanted: Matrix) -> tuple[Vector, Vector]:
-    """Turn correlations (B, 2) one and two periods apart into the first and the partial one."""
-    square = wanted[:, 0] ** 2
-    return wanted[:, 0], (wanted[:, 1] - square) / (1.0 - square)
+def _partial(first: Vector, second: Vector) -> Vector:
+    """Partial correlations of errors two periods apart, of those one and two periods apart."""
+    square = first * first
+    partial: Vector = (second - square) / (1.0 - square)
+    return partial
 
 
 def _expected_ratios(expected: Cube, coefficient: Vector, partial: Vector) -> Matrix:
     """Correlations (B, J) that residuals are expected to have, of ``expected`` (B, J + 1, K)."""
-    sums = np.vecdot(expected, autocorrelation(expected.shape[2], coefficient, partial)[:, np.newaxis])
+    sums = np.matvec(expected, autocorrelation(expected.shape[2], coefficient, partial))
     ratios: Matrix = sums[:, 1:] / sums[:, :1]
     return ratios
 
