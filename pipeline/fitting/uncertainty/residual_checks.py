@@ -52,6 +52,7 @@ _SHORTER = 2e-5
 _ROUNDING = 1e-12
 # Numbers that are worked on at a time: more of them leave the cache of a core.
 _AT_ONCE = 1 << 18
+_SCORES = 1 << 16
 # Periods whose scores are computed together: the periods before them count for all, those after for none.
 _BLOCK = 12
 # The tests of whitened residuals, in the order in which they are found.
@@ -296,39 +297,39 @@ def _break(white: _Whitened, rngs: Sequence[np.random.Generator]) -> tuple[Vecto
     scale = np.where(seen, 1.0 / np.sqrt(np.where(seen, left, 1.0)), 0.0)
     rows = space.by_period(white.rows)[:, np.newaxis]
     along, of_rows = np.vecdot(basis, rows), np.vecdot(derivative, rows)
-    size = scale[0].size * (length + _FLIPS)
-    step = max(_AT_ONCE // max(size, 1), 1)
+    size = max(_BLOCK * scale.shape[2], length) * (1 + _FLIPS)
+    step = max(_SCORES // size, 1)
     for start in range(0, len(p), step):
         fits = slice(start, start + step)
-        right = _flipped(along[fits], rngs[fits])
-        score = _scores(of_rows[fits], followed[fits], scale[fits], right, inside.start)
-        # Flipped rows are freed of the basis, too, and are shorter than the rows by what was along it.
-        lost = right[:, : along.shape[1]]
+        sign = _signs(length, rngs[fits])
+        # Flipped rows are freed of the basis, too, and are shorter than the rows by what was along it. The
+        # rows themselves, which come first, are free of it.
+        lost = along[fits] @ sign
+        lost[..., 0] = 0.0
         square = np.vecdot(white.rows[fits], white.rows[fits])[:, np.newaxis] - 2.0 * np.sum(lost**2, axis=1)
         square += np.sum(lost * (white.gram[fits] @ lost), axis=1)
-        largest = score.max(axis=(1, 2), initial=0.0) / np.sqrt(square)
+        largest, of_fit = _largest(of_rows[fits], sign, followed[fits], lost, scale[fits], inside.start)
+        largest /= np.sqrt(square)
         p[fits] = (1.0 + np.sum(largest[:, 1:] >= largest[:, :1], axis=1)) / (1.0 + _FLIPS)
-        period[fits] = inside.start + 1.0 + np.argmax(score[..., 0].max(axis=2, initial=0.0), axis=1)
+        period[fits] = inside.start + 1.0 + np.argmax(of_fit, axis=1)
     looked = np.any(seen, axis=(1, 2))
     return np.where(looked, p, np.nan), np.where(looked, period, np.nan)
 
 
-def _flipped(along: Cube, rngs: Sequence[np.random.Generator]) -> Cube:
-    """Signs of the S periods, and before them what flipped rows have along the basis: (B, C + S, 1 + flips).
-
-    Of products ``along`` (B, C, S) of the basis with the rows. These come first; they are free of the basis.
-    """
-    count, columns, length = along.shape
-    right = np.ones((count, columns + length, 1 + _FLIPS))
+def _signs(length: int, rngs: Sequence[np.random.Generator]) -> Cube:
+    """Signs (B, S, 1 + flips) of periods: ones, and then flips."""
+    sign = np.ones((len(rngs), length, 1 + _FLIPS))
     for fit, rng in enumerate(rngs):
-        right[fit, columns:, 1:] = rng.choice([-1.0, 1.0], (_FLIPS, length)).T
-    right[:, :columns] = along @ right[:, columns:]
-    right[:, :columns, 0] = 0.0
-    return right
+        bits = rng.integers(0, 1 << 32, (_FLIPS, length), dtype=np.uint32).view(np.int32)
+        # The first of the bits, which is that of the sign, makes all others.
+        sign[fit, :, 1:] = (bits >> 31 | 1).T
+    return sign
 
 
-def _scores(of_rows: Cube, followed: NDArray[np.float64], scale: Cube, right: Cube, begin: int) -> Cube:
-    """Absolute scores (B, I, C', 1 + flips) of changes after ``begin`` + 1 and more periods.
+def _largest(
+    of_rows: Cube, sign: Cube, followed: NDArray[np.float64], lost: Cube, scale: Cube, begin: int
+) -> tuple[Matrix, Matrix]:
+    """Largest absolute scores (B, 1 + flips), and those of the fit itself by period of the change (B, I).
 
     Scores are sums up to a period of those of the rows, with the signs of periods, less what is lost along
     the basis.
@@ -337,25 +338,41 @@ def _scores(of_rows: Cube, followed: NDArray[np.float64], scale: Cube, right: Cu
     ----------
     of_rows : (B, C', S) array
         Scores of the rows by period.
+    sign : (B, S, 1 + flips) array
     followed : (B, I, C', C) array
         What the basis follows up to each of I periods.
+    lost : (B, C, 1 + flips) array
+        What flipped rows have along the basis.
     scale : (B, I, C') array
-    right : (B, C + S, 1 + flips) array
-        Of `_flipped`.
     begin : int
+        The first of the I periods.
     """
     count, periods, parameters, columns = followed.shape
-    score = np.empty((count, periods, parameters, right.shape[2]))
-    for first in range(0, periods, _BLOCK):
-        last = min(first + _BLOCK, periods)
-        stop, block, by = begin + last, slice(first, last), scale[:, first:last, :, np.newaxis]
-        weight = np.empty((count, last - first, parameters, columns + stop))
-        np.multiply(followed[:, block], -by, out=weight[..., :columns])
-        np.multiply(of_rows[:, np.newaxis, :, :stop], by, out=weight[..., columns:])
-        weight[..., columns + stop - (last - first) :] *= np.tri(last - first)[:, np.newaxis]
-        np.matmul(
-            weight.reshape(count, -1, columns + stop),
-            right[:, : columns + stop],
-            out=score[:, block].reshape(count, -1, right.shape[2]),
+    flips, longest = sign.shape[2], min(_BLOCK, periods)
+    largest, of_fit = np.zeros((count, longest, parameters, flips)), np.empty((count, periods))
+    # Block after block: what came before, and, by one product, what is lost and the signs in the block.
+    before = (of_rows[..., :begin] @ sign[:, :begin])[:, np.newaxis]
+    right = np.concatenate([-lost, sign[:, :longest]], axis=1)
+    weight = np.empty((count, longest, parameters, columns + longest))
+    until = np.tri(longest)[:, np.newaxis]
+    score = np.empty_like(largest)
+    for first in range(0, periods, longest):
+        length = min(longest, periods - first)
+        block, here = slice(first, first + length), slice(begin + first, begin + first + length)
+        now, used = score[:, :length], columns + length
+        right[:, columns:used] = sign[:, here]
+        weight[:, :length, :, :columns] = followed[:, block]
+        np.multiply(
+            of_rows[:, np.newaxis, :, here],
+            until[:length, :, :length],
+            out=weight[:, :length, :, columns:used],
         )
-    return np.abs(score, out=score)
+        rows = weight.reshape(count, -1, weight.shape[3])[:, : length * parameters, :used]
+        np.matmul(rows, right[:, :used], out=now.reshape(count, -1, flips))
+        now += before
+        now *= scale[:, block, :, np.newaxis]
+        np.abs(now, out=now)
+        of_fit[:, block] = now[..., 0].max(axis=2, initial=0.0)
+        np.maximum(largest[:, :length], now, out=largest[:, :length])
+        before += (of_rows[..., here] @ sign[:, here])[:, np.newaxis]
+    return largest.max(axis=(1, 2), initial=0.0), of_fit

@@ -153,7 +153,7 @@ class _Layout:
     beyond, before
         (J + 1, K) the lags k + j and |k - j|.
     earlier, later
-        (J, E) places j = 1, ..., J periods before and after E times up to J before, in and after the calendar.
+        (J, E) places j = 1, ..., J periods before and after E times in the calendar and up to J around it.
     weight_earlier, weight_later
         (J, E, M) half of what is there, for the coordinates that do not move at these times.
     entry, first_entry
