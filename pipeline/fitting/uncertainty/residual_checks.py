@@ -50,7 +50,7 @@ _FOLLOWED = 1e-6
 _SHORTER = 2e-5
 # Deviations of sizes from their mean that are smaller than this part of it are none.
 _ROUNDING = 1e-12
-# Numbers that are worked on at a time: more of them leave the cache of a core.
+# Numbers that are worked on at a time, of rows and of scores: more of them leave the cache of a core.
 _AT_ONCE = 1 << 18
 _SCORES = 1 << 16
 # Periods whose scores are computed together: the periods before them count for all, those after for none.
@@ -175,10 +175,8 @@ class _Whitened:
     ) -> None:
         self.space = space
         series = space.over_time(np.concatenate([residual[:, np.newaxis], directions, jacobian], axis=1))
-        rho, partial = np.array([[[serial.correlation], [serial.partial]] for serial in serials]).swapaxes(
-            0, 1
-        )
-        rows = space.from_over_time(without_correlation(series, rho, partial))
+        measured = np.array([(serial.correlation, serial.partial) for serial in serials])
+        rows = space.from_over_time(without_correlation(series, measured[:, :1], measured[:, 1:]))
         columns = directions.shape[1]
         self.jacobian = rows[:, 1 + columns :]
         self.basis = _orthonormal(rows[:, 1 : 1 + columns], directions, counts)

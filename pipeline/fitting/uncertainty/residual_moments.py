@@ -193,19 +193,22 @@ def _laid_out(space: ResidualSpace, lags: int) -> _Layout:
     apart = np.abs(times[:, np.newaxis] - lag).ravel()
     order = np.argsort(apart, kind="stable")
     entry = order[(apart[order] > 0) & (apart[order] < length)]
-    linked = [(near, (near >= 0) & (near < length)) for near in (times - step[1:], times + step[1:])]
+    earlier, later = times - step[1:], times + step[1:]
+    there, yet_there = ((near >= 0) & (near < length) for near in (earlier, later))
     return _Layout(
-        place,
-        length,
-        padded,
-        cosine,
-        links,
-        lag + step,
-        np.abs(lag - step),
-        *(np.where(there, near, 0) for near, there in linked),
-        *(there[..., np.newaxis] * weight for _, there in linked),
-        entry,
-        np.searchsorted(apart[entry], lag[1:]),
+        place=place,
+        length=length,
+        padded=padded,
+        cosine=cosine,
+        links=links,
+        beyond=lag + step,
+        before=np.abs(lag - step),
+        earlier=np.where(there, earlier, 0),
+        later=np.where(yet_there, later, 0),
+        weight_earlier=there[..., np.newaxis] * weight,
+        weight_later=yet_there[..., np.newaxis] * weight,
+        entry=entry,
+        first_entry=np.searchsorted(apart[entry], lag[1:]),
     )
 
 

@@ -39,6 +39,8 @@ _NEAR = 1e-5
 # Random walks that are not rejected need this much correlation at least; below it none is compared with them.
 _NEAR_A_WALK = 0.5
 _WALKS = 199
+# Numbers of walks that are worked on at a time: more of them leave the cache of a core.
+_AT_ONCE = 1 << 16
 # Half the distance between roots that are taken to be one.
 _EQUAL = 5e-8
 
@@ -266,12 +268,23 @@ def unit_root(
         return np.nan
     if serial.coefficient < _NEAR_A_WALK:
         return 0.0
-    walks = np.cumsum(rng.standard_normal((_WALKS, *space.active.shape)), axis=1)
-    rows = np.vstack([space.to_rows(walks), residual])
-    rows[:-1] -= (rows[:-1] @ directions.T) @ directions
+    seen, at_once, as_little = _one_apart(space, residual), max(_AT_ONCE // space.active.size, 1), 0
+    for done in range(0, _WALKS, at_once):
+        walks = rng.standard_normal((min(at_once, _WALKS - done), *space.active.shape))
+        rows = space.to_rows(np.cumsum(walks, axis=1, out=walks))
+        rows -= (rows @ directions.T) @ directions
+        as_little += int(np.sum(_one_apart(space, rows) <= seen))
+    return (1 + as_little) / (_WALKS + 1)
+
+
+def _one_apart(space: ResidualSpace, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlation (...) of rows (..., R) one period apart, as it is seen."""
     series = space.over_time(rows)
-    ratio = np.vecdot(series[:, 1:], series[:, :-1]).sum(axis=1) / np.vecdot(rows, rows)
-    return float((1 + np.sum(ratio[:-1] <= ratio[-1])) / (_WALKS + 1))
+    width, flat = series.shape[-1], series.reshape(*rows.shape[:-1], -1)
+    correlation: NDArray[np.float64] = np.vecdot(flat[..., width:], flat[..., :-width]) / np.vecdot(
+        rows, rows
+    )
+    return correlation
 
 
 # What each order adds to every fit: the partial correlation at its lag beyond the order before, and the
