@@ -231,10 +231,11 @@ def without_correlation(
     (...) are those of `SerialCorrelation`.
     """
     rho, far = (np.asarray(value)[..., np.newaxis, np.newaxis] for value in (coefficient, partial))
-    near = rho * (1.0 - far)
-    innovation = firms.copy()
-    innovation[..., 1:, :] -= near * firms[..., :-1, :]
-    innovation[..., 2:, :] -= far * firms[..., :-2, :]
+    innovation = np.empty_like(firms)
+    np.multiply(firms[..., :-1, :], -rho * (1.0 - far), out=innovation[..., 1:, :])
+    if far.any():
+        innovation[..., 2:, :] -= far * firms[..., :-2, :]
+    innovation[..., 1:, :] += firms[..., 1:, :]
     begin = np.sqrt(1.0 - far**2)
     innovation[..., :1, :] = np.sqrt(1.0 - rho**2) * begin * firms[..., :1, :]
     innovation[..., 1:2, :] = begin * (firms[..., 1:2, :] - rho * firms[..., :1, :])
