@@ -128,6 +128,9 @@ class ResidualMoments:
         layout = self._layout
         linked = series[:, :, layout.earlier] * layout.weight_earlier
         linked += series[:, :, layout.later] * layout.weight_later
+        if layout.present.any():
+            # Firms that are there are compared with one another: their mean counts for nothing.
+            linked = np.where(layout.present, np.sum(linked * layout.part, axis=-1, keepdims=True), linked)
         lags, times = layout.earlier.shape
         flat = linked.reshape(*series.shape[:2], lags * times, -1)
         product = (flat @ series.swapaxes(2, 3)).sum(axis=1)
@@ -155,7 +158,9 @@ class _Layout:
     earlier, later
         (J, E) places j = 1, ..., J periods before and after E times in the calendar and up to J around it.
     weight_earlier, weight_later
-        (J, E, M) half of what is there, for the coordinates that do not move at these times.
+        (J, E, 1) one half where there is a period, else 0.
+    present, part
+        (E, M) which coordinates move at these times, and the part of each in their mean.
     entry, first_entry
         Entries of an (E, K) matrix of times, those that are 1, ..., K - 1 apart one after another; (K - 1,)
         where those of each distance begin.
@@ -172,6 +177,8 @@ class _Layout:
     later: NDArray[np.int64]
     weight_earlier: Cube
     weight_later: Cube
+    present: NDArray[np.bool_]
+    part: Matrix
     entry: NDArray[np.int64]
     first_entry: NDArray[np.int64]
 
@@ -188,7 +195,7 @@ def _laid_out(space: ResidualSpace, lags: int) -> _Layout:
     moving = np.zeros((length + 2 * lags, space.moving.shape[1]), dtype=np.bool_)
     moving[place + lags] = space.moving
     times = np.flatnonzero(~moving.all(axis=1))
-    weight = 0.5 * ~moving[times]
+    present = moving[times]
     times -= lags
     apart = np.abs(times[:, np.newaxis] - lag).ravel()
     order = np.argsort(apart, kind="stable")
@@ -205,8 +212,10 @@ def _laid_out(space: ResidualSpace, lags: int) -> _Layout:
         before=np.abs(lag - step),
         earlier=np.where(there, earlier, 0),
         later=np.where(yet_there, later, 0),
-        weight_earlier=there[..., np.newaxis] * weight,
-        weight_later=yet_there[..., np.newaxis] * weight,
+        weight_earlier=np.where(there, 0.5, 0.0)[..., np.newaxis],
+        weight_later=np.where(yet_there, 0.5, 0.0)[..., np.newaxis],
+        present=present,
+        part=present / np.maximum(present.sum(axis=1, keepdims=True), 1),
         entry=entry,
         first_entry=np.searchsorted(apart[entry], lag[1:]),
     )

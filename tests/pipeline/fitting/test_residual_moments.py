@@ -39,11 +39,17 @@ def traces(space, place, directions, lags):
 
 
 @pytest.mark.parametrize(
-    ("firms", "duration"),
-    [(3, ()), (2, ()), (3, ((4, 2.0), (9, 3.0)))],
+    ("firms", "absent", "duration"),
+    [
+        (3, (), ()),
+        (2, (), ()),
+        (3, (), ((4, 2.0), (9, 3.0))),
+        (4, ((0, 0), (1, 0), (2, 0), (6, 2), (7, 2), (7, 3)), ()),
+        (4, ((5, 0), (5, 1), (5, 2), (11, 3)), ((8, 2.0),)),
+    ],
 )
-def test_expected_sums_are_those_of_dense_matrices(firms, duration):
-    space = layout(12, firms, duration=duration)
+def test_expected_sums_are_those_of_dense_matrices(firms, absent, duration):
+    space = layout(12, firms, absent, duration)
     place = np.rint(space.elapsed - space.elapsed[0]).astype(int)
     rng = np.random.default_rng(1)
     # Fits of ranks 3, 1 and 0: rows that are missing are zeros.
