@@ -24,13 +24,14 @@ freed again of what the derivatives (filtered likewise) can follow.
   J. Econometrics 146, 162), which keeps what firms have in common and how noise changes over time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from kernels.numeric.arrays import Matrix, Vector
+from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, unit_root, without_correlation
 
@@ -45,6 +46,17 @@ _FLIPS = 99
 _WAVES = 4
 # A break that the parameters can follow themselves, relative to its own size, is none to look for.
 _FOLLOWED = 1e-6
+# Of squares of lengths: directions shorter by more than this part are partly those of beliefs.
+_SHORTER = 2e-5
+# Deviations of sizes from their mean that are smaller than this part of it are none.
+_ROUNDING = 1e-12
+# Numbers that are worked on at a time, of rows and of scores: more of them leave the cache of a core.
+_AT_ONCE = 1 << 18
+_SCORES = 1 << 16
+# Periods whose scores are computed together: the periods before them count for all, those after for none.
+_BLOCK = 12
+# The tests of whitened residuals, in the order in which they are found.
+_WHITENED = ("p_size_firms", "p_size_time", "p_break", "break_period")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,130 +100,280 @@ def check_residuals(
     -------
     ResidualChecks
     """
-    known = not np.isnan(serial.coefficient)
-    statistic = {
-        "error_order": float(serial.order) if known else np.nan,
-        "p_autocorrelation": serial.p_value,
-        "p_unit_root": unit_root(space, residual, directions, serial, rng),
-        **dict.fromkeys(("p_size_firms", "p_size_time", "p_break", "break_period"), np.nan),
-    }
-    if len(space.row) < _PERIODS or not known:
-        return ResidualChecks(statistic)
-    white = _Whitened(space, residual, directions, jacobian, serial)
-    if white.degrees < _PERIODS:
-        return ResidualChecks(statistic)
-    statistic["p_size_firms"], statistic["p_size_time"] = _sizes(white)
-    statistic["p_break"], statistic["break_period"] = _break(white, rng)
-    return ResidualChecks(statistic)
+    one = (residual[np.newaxis], directions[np.newaxis], np.array([len(directions)]), jacobian[np.newaxis])
+    return check_residuals_together(space, *one, [serial], [rng])[0]
+
+
+def check_residuals_together(
+    space: ResidualSpace,
+    residual: Matrix,
+    directions: Cube,
+    counts: NDArray[np.int64],
+    jacobian: Cube,
+    serials: Sequence[SerialCorrelation],
+    rngs: Sequence[np.random.Generator],
+) -> list[ResidualChecks]:
+    """Test the residuals of B fits of one layout.
+
+    Parameters
+    ----------
+    space : ResidualSpace
+        Layout of the R rows of every fit.
+    residual : (B, R) array
+    directions : (B, C', R) array
+        Of each fit, orthonormal rows that span the derivatives of its residual, and then rows of zeros.
+    counts : (B,) array of int
+        How many rows are no zeros.
+    jacobian : (B, C, R) array
+        The derivatives.
+    serials : sequence of SerialCorrelation
+        As measured.
+    rngs : sequence of Generator
+        Each fit's own: what it draws does not depend on the others.
+
+    Returns
+    -------
+    list of ResidualChecks
+        One for every fit.
+    """
+    counts = np.asarray(counts)
+    known = ~np.isnan([serial.coefficient for serial in serials])
+    found = [
+        {
+            "error_order": float(serial.order) if measured else np.nan,
+            "p_autocorrelation": serial.p_value,
+            "p_unit_root": unit_root(space, residual[fit], directions[fit, : counts[fit]], serial, rngs[fit]),
+            **dict.fromkeys(_WHITENED, np.nan),
+        }
+        for fit, (serial, measured) in enumerate(zip(serials, known, strict=True))
+    ]
+    if len(space.row) >= _PERIODS:
+        enough = np.flatnonzero(known & (residual.shape[1] - counts >= _PERIODS))
+        # Those of one order together: the second one costs twice as much to take out.
+        second = np.array([serial.partial != 0.0 for serial in serials])
+        enough = enough[np.argsort(second[enough], kind="stable")]
+        size = (1 + directions.shape[1] + jacobian.shape[1]) * residual.shape[1]
+        step = max(_AT_ONCE // max(size, 1), 1)
+        for start in range(0, enough.size, step):
+            part = enough[start : start + step]
+            chosen = [serials[fit] for fit in part]
+            white = _Whitened(space, residual[part], directions[part], counts[part], jacobian[part], chosen)
+            tests = np.stack([*_sizes(white), *_break(white, [rngs[fit] for fit in part])], axis=1)
+            for fit, values in zip(part, tests.tolist(), strict=True):
+                found[fit].update(zip(_WHITENED, values, strict=True))
+    return [ResidualChecks(statistic) for statistic in found]
 
 
 class _Whitened:
-    """Residuals and derivatives with the autoregression taken out, by rows (R,) and firms (S, N)."""
+    """Residuals and derivatives of B fits with the autoregression taken out, by rows."""
 
     def __init__(
         self,
         space: ResidualSpace,
-        residual: Vector,
-        directions: Matrix,
-        jacobian: Matrix,
-        serial: SerialCorrelation,
+        residual: Matrix,
+        directions: Cube,
+        counts: NDArray[np.int64],
+        jacobian: Cube,
+        serials: Sequence[SerialCorrelation],
     ) -> None:
         self.space = space
-        rows = np.vstack([residual[None], directions, jacobian])
-        if any(serial.coefficients):
-            rows = space.to_rows(without_correlation(space.to_firms(rows), serial))
-        count = len(directions)
-        self.jacobian = rows[1 + count :]
-        # Of beliefs, directions are shorter than one; their lengths say how far the fit could follow.
-        length = np.linalg.norm(directions, axis=1)
-        basis = np.linalg.qr(rows[1 : 1 + count].T)[0].T
-        self.basis = basis if np.allclose(length, 1.0) else directions
-        self.rows = rows[0] - (rows[0] @ self.basis.T) @ self.basis
-        self.degrees = float(residual.size - count)
+        series = space.over_time(np.concatenate([residual[:, np.newaxis], directions, jacobian], axis=1))
+        measured = np.array([(serial.correlation, serial.partial) for serial in serials])
+        rows = space.from_over_time(without_correlation(series, measured[:, :1], measured[:, 1:]))
+        columns = directions.shape[1]
+        self.jacobian = rows[:, 1 + columns :]
+        self.basis = _orthonormal(rows[:, 1 : 1 + columns], directions, counts)
+        self.gram = self.basis @ self.basis.swapaxes(1, 2)
+        along = np.matvec(self.basis, rows[:, 0])
+        self.rows = rows[:, 0] - np.vecmat(along, self.basis)
 
-    def sizes(self) -> tuple[Matrix, NDArray[np.bool_]]:
-        """Absolute errors of firms (S, N) on one scale, and which of them are known."""
+    def sizes(self) -> tuple[Cube, NDArray[np.bool_]]:
+        """Absolute errors of firms (B, S, N) on one scale, and which of them are known."""
         firms, taken = self.space.to_firms(self.rows), self.space.to_firms(self.basis)
         active = self.space.active & (self.space.active.sum(axis=1) > 1)[:, None]
         present = np.maximum(active.sum(axis=1, keepdims=True), 2)
         room = 1.0 - 1.0 / present
-        left = room - np.sum(taken**2, axis=0)
+        left = room - np.sum(taken**2, axis=1)
         known = active & (left > (1.0 - _TAKEN) * room)
         return np.where(known, np.abs(firms) / np.sqrt(np.where(known, left, 1.0)), 0.0), known
 
 
-def _sizes(white: _Whitened) -> tuple[float, float]:
-    """p-values that errors are of one size in all firms, and at all times."""
+def _orthonormal(rows: Cube, directions: Cube, counts: NDArray[np.int64]) -> Cube:
+    """Orthonormal rows with the span of whitened directions (B, C, R); rows of zeros stay."""
+    # Of beliefs, directions are shorter than one; their lengths say how far the fit could follow.
+    columns = rows.shape[1]
+    square = np.vecdot(directions, directions)
+    none = np.arange(columns) >= counts[:, np.newaxis]
+    believed = np.any((np.abs(square - 1.0) > _SHORTER) & ~none, axis=1)
+    # By Cholesky's factor: directions were orthonormal, so that whitening leaves them far from dependent.
+    product = rows @ rows.swapaxes(1, 2)
+    product[believed] = np.eye(columns)
+    product[:, np.arange(columns), np.arange(columns)] += none
+    basis: Cube = np.linalg.inv(np.linalg.cholesky(product)) @ rows
+    basis[believed] = directions[believed]
+    return basis
+
+
+def _sizes(white: _Whitened) -> tuple[Vector, Vector]:
+    """p-values (B,) that errors are of one size in all firms, and at all times."""
     size, known = white.sizes()
-    count = known.sum(axis=1)
-    mean = size.sum(axis=1) / np.maximum(count, 1)
-    apart = np.where(known, size - mean[:, None], 0.0)[count > 1]
-    apart = apart[:, np.any(apart != 0.0, axis=0)]
-    over_time = mean[count > 1]
-    return _equal_means(apart), _constant(over_time)
+    count = known.sum(axis=2)
+    mean = size.sum(axis=2) / np.maximum(count, 1)
+    compared = count > 1
+    apart = np.where(known & compared[..., np.newaxis], size - mean[..., np.newaxis], 0.0)
+    # Two firms are always as far off as each other: what is left there is rounding.
+    apart[np.abs(apart) <= _ROUNDING * mean[..., np.newaxis]] = 0.0
+    return _equal_means(apart, compared), _constant(mean, compared)
 
 
-def _equal_means(apart: Matrix) -> float:
-    """p-value of Hotelling's T² that deviations (S, N), which sum to zero in each period, have mean zero."""
-    periods, free = apart.shape[0], apart.shape[1] - 1
-    if free < 1 or periods < 2 * free + _PERIODS:
-        return np.nan
+def _equal_means(apart: Cube, compared: NDArray[np.bool_]) -> Vector:
+    """p-values (B,) of Hotelling's T² that deviations (B, S, N) have mean zero; in a period they sum to zero.
+
+    Of the periods of each fit those count that are ``compared`` (B, S); in the others deviations are 0.
+    """
+    seen = np.any(apart != 0.0, axis=1)
     # One column follows from the others.
-    sample = apart[:, :-1]
-    mean, covariance = sample.mean(axis=0), np.cov(sample, rowvar=False).reshape(free, free)
-    if np.linalg.cond(covariance) > 1e10:
-        return np.nan
-    square = periods * float(mean @ np.linalg.solve(covariance, mean))
-    value = (periods - free) / (free * (periods - 1.0)) * square
-    return float(special.fdtrc(free, periods - free, value))
+    last = seen.shape[1] - 1 - np.argmax(seen[:, ::-1], axis=1)
+    seen[np.arange(len(seen)), last] = False
+    periods, free = compared.sum(axis=1), seen.sum(axis=1)
+    p = np.full(len(apart), np.nan)
+    fits = np.flatnonzero((free >= 1) & (periods >= 2 * free + _PERIODS))
+    if fits.size == 0:
+        return p
+    periods, free, seen = periods[fits], free[fits], seen[fits]
+    sample = apart[fits] * seen[:, np.newaxis]
+    mean = sample.sum(axis=1) / periods[:, np.newaxis]
+    sample -= mean[:, np.newaxis]
+    sample *= compared[fits][..., np.newaxis]
+    covariance = sample.swapaxes(1, 2) @ sample / (periods - 1.0)[:, np.newaxis, np.newaxis]
+    # What is not looked at gets the mean variance, which is none of the smallest or largest.
+    diagonal = np.arange(seen.shape[1])
+    usual = np.trace(covariance, axis1=1, axis2=2) / free
+    covariance[:, diagonal, diagonal] += np.where(seen, 0.0, usual[:, np.newaxis])
+    spread, turned = np.linalg.eigh(covariance)
+    smallest, largest = np.abs(spread).min(axis=1), np.abs(spread).max(axis=1)
+    sound = largest <= 1e10 * smallest
+    scaled = np.vecmat(mean, turned) ** 2 / np.where(sound[:, np.newaxis], spread, 1.0)
+    value = (periods - free) / (free * (periods - 1.0)) * periods * scaled.sum(axis=1)
+    p[fits] = np.where(sound, special.fdtrc(free, periods - free, np.maximum(value, 0.0)), np.nan)
+    return p
 
 
-def _constant(mean: Vector) -> float:
-    """p-value of the F test that means (S,) follow no slow waves over time."""
-    periods = mean.size
-    if periods < _PERIODS:
-        return np.nan
-    waves = _WAVES if periods >= 2 * _PERIODS else _WAVES // 2
-    angle = np.pi * (np.arange(periods) + 0.5) / periods
-    design = np.sqrt(2.0 / periods) * np.cos(np.outer(np.arange(1, waves + 1), angle))
-    centred = mean - mean.mean()
-    explained = float(np.sum((design @ centred) ** 2))
-    total = float(centred @ centred)
-    if total <= 0.0:
-        return np.nan
+def _constant(mean: Matrix, compared: NDArray[np.bool_]) -> Vector:
+    """p-values (B,) of the F test that means (B, S) of the periods compared follow no slow waves."""
+    periods = compared.sum(axis=1)
+    waves = np.where(periods >= 2 * _PERIODS, _WAVES, _WAVES // 2)
+    centre = np.where(compared, mean, 0.0).sum(axis=1) / np.maximum(periods, 1)
+    centred = np.where(compared, mean - centre[:, np.newaxis], 0.0)
+    # Fits that compare the same periods have the same waves.
+    alike = compared[:1] if np.all(compared == compared[0]) else compared
+    length = np.maximum(alike.sum(axis=1, keepdims=True), 1)
+    angle = np.pi * (np.cumsum(alike, axis=1) - 0.5) / length
+    wave = np.arange(1, _WAVES + 1)[:, np.newaxis]
+    design = np.sqrt(2.0 / length)[..., np.newaxis] * np.cos(wave * angle[:, np.newaxis])
+    along = np.matvec(design, centred) ** 2
+    explained = np.sum(along * (wave[:, 0] <= waves[:, np.newaxis]), axis=1)
+    total = np.vecdot(centred, centred)
     free = periods - 1.0 - waves
-    value = explained / waves / max((total - explained) / free, np.finfo(float).tiny)
-    return float(special.fdtrc(waves, free, value))
+    sound = (periods >= _PERIODS) & (total > 0.0)
+    left = np.maximum((total - explained) / np.maximum(free, 1.0), np.finfo(float).tiny)
+    value = np.where(sound, explained / waves / left, 0.0)
+    return np.where(sound, special.fdtrc(waves, np.maximum(free, 1.0), value), np.nan)
 
 
-def _break(white: _Whitened, rng: np.random.Generator) -> tuple[float, float]:
-    """p-value that no parameter changes, and the number of periods before the change."""
+def _break(white: _Whitened, rngs: Sequence[np.random.Generator]) -> tuple[Vector, Vector]:
+    """p-values (B,) that no parameter changes, and the numbers of periods before the change."""
+    p, period = np.full(len(rngs), np.nan), np.full(len(rngs), np.nan)
     space, length = white.space, len(white.space.row)
     inside = slice(int(np.ceil(_TRIM * length)) - 1, int(np.floor((1.0 - _TRIM) * length)))
-    derivative = space.by_period(white.jacobian)
+    derivative, basis = space.by_period(white.jacobian), space.by_period(white.basis)
     # Of a coefficient that changes after t: the derivatives up to t, and what the others cannot follow.
-    own = np.cumsum(np.sum(derivative**2, axis=2), axis=1)
-    basis = space.by_period(white.basis)
-    followed = np.cumsum(np.matmul(basis.transpose(1, 0, 2), derivative.transpose(1, 2, 0)), axis=0)
-    left = own - np.sum(followed**2, axis=1).T
-    seen = (left > _FOLLOWED * np.maximum(own[:, -1:], np.finfo(float).tiny))[:, inside]
-    if not seen.any():
-        return np.nan, np.nan
-    scale = np.where(seen, 1.0 / np.sqrt(np.where(seen, left[:, inside], 1.0)), 0.0)
-    # The rows themselves come first; they are free of the basis.
-    sign = np.vstack([np.ones(length), rng.choice([-1.0, 1.0], (_FLIPS, length))])
-    rows = space.by_period(white.rows)
-    # Flipped rows are freed of the basis, too: their scores, sums of those of the rows, lose what their part
-    # along the basis adds up to each period.
-    along = sign @ np.einsum("csk,sk->sc", basis, rows)
-    along[0] = 0.0
-    of_rows = np.einsum("csk,sk->sc", derivative, rows)
-    score = np.cumsum(sign.T[:, :, np.newaxis] * of_rows[:, np.newaxis, :], axis=0)[inside]
-    score -= along @ followed[inside]
-    square = white.rows @ white.rows - 2.0 * np.vecdot(along, along)
-    square += np.vecdot(along, along @ (white.basis @ white.basis.T))
-    size = np.abs(score, out=score)
-    size *= scale.T[:, np.newaxis, :]
-    largest = size.max(axis=(0, 2)) / np.sqrt(square)
-    p = float((1 + np.sum(largest[1:] >= largest[0])) / (_FLIPS + 1))
-    return p, float(inside.start + 1 + int(np.argmax(size[:, 0].max(axis=1))))
+    own = np.cumsum(np.vecdot(derivative, derivative), axis=2)
+    followed = derivative.transpose(0, 2, 1, 3) @ basis.transpose(0, 2, 3, 1)
+    for after in range(1, inside.stop):
+        followed[:, after] += followed[:, after - 1]
+    followed = followed[:, inside]
+    left = own[:, :, inside].swapaxes(1, 2) - np.vecdot(followed, followed)
+    seen = left > _FOLLOWED * np.maximum(own[:, np.newaxis, :, -1], np.finfo(float).tiny)
+    scale = np.where(seen, 1.0 / np.sqrt(np.where(seen, left, 1.0)), 0.0)
+    rows = space.by_period(white.rows)[:, np.newaxis]
+    along, of_rows = np.vecdot(basis, rows), np.vecdot(derivative, rows)
+    size = max(_BLOCK * scale.shape[2], length) * (1 + _FLIPS)
+    step = max(_SCORES // size, 1)
+    for start in range(0, len(p), step):
+        fits = slice(start, start + step)
+        sign = _signs(length, rngs[fits])
+        # Flipped rows are freed of the basis, too, and are shorter than the rows by what was along it. The
+        # rows themselves, which come first, are free of it.
+        lost = along[fits] @ sign
+        lost[..., 0] = 0.0
+        square = np.vecdot(white.rows[fits], white.rows[fits])[:, np.newaxis] - 2.0 * np.sum(lost**2, axis=1)
+        square += np.sum(lost * (white.gram[fits] @ lost), axis=1)
+        largest, of_fit = _largest(of_rows[fits], sign, followed[fits], lost, scale[fits], inside.start)
+        largest /= np.sqrt(square)
+        p[fits] = (1.0 + np.sum(largest[:, 1:] >= largest[:, :1], axis=1)) / (1.0 + _FLIPS)
+        period[fits] = inside.start + 1.0 + np.argmax(of_fit, axis=1)
+    looked = np.any(seen, axis=(1, 2))
+    return np.where(looked, p, np.nan), np.where(looked, period, np.nan)
+
+
+def _signs(length: int, rngs: Sequence[np.random.Generator]) -> Cube:
+    """Signs (B, S, 1 + flips) of periods: ones, and then flips."""
+    sign = np.ones((len(rngs), length, 1 + _FLIPS))
+    for fit, rng in enumerate(rngs):
+        bits = rng.integers(0, 1 << 32, (_FLIPS, length), dtype=np.uint32).view(np.int32)
+        # The first of the bits, which is that of the sign, makes all others.
+        sign[fit, :, 1:] = (bits >> 31 | 1).T
+    return sign
+
+
+def _largest(
+    of_rows: Cube, sign: Cube, followed: NDArray[np.float64], lost: Cube, scale: Cube, begin: int
+) -> tuple[Matrix, Matrix]:
+    """Largest absolute scores (B, 1 + flips), and those of the fit itself by period of the change (B, I).
+
+    Scores are sums up to a period of those of the rows, with the signs of periods, less what is lost along
+    the basis.
+
+    Parameters
+    ----------
+    of_rows : (B, C', S) array
+        Scores of the rows by period.
+    sign : (B, S, 1 + flips) array
+    followed : (B, I, C', C) array
+        What the basis follows up to each of I periods.
+    lost : (B, C, 1 + flips) array
+        What flipped rows have along the basis.
+    scale : (B, I, C') array
+    begin : int
+        The first of the I periods.
+    """
+    count, periods, parameters, columns = followed.shape
+    flips, longest = sign.shape[2], min(_BLOCK, periods)
+    largest, of_fit = np.zeros((count, longest, parameters, flips)), np.empty((count, periods))
+    # Block after block: what came before, and, by one product, what is lost and the signs in the block.
+    before = (of_rows[..., :begin] @ sign[:, :begin])[:, np.newaxis]
+    right = np.concatenate([-lost, sign[:, :longest]], axis=1)
+    weight = np.empty((count, longest, parameters, columns + longest))
+    until = np.tri(longest)[:, np.newaxis]
+    score = np.empty_like(largest)
+    for first in range(0, periods, longest):
+        length = min(longest, periods - first)
+        block, here = slice(first, first + length), slice(begin + first, begin + first + length)
+        now, used = score[:, :length], columns + length
+        right[:, columns:used] = sign[:, here]
+        weight[:, :length, :, :columns] = followed[:, block]
+        np.multiply(
+            of_rows[:, np.newaxis, :, here],
+            until[:length, :, :length],
+            out=weight[:, :length, :, columns:used],
+        )
+        rows = weight.reshape(count, -1, weight.shape[3])[:, : length * parameters, :used]
+        np.matmul(rows, right[:, :used], out=now.reshape(count, -1, flips))
+        now += before
+        now *= scale[:, block, :, np.newaxis]
+        np.abs(now, out=now)
+        of_fit[:, block] = now[..., 0].max(axis=2, initial=0.0)
+        np.maximum(largest[:, :length], now, out=largest[:, :length])
+        before += (of_rows[..., here] @ sign[:, here])[:, np.newaxis]
+    return largest.max(axis=(1, 2), initial=0.0), of_fit

@@ -11,7 +11,8 @@ from kernels.numeric.arrays import Cube, Vector
 from kernels.numeric.simplex import helmert_basis
 
 
-@dataclass(frozen=True)
+# Compared as an object, so that what depends on a layout alone can be kept for it.
+@dataclass(frozen=True, eq=False)
 class ResidualSpace:
     """What takes residual rows to firms and back, period by period.
 
@@ -64,6 +65,22 @@ class ResidualSpace:
             return whole
         rows = np.einsum("...sn,snk->...sk", firms, self.basis)
         return rows[..., self.row >= 0]
+
+    def over_time(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Arrange rows (..., R) as (..., S, M) with coordinates that are the same in all periods.
+
+        These are the N - 1 of the rows where every firm is always there, else deviations of the N firms.
+        """
+        return self.by_period(rows) if self.whole else self.to_firms(rows)
+
+    def from_over_time(self, series: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn (..., S, M) of `over_time` into rows (..., R)."""
+        return series.reshape(*series.shape[:-2], -1) if self.whole else self.to_rows(series)
+
+    @functools.cached_property
+    def moving(self) -> NDArray[np.bool_]:
+        """(S, M) where a coordinate of `over_time` moves."""
+        return np.ones(self.row.shape, dtype=np.bool_) if self.whole else self.active
 
     def overlap(self, step: int, place: NDArray[np.int64] | None = None) -> Vector:
         """Sum squared cosines between the rows of periods ``step`` apart, one number for every such pair.

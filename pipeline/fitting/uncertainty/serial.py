@@ -15,13 +15,15 @@ against those of random walks; here with their exact distribution for the design
 """
 
 import functools
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from kernels.numeric.arrays import Matrix, Vector
+from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.fitting.uncertainty.residual_moments import ResidualMoments
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.store.format.catalogue import CAP
@@ -37,6 +39,10 @@ _NEAR = 1e-5
 # Random walks that are not rejected need this much correlation at least; below it none is compared with them.
 _NEAR_A_WALK = 0.5
 _WALKS = 199
+# Numbers of walks that are worked on at a time: more of them leave the cache of a core.
+_AT_ONCE = 1 << 16
+# Half the distance between roots that are taken to be one.
+_EQUAL = 5e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,57 +99,113 @@ def measure_serial_correlation(
     directions : (C, R) array
         Orthonormal rows that span the derivatives of the residual.
     """
-    degrees = float(residual.size - len(directions))
-    white_variance = float(residual @ residual) / max(degrees, 1.0)
-    if len(space.row) < 4 or degrees <= 0:
-        return SerialCorrelation(np.nan, white_variance, degrees, False, order=0)
-    moments = ResidualMoments(space, directions, HIGHEST_ORDER + 1)
+    counts = np.array([len(directions)])
+    return measure_serial_correlations(space, residual[np.newaxis], directions[np.newaxis], counts)[0]
+
+
+def measure_serial_correlations(
+    space: ResidualSpace, residual: Matrix, directions: Cube, counts: NDArray[np.int64]
+) -> list[SerialCorrelation]:
+    """Measure the autocorrelation of errors for B fits of one layout.
+
+    Parameters
+    ----------
+    space : ResidualSpace
+        Layout of the R rows of every fit.
+    residual : (B, R) array
+    directions : (B, C, R) array
+        Of each fit, orthonormal rows that span the derivatives of its residual, and then rows of zeros.
+    counts : (B,) array of int
+        How many rows are no zeros.
+
+    Returns
+    -------
+    list of SerialCorrelation
+        One for every fit.
+    """
+    degrees = residual.shape[1] - np.asarray(counts, dtype=np.float64)
+    variance = np.vecdot(residual, residual) / np.maximum(degrees, 1.0)
+    found = [
+        SerialCorrelation(np.nan, white, left, False, order=0)
+        for white, left in zip(variance.tolist(), degrees.tolist(), strict=True)
+    ]
+    if len(space.row) < 4:
+        return found
+    known = np.flatnonzero((degrees > 0) & (variance > 0.0))
+    if known.size == 0:
+        return found
+    moments = ResidualMoments(space, directions[known], HIGHEST_ORDER + 1)
+    for place, serial in zip(known, _measured(moments, residual[known], degrees[known]), strict=True):
+        found[place] = serial
+    return found
+
+
+def _measured(moments: ResidualMoments, residual: Matrix, degrees: Vector) -> Iterator[SerialCorrelation]:
+    """Measure fits that have left something."""
     sums = moments.observe(residual)
-    if sums[0] == 0.0:
-        return SerialCorrelation(np.nan, 0.0, degrees, False, order=0)
-    observed = sums[1:] / sums[0]
-    grid = moments.expected @ _grid_correlations(moments.periods)
-    ratio = grid[1] / grid[0]
+    observed = sums[:, 1:] / sums[:, :1]
+    grid = moments.expected[:, :2] @ _grid_correlations(moments.periods)
+    ratio = grid[:, 1] / grid[:, 0]
     # A ratio that stops rising says that more correlation of errors would not show.
-    last = int(np.argmax(ratio)) + 1
-    coefficient = float(np.interp(observed[0], ratio[:last], _GRID[:last]))
-    root = np.sqrt(max(degrees, 1.0))
-    shift = abs(observed[0] - ratio[_WHITE])
-    order, partial = 1, 0.0
-    steps = _steps(moments, observed, coefficient, shift)
-    if steps is not None:
-        order, coefficient, partial = _choose(steps, degrees, coefficient)
+    last = np.argmax(ratio, axis=1) + 1
+    coefficient = np.array(
+        [
+            np.interp(seen, rising[:end], _GRID[:end])
+            for seen, rising, end in zip(observed[:, 0], ratio, last, strict=True)
+        ]
+    )
+    root = np.sqrt(np.maximum(degrees, 1.0))
+    shift = np.abs(observed[:, 0] - ratio[:, _WHITE])
+    order, partial = np.ones(len(sums), dtype=np.int64), np.zeros(len(sums))
+    if moments.periods > HIGHEST_ORDER + 2:
+        steps = _steps(moments.expected, observed, coefficient, shift)
+        order, coefficient, partial = _choose(steps, degrees)
     correlation = autocorrelation(moments.periods, coefficient, partial)
-    kept = float(moments.correlate(correlation)[0])
-    return SerialCorrelation(
+    kept = np.vecdot(moments.expected[:, 0], correlation)
+    independent = degrees / (1.0 + 2.0 * np.sum(correlation[:, 1:] ** 2, axis=1))
+    columns = (
         coefficient,
-        float(sums[0]) / max(kept, 1e-12),
-        max(degrees / (1.0 + 2.0 * float(np.sum(correlation[1:] ** 2))), 1.0),
-        bool(shift > 1.96 / root),
+        sums[:, 0] / np.maximum(kept, 1e-12),
+        np.maximum(independent, 1.0),
+        shift > 1.96 / root,
         partial,
         order,
-        float(special.erfc(shift * root / np.sqrt(2.0))),
+        special.erfc(shift * root / np.sqrt(2.0)),
     )
+    return itertools.starmap(SerialCorrelation, zip(*(column.tolist() for column in columns), strict=True))
 
 
 @functools.lru_cache(maxsize=16)
 def _grid_correlations(count: int) -> Matrix:
     """Give the correlations (K, G) of errors under every value of the grid; not to be written to."""
-    return np.array([autocorrelation(count, rho) for rho in _GRID]).T
+    return autocorrelation(count, _GRID).T
 
 
-def autocorrelation(count: int, coefficient: float, partial: float = 0.0) -> Vector:
-    """Correlations of errors 0, 1, ..., ``count`` - 1 periods apart, from the first and a partial one."""
-    lag = np.arange(count)
-    if partial == 0.0:
-        return np.power(coefficient, lag)
-    near = coefficient * (1.0 - partial)
-    root = np.sqrt(complex(near**2 + 4.0 * partial))
-    # Equal roots would need another formula; these differ by less than anybody can see.
-    first, second = 0.5 * (near + root), 0.5 * (near - root)
-    second -= 1e-7 if abs(root) < 1e-7 else 0.0
+def autocorrelation(
+    count: int, coefficient: Vector | float, partial: Vector | float = 0.0
+) -> NDArray[np.float64]:
+    """Correlations (..., K) of errors 0, 1, ..., K - 1 periods apart, from the first and a partial one.
+
+    Parameters
+    ----------
+    count : int
+        K.
+    coefficient, partial : (...) arrays
+        Correlation one period apart, and partial correlation two periods apart.
+    """
+    half = np.asarray(0.5 * coefficient * (1.0 - partial))
+    root = np.sqrt(half * half + partial + 0j)
+    first, second = half + root, half - root
+    near = np.abs(root) < _EQUAL
+    if near.any():
+        # Equal roots would need another formula; these differ by less than anybody can see.
+        second = second - 2.0 * _EQUAL * near
     weight = (coefficient - second) / (first - second)
-    correlation: Vector = (weight * first**lag + (1.0 - weight) * second**lag).real
+    powers = np.empty((2, *half.shape, count), dtype=np.complex128)
+    powers[0, ..., 0], powers[1, ..., 0] = weight, 1.0 - weight
+    powers[0, ..., 1:], powers[1, ..., 1:] = first[..., np.newaxis], second[..., np.newaxis]
+    np.multiply.accumulate(powers, axis=-1, out=powers)
+    correlation: NDArray[np.float64] = powers[0].real + powers[1].real
     return correlation
 
 
@@ -160,19 +222,23 @@ def correlation_matrix(elapsed: Vector, coefficient: float, partial: float = 0.0
     return matrix
 
 
-def without_correlation(firms: NDArray[np.float64], serial: SerialCorrelation) -> NDArray[np.float64]:
+def without_correlation(
+    firms: NDArray[np.float64], coefficient: Vector | float, partial: Vector | float
+) -> NDArray[np.float64]:
     """Take out of errors (..., S, N) what follows from those of the periods before.
 
-    The first two are scaled so that all have one variance.
+    The first two are scaled so that all have one variance. Correlations one period apart and partial ones
+    (...) are those of `SerialCorrelation`.
     """
-    (near, far), rho = serial.coefficients, serial.correlation
-    innovation = firms.copy()
-    innovation[..., 1:, :] -= near * firms[..., :-1, :]
-    innovation[..., 2:, :] -= far * firms[..., :-2, :]
-    scale = np.sqrt((1.0 - rho**2) * (1.0 - far**2))
-    innovation[..., 0, :] = scale * firms[..., 0, :]
-    if firms.shape[-2] > 1:
-        innovation[..., 1, :] = np.sqrt(1.0 - far**2) * (firms[..., 1, :] - rho * firms[..., 0, :])
+    rho, far = (np.asarray(value)[..., np.newaxis, np.newaxis] for value in (coefficient, partial))
+    innovation = np.empty_like(firms)
+    np.multiply(firms[..., :-1, :], -rho * (1.0 - far), out=innovation[..., 1:, :])
+    if far.any():
+        innovation[..., 2:, :] -= far * firms[..., :-2, :]
+    innovation[..., 1:, :] += firms[..., 1:, :]
+    begin = np.sqrt(1.0 - far**2)
+    innovation[..., :1, :] = np.sqrt(1.0 - rho**2) * begin * firms[..., :1, :]
+    innovation[..., 1:2, :] = begin * (firms[..., 1:2, :] - rho * firms[..., :1, :])
     return innovation
 
 
@@ -203,57 +269,77 @@ def unit_root(
         return np.nan
     if serial.coefficient < _NEAR_A_WALK:
         return 0.0
-    walks = np.cumsum(rng.standard_normal((_WALKS, *space.active.shape)), axis=1)
-    rows = np.vstack([space.to_rows(walks), residual])
-    rows[:-1] -= (rows[:-1] @ directions.T) @ directions
-    firms = space.to_firms(rows)
-    ratio = np.sum(firms[:, 1:] * firms[:, :-1], axis=(1, 2)) / np.sum(firms**2, axis=(1, 2))
-    return float((1 + np.sum(ratio[:-1] <= ratio[-1])) / (_WALKS + 1))
+    seen, at_once, as_little = _one_apart(space, residual), max(_AT_ONCE // space.active.size, 1), 0
+    for done in range(0, _WALKS, at_once):
+        walks = rng.standard_normal((min(at_once, _WALKS - done), *space.active.shape))
+        rows = space.to_rows(np.cumsum(walks, axis=1, out=walks))
+        rows -= (rows @ directions.T) @ directions
+        as_little += int(np.sum(_one_apart(space, rows) <= seen))
+    return (1 + as_little) / (_WALKS + 1)
 
 
-# What each order adds: the partial correlation at its lag beyond the order before, and the estimates.
-_Step = tuple[float, float, float]
+def _one_apart(space: ResidualSpace, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Correlation (...) of rows (..., R) one period apart, as it is seen."""
+    series = space.over_time(rows)
+    width, flat = series.shape[-1], series.reshape(*rows.shape[:-1], -1)
+    correlation: NDArray[np.float64] = np.vecdot(flat[..., width:], flat[..., :-width]) / np.vecdot(
+        rows, rows
+    )
+    return correlation
 
 
-def _steps(
-    moments: ResidualMoments, observed: Vector, coefficient: float, shift: float
-) -> tuple[_Step, ...] | None:
+# What each order adds to every fit: the partial correlation at its lag beyond the order before, and the
+# estimates, all (B,).
+_Step = tuple[Vector, Vector, Vector]
+
+
+def _steps(expected: Cube, observed: Matrix, coefficient: Vector, shift: Vector) -> tuple[_Step, ...]:
     """Partial correlations in the residuals for orders 1 to 3, with (coefficient, partial) of each order."""
-    if moments.periods <= HIGHEST_ORDER + 2:
-        return None
-    first = (shift, coefficient, 0.0)
-    alone = moments.correlate(autocorrelation(moments.periods, coefficient))
-    beyond = (observed[1] - alone[2] / alone[0]) / max(1.0 - coefficient**2, 1e-3)
-    wanted = np.array([coefficient, coefficient**2])
+    first = (shift, coefficient, np.zeros_like(coefficient))
+    alone = _expected_ratios(expected, coefficient, first[2])
+    beyond = (observed[:, 1] - alone[:, 1]) / np.maximum(1.0 - coefficient**2, 1e-3)
+    # Correlations one and two periods apart are moved by what is missing until nothing is.
+    rho, second = coefficient.copy(), coefficient**2
+    going, near, far, aim = np.arange(rho.size), rho, second, observed[:, :2]
+    relevant = expected[:, :3]
     for _ in range(_ROUNDS):
-        missing = _miss(moments, observed, wanted)
-        if np.max(np.abs(missing)) < _NEAR:
-            break
-        wanted = wanted + missing
-        wanted[0] = np.clip(wanted[0], -CAP, CAP)
-        room = 1.0 - wanted[0] ** 2
-        wanted[1] = wanted[0] ** 2 + np.clip(wanted[1] - wanted[0] ** 2, -CAP * room, CAP * room)
-    rho = float(wanted[0])
-    partial = float((wanted[1] - rho**2) / (1.0 - rho**2))
-    both = moments.correlate(autocorrelation(moments.periods, rho, partial))
-    third = (observed[2] - both[3] / both[0]) / max((1.0 - rho**2) * (1.0 - partial**2), 1e-3)
-    return first, (float(beyond), rho, partial), (float(third), rho, partial)
+        missing = aim - _expected_ratios(relevant, near, _partial(near, far))
+        short = ~(np.abs(missing).max(axis=1) < _NEAR)
+        if not short.all():
+            going, near, far, aim = going[short], near[short], far[short], aim[short]
+            relevant, missing = relevant[short], missing[short]
+            if going.size == 0:
+                break
+        near = np.minimum(np.maximum(near + missing[:, 0], -CAP), CAP)
+        square = near * near
+        room = CAP * (1.0 - square)
+        far = square + np.minimum(np.maximum(far + missing[:, 1] - square, -room), room)
+        rho[going], second[going] = near, far
+    partial = _partial(rho, second)
+    third = observed[:, 2] - _expected_ratios(expected, rho, partial)[:, 2]
+    third /= np.maximum((1.0 - rho**2) * (1.0 - partial**2), 1e-3)
+    return first, (beyond, rho, partial), (third, rho, partial)
 
 
-def _miss(moments: ResidualMoments, observed: Vector, wanted: Vector) -> Vector:
-    """How far the first two correlations of residuals are from what these of errors would leave."""
-    rho = float(wanted[0])
-    partial = float((wanted[1] - rho**2) / (1.0 - rho**2))
-    sums = moments.correlate(autocorrelation(moments.periods, rho, partial))
-    missing: Vector = observed[:2] - sums[1:3] / sums[0]
-    return missing
+def _partial(first: Vector, second: Vector) -> Vector:
+    """Partial correlations of errors two periods apart, of those one and two periods apart."""
+    square = first * first
+    partial: Vector = (second - square) / (1.0 - square)
+    return partial
 
 
-def _choose(steps: tuple[_Step, ...], degrees: float, coefficient: float) -> tuple[int, float, float]:
-    """Choose the order by BIC; give it with the correlation and the partial one that go with it."""
-    gain = [degrees * np.log(max(1.0 - min(abs(step[0]), 1.0) ** 2, 1e-12)) for step in steps]
-    criterion = np.concatenate([[0.0], np.cumsum(np.array(gain) + np.log(max(degrees, 2.0)))])
-    order = int(np.argmin(criterion))
-    if order < HIGHEST_ORDER:
-        return order, coefficient, 0.0
-    return order, steps[1][1], steps[1][2]
+def _expected_ratios(expected: Cube, coefficient: Vector, partial: Vector) -> Matrix:
+    """Correlations (B, J) that residuals are expected to have, of ``expected`` (B, J + 1, K)."""
+    sums = np.matvec(expected, autocorrelation(expected.shape[2], coefficient, partial))
+    ratios: Matrix = sums[:, 1:] / sums[:, :1]
+    return ratios
+
+
+def _choose(steps: tuple[_Step, ...], degrees: Vector) -> tuple[NDArray[np.int64], Vector, Vector]:
+    """Choose orders by BIC; give them with the correlation and the partial one that go with each."""
+    size = np.minimum(np.abs(np.stack([step[0] for step in steps], axis=1)), 1.0)
+    free = degrees[:, np.newaxis]
+    gain = free * np.log(np.maximum(1.0 - size**2, 1e-12)) + np.log(np.maximum(free, 2.0))
+    order = np.argmin(np.pad(np.cumsum(gain, axis=1), ((0, 0), (1, 0))), axis=1)
+    second = order >= HIGHEST_ORDER
+    return order, np.where(second, steps[1][1], steps[0][1]), np.where(second, steps[1][2], 0.0)

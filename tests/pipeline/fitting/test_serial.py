@@ -129,5 +129,12 @@ def test_correlations_of_order_two_follow_their_recursion_and_are_taken_out(part
     matrix = correlation_matrix(np.arange(12.0), rho, partial)
     root = np.linalg.cholesky(matrix).T[:, :, None]
     # Errors with this correlation come out white, the first two included.
-    white = without_correlation(root, serial)[..., 0]
+    white = without_correlation(root, rho, partial)[..., 0]
     np.testing.assert_allclose(white.T @ white, np.eye(12) * (1 - rho**2) * (1 - far**2), atol=1e-6)
+
+
+@pytest.mark.parametrize(("rho", "partial"), [([0.5, -0.3], [0.0, 0.0]), ([0.9, 0.2, 0.0], [-0.4, 0.3, 0.0])])
+def test_correlations_of_several_fits_are_those_of_each(rho, partial):
+    found = autocorrelation(9, np.array(rho), np.array(partial))
+    for row, first, second in zip(found, rho, partial, strict=True):
+        np.testing.assert_allclose(row, autocorrelation(9, first, second), rtol=1e-12)
