@@ -1,8 +1,8 @@
 """Starts of one problem that need no more looks: they lead to an optimum that is known, or nowhere.
 
 A start leads to a known optimum when the local model at its point (the Gauss-Newton model of
-`kernels.least_squares.levenberg_marquardt`) has its own minimum there: of the gradient hardly anything would
-be left at the optimum, and the cost that the model expects there is the one that was found. Its last steps
+`kernels.least_squares.levenberg_marquardt`) has its own minimum there: of the gradient little would be
+left at the optimum, and the cost that the model expects there is about the one that was found. Its last steps
 would only repeat those of another start.
 
 A start leads nowhere when it would not come down to the known cost within its evaluations were it to go on as
@@ -16,9 +16,10 @@ from kernels.least_squares.trust_region import Scratch
 from kernels.numeric.jit import jit
 
 # Part of the gradient that may be left at the known optimum, and of the fall of the cost towards it that the
-# local model may be wrong by.
-_LEFT = 0.1
-_WRONG = 0.1
+# local model may be wrong by. Chosen on 1,000 problems of each form and on 800 of models that are not true:
+# of the lowest costs found none is lost by 0.3 that is not by 0.1; by 0.5 one is.
+_LEFT = 0.3
+_WRONG = 0.3
 
 # Evaluations from one look at the progress of a start to the next, and looks that every start has.
 _LOOK = 10

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from kernels.motion.shares import simulate_shares
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.fitting.response_edge import edge_parameters
+from pipeline.fitting.response_edge import edge_parameters, follow_edge
 from pipeline.panel.market import MarketArrays
 from pipeline.status import NoForecast, Status
 from pipeline.store.format.catalogue import RECOMMENDED
@@ -46,11 +47,11 @@ def clipped_market(slope):
     )
 
 
-def fit(market, seed=1, n_train=None):
+def fit(market, seed=1, n_train=None, form="investment", curve="linear"):
     variant = Variant(
-        "linear",
-        "investment",
-        ResponseChoice("linear", "linear", "identity", FrozenMapping({"u": "linear"})),
+        curve,
+        form,
+        ResponseChoice(curve, curve, "identity", FrozenMapping({"u": curve})),
         "constant",
         FrozenMapping({"u": "none"}),
     )
@@ -77,6 +78,68 @@ def test_an_optimum_on_the_edge_is_one_and_its_parameters_have_no_standard_error
     assert np.abs(gradient[others]).max() < 1e-3 * chisqr[0]
     first = record.names.index("initial.A")
     assert record.stderr[first] > 0.0
+
+
+def slsqp(model, theta):
+    """Referee: the lowest cost under f >= 0 that scipy's sequential quadratic programming comes to."""
+    free, data = np.flatnonzero(model.vary), model.data
+    start = theta[free]
+    unit = 1.0 / np.linalg.norm(model.jacobian(theta), axis=1)
+
+    def natural(point):
+        values = theta.copy()
+        values[free] = point * unit
+        return values
+
+    def cost(point):
+        residual = model.residual(natural(point))
+        return 1e12 if residual is None else 0.5 * residual @ residual
+
+    def gradient(point):
+        values = natural(point)
+        residual = model.residual(values)
+        return np.zeros(free.size) if residual is None else unit * (model.jacobian(values) @ residual)
+
+    def response(point):
+        return 100.0 * model.response.evaluate(natural(point), data.efforts).ravel() - 1e-8
+
+    found = optimize.minimize(
+        cost,
+        start / unit,
+        jac=gradient,
+        method="SLSQP",
+        bounds=list(zip(model.lower[free] / unit, model.upper[free] / unit, strict=True)),
+        constraints={"type": "ineq", "fun": response},
+        options={"maxiter": 500, "ftol": 1e-12},
+    )
+    return found.fun
+
+
+@pytest.mark.parametrize("form", ["investment", "scaled"])
+@pytest.mark.parametrize("curve", ["linear", "exponential"])
+def test_the_edge_is_followed_to_the_optimum_that_quadratic_programming_finds(form, curve):
+    market = clipped_market(-0.06)
+    if curve == "exponential":
+        market = replace(market, efforts=market.efforts - market.efforts.min())
+    record = fit(market, form=form, curve=curve)
+    model, start = record.model, record.theta.copy()
+    # From inside, where the effort does not yet matter that much.
+    start[model.names.index("u")] *= 0.5
+    found = follow_edge(model, start, 400)
+    residual = model.residual(found.theta)
+    assert found.converged
+    assert found.evaluations < 60
+    assert 0.5 * residual @ residual <= slsqp(model, start) * (1.0 + 1e-6)
+    f = model.response.evaluate(found.theta, model.data.efforts)
+    assert 0.0 <= f.min() < 1e-6 * f.mean()
+
+
+def test_a_market_function_that_vanishes_is_at_its_edge():
+    record = fit(clipped_market(-0.01))
+    theta = record.theta.copy()
+    rows = [record.names.index(name) for name in ("u", "constant")]
+    theta[rows] *= 1e-9
+    assert np.flatnonzero(edge_parameters(record.model, theta)).tolist() == sorted(rows)
 
 
 def test_an_optimum_inside_is_no_edge():

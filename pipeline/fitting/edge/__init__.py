@@ -1,0 +1,1 @@
+"""Fits that the bound f >= 0 holds: where f is at it, and steps of least squares that keep it."""
