@@ -10,6 +10,7 @@ import numpy as np
 
 from kernels.numeric import elementary
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
 
 # Operations. A suffix tells which operands are scalars: SV scalar and vector, VS vector and scalar.
 (ADD, SUBTRACT, MULTIPLY, DIVIDE, ADD_VS, SUBTRACT_VS, MULTIPLY_VS, DIVIDE_VS) = range(8)
@@ -245,7 +246,7 @@ def _store(r, x, target, start, n, rows, value, gradient, slope):
             gradient[row, start + e] = r[x, e]
 
 
-@jit
+@jit_apart("none")
 def execute(code, begin, end, wanted, scalars, r, start, n, rows, value, gradient, slope):
     """Run instructions on a tile in the registers `r` (or on scalars: `r` is `scalars` itself and n = 1)."""
     for i in range(begin, end):

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from kernels.formula.instructions import LAST, SCALAR_A, SCALAR_B, STORE, execute
 from kernels.formula.program_set import TILE, ProgramSet
-from kernels.numeric.jit import jit, jit_enabled
+from kernels.numeric.jit import jit_enabled
+from kernels.numeric.jit_apart import jit_apart
 
 type Array = npt.NDArray[np.float64]
 
@@ -195,5 +196,5 @@ def _run_program(
 
 # Without compilation numpy would warn about each logarithm of zero; compiled code leaves that to the caller.
 run_program: Callable[..., None] = (
-    jit(_run_program) if jit_enabled() else np.errstate(all="ignore")(_run_program)
+    jit_apart("none")(_run_program) if jit_enabled() else np.errstate(all="ignore")(_run_program)
 )

@@ -46,6 +46,7 @@ from kernels.least_squares.residual import (
 )
 from kernels.least_squares.trust_region import make_scratch
 from kernels.numeric.jit import jit
+from kernels.numeric.rows import copy_to
 from kernels.response.workspace import ResponseSpec
 
 
@@ -71,15 +72,20 @@ class BatchFit:
 
 
 @jit
-def _fit(spec, batch, gamma_form, settings, group, value, cost, status, evaluations, slope):
-    """Fit every problem of a batch, market by market; ``value`` holds the starts and receives the results."""
-    # Of every group the problem with the lowest cost so far.
-    leader = np.full(max(group.max() + 1, 0), -1)
+def _fit(spec, batch, gamma_form, settings, group, leader, order, value, cost, status, evaluations, slope):
+    """Fit every problem of a batch, market by market; ``value`` holds the starts and receives the results.
+
+    ``leader`` keeps of every group the problem with the lowest cost so far, -1 before there is one.
+    """
     markets, column = batch.markets, batch.column
-    position = np.flatnonzero(column >= 0)
-    n_columns = position.size
+    position = np.empty(column.size, np.int64)
+    n_columns = 0
+    for p in range(column.size):
+        if column[p] >= 0:
+            position[n_columns] = p
+            n_columns += 1
     scratch = make_scratch(column.size, n_columns)
-    scratch.position[:] = position
+    copy_to(scratch.position, position)
     longest = batch.targets.shape[1] + n_columns
     residual_store = np.empty(longest)
     jacobian_store = np.empty(n_columns * longest)
@@ -87,7 +93,7 @@ def _fit(spec, batch, gamma_form, settings, group, value, cost, status, evaluati
     work = make_market_workspace(spec, data, n_columns)
     seen = np.zeros(2)
     prepared = -1
-    for b in np.argsort(batch.data_index, kind="mergesort"):
+    for b in order:
         if batch.data_index[b] != prepared:
             prepared = batch.data_index[b]
             data = one_market(markets, prepared)
@@ -125,7 +131,7 @@ def _fit(spec, batch, gamma_form, settings, group, value, cost, status, evaluati
         for c in range(n_columns):
             slope[b, position[c]] = scratch.gradient[c] if progress.cost < np.inf else np.nan
         if progress.status == KNOWN_OPTIMUM:
-            slope[b] = slope[known]
+            copy_to(slope[b], slope[known])
         if group[b] >= 0 and progress.cost < (cost[known] if known >= 0 else np.inf):
             leader[group[b]] = b
 
@@ -234,7 +240,10 @@ def fit_batch(
         np.empty(value.shape),
     )
     group = check_groups(groups, index)
+    leader = np.full(max(int(group.max()) + 1, 0), -1)
+    order = np.argsort(index, kind="stable")
     _fit(
-        spec, batch, gamma_form, settings, group, value, fit.cost, fit.status, fit.evaluations, fit.slope
+        spec, batch, gamma_form, settings, group, leader, order,
+        value, fit.cost, fit.status, fit.evaluations, fit.slope,
     )  # fmt: skip
     return fit

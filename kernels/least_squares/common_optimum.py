@@ -14,6 +14,8 @@ import numpy as np
 from kernels.least_squares.levenberg_marquardt import KNOWN_OPTIMUM, LEFT_BEHIND, Progress, Settings
 from kernels.least_squares.trust_region import Scratch
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
+from kernels.numeric.rows import copy_to
 
 # Part of the gradient that may be left at the known optimum, and of the fall of the cost towards it that the
 # local model may be wrong by. Chosen on 1,000 problems of each form and on 800 of models that are not true:
@@ -61,7 +63,7 @@ def leads_to(
     return left <= _LEFT * _LEFT * here and abs(fall - wanted) <= _WRONG * wanted
 
 
-@jit
+@jit_apart()
 def end_early(
     progress: Progress,
     fell: bool,
@@ -91,7 +93,7 @@ def end_early(
         (2,) how often was looked at the progress, and the cost at the last look.
     """
     if fell and known_converged and leads_to(known, known_cost, theta, progress.cost, lower, upper, scratch):
-        theta[:] = known
+        copy_to(theta, known)
         return _ended(KNOWN_OPTIMUM, known_cost, progress.evaluations)
     if progress.evaluations % _LOOK == 0:
         left = settings.max_evaluations - progress.evaluations

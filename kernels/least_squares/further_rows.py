@@ -1,9 +1,9 @@
 """What is in the rows of a residual beside the model: controls that errors go with, and priors."""
 
-from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
 
 
-@jit
+@jit_apart("none")
 def add_control(coefficient, column, control, residual, jacobian):
     """Take what goes with a control ``(observation,)`` out of the errors; rows are model less target."""
     for r in range(control.size):
@@ -13,7 +13,7 @@ def add_control(coefficient, column, control, residual, jacobian):
             jacobian[column, r] = control[r]
 
 
-@jit
+@jit_apart("none")
 def write_prior(prior_mean, prior_weight, theta, column, start, residual, jacobian):
     """Write the rows of the priors, from ``start`` on."""
     r = start

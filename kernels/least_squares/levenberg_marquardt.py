@@ -35,6 +35,8 @@ import numpy as np
 
 from kernels.least_squares.trust_region import Scratch, bounded_step
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
+from kernels.numeric.rows import copy_to
 
 COST_CONVERGED = 1
 STEP_CONVERGED = 2
@@ -222,7 +224,7 @@ def _move(
 ) -> tuple[float, float, float]:
     """Fill the trial point; return the step's scaled length, the slope along it and the fall it predicts."""
     step, position = scratch.step, scratch.position
-    scratch.theta[:] = theta
+    copy_to(scratch.theta, theta)
     length = 0.0
     slope = 0.0
     curvature = 0.0
@@ -281,7 +283,7 @@ def _cost(code: int, residual: np.ndarray, jacobian: np.ndarray, scratch: Scratc
     return cost
 
 
-@jit
+@jit_apart()
 def begin(
     code: int,
     residual: np.ndarray,
@@ -305,7 +307,7 @@ def begin(
     return Progress(RUNNING, cost, 1, radius, 0.0, False, 0.0, 0.0, 0.0)
 
 
-@jit
+@jit_apart()
 def propose(
     progress: Progress,
     theta: np.ndarray,
@@ -348,7 +350,7 @@ def propose(
     )
 
 
-@jit
+@jit_apart()
 def judge(
     progress: Progress,
     code: int,
@@ -376,7 +378,7 @@ def judge(
         radius = 2.0 * length
         damping *= 0.5
     if ratio >= _ACCEPTED_RATIO:
-        theta[:] = scratch.theta
+        copy_to(theta, scratch.theta)
         cost = trial_cost
         _accept_equations(scratch)
     status = COST_CONVERGED

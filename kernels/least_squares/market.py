@@ -13,6 +13,7 @@ from kernels.motion.course import Correction, Course, Slopes
 from kernels.motion.membership import mark_changes
 from kernels.numeric.elementary import LOG_OF_ZERO, log
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
 from kernels.numeric.simplex import helmert_factors, helmert_row
 from kernels.response.workspace import Workspace, make_workspace, prepare
 
@@ -146,7 +147,7 @@ def n_rows(data, column, prior_weight):
     return count
 
 
-@jit
+@jit_apart()
 def make_market_workspace(spec, data, n_columns):
     """Allocate the scratch arrays for markets of the shape of ``data`` and ``n_columns`` free parameters.
 
@@ -183,7 +184,7 @@ def make_market_workspace(spec, data, n_columns):
     )
 
 
-@jit
+@jit_apart("none")
 def prepare_market(spec, data, work):
     """Compute what depends on the data only (logs of efforts, spline bases), into ``work``.
 

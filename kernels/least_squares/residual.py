@@ -46,6 +46,8 @@ from kernels.motion.trajectory import (
 )
 from kernels.numeric.elementary import LOG_OF_ZERO, exp, log
 from kernels.numeric.jit import jit, jit_inline
+from kernels.numeric.jit_apart import jit_apart
+from kernels.numeric.rows import copy_to
 from kernels.numeric.simplex import helmert_full_rows, helmert_row, share_tangent
 from kernels.response.evaluate import evaluate
 
@@ -89,7 +91,7 @@ STATUS = {
 _STEPS_A_PERIOD = 32
 
 
-@jit
+@jit_apart("int64")
 def residual_jacobian(
     spec, data, target, prior_mean, prior_weight, gamma_form, theta, column, work, residual, jacobian
 ):
@@ -305,8 +307,8 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
         follow_proportional(course, gains, state, log_state, share, log_share, no_mean, want_share)
         proportional_tangent(course, share, x, tangent, slopes)
         return OK
-    work.scaled.firm[SHARE, :] = state
-    work.scaled.firm[LOG, :] = log_state
+    copy_to(work.scaled.firm[SHARE], state)
+    copy_to(work.scaled.firm[LOG], log_state)
     steps = _STEPS_A_PERIOD * share.shape[0]
     solved = follow_scaled(
         course, gains, gamma, work.log_ratio, share, log_share, no_mean, x, tangent, slopes, work.scaled,
@@ -315,7 +317,7 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
     return OK if solved else NO_CONVERGENCE
 
 
-@jit
+@jit_apart("none")
 def _enter(data, n_response, theta, column, work):
     """Let firms in with the errors of their first shares, and set how these move their shares."""
     course, gain, of_gain = work.course, theta[n_response + 2], column[n_response + 2]
@@ -334,7 +336,7 @@ def _take_logs(first, share, log_share):
         logs[e] = log(shares[e])
 
 
-@jit
+@jit_apart("int64")
 def _write_rows(kind, whole, first, target, helmert, active, path, tangent, slope, residual, jacobian):
     """Write the rows that compare shares; return their count. ``slope (firm,)`` is scratch."""
     n_columns = jacobian.shape[0]

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
 
 
-@jit
+@jit_apart("none")
 def take_out_correlation(rho, column, first, moving, duration, residual, jacobian):
     """Turn the rows that compare shares into innovations, in place.
 

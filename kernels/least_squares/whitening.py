@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
 from kernels.numeric.simplex import helmert_basis
 
 
@@ -110,7 +110,7 @@ def _of_rows(covariance: NDArray[np.float64], present: NDArray[np.bool_]) -> NDA
     return rows
 
 
-@jit
+@jit_apart("none")
 def whiten(factor, membership, first, active, rows, scratch):
     """Whiten the rows of all fitted periods, in place.
 

@@ -8,6 +8,7 @@ nobody stayed in is shared among the entrants.
 
 from kernels.numeric.elementary import LOG_OF_ZERO, log
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
 
 
 @jit
@@ -27,7 +28,7 @@ def mark_changes(active, first, changed):
         changed[t] = has_changed(active, t)
 
 
-@jit
+@jit_apart("none")
 def admit(before, now, entry, joined, share, log_share):
     """Apply exits and entries to the state, in place; absent firms get share 0 and log `LOG_OF_ZERO`.
 
@@ -59,7 +60,7 @@ def admit(before, now, entry, joined, share, log_share):
             log_share[i] = log(share[i])
 
 
-@jit
+@jit_apart("none")
 def admit_tangent(before, now, entry, place, slope, joined, share, x):
     """Apply exits and entries to ``x (column, firm)``, d ln share; ``share`` is that before them.
 

@@ -9,6 +9,7 @@ import numpy as np
 from kernels.motion.bernoulli import duration_of_change
 from kernels.numeric.elementary import exp, log, log1p
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
 
 _points, _weights = np.polynomial.legendre.leggauss(8)
 _NODES = 0.5 * (_points + 1.0)
@@ -51,7 +52,7 @@ def _integrate(a, m, log_share, share, excess, low, high, growth, out):
         add_share_at(a, m, log_share, share, excess, w, _WEIGHTS[k] * (high - low), growth, out)
 
 
-@jit
+@jit_apart("none")
 def add_step_mean(a, m, log_share, share, excess, w, weight, out):
     """Add ``weight`` times the integral of share * H over [0, w] to ``out (firm,)``.
 

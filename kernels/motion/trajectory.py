@@ -33,6 +33,8 @@ from kernels.motion.membership import admit, admit_tangent
 from kernels.motion.period_mean import add_rest_mean, add_step_mean
 from kernels.numeric.elementary import exp, log
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
+from kernels.numeric.rows import copy_to
 
 
 @jit
@@ -45,7 +47,7 @@ def time_scale(duration, log_ratio, rate, gamma, tau):
         tau[t] = duration[t] * rate * exp(gamma * log_ratio[t])
 
 
-@jit
+@jit_apart("none")
 def follow_investment(course, gain, state, log_state, share, log_share, mean, rates):
     """Write shares (and mean shares unless ``mean`` is empty) of the form gamma = 0.
 
@@ -103,7 +105,7 @@ def investment_coefficients(course, share, rates, pull):
             pull[t, i] = rates[2, t] / max(share[t, i], 1e-300)
 
 
-@jit
+@jit_apart("none")
 def investment_tangent(course, share, rates, pull, x, tangent, slopes):
     """Turn df into d ln share for gamma = 0; ``x (column, firm)`` starts as that of the state.
 
@@ -143,7 +145,7 @@ def investment_tangent(course, share, rates, pull, x, tangent, slopes):
                 total += tangent[c, after, i]
 
 
-@jit
+@jit_apart("none")
 def follow_proportional(course, gain, state, log_state, share, log_share, mean, want_share):
     """Write log shares (up to an addend) of the form gamma = 1, and shares where they are needed.
 
@@ -166,7 +168,7 @@ def follow_proportional(course, gain, state, log_state, share, log_share, mean, 
                 correct_logs(log_observed[t - 1], gain[t - 1], log_state, keep[t - 1], gap[t - 1])
                 if changed[t] or mean.size > 0:
                     softmax(active[t - 1], log_state, state)
-            corrected[t - 1, :] = state
+            copy_to(corrected[t - 1], state)
         if changed[t]:
             admit(active[t - 1], active[t], course.entry[t], course.joined, state, log_state)
         if mean.size > 0:
@@ -184,11 +186,11 @@ def follow_proportional(course, gain, state, log_state, share, log_share, mean, 
             log_share[t, i] = log_state[i]
         if want_share or (t + 1 < n_times and changed[t + 1]):
             softmax(active[t], log_state, state)
-            share[t, :] = state
-            log_share[t, :] = log_state
+            copy_to(share[t], state)
+            copy_to(log_share[t], log_state)
 
 
-@jit
+@jit_apart("none")
 def proportional_tangent(course, share, x, tangent, slopes):
     """Turn df into d ln share for gamma = 1: ``x' = x + tau df + tau f d ln tau``."""
     f, tau, changed, active = course.f, course.tau, course.changed, course.active
@@ -217,7 +219,7 @@ def proportional_tangent(course, share, x, tangent, slopes):
                 x[c, i] = keep[t, i] * (moved - mean) + own_slope * gap[t, i]
 
 
-@jit
+@jit_apart("int64")
 def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, work, steps):
     """Take state and ``x`` through period t of the general form; return how many of ``steps`` are left.
 
@@ -266,7 +268,7 @@ def scaled_period(a, t, f, tau, with_gamma, mean, x, tangent, log_tau, gamma, wo
     return steps
 
 
-@jit
+@jit_apart("boolean")
 def follow_scaled(course, gain, gamma, log_ratio, share, log_share, mean, x, tangent, slopes, work, steps):
     """Write shares, log shares, mean shares and derivatives of the general form; tell whether it was solved.
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from kernels.numeric.elementary import exp, expm1, log, log1p
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
+from kernels.numeric.rows import add_to, copy_to
 
 LINEAR = 0
 POWER = 1
@@ -56,7 +58,7 @@ def linear(u, beta, want, total, d_beta, slope):
     for e in range(u.size):
         total[e] += beta * u[e]
     if want & 1:
-        d_beta[:] = u
+        copy_to(d_beta, u)
     if want & SLOPE:
         slope[:] = beta
 
@@ -67,7 +69,7 @@ def natural_log(u, log_u, beta, want, total, d_beta, slope):
     for e in range(u.size):
         total[e] += beta * log_u[e]
     if want & 1:
-        d_beta[:] = log_u
+        copy_to(d_beta, log_u)
     if want & SLOPE:
         for e in range(u.size):
             slope[e] = beta / max(u[e], _TINY)
@@ -79,7 +81,7 @@ def power_curve(u, log_u, power, beta, a, want, total, d_beta, d_a, slope):
     for e in range(u.size):
         total[e] += beta * power[e]
     if want & 1:
-        d_beta[:] = power
+        copy_to(d_beta, power)
     if want & 2:
         for e in range(u.size):
             d_a[e] = beta * power[e] * log_u[e]
@@ -262,7 +264,7 @@ def _row(k, m, index, repeated, column, spare, flat):
     return flat[column[p]]
 
 
-@jit
+@jit_apart("none")
 def add_curves(
     code, index, repeated, carry_index, theta, column, want_always,
     carried, log_carried, power_carried, slopes, spares, total, flat,
@@ -310,4 +312,4 @@ def add_curves(
                     adbudg(u, log_u, power, a, b, c, d, want, total, d_a, d_b, d_c, d_d, slope, scratch)
         for m in range(index.shape[1]):
             if repeated[k, m] and want & (1 << m):
-                flat[column[index[k, m]]] += spares[m]
+                add_to(flat[column[index[k, m]]], spares[m])

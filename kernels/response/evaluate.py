@@ -4,6 +4,8 @@ import numpy as np
 
 from kernels.formula.program import run_program
 from kernels.numeric.jit import jit, jit_inline
+from kernels.numeric.jit_apart import jit_apart
+from kernels.numeric.rows import add_to, copy_to, multiply_by
 from kernels.response import curves
 from kernels.response.links import CES, IDENTITY, apply_link, write_effect_rows
 from kernels.response.workspace import ResponseSpec, Workspace, make_workspace, prepare, refresh
@@ -23,7 +25,7 @@ OK = 0
 NON_FINITE = 1
 
 
-@jit
+@jit_apart("int64")
 def evaluate(spec, efforts, active, duration, work, theta, column, value, gradient):  # noqa: ARG001
     """Write the response and its derivatives in the free response parameters.
 
@@ -63,7 +65,7 @@ def evaluate(spec, efforts, active, duration, work, theta, column, value, gradie
         _blank(work.absent, factor, 0.0)
         _scale_rows(spec.curve_parameter, spec.repeated, spec.carry_parameter, column, flat, factor)
     if spec.link == CES and column[spec.elasticity] >= 0:
-        flat[column[spec.elasticity]] += work.spare[0]
+        add_to(flat[column[spec.elasticity]], work.spare[0])
     write_effect_rows(spec.link, spec.design, spec.effect_parameter, column, total, flat)
     return _finish(column[: spec.n_parameters], work.absent, total, flat)
 
@@ -99,9 +101,11 @@ def evaluate_effort_gradient(
         _blank(work.absent, total, np.nan)
         return NON_FINITE
     for k in range(spec.curve.size):
-        flat[k] = work.slope[k] * work.kept[k] * work.weight[k]
+        copy_to(flat[k], work.slope[k])
+        multiply_by(flat[k], work.kept[k])
+        multiply_by(flat[k], work.weight[k])
         if spec.link != IDENTITY:
-            flat[k] *= factor
+            multiply_by(flat[k], factor)
     return _finish(np.arange(spec.curve.size), work.absent, total, flat)
 
 
@@ -129,10 +133,11 @@ def _write_sum(spec, duration, work, theta, column, total, flat, want):
         for m in range(2):
             p = spec.carry_parameter[k, m]
             if p >= 0 and column[p] >= 0:
-                flat[column[p]] = work.slope[k] * work.carried_slope[k, m]
+                copy_to(flat[column[p]], work.slope[k])
+                multiply_by(flat[column[p]], work.carried_slope[k, m])
 
 
-@jit
+@jit_apart("none")
 def _add_splines(
     code, index, carry_index, signs, theta, column, want_always, basis, basis_slope, slopes, total, flat
 ):
@@ -148,10 +153,12 @@ def _add_splines(
                 break
             curves.spline_term(basis[k, j], basis_slope[k, j], signs[k], theta[p], want, total, slopes[k])
             if column[p] >= 0:
-                flat[column[p]] = signs[k] * basis[k, j]
+                row = flat[column[p]]
+                for e in range(row.size):
+                    row[e] = signs[k] * basis[k, j, e]
 
 
-@jit
+@jit_apart("none")
 def _add_programs(spec, work, theta, column, want_always, total, flat):
     """Add the user-written curves."""
     result = work.spare[work.spare.shape[0] - 2]
@@ -176,7 +183,7 @@ def _add_programs(spec, work, theta, column, want_always, total, flat):
             flat,
             work.slope[k] if want & curves.SLOPE else work.slope[k][:0],
         )
-        total += result
+        add_to(total, result)
 
 
 @jit
@@ -186,11 +193,11 @@ def _scale_rows(index, repeated, carry_index, column, flat, factor):
         for m in range(index.shape[1]):
             p = index[k, m]
             if p >= 0 and column[p] >= 0 and not repeated[k, m]:
-                flat[column[p]] *= factor
+                multiply_by(flat[column[p]], factor)
         for m in range(2):
             p = carry_index[k, m]
             if p >= 0 and column[p] >= 0:
-                flat[column[p]] *= factor
+                multiply_by(flat[column[p]], factor)
 
 
 @jit

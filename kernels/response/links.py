@@ -6,6 +6,7 @@ f), and its name in `pipeline.config.sections.models`.
 
 from kernels.numeric.elementary import exp, log
 from kernels.numeric.jit import jit
+from kernels.numeric.rows import add_to
 
 IDENTITY = 0
 """f = b_i + sum of curves."""
@@ -37,7 +38,7 @@ def apply_link(link, design, effect_parameter, elasticity, theta, total, constan
         _ces(theta[elasticity], constant, total, factor, direct)
         return
     if effect_parameter.size > 0:
-        total += constant
+        add_to(total, constant)
     if link == EXPONENTIAL:
         for e in range(total.size):
             y = exp(total[e])

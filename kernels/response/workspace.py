@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from kernels.formula.program_set import TILE, ProgramSet
 from kernels.numeric.elementary import log
 from kernels.numeric.jit import jit
+from kernels.numeric.jit_apart import jit_apart
+from kernels.numeric.rows import copy_to
 from kernels.response import curves
 from kernels.response.carryover import GEOMETRIC, NONE, carry_geometric, carry_lagged
 from kernels.response.ispline import ispline_basis
@@ -143,7 +145,7 @@ def make_workspace(spec, n_times, n_firms):
     )
 
 
-@jit
+@jit_apart("none")
 def prepare(spec, efforts, active, duration, work):  # noqa: ARG001
     """Compute what depends on data only, into ``work``; forgets what was cached for other data.
 
@@ -181,12 +183,12 @@ def prepare(spec, efforts, active, duration, work):  # noqa: ARG001
         rank_efforts(spec.ranked, spec.rank_weight, work.effort, work.weight)
     for k in range(spec.curve.size):
         if spec.carry[k] == NONE:
-            work.carried[k] = work.effort[k]
+            copy_to(work.carried[k], work.effort[k])
             work.kept[k] = 1.0
             _tabulate(spec, k, work)
 
 
-@jit
+@jit_apart("none")
 def _tabulate(spec, k, work):
     """Compute what a curve needs of its carried effort, whatever its parameters."""
     code = spec.curve[k]
@@ -210,7 +212,7 @@ def exponent_position(code):
     return -1
 
 
-@jit
+@jit_apart("none")
 def refresh(spec, duration, work, theta):
     """Bring carried efforts and their powers up to date with ``theta``, where they are not."""
     for k in range(spec.curve.size):
@@ -228,7 +230,7 @@ def refresh(spec, duration, work, theta):
                 work.key[k, 2] = exponent
 
 
-@jit
+@jit_apart("none")
 def _carry(spec, k, duration, work, first, second):
     """Compute the carried effort k for two parameters of its carry-over, and what follows from it."""
     effort, carried, slope, kept = work.effort[k], work.carried[k], work.carried_slope[k], work.kept[k]
