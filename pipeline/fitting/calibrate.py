@@ -1,6 +1,7 @@
 """One model on one market, or on many: starts, screen, polish, and a record of what came out."""
 
 import functools
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,18 +18,21 @@ from pipeline.config.variants import Variant
 from pipeline.fitting.all_markets import NOT_ASKED, AllMarkets
 from pipeline.fitting.compiled import COMPILED, polish_compiled
 from pipeline.fitting.polish import Polished, PolishSettings, polish
-from pipeline.fitting.record import FitRecord, record_of
+from pipeline.fitting.record import Ending, FitRecord, ending_of, record_of
 from pipeline.fitting.response_edge import edge_parameters, follow_edge
-from pipeline.fitting.screen import screen_together, settle
+from pipeline.fitting.search.screen import screen_together
+from pipeline.fitting.search.settle import settle_together
+from pipeline.fitting.search.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.shrinkage import choose_factor
-from pipeline.fitting.starts import distinct, insert_known, sample_starts
-from pipeline.fitting.uncertainty.assess import assess_uncertainty
+from pipeline.fitting.uncertainty.assess import assess_together
 from pipeline.fitting.weighting import fit_weighted
 from pipeline.models.instruments.first_stage import FirstStageError
 from pipeline.models.market_model import MarketModel, build_model
-from pipeline.models.priors import Prior, prior_of
+from pipeline.models.priors import Prior, n_effective_of, prior_of
 from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.status import Status
+
+_ALONG_THE_EDGE = "The fit went on along the edge at which the market function would turn negative."
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,72 +186,84 @@ def calibrate_together(
     FitRecord
         Of each, in order.
     """
-    waiting = list(problems)
+    given = list(problems)
+    posed = [one for one in given if isinstance(one, Problem)]
     began = time.perf_counter()
-    screened = screen_together([(p.model, p.starts, p.prior) for p in waiting if isinstance(p, Problem)])
-    searching = (time.perf_counter() - began) / max(len(screened), 1)
-    waiting.reverse()
-    screened.reverse()
-    # Taken out one by one: models that are done with need not be kept.
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Problem):
-            yield conclude(one, screened.pop(), uncertainty, searching)
-        else:
+    screened = screen_together([(one.model, one.starts, one.prior) for one in posed])
+    endings = _end(posed, screened)
+    optima = [ending.optimum for ending in endings if isinstance(ending, Ending)]
+    assessed = iter(assess_together(optima, uncertainty or UncertaintySection()))
+    seconds = (time.perf_counter() - began) / max(len(posed), 1)
+    found = iter(zip(posed, endings, strict=True))
+    for one in given:
+        if not isinstance(one, Problem):
             yield one
+            continue
+        problem, ending = next(found)
+        if not isinstance(ending, Ending):
+            yield ending
+            continue
+        record = record_of(ending, problem.market, next(assessed), problem.seconds + seconds)
+        yield replace(record, statistic={**record.statistic, "shrinkage": problem.factor})
 
 
-def conclude(
-    problem: Problem,
-    screened: BatchFit,
-    uncertainty: UncertaintySection | None = None,
-    searching: float = 0.0,
-) -> FitRecord:
-    """Make the reported fit from what the search found, and the record of it.
+def _end(problems: list[Problem], screened: list[BatchFit]) -> list[Ending | FitRecord]:
+    """Make the reported fits from what the search found, and tell where they ended."""
+    endings: list[Ending | FitRecord] = [
+        FitRecord(Status.NO_FINITE_START, start_cost=screen.cost) for screen in screened
+    ]
+    chosen = [
+        distinct(screen.value, screen.cost, problem.fit.polish)
+        for problem, screen in zip(problems, screened, strict=True)
+    ]
+    places = [place for place, rows in enumerate(chosen) if rows.size]
+    some = [problems[place] for place in places]
+    best = [screened[place].value[chosen[place]] for place in places]
+    settled = settle_together([p.model for p in some], [rows[0] for rows in best], [p.prior for p in some])
+    starts = [[theta, *rows[1:]] for theta, rows in zip(settled, best, strict=True)]
+    fits = _polish(some, starts)
+    # Counted together; the models remember.
+    n_effective_of([problem.model for problem in some], [polished.theta for polished in fits])
+    for place, problem, polished in zip(places, some, fits, strict=True):
+        endings[place] = _ending(problem, polished, screened[place].cost)
+    return endings
 
-    Parameters
-    ----------
-    problem : Problem
-        Its model with its beliefs weighted by the search.
-    screened : BatchFit
-        Of its starts.
-    uncertainty : UncertaintySection, optional
-        Intervals and replicates; by default the cheap ones.
-    searching : float
-        Seconds that the search took.
-    """
-    began = time.perf_counter() - searching - problem.seconds
-    model, fit, seed, dependent = problem.model, problem.fit, problem.seed, problem.dependent
-    chosen = distinct(screened.value, screened.cost, fit.polish)
-    if chosen.size == 0:
-        return FitRecord(Status.NO_FINITE_START, start_cost=screened.cost)
-    first = settle(model, screened.value[chosen[0]], problem.prior)
-    again = _polisher(model, fit, seed)
-    polished = _best(model, [again(theta) for theta in (first, *screened.value[chosen[1:]])])
+
+def _polish(problems: list[Problem], starts: list[list[Vector]]) -> list[Polished]:
+    """Minimise from the starts of each problem, and take the best of what they lead to."""
+    pairs = [(problem, theta) for problem, some in zip(problems, starts, strict=True) for theta in some]
+    if pairs and pairs[0][0].fit.method == COMPILED:
+        models, thetas = [problem.model for problem, _ in pairs], [theta for _, theta in pairs]
+        polished = iter(polish_compiled(models, thetas, pairs[0][0].fit.max_evaluations))
+    else:
+        polished = (_polisher(problem)(theta) for problem, theta in pairs)
+    return [
+        _best(problem.model, list(itertools.islice(polished, len(some))))
+        for problem, some in zip(problems, starts, strict=True)
+    ]
+
+
+def _ending(problem: Problem, polished: Polished, start_cost: Vector) -> Ending | FitRecord:
+    """Weigh the residuals, follow the edge where f would be negative, and tell where the fit ended."""
+    model, fit, n_tied = problem.model, problem.fit, len(problem.dependent)
     noise = model.variant.noise_under(fit)
-    polished = fit_weighted(model, problem.training, noise, polished, again, len(dependent))
-    edge = None if dependent else edge_parameters(model, polished.theta)
+    polished = fit_weighted(model, problem.training, noise, polished, _polisher(problem), n_tied)
+    edge = None if n_tied else edge_parameters(model, polished.theta)
     if edge is not None and edge.any():
         followed = follow_edge(model, polished.theta, fit.max_evaluations)
         evaluations = polished.evaluations + followed.evaluations
-        polished = replace(
-            polished, theta=followed.theta, evaluations=evaluations, converged=followed.converged
-        )
+        polished = Polished(followed.theta, evaluations, followed.converged, _ALONG_THE_EDGE)
         edge = edge_parameters(model, polished.theta)
-    assess = functools.partial(assess_uncertainty, asked=uncertainty or UncertaintySection(), seed=seed)
-    record = record_of(model, problem.market, polished, edge, screened.cost, fit, dependent, began, assess)
-    if not record.status.usable:
-        return record
-    return replace(record, statistic={**record.statistic, "shrinkage": problem.factor})
+    return ending_of(model, problem.market, polished, edge, start_cost, fit, problem.seed)
 
 
-def _polisher(model: MarketModel, fit: FitSection, seed: np.random.SeedSequence) -> Callable[..., Polished]:
+def _polisher(problem: Problem) -> Callable[[Vector], Polished]:
     """Give what makes the reported fit from a parameter vector."""
+    model, fit = problem.model, problem.fit
     if fit.method == COMPILED:
-        return functools.partial(polish_compiled, model, max_evaluations=fit.max_evaluations)
-    settings = PolishSettings(
-        fit.method, fit.loss, fit.max_evaluations, fit.expr, int(seed.generate_state(1)[0])
-    )
+        return lambda theta: polish_compiled([model], [theta], fit.max_evaluations)[0]
+    seed = int(problem.seed.generate_state(1)[0])
+    settings = PolishSettings(fit.method, fit.loss, fit.max_evaluations, fit.expr, seed)
     return functools.partial(polish, model, settings=settings)
 
 
@@ -269,4 +285,6 @@ def _cost(model: MarketModel, theta: Vector) -> float:
 
 
 def _best(model: MarketModel, candidates: list[Polished]) -> Polished:
+    if len(candidates) == 1:
+        return candidates[0]
     return min(candidates, key=lambda polished: _cost(model, polished.theta))

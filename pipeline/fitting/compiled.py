@@ -1,10 +1,13 @@
 """The reported fit by the search's own minimiser: the compiled Levenberg-Marquardt of the kernels."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from kernels.least_squares.levenberg_marquardt import STATUS, STEPS_FAILED
 from kernels.numeric.arrays import Vector
 from pipeline.fitting.polish import TOLERANCE, Polished
+from pipeline.fitting.search.many_models import fit_models
 from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE
 from pipeline.models.market_model import MarketModel
 
@@ -16,30 +19,38 @@ COMPILED = "compiled"
 _PROMISED = 1e-8
 
 
-def polish_compiled(model: MarketModel, theta: Vector, max_evaluations: int) -> Polished:
-    """Minimise the sum of squares from ``theta`` to the tolerance that lmfit is given.
+def polish_compiled(
+    models: Sequence[MarketModel], thetas: Sequence[Vector], max_evaluations: int
+) -> list[Polished]:
+    """Minimise sums of squares, those of one shape in one batch, to the tolerance that lmfit is given.
 
     Parameters
     ----------
-    model : MarketModel
-        Of P parameters, without expressions between them.
-    theta : (P,) array
-        Starting values inside the bounds; parameters that do not vary keep them.
+    models : sequence of MarketModel
+        Of P parameters each, without expressions between them.
+    thetas : sequence of (P,) array
+        Starting values of each inside the bounds; parameters that do not vary keep them.
     max_evaluations : int
-        Evaluations of residual and Jacobian allowed.
+        Evaluations of residual and Jacobian allowed for each.
 
     Returns
     -------
-    Polished
+    list of Polished
     """
-    start = np.where(model.vary, np.clip(theta, model.lower, model.upper), theta)
-    fit = model.fit_many(start[np.newaxis], max_evaluations=max_evaluations, cost_tolerance=TOLERANCE)
-    return Polished(
-        theta=fit.value[0],
-        evaluations=int(fit.evaluations[0]),
-        converged=converged(model, fit.value[0], int(fit.status[0])),
-        message=STATUS[int(fit.status[0])],
-    )
+    starts = [
+        np.where(model.vary, np.clip(theta, model.lower, model.upper), theta)[np.newaxis]
+        for model, theta in zip(models, thetas, strict=True)
+    ]
+    fits = fit_models(models, starts, max_evaluations, cost_tolerance=TOLERANCE, promise_tolerance=0.0)
+    return [
+        Polished(
+            theta=fit.value[0],
+            evaluations=int(fit.evaluations[0]),
+            converged=converged(model, fit.value[0], int(fit.status[0])),
+            message=STATUS[int(fit.status[0])],
+        )
+        for model, fit in zip(models, fits, strict=True)
+    ]
 
 
 def converged(model: MarketModel, theta: Vector, status: int) -> bool:

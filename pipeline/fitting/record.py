@@ -1,7 +1,6 @@
 """What one calibration came to, as a frozen record."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,10 @@ from pipeline.config.parameters import CONSTANT
 from pipeline.config.sections.fit import FitSection
 from pipeline.fitting.experiments import FittedExperiments, fitted_experiments
 from pipeline.fitting.polish import Polished
-from pipeline.fitting.response_edge import AT_EDGE, edge_parameters
+from pipeline.fitting.response_edge import edge_parameters
 from pipeline.fitting.uncertainty.covariance import correlation_of
-from pipeline.fitting.uncertainty.persistence import mean_rate
+from pipeline.fitting.uncertainty.optimum import AT_EDGE, Optimum
+from pipeline.fitting.uncertainty.refits.persistence import mean_rate
 from pipeline.models.market_model import MarketModel
 from pipeline.models.one_step import shares_of_all_periods
 from pipeline.models.priors import n_effective
@@ -84,23 +84,45 @@ class FitRecord:
         return np.array([stage.f_statistic for stage in self.model.stages] if self.model else [])
 
 
-def record_of(
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Where a fit ended, before it is assessed.
+
+    Attributes
+    ----------
+    optimum
+        What is assessed.
+    names
+        Of what is reported.
+    share
+        (T, N) modelled shares over all periods of the market.
+    polished, start_cost, n_free
+        The minimisation, the costs (S,) of its starts, and parameters that were free.
+    """
+
+    optimum: Optimum
+    names: tuple[str, ...]
+    share: Matrix
+    polished: Polished
+    start_cost: Vector
+    n_free: int
+
+
+def ending_of(
     model: MarketModel,
     market: MarketArrays,
     polished: Polished,
     edge: NDArray[np.bool_] | None,
     start_cost: Vector,
     fit: FitSection,
-    dependent: list[str],
-    began: float,
-    assess: Callable[..., "Uncertainty"],
-) -> FitRecord:
-    """Make the record of a fit.
+    seed: np.random.SeedSequence,
+) -> Ending | FitRecord:
+    """Tell where a fit ended; the record of it where the model cannot be evaluated there.
 
     Parameters
     ----------
     model : MarketModel
-        With its noise; gets the covariance of its parameters.
+        With its noise.
     market : MarketArrays
         All its periods.
     polished : Polished
@@ -111,61 +133,81 @@ def record_of(
         Of the starts.
     fit : FitSection
         What was asked.
-    dependent : list of str
-        Parameters that follow from others.
-    began : float
-        When it began, by `time.perf_counter`.
-    assess : callable
-        `pipeline.fitting.uncertainty.assess.assess_uncertainty` with what was asked of it.
+    seed : SeedSequence
+        Of the fit.
     """
     theta = polished.theta
-    residual = model.residual(theta)
     share = shares_of_all_periods(model, theta, market, fit.initial)
-    if residual is None or share is None:
+    if model.residual(theta) is None or share is None:
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=polished.message)
     edge = edge_parameters(model, theta) if edge is None else edge
     at_bound = np.where(edge, AT_EDGE, _at_bound(model, theta)).astype(np.int8)
     names, matrix = _reported(model, market.firms)
-    n_free = model.n_free - len(dependent)
-    inner = (at_bound == 0) & model.vary & ~np.array([name in dependent for name in model.names])
-    effective = n_effective(model, theta) - len(dependent)
-    n_noise = 0.0 if model.noise is None else model.noise.parameters
-    repeatable = fit.loss == "linear" and not dependent
-    uncertainty = assess(
-        model, theta, inner, matrix, n_effective=effective, at_bound=at_bound, repeatable=repeatable
+    tied = np.array([name in fit.expr for name in model.names])
+    dependent = int(tied.sum())
+    optimum = Optimum(
+        model,
+        theta,
+        at_bound,
+        (at_bound == 0) & model.vary & ~tied,
+        matrix,
+        n_effective(model, theta) - dependent,
+        seed,
+        fit.loss == "linear" and not dependent,
     )
+    return Ending(optimum, names, share, polished, start_cost, model.n_free - dependent)
+
+
+def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", seconds: float) -> FitRecord:
+    """Make the record of a fit; its model gets the covariance of its parameters.
+
+    Parameters
+    ----------
+    ending : Ending
+    market : MarketArrays
+        All its periods.
+    uncertainty : Uncertainty
+        Of the optimum.
+    seconds : float
+        That the fit took.
+    """
+    optimum, share, start_cost = ending.optimum, ending.share, ending.start_cost
+    model, theta = optimum.model, optimum.theta
+    residual = model.residual(theta)
+    assert residual is not None, "an optimum has residuals"
     model.covariance = uncertainty.trusted
-    n_train = model.data.active.shape[0]
-    fitted = slice(model.data.first, n_train)
+    fitted = slice(model.data.first, model.data.active.shape[0])
+    n_noise = 0.0 if model.noise is None else model.noise.parameters
     statistic = (
-        _information(residual[: model.n_residuals], effective, n_noise)
+        _information(residual[: model.n_residuals], optimum.effective, n_noise)
         | uncertainty.statistic
         | {
-            "n_free": float(n_free),
-            "n_effective": effective,
+            "n_free": float(ending.n_free),
+            "n_effective": optimum.effective,
             "n_noise": n_noise,
             "rmse": fit_rmse(share[fitted], market.share[fitted], moving_firms(market.active)[fitted]),
             "adjustment_rate": mean_rate(model, theta, share),
-            "nfev": float(polished.evaluations),
+            "nfev": float(ending.polished.evaluations),
             "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
-            "seconds": time.perf_counter() - began,
+            "seconds": seconds,
         }
     )
+    extra = np.zeros(len(ending.names) - theta.size, dtype=np.int8)
     return FitRecord(
-        status=Status.CONVERGED if polished.converged else Status.EVALUATIONS_EXHAUSTED,
-        names=names,
-        value=matrix @ theta,
+        status=Status.CONVERGED if ending.polished.converged else Status.EVALUATIONS_EXHAUSTED,
+        names=ending.names,
+        value=optimum.matrix @ theta,
         stderr=np.sqrt(np.diag(uncertainty.covariance)),
-        at_bound=np.concatenate([at_bound, np.zeros(len(names) - theta.size, dtype=np.int8)]),
+        at_bound=np.concatenate([optimum.at_bound, extra]),
         correlation=correlation_of(uncertainty.covariance),
         statistic=statistic,
         start_cost=start_cost,
         share=share,
-        experiments=fitted_experiments(model, theta, inner),
+        experiments=fitted_experiments(model, theta, optimum.inner),
         uncertainty=uncertainty,
         model=model,
         theta=theta,
-        message=polished.message,
+        message=ending.polished.message,
     )
 
 

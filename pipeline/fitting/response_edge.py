@@ -16,9 +16,6 @@ from pipeline.fitting.edge.cells import Cells
 from pipeline.fitting.edge.surface import Surface
 from pipeline.models.market_model import MarketModel
 
-AT_EDGE = 2
-"""Mark of parameters that the bound f >= 0 holds, beside -1 and 1 for bounds of their own."""
-
 # f is at its edge where it is less than this part of its mean (searches that are refused stop far nearer), or
 # where its mean is less than this part of what the range of a parameter moves it by.
 _EDGE = 1e-6

@@ -8,7 +8,7 @@ from kernels.response.catalogue import Curve
 from kernels.response.response import ResponseError
 from pipeline.config.sections.fit import FitSection, ShrinkageSection
 from pipeline.config.variants import Variant
-from pipeline.fitting.screen import screen
+from pipeline.fitting.search.screen import screen
 from pipeline.models.instruments.first_stage import FirstStageError
 from pipeline.models.market_model import MarketModel, build_model
 from pipeline.models.one_step import forecast_shares

@@ -14,7 +14,8 @@ from kernels.least_squares.whitening import scaled_covariance
 from kernels.numeric.arrays import Vector
 from pipeline.config.sections.fit import NoiseKind
 from pipeline.fitting.polish import Polished
-from pipeline.fitting.screen import entry_spread_of
+from pipeline.fitting.search.many_models import fit_model
+from pipeline.fitting.search.screen import entry_spread_of
 from pipeline.models.market_model import MarketModel
 from pipeline.models.noise import Noise, noise_of_shares
 from pipeline.models.priors import n_effective, residual_deviation
@@ -70,7 +71,7 @@ def fit_weighted(
             model.set_prior(model.prior_mean, weight)
             model.weigh_experiments(deviation)
         # lmfit hardly moves from where a parameter is at a bound, which compiled fits do.
-        moved = model.screen(polished.theta[np.newaxis], _EVALUATIONS)
+        moved = fit_model(model, polished.theta[np.newaxis], _EVALUATIONS)
         fitted = again(moved.value[0] if np.isfinite(moved.cost[0]) else polished.theta)
         polished = replace(fitted, evaluations=polished.evaluations + fitted.evaluations)
     model.noise = _noise_at(model, market, kind, polished.theta, tied)

@@ -47,8 +47,6 @@ from pipeline.panel.market import MarketArrays
 from pipeline.store.format.first_stage import PooledSlopes
 
 GAMMA_FORM = {"investment": INVESTMENT, "proportional": PROPORTIONAL, "scaled": SCALED}
-SCREENED = 1e-10
-"""Part of the cost that a search from many starts leaves to the fit that goes on from the best."""
 RESIDUAL_KIND = {"ilr": ILR, "share": PLAIN}
 
 
@@ -124,6 +122,8 @@ class MarketModel:
         self._made: dict[int, MarketWorkspace] = {}
         self._batched: tuple[MarketData, CheckedMarkets] | None = None
         self._simulated: tuple[MarketData, Vector, Matrix | None] | None = None
+        #: See `pipeline.fitting.search.many_models`.
+        self.batch_key: bytes | None = None
         self.set_prior(self.prior_mean, self.prior_weight)
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
@@ -131,7 +131,7 @@ class MarketModel:
         self.prior_mean = np.ascontiguousarray(mean)
         self.prior_weight = np.where(self.vary, weight, 0.0)
         rows = self.n_residuals + int((self.prior_weight > 0.0).sum())
-        self._point: Vector | None = None
+        self._forget()
         self._residual = np.empty(rows)
         self._jacobian = np.empty((self.n_free, rows))
 
@@ -141,14 +141,20 @@ class MarketModel:
         Scaled as `kernels.least_squares.whitening.scaled_covariance` does it.
         """
         self.data = self.data._replace(whitening=make_whitening(covariance, moving_firms(self.data.active)))
-        self.error_shape = covariance
-        self._point = None
+        self.error_shape, self.batch_key = covariance, None
+        self._forget()
 
     def weigh_experiments(self, deviation: float) -> None:
         """Measure experiments in a deviation of the residuals that compare data; 0: leave them out."""
-        self._point = None
+        self._forget()
         if self.experiments is not None:
             self.experiments.deviation = deviation
+
+    def _forget(self) -> None:
+        """Take residuals and derivatives for those of another problem."""
+        self._point: Vector | None = None
+        #: Effective parameters at the last point; None: not counted yet. See `pipeline.models.priors`.
+        self.effective: float | None = None
 
     @property
     def tested(self) -> bool:
@@ -184,7 +190,7 @@ class MarketModel:
     def _evaluate(self, theta: Vector) -> None:
         if self._point is not None and np.array_equal(theta, self._point):
             return
-        self._point = theta.copy()
+        self._point, self.effective = theta.copy(), None
         point, work = np.ascontiguousarray(theta), self._scratch(self.n_free)
         out = self._residual, self._jacobian
         self._status = residual_jacobian(*self._problem(), point, self.column, work, *out)
@@ -192,12 +198,6 @@ class MarketModel:
         if self.experiments is not None and self._status == OK:
             rows = self.experiments.rows(theta)
             self._status, self._further = (OK, rows) if rows else (NON_FINITE_RESIDUAL, self._further)
-
-    def screen(self, starts: Matrix, max_evaluations: int) -> BatchFit:
-        """Fit from many starts, shape (S, P); one that leads to the optimum of one before ends there."""
-        return self.fit_many(
-            starts, max_evaluations=max_evaluations, promise_tolerance=SCREENED, together=True
-        )
 
     def fit_many(
         self,
@@ -211,7 +211,6 @@ class MarketModel:
         cost_tolerance: float = 1e-10,
         promise_tolerance: float = 0.0,
         luck: Matrix | None = None,
-        together: bool = False,
     ) -> BatchFit:
         """Fit many variations of the problem at once.
 
@@ -234,8 +233,6 @@ class MarketModel:
         luck : (B, E) array, optional
             Errors of experiments made anew, in standard errors, around what they give at the starts; by
             default all are as measured.
-        together : bool
-            Whether these are starts of one problem.
         """
         if self.tested:
             return fit_tested(
@@ -263,7 +260,6 @@ class MarketModel:
             gamma_form=self.gamma_form,
             targets=targets,
             target_index=index,
-            groups=np.zeros(len(starts), dtype=np.int64) if together else None,
             prior_mean=self.prior_mean,
             prior_weight=self.prior_weight,
             max_evaluations=max_evaluations,
@@ -288,17 +284,21 @@ class MarketModel:
             Other periods of the same market, made from what `prepared` gives; by default those fitted.
         """
         if data is not None:
-            return self._simulate(theta, data, self._workspace(data, 0))
+            none = np.full(self.column.size, -1, dtype=np.int64)
+            return self._simulate(theta, data, self._workspace(data, 0), none)
         known = self._simulated
         if known is None or known[0] is not self.data or not np.array_equal(known[1], theta):
-            known = self.data, theta.copy(), self._simulate(theta, self.data, self._scratch(0))
+            # Derivatives that are not asked for take less time than another scratch.
+            work = self._scratch(self.n_free)
+            known = self.data, theta.copy(), self._simulate(theta, self.data, work, self.column)
             self._simulated = known
         return None if known[2] is None else known[2].copy()
 
-    def _simulate(self, theta: Vector, data: MarketData, work: MarketWorkspace) -> Matrix | None:
+    def _simulate(
+        self, theta: Vector, data: MarketData, work: MarketWorkspace, column: NDArray[np.int64]
+    ) -> Matrix | None:
         share = np.empty(data.active.shape)
-        none = np.full(self.column.size, -1, dtype=np.int64)
-        status = simulate_market(self.response.spec, data, self.gamma_form, theta, none, work, share)
+        status = simulate_market(self.response.spec, data, self.gamma_form, theta, column, work, share)
         return share if status == OK else None
 
     @property
@@ -321,7 +321,7 @@ class MarketModel:
         if not work.uneven[0]:
             return np.ones(len(self.data.active))
         # Others may have written into the scratch since.
-        self._point = None
+        self._forget()
         self._evaluate(theta)
         if self._status != OK:
             return np.ones(len(self.data.active))

@@ -6,6 +6,8 @@ degree of freedom: the effective number of parameters is the trace of the hat ma
 ``tr(J (J'J + W)^-1 J')`` (Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, 3.4.1).
 """
 
+import functools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from kernels.least_squares.entries import entering_firms
 from kernels.least_squares.market import PLAIN, MarketData, moving_firms
 from kernels.least_squares.serial_errors import kept_and_weight
-from kernels.numeric.arrays import Matrix, Vector
+from kernels.numeric.arrays import Floats, Matrix, Vector
 from pipeline.config.parameters import AUTOCORRELATION, CONSTANT, ENTRY, GAIN, INITIAL
 
 if TYPE_CHECKING:
@@ -94,6 +96,16 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
     )
 
 
+@functools.lru_cache(maxsize=64)
+def _weakly_believed(names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Tell of parameters (4, P): first shares, the gain, the autocorrelation, errors of first shares."""
+    kinds = [
+        (name.startswith(f"{INITIAL}."), name == GAIN, name == AUTOCORRELATION, name.startswith(f"{ENTRY}."))
+        for name in names
+    ]
+    return np.array(kinds).T
+
+
 def with_weak_beliefs(
     prior: Prior,
     names: Sequence[str],
@@ -117,13 +129,11 @@ def with_weak_beliefs(
     """
     mean, spread = prior.mean.copy(), prior.spread.copy()
     open_ = vary & ~np.isfinite(spread)
-    starts = open_ & np.array([name.startswith(f"{INITIAL}.") for name in names])
-    gain = open_ & np.array([name == GAIN for name in names])
+    starts, gain, rho, entries = _weakly_believed(tuple(names))
+    starts, gain, rho = open_ & starts, open_ & gain, open_ & rho
     mean[starts], spread[starts] = start[starts], _START_SPREAD
     mean[gain], spread[gain] = _GAIN_BELIEF
-    rho = open_ & np.array([name == AUTOCORRELATION for name in names])
     mean[rho], spread[rho] = _AUTOCORRELATION_BELIEF
-    entries = np.array([name.startswith(f"{ENTRY}.") for name in names], dtype=np.bool_)
     if entry_spread is None or not entries.any():
         return Prior(mean, spread)
     of_errors = np.full(len(spread), np.nan)
@@ -183,55 +193,104 @@ def family_of(name: str) -> str:
     return name
 
 
-def effective_parameters(jacobian: Matrix, weight: Vector, further: Matrix | None = None) -> float:
+def effective_parameters(
+    jacobian: Floats, weight: Floats, further: Floats | None = None
+) -> NDArray[np.float64]:
     """Trace of the hat matrix.
 
     Parameters
     ----------
-    jacobian : (C, R) array
-        Derivatives of the R residuals that compare data, in C free parameters.
-    weight : (C,) array
+    jacobian : (..., C, R) array
+        Derivatives of the R residuals that compare data, in C free parameters, of any number of fits.
+    weight : (..., C) array
         Weights of the rows of their priors, 0 where there is none.
-    further : (C, E) array, optional
+    further : (..., C, E) array, optional
         Derivatives of other rows that are not data, such as those of experiments.
+
+    Returns
+    -------
+    (...) array
     """
-    further = np.empty((len(jacobian), 0)) if further is None else further
-    if not weight.any() and not further.any():
-        return float(len(jacobian))
-    squares = [np.einsum("cr,cr->c", rows, rows) for rows in (jacobian, further)]
-    scale = np.sqrt(squares[0] + squares[1] + weight**2)
+    *fits, count, _ = jacobian.shape
+    further = np.empty((*fits, count, 0)) if further is None else further
+    drawn = weight.any(axis=-1) | further.any(axis=(-2, -1))
+    if not drawn.any():
+        return np.full(fits, float(count))
+    scale = np.sqrt(np.vecdot(jacobian, jacobian) + np.vecdot(further, further) + weight**2)
     safe = np.where(scale > 0.0, scale, 1.0)
-    unit, other = jacobian / safe[:, np.newaxis], further / safe[:, np.newaxis]
+    unit, other = jacobian / safe[..., np.newaxis], further / safe[..., np.newaxis]
     believed = weight / safe
-    together = unit @ unit.T + other @ other.T
-    together[np.diag_indices_from(together)] += believed**2
+    together = unit @ unit.mT + other @ other.mT
+    diagonal = np.arange(count)
+    together[..., diagonal, diagonal] += believed**2
     # Of every direction, what its beliefs decide; the data decide the rest.
     strength, directions = np.linalg.eigh(together)
-    if strength[0] > _WELL_SEEN:
-        decided = np.sum((directions * believed[:, np.newaxis]) ** 2, axis=0)
-        decided += np.sum((other.T @ directions) ** 2, axis=0)
-        return len(jacobian) - float(np.sum(decided / strength))
-    # Singular values of [J; W]: of the rows that are data, how much of each direction they decide.
+    decided = np.sum((directions * believed[..., np.newaxis]) ** 2, axis=-2)
+    decided += np.sum((other.mT @ directions) ** 2, axis=-2)
+    well = strength[..., 0] > _WELL_SEEN
+    found = np.array(count - np.sum(decided / np.where(well[..., np.newaxis], strength, 1.0), axis=-1))
+    found[~drawn] = count
+    for place in map(tuple, np.argwhere(drawn & ~well)):
+        found[place] = _decided_by_data(unit[place], believed[place], other[place])
+    return found
+
+
+def _decided_by_data(unit: Matrix, believed: Vector, other: Matrix) -> float:
+    """Singular values of [J; W]: of the rows that are data, how much of each direction they decide."""
     both = np.concatenate([unit, np.diag(believed), other], axis=1)
     _, singular, right = np.linalg.svd(both, full_matrices=False)
     seen = singular > np.finfo(float).eps * max(both.shape) * singular[0]
-    return float((right[seen, : jacobian.shape[1]] ** 2).sum())
+    return float((right[seen, : unit.shape[1]] ** 2).sum())
 
 
 def n_effective(model: "MarketModel", theta: Vector) -> float:
     """Count the effective parameters of a model: `effective_parameters`."""
-    jacobian = model.jacobian(theta)
-    priors = model.n_residuals + int((model.prior_weight > 0.0).sum())
-    return effective_parameters(
-        jacobian[:, : model.n_residuals], model.prior_weight[model.vary], jacobian[:, priors:]
-    )
+    return float(n_effective_of([model], [theta])[0])
+
+
+def n_effective_of(models: Sequence["MarketModel"], thetas: Sequence[Vector]) -> Vector:
+    """Count the effective parameters of many models, each at its parameters, (B,)."""
+    found, rows, alike = np.empty(len(models)), {}, defaultdict(list)
+    for place, (model, theta) in enumerate(zip(models, thetas, strict=True)):
+        arrays = _rows_of(model, theta)
+        if model.effective is None:
+            rows[place] = arrays
+            alike[tuple(array.shape for array in arrays)].append(place)
+        else:
+            found[place] = model.effective
+    for places in alike.values():
+        stacks = (np.stack(arrays) for arrays in zip(*(rows[place] for place in places), strict=True))
+        found[places] = effective_parameters(*stacks)
+        for place in places:
+            models[place].effective = float(found[place])
+    return found
+
+
+def _rows_of(model: "MarketModel", theta: Vector) -> tuple[Matrix, Vector, Matrix]:
+    """Give derivatives of what compares data, weights of beliefs, and derivatives of what is neither."""
+    jacobian, weight = model.jacobian(theta), model.prior_weight
+    priors = model.n_residuals + np.count_nonzero(weight > 0.0)
+    return jacobian[:, : model.n_residuals], weight[model.vary], jacobian[:, priors:]
 
 
 def residual_deviation(model: "MarketModel", theta: Vector) -> float:
     """Estimate the standard deviation of the residuals that compare data, with honest degrees of freedom."""
-    residual = model.residual(theta)
-    if residual is None:
-        return np.nan
-    data = residual[: model.n_residuals]
-    left = model.n_residuals - n_effective(model, theta)
-    return float(np.sqrt(data @ data / left)) if left > 0 else 0.0
+    return float(residual_deviations([model], [theta])[0])
+
+
+def residual_deviations(models: Sequence["MarketModel"], thetas: Sequence[Vector]) -> Vector:
+    """Estimate `residual_deviation` of many models, each at its parameters, (B,); nan where there is none."""
+    found = np.full(len(models), np.nan)
+    square, known = np.zeros(len(models)), np.zeros(len(models), dtype=np.bool_)
+    for place, (model, theta) in enumerate(zip(models, thetas, strict=True)):
+        residual = model.residual(theta)
+        if residual is not None:
+            data = residual[: model.n_residuals]
+            square[place], known[place] = data @ data, True
+    places = np.flatnonzero(known).tolist()
+    if places:
+        some = [models[place] for place in places]
+        left = np.array([model.n_residuals for model in some])
+        left = left - n_effective_of(some, [thetas[place] for place in places])
+        found[places] = np.where(left > 0.0, np.sqrt(square[places] / np.where(left > 0.0, left, 1.0)), 0.0)
+    return found

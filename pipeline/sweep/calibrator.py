@@ -26,8 +26,8 @@ class Calibrator:
         markets, see `pipeline.store.writing.chunks.write_chunk`. Numbers must depend on market and model
         alone: see `pipeline.seeds.fit_seed`. For a pooled model a fourth argument: its populations by window
         and parameter, see `pipeline.store.shared.population`. When a calibration goes on from an earlier one,
-        ``warm``: a `pipeline.fitting.warm_start.WarmStarts`. Where first stages are pooled over markets,
-        ``first_stages``: see `pipeline.store.format.first_stage.PooledStages`.
+        ``warm``: a `pipeline.fitting.search.warm_start.WarmStarts`. Where first stages are pooled over
+        markets, ``first_stages``: see `pipeline.store.format.first_stage.PooledStages`.
     assess
         ``(panel of some markets, baseline, study) -> Arrays``, likewise. For a baseline that learns from all
         markets (`pipeline.validation.baselines.POOLED`) a fourth argument: the lazy panel of all of them.

@@ -17,7 +17,7 @@ from pipeline.config.variants import Variant
 from pipeline.fitting.all_markets import AllMarkets
 from pipeline.fitting.calibrate import Problem, calibrate_together, pose
 from pipeline.fitting.record import FitRecord
-from pipeline.fitting.warm_start import WarmStarts
+from pipeline.fitting.search.warm_start import WarmStarts
 from pipeline.panel.dataset import entries_in
 from pipeline.panel.market import MarketArrays, first_periods, iterate_markets
 from pipeline.seeds import fit_seed
@@ -44,7 +44,7 @@ from pipeline.validation.windows import CARRIED, FUTURES, Window, windows_of
 Cell = tuple[int, int]
 """Position of a fit by market and window."""
 #: Markets that are searched in one call of compiled code: a second or less, between which signals are heard.
-TOGETHER = 16
+TOGETHER = 64
 #: Arrays that the record of a fit has under another name.
 _FIELDS = {"replicate_value": "replicate", "direction_strength": "strength"}
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.errors import StoreError
-from pipeline.fitting.warm_start import WarmStarts
+from pipeline.fitting.search.warm_start import WarmStarts
 from pipeline.panel.dataset import hash_markets
 from pipeline.status import Status
 from pipeline.store.carry_over import read_carried

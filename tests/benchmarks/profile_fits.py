@@ -23,14 +23,19 @@ FORMS = ("investment", "proportional", "scaled")
 _STAGES = {
     "composing": ("pipeline.fitting.calibrate:build_model",),
     "screening": ("pipeline.fitting.calibrate:sample_starts", "pipeline.fitting.calibrate:screen_together"),
-    "weights of beliefs": ("pipeline.fitting.calibrate:settle",),
+    "weights of beliefs": ("pipeline.fitting.calibrate:settle_together",),
     "reported fit": ("pipeline.fitting.calibrate:polish", "pipeline.fitting.calibrate:polish_compiled"),
-    "noise, criteria": ("pipeline.fitting.calibrate:fit_weighted", "pipeline.fitting.calibrate:record_of"),
-    "intervals but profiles": ("pipeline.fitting.calibrate:assess_uncertainty",),
+    "edge of f": ("pipeline.fitting.calibrate:edge_parameters", "pipeline.fitting.calibrate:follow_edge"),
+    "noise, criteria": (
+        "pipeline.fitting.calibrate:fit_weighted",
+        "pipeline.fitting.calibrate:ending_of",
+        "pipeline.fitting.calibrate:record_of",
+    ),
+    "intervals but profiles": ("pipeline.fitting.calibrate:assess_together",),
     "profiles": ("pipeline.fitting.uncertainty.assess:profile_intervals",),
-    "serial correlation": ("pipeline.fitting.uncertainty.assess:measure_serial_correlation",),
-    "checks of residuals": ("pipeline.fitting.uncertainty.assess:check_residuals",),
-    "rest of a fit": ("pipeline.sweep.fit_block:pose", "pipeline.fitting.calibrate:conclude"),
+    "serial correlation": ("pipeline.fitting.uncertainty.assessed_fit:measure_serial_correlations",),
+    "checks of residuals": ("pipeline.fitting.uncertainty.assessed_fit:check_residuals_together",),
+    "rest of a fit": ("pipeline.sweep.fit_block:pose", "pipeline.sweep.fit_block:calibrate_together"),
     "arrays of a block": ("pipeline.sweep.fit_block:calibrate_block",),
     "store": (
         "pipeline.sweep.task_runner:write_chunk",
@@ -40,7 +45,7 @@ _STAGES = {
 }
 _KERNELS = (
     "pipeline.models.market_model:fit_batch",
-    "pipeline.fitting.many_models:fit_batch",
+    "pipeline.fitting.search.many_models:fit_batch",
     "pipeline.models.market_model:residual_jacobian",
     "pipeline.models.market_model:simulate_market",
 )

@@ -1,35 +1,24 @@
 """How far the estimates of one fit can be trusted: weak directions, intervals, bootstrap replicates."""
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import OF_ERRORS, of_firm
 from pipeline.config.sections.uncertainty import UncertaintySection
-from pipeline.fitting.response_edge import AT_EDGE
-from pipeline.fitting.uncertainty.bootstrap import bootstrap, percentile_intervals
-from pipeline.fitting.uncertainty.covariance import Covariance, covariance_of, propagate
-from pipeline.fitting.uncertainty.profile import profile_intervals
-from pipeline.fitting.uncertainty.recommended import Doubts, doubts, settled, widened
-from pipeline.fitting.uncertainty.residual_checks import check_residuals
-from pipeline.fitting.uncertainty.residual_space import ResidualSpace, residual_space
-from pipeline.fitting.uncertainty.restricted import slow_intervals
-from pipeline.fitting.uncertainty.robust import RobustCovariance, autoregressive, newey_west
-from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
-from pipeline.fitting.uncertainty.two_step import first_stage_covariance, hausman_t
+from pipeline.fitting.uncertainty.assessed_fit import AssessedFit, assessed_fits
+from pipeline.fitting.uncertainty.optimum import Optimum
+from pipeline.fitting.uncertainty.recommended import settled, widened
+from pipeline.fitting.uncertainty.refits.bootstrap import percentile_intervals
+from pipeline.fitting.uncertainty.refits.profile import profile_intervals
+from pipeline.fitting.uncertainty.refits.restricted import slow_intervals
+from pipeline.fitting.uncertainty.robust import newey_west
+from pipeline.fitting.uncertainty.two_step import hausman_t
 from pipeline.fitting.uncertainty.weak_directions import N_DIRECTIONS, weak_directions
-from pipeline.models.market_model import MarketModel
 from pipeline.store.format.catalogue import RECOMMENDED
-
-# Keeps the random numbers of replicates apart from those of starting points ...
-_STREAM = 0x0B00
-# ... and those of the tests of residuals apart from both.
-_CHECKS = 0x0C00
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,46 +59,25 @@ class Uncertainty:
     statistic: dict[str, float]
 
 
-def assess_uncertainty(
-    model: MarketModel,
-    theta: Vector,
-    inner: NDArray[np.bool_],
-    matrix: Matrix,
-    asked: UncertaintySection,
-    seed: np.random.SeedSequence,
-    n_effective: float,
-    at_bound: NDArray[np.int8] | None = None,
-    repeatable: bool = True,
-) -> Uncertainty:
-    """Assess one fit.
+def assess_together(optima: Sequence[Optimum], asked: UncertaintySection) -> list[Uncertainty]:
+    """Assess many fits.
 
     Parameters
     ----------
-    model : MarketModel
-        Of P parameters.
-    theta : (P,) array
-        Its optimum.
-    inner : (P,) array of bool
-        Parameters that are free, not at a bound, and not tied to others.
-    matrix : (Q, P) array
-        Takes ``theta`` to what is reported.
+    optima : sequence of Optimum
     asked : UncertaintySection
         Methods, levels, replicates.
-    seed : SeedSequence
-        Of the fit.
-    n_effective : float
-        Parameters that the fit used up; those drawn to a prior count in part.
-    at_bound : (P,) array of int8, optional
-        As in `pipeline.fitting.record.FitRecord`. Parameters held where f would turn negative (2) have no
-        standard error or interval. Those of the others are not conditional on them, which would be far too
-        short where they trade off, as the level of f and returns to scale do; and they do not come from
-        refits, which stop at the edge wherever they come upon it.
-    repeatable : bool
-        Whether refits by least squares within bounds are of the kind that made the optimum.
+
+    Returns
+    -------
+    list of Uncertainty
+        Of each, in order.
     """
-    at_bound = np.zeros(theta.size, dtype=np.int8) if at_bound is None else at_bound
-    edge = at_bound == AT_EDGE
-    fit = _Fit(model, theta, inner | edge, matrix, asked, seed, n_effective, at_bound)
+    return [_assess(fit) for fit in assessed_fits(optima, asked)]
+
+
+def _assess(fit: AssessedFit) -> Uncertainty:
+    asked, matrix, theta, edge = fit.asked, fit.matrix, fit.theta, fit.edge
     strength, loading = weak_directions(fit.covariance)
     direction = np.zeros((strength.size, len(matrix)))
     direction[:, np.flatnonzero(fit.inner)] = loading
@@ -121,7 +89,7 @@ def assess_uncertainty(
             continue
         if not (edge.any() and method in _REFITS):
             interval[row] = _METHODS[method](fit)
-    recommended, trusted = _recommend(fit, repeatable and "recommended" in asked.methods)
+    recommended, trusted = _recommend(fit, fit.repeatable and "recommended" in asked.methods)
     if "recommended" in asked.methods:
         interval[asked.methods.index("recommended")] = trusted
     covariance = fit.plain.copy()
@@ -136,7 +104,7 @@ def assess_uncertainty(
         sensitivity=sensitivity,
         strength=strength[:N_DIRECTIONS],
         direction=direction,
-        hausman_t=hausman_t(model, theta, fit.inner, fit.serial_covariance.matrix),
+        hausman_t=hausman_t(fit.model, theta, fit.inner, fit.serial_covariance.matrix),
         statistic={
             "rank": float(fit.covariance.rank),
             "condition": fit.covariance.condition,
@@ -146,137 +114,36 @@ def assess_uncertainty(
     )
 
 
-class _Fit:
-    """One optimum, and what several methods need of it."""
-
-    def __init__(
-        self,
-        model: MarketModel,
-        theta: Vector,
-        inner: NDArray[np.bool_],
-        matrix: Matrix,
-        asked: UncertaintySection,
-        seed: np.random.SeedSequence,
-        n_effective: float,
-        at_bound: NDArray[np.int8],
-    ) -> None:
-        self.at_bound, self.edge = at_bound, at_bound == AT_EDGE
-        self.model, self.theta, self.inner, self.matrix, self.asked = model, theta, inner, matrix, asked
-        residual = model.residual(theta)
-        assert residual is not None, "a fit has finite residuals at its optimum"
-        whole = model.jacobian(theta)
-        jacobian = whole[inner[model.vary]]
-        # Rows of priors stand behind those that compare shares: beliefs have no errors to learn from.
-        data = residual[: model.n_residuals]
-        self.degrees = float(data.size - n_effective)
-        variance = float(data @ data) / self.degrees if self.degrees > 0 else np.nan
-        # Not how far it went: what moves nothing but by rounding may have drifted anywhere.
-        extent = (model.high - model.low)[inner]
-        self.covariance: Covariance = covariance_of(jacobian, variance, extent)
-        bounded = (np.abs(at_bound) == 1)[model.vary]
-        self.first_stage: Matrix = first_stage_covariance(model, theta, self.covariance, jacobian)
-        self.doubts: Doubts = doubts(jacobian, whole[bounded], self.covariance.stderr, variance, extent)
-        believed = jacobian[:, model.n_residuals :]
-        self.beliefs: Matrix = variance * (believed @ believed.T)
-        self.space: ResidualSpace = residual_space(model.data)
-        self.residual, self.jacobian = residual[: self.space.n_rows], jacobian[:, : self.space.n_rows]
-        spanned = self.covariance.basis.T @ jacobian
-        spanned = spanned[:, : self.space.n_rows]
-        self.serial: SerialCorrelation = measure_serial_correlation(self.space, self.residual, spanned)
-        checks = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, _CHECKS))
-        self.checks = check_residuals(
-            self.space, self.residual, spanned, self.jacobian, self.serial, np.random.default_rng(checks)
-        )
-        self._seeds = np.random.SeedSequence(
-            seed.entropy, spawn_key=(*seed.spawn_key, _STREAM)
-        ).generate_state(2)
-        self.replicates = self._bootstrap()
-
-    @functools.cached_property
-    def serial_covariance(self) -> RobustCovariance:
-        """Covariance under errors that hang together over time as measured."""
-        return autoregressive(self.covariance, self.space, self.jacobian, self.serial, self.beliefs)
-
-    @functools.cached_property
-    def plain(self) -> Matrix:
-        """Covariance (Q, Q) of what is reported, errors taken as independent; not to be written to."""
-        return self.reported(self.covariance.matrix)
-
-    @functools.cached_property
-    def correlated(self) -> Matrix:
-        """That under errors that hang together over time; not to be written to."""
-        return self.reported(self.serial_covariance.matrix)
-
-    def _bootstrap(self) -> Matrix:
-        asked = self.asked
-        if not asked.bootstrap:
-            return np.empty((0, len(self.matrix)))
-        values = bootstrap(
-            self.model,
-            self.theta,
-            self.space,
-            self.serial,
-            count=asked.bootstrap,
-            scheme=asked.scheme,
-            block=asked.block,
-            rng=np.random.default_rng(self._seeds[0]),
-        )
-        return values @ self.matrix.T
-
-    def reported(self, covariance: Matrix) -> Matrix:
-        """Covariance of what is reported, from that of the inner parameters given their first stages."""
-        full = np.zeros((self.theta.size, self.theta.size))
-        full[np.ix_(self.inner, self.inner)] = covariance + self.first_stage
-        unknown = self.model.vary & (~self.inner | self.edge)
-        full[unknown, :] = np.nan
-        full[:, unknown] = np.nan
-        return propagate(full, self.matrix)
-
-    def flagged(self, inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Place flags of inner parameters among all (P,)."""
-        flags = np.zeros(self.theta.size, dtype=np.bool_)
-        flags[self.inner] = inner
-        return flags
-
-    def around(self, covariance: Matrix, degrees: float) -> NDArray[np.float64]:
-        """Intervals of Student's t around the estimates, (Q, L, 2), by the covariance (Q, Q) of these."""
-        spread = np.sqrt(np.diag(covariance))
-        quantile = special.stdtrit(max(degrees, 1.0), 0.5 + 0.5 * np.asarray(self.asked.levels))
-        half = spread[:, None] * quantile
-        value = (self.matrix @ self.theta)[:, None]
-        return np.stack([value - half, value + half], axis=-1)
-
-
-def _covariance(fit: _Fit) -> NDArray[np.float64]:
+def _covariance(fit: AssessedFit) -> NDArray[np.float64]:
     return fit.around(fit.plain, fit.degrees)
 
 
-def _hac(fit: _Fit) -> NDArray[np.float64]:
+def _hac(fit: AssessedFit) -> NDArray[np.float64]:
     robust = newey_west(fit.covariance, fit.space, fit.jacobian, fit.residual, beliefs=fit.beliefs)
     return fit.around(fit.reported(robust.matrix), robust.degrees)
 
 
-def _autoregressive(fit: _Fit) -> NDArray[np.float64]:
+def _autoregressive(fit: AssessedFit) -> NDArray[np.float64]:
     return fit.around(fit.correlated, fit.serial_covariance.degrees)
 
 
-def _own(fit: _Fit, ends: NDArray[np.float64]) -> NDArray[np.float64]:
+def _own(fit: AssessedFit, ends: NDArray[np.float64]) -> NDArray[np.float64]:
     """Place ends of the parameters themselves; what is put together from several has none."""
     reported = np.full((len(fit.matrix), *ends.shape[1:]), np.nan)
     reported[: len(ends)] = ends
     return reported
 
 
-def _stderr(fit: _Fit) -> Vector:
+def _stderr(fit: AssessedFit) -> Vector:
     return np.sqrt(np.diag(_inner_covariance(fit)))
 
 
-def _profile(fit: _Fit) -> NDArray[np.float64]:
+def _profile(fit: AssessedFit) -> NDArray[np.float64]:
     levels = fit.asked.levels
     return _own(fit, profile_intervals(fit.model, fit.theta, _inner_covariance(fit), levels, fit.degrees))
 
 
-def _percentile(fit: _Fit) -> NDArray[np.float64]:
+def _percentile(fit: AssessedFit) -> NDArray[np.float64]:
     ends = percentile_intervals(fit.replicates, fit.asked.levels)
     # What never changes is fixed, or undetermined in every replicate.
     known = np.isfinite(np.diag(fit.plain))
@@ -287,10 +154,10 @@ def _percentile(fit: _Fit) -> NDArray[np.float64]:
     return ends
 
 
-def _mcmc(fit: _Fit) -> NDArray[np.float64]:
-    from pipeline.fitting.uncertainty.mcmc import posterior_intervals
+def _mcmc(fit: AssessedFit) -> NDArray[np.float64]:
+    from pipeline.fitting.uncertainty.refits.mcmc import posterior_intervals
 
-    seed, levels = int(fit._seeds[1]), fit.asked.levels
+    seed, levels = int(fit.seeds[1]), fit.asked.levels
     return _own(fit, posterior_intervals(fit.model, fit.theta, _stderr(fit), fit.asked.mcmc, levels, seed))
 
 
@@ -298,7 +165,7 @@ def _mcmc(fit: _Fit) -> NDArray[np.float64]:
 _REFITS = ("profile", "bootstrap", "mcmc")
 
 
-def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+def _recommend(fit: AssessedFit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """Choose the method of every reported parameter; give the intervals (Q, L, 2) of that method."""
     names = np.full(len(fit.matrix), "fixed", dtype=object)
     ends = _autoregressive(fit)
@@ -327,7 +194,7 @@ def _recommend(fit: _Fit, refits: bool) -> tuple[NDArray[np.int8], NDArray[np.fl
 
 
 def _correct(
-    fit: _Fit, chosen: NDArray[np.bool_], names: NDArray[np.object_], ends: NDArray[np.float64]
+    fit: AssessedFit, chosen: NDArray[np.bool_], names: NDArray[np.object_], ends: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Replace the intervals of chosen parameters (P,) where speeds are biased, and tell of which."""
     covariance, levels = _inner_covariance(fit), fit.asked.levels
@@ -343,7 +210,7 @@ def _correct(
 
 
 def _settle(
-    fit: _Fit,
+    fit: AssessedFit,
     doubtful: NDArray[np.bool_],
     names: NDArray[np.object_],
     ends: NDArray[np.float64],
@@ -363,21 +230,21 @@ def _settle(
     names[doubtful & ~good & (~failed | leaning | wide)] = "undetermined"
 
 
-def _profile_of(fit: _Fit, chosen: NDArray[np.bool_], both: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _profile_of(fit: AssessedFit, chosen: NDArray[np.bool_], both: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Profile intervals of some parameters, widened for correlated errors; of some both ends or none."""
     covariance, levels = _inner_covariance(fit), fit.asked.levels
     covariance[~chosen, ~chosen] = np.nan
     return profile_intervals(fit.model, fit.theta, covariance, levels, fit.degrees, _widening(fit), both)
 
 
-def _inner_covariance(fit: _Fit) -> Matrix:
+def _inner_covariance(fit: AssessedFit) -> Matrix:
     """Plain covariance (P, P) of the inner parameters; nan for others."""
     covariance = np.full((fit.theta.size, fit.theta.size), np.nan)
     covariance[np.ix_(fit.inner, fit.inner)] = fit.covariance.matrix
     return covariance
 
 
-def _widening(fit: _Fit) -> Vector:
+def _widening(fit: AssessedFit) -> Vector:
     """Autoregressive over plain standard errors (P,), for quantiles of profiles."""
     plain = _stderr(fit)
     robust = np.sqrt(np.diag(fit.correlated))[: plain.size]
@@ -385,7 +252,7 @@ def _widening(fit: _Fit) -> Vector:
         return np.where(robust > 0.0, robust / plain, 1.0)
 
 
-_METHODS: Mapping[str, Callable[[_Fit], NDArray[np.float64]]] = {
+_METHODS: Mapping[str, Callable[[AssessedFit], NDArray[np.float64]]] = {
     "covariance": _covariance,
     "hac": _hac,
     "autoregressive": _autoregressive,

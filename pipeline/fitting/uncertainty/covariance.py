@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.numeric.arrays import Matrix, Vector
+from kernels.numeric.arrays import Cube, Matrix, Vector
 
 # A direction of the scaled Jacobian weaker than this, relative to the strongest, is not seen by the data:
 # below it, rounding in a residual of order one would move the estimate by more than its own size.
@@ -94,36 +94,56 @@ def covariance_of(jacobian: Matrix, variance: float, extent: Vector | None = Non
     -------
     Covariance
     """
-    count = jacobian.shape[0]
+    extents = None if extent is None else extent[np.newaxis]
+    return covariances_of(jacobian[np.newaxis], np.array([variance]), extents)[0]
+
+
+def covariances_of(jacobian: Cube, variance: Vector, extent: Matrix | None = None) -> list[Covariance]:
+    """Estimate the covariances of B fits, as `covariance_of` does for one.
+
+    Parameters
+    ----------
+    jacobian : (B, C, R) array
+    variance : (B,) array
+    extent : (B, C) array, optional
+    """
+    n_fits, count, n_rows = jacobian.shape
     if count == 0:
-        nothing = np.empty(0)
-        return Covariance(
-            np.empty((0, 0)), np.empty(0, dtype=bool), 0, 1.0, nothing, nothing, np.empty((0, 0))
-        )
-    scale = np.linalg.norm(jacobian, axis=1)
+        nothing, square = np.empty(0), np.empty((0, 0))
+        return [Covariance(square, np.empty(0, dtype=bool), 0, 1.0, nothing, nothing, square)] * n_fits
+    scale = np.linalg.norm(jacobian, axis=-1)
     if extent is not None:
-        scale = np.where(scale * extent > _UNSEEN * np.sqrt(jacobian.shape[1]), scale, 0.0)
+        scale = np.where(scale * extent > _UNSEEN * np.sqrt(n_rows), scale, 0.0)
     seen = scale > 0.0
     safe = np.where(seen, scale, 1.0)
-    scaled = np.where(seen[:, None], jacobian / safe[:, None], 0.0)
-    left, singular, _ = np.linalg.svd(scaled, full_matrices=jacobian.shape[1] < count)
-    singular = np.concatenate([singular, np.zeros(count - singular.size)])
-    strong = singular > RANK_TOLERANCE * singular[0]
-    weak = left[:, ~strong]
-    determined = seen & ~np.any(np.abs(weak) > _LOADING, axis=1)
-    smallest = singular[-1]
-    estimate = Covariance(
-        np.empty((0, 0)),
-        determined,
-        int(strong.sum()),
-        float(singular[0] / smallest) if smallest > 0.0 else np.inf,
-        scale,
-        singular,
-        left,
-    )
-    basis = estimate.basis
-    matrix = estimate.masked(variance * (basis @ basis.T))
-    return Covariance(matrix, determined, estimate.rank, estimate.condition, scale, singular, left)
+    scaled = np.where(seen[..., np.newaxis], jacobian / safe[..., np.newaxis], 0.0)
+    left, singular, _ = np.linalg.svd(scaled, full_matrices=n_rows < count)
+    singular = np.concatenate([singular, np.zeros((n_fits, count - singular.shape[1]))], axis=1)
+    strong = singular > RANK_TOLERANCE * singular[:, :1]
+    loose = np.any((np.abs(left) > _LOADING) & ~strong[:, np.newaxis], axis=-1)
+    determined = seen & ~loose
+    with np.errstate(divide="ignore"):
+        condition = np.where(singular[:, -1] > 0.0, singular[:, 0] / singular[:, -1], np.inf)
+    inverse = np.where(strong, 1.0 / np.where(strong, singular, 1.0), 0.0)
+    basis = left * inverse[:, np.newaxis] / safe[..., np.newaxis]
+    with np.errstate(over="ignore", invalid="ignore"):
+        matrix = variance[:, np.newaxis, np.newaxis] * (basis @ basis.mT)
+    # What moves residuals by so little that its variance is beyond all numbers is not determined.
+    determined &= ~np.isinf(np.diagonal(matrix, axis1=-2, axis2=-1))
+    matrix[~(determined[:, np.newaxis] & determined[..., np.newaxis])] = np.nan
+    ranks = strong.sum(axis=1)
+    return [
+        Covariance(
+            matrix[one],
+            determined[one],
+            int(ranks[one]),
+            float(condition[one]),
+            scale[one],
+            singular[one],
+            left[one],
+        )
+        for one in range(n_fits)
+    ]
 
 
 def propagate(covariance: Matrix, matrix: Matrix) -> Matrix:

@@ -104,7 +104,7 @@ def _stored(results: "Results", model: str, market: Label | None) -> _Sample:
 
 def _sampled(results: "Results", model: str, market: Label | None) -> _Sample:
     """Sample the posterior of one fit, every walker a chain."""
-    from pipeline.fitting.uncertainty.mcmc import sample_posterior
+    from pipeline.fitting.uncertainty.refits.mcmc import sample_posterior
 
     if market is None:
         raise QueryError('draws="mcmc" samples the fit of one market now; say which one: market=LABEL.')

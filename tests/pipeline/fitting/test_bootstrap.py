@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from pipeline.config.sections.fit import FitSection
-from pipeline.fitting.uncertainty.bootstrap import (
+from pipeline.fitting.uncertainty.covariance import covariance_of
+from pipeline.fitting.uncertainty.refits.bootstrap import (
     block_length,
     bootstrap,
     draw_errors,
     error_pool,
     percentile_intervals,
 )
-from pipeline.fitting.uncertainty.covariance import covariance_of
 from pipeline.fitting.uncertainty.residual_space import residual_space
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
 from pipeline.models.market_model import build_model

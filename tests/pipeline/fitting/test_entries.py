@@ -10,7 +10,7 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.fitting.uncertainty.bootstrap import draw_markets
+from pipeline.fitting.uncertainty.refits.bootstrap import draw_markets
 from pipeline.models.effects.market_course import MarketCourse
 from pipeline.models.market_model import build_model
 from pipeline.models.one_step import modelled_shares

@@ -5,9 +5,9 @@ import pytest
 
 from pipeline.config.sections.fit import FitSection
 from pipeline.errors import PlanError
-from pipeline.fitting.uncertainty import mcmc as uncertainty_mcmc
 from pipeline.fitting.uncertainty.covariance import covariance_of
-from pipeline.fitting.uncertainty.mcmc import sample_posterior
+from pipeline.fitting.uncertainty.refits import mcmc as uncertainty_mcmc
+from pipeline.fitting.uncertainty.refits.mcmc import sample_posterior
 from pipeline.models.market_model import build_model
 
 pytest.importorskip("emcee")

@@ -8,9 +8,9 @@ from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.fitting.uncertainty.persistence import Persistence
+from pipeline.fitting.uncertainty.refits.persistence import Persistence
+from pipeline.fitting.uncertainty.refits.restricted import BIASED, rate_bias
 from pipeline.fitting.uncertainty.residual_space import residual_space
-from pipeline.fitting.uncertainty.restricted import BIASED, rate_bias
 from pipeline.panel.market import MarketArrays
 
 FIRMS, PERIODS, SLOPE = 4, 104, 0.25

@@ -7,7 +7,8 @@ from pipeline.config.parameters import GAIN, INITIAL
 from pipeline.config.sections.fit import FitSection
 from pipeline.fitting.all_markets import AllMarkets
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.fitting.screen import residual_deviation, screen, settle
+from pipeline.fitting.search.screen import residual_deviation, screen
+from pipeline.fitting.search.settle import settle
 from pipeline.models.market_model import build_model
 from pipeline.models.priors import prior_of
 

@@ -10,7 +10,7 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.fitting.screen import residual_deviation
+from pipeline.fitting.search.screen import residual_deviation
 from pipeline.fitting.shrinkage import choose_factor, origins
 from pipeline.models.market_model import build_model
 from pipeline.models.one_step import forecast_shares
@@ -79,7 +79,7 @@ def test_degrees_of_freedom_are_honest():
 
 def test_the_weight_of_priors_follows_the_noise():
     data, _ = market(0, np.full(4, -2.0))
-    from pipeline.fitting.screen import screen
+    from pipeline.fitting.search.screen import screen
     from pipeline.models.priors import prior_of
 
     model = build_model(VARIANT, data, ("price",), fit_of(), {})

@@ -14,7 +14,7 @@ from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.fitting.uncertainty.mcmc import sample_posterior
+from pipeline.fitting.uncertainty.refits.mcmc import sample_posterior
 from pipeline.panel.market import MarketArrays
 
 PERIODS, FIRMS, BINS = 40, 3, 8

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.fitting.starts import distinct, sample_starts
+from pipeline.fitting.search.starts import distinct, sample_starts
 
 START, LOW, HIGH = np.array([0.5, 2.0, 7.0]), np.array([0.0, 1e-3, 7.0]), np.array([1.0, 1e3, 7.0])
 VARY = np.array([True, True, False])

@@ -8,7 +8,7 @@ import pytest
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import ModelsSection
 from pipeline.config.variants import expand_variants
-from pipeline.fitting.uncertainty.bootstrap import draw_markets
+from pipeline.fitting.uncertainty.refits.bootstrap import draw_markets
 from pipeline.forecasting.bands import DrawnCourses
 from pipeline.forecasting.trajectory import ShareTrajectory
 from pipeline.models.errors.period_lengths import PeriodLengths

@@ -260,7 +260,7 @@ def test_warm_starts_find_what_fresh_ones_would_miss(tmp_path, monkeypatch):
     growing.write(tmp_path, growing.rows(30, markets=(1,)))
     overrides = ("models.form=investment",)
     make(tmp_path, growing.week(28), *overrides)
-    monkeypatch.setattr("pipeline.fitting.screen._EVALUATIONS", 1)
+    monkeypatch.setattr("pipeline.fitting.search.screen.EVALUATIONS", 1)
     second = make(tmp_path, growing.week(29), *overrides)
     cost = values(second.store, growing.week(29))["start_cost"].values[0, 0]
     assert cost[1] < 0.5 * cost[0]

@@ -7,6 +7,7 @@ from scipy.stats import norm
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
+from pipeline.fitting.search.many_models import fit_model
 from pipeline.models.market_model import build_model
 from pipeline.models.posterior.mixture import ParameterMixture
 from pipeline.models.posterior.over_gains import mixture_over_gains
@@ -73,7 +74,7 @@ def restricted(market, gain):
 @pytest.fixture(scope="module")
 def mixture(market):
     model = build_model(PROPORTIONAL, market, ("u",), FitSection(autocorrelation=0.0), {})
-    fit = model.screen(model.start[np.newaxis], 200)
+    fit = fit_model(model, model.start[np.newaxis], 200)
     covariance = np.zeros((len(model.names), len(model.names)))
     rows = model.jacobian(fit.value[0])
     variance = 2.0 * fit.cost[0] / (model.n_residuals - model.n_free)

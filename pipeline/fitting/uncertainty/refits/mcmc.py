@@ -11,7 +11,7 @@ import numpy as np
 from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.config.sections.uncertainty import McmcSection
 from pipeline.errors import PlanError
-from pipeline.fitting.uncertainty.bootstrap import percentile_intervals
+from pipeline.fitting.uncertainty.refits.bootstrap import percentile_intervals
 from pipeline.models.market_model import MarketModel
 
 # What the sampler sees where the model cannot be evaluated.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.fitting.uncertainty.persistence import Persistence
+from pipeline.fitting.uncertainty.refits.persistence import Persistence
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
 from pipeline.models.market_model import MarketModel
 

@@ -1,0 +1,1 @@
+"""From starting points to the optima that they lead to."""
