@@ -1,7 +1,12 @@
-"""Starting points of a multi-start fit: quasi-random inside a box, the first one from the data."""
+"""Starting points of a multi-start fit: quasi-random inside a box, the first one from the data.
 
+Source of the shifts: L'Ecuyer & Lemieux (2002), in Dror et al., Modeling Uncertainty, ch. 20: points that
+differ in a random digital shift are as evenly spread as those that were shifted.
+"""
+
+import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +17,8 @@ if TYPE_CHECKING:
 
 # A box that spans more than this ratio, all positive, is sampled by the logarithm: scales are found that way.
 _LOGARITHMIC_RATIO = 20.0
-
-
-class _Once(np.random.Generator):
-    """A generator that is used once: what scipy would need a copy of it for, a reset, is never asked for."""
-
-    def __deepcopy__(self, memo: dict[int, Any] | None) -> "_Once":
-        return self
+# Of the binary digits that a Sobol point has.
+_DIGITS = 2**30
 
 
 def sample_starts(
@@ -29,7 +29,7 @@ def sample_starts(
     count: int,
     seed: int | np.random.SeedSequence,
 ) -> NDArray[np.float64]:
-    """Draw starting points by a scrambled Sobol sequence.
+    """Draw starting points by a scrambled Sobol sequence, with a digital shift of its own for each seed.
 
     Parameters
     ----------
@@ -53,9 +53,8 @@ def sample_starts(
     free = np.flatnonzero(vary)
     if count == 1 or free.size == 0:
         return points
-    sampler = qmc.Sobol(free.size, scramble=True, rng=_Once(np.random.PCG64(seed)))
-    # A whole power of two, as Sobol points are balanced only then.
-    unit = sampler.random_base2(int(np.ceil(np.log2(max(count - 1, 1)))))[: count - 1]
+    shift = np.random.default_rng(seed).integers(_DIGITS, size=free.size)
+    unit = ((_sobol(free.size, count - 1)[: count - 1] ^ shift) + 0.5) / _DIGITS
     below, above = low[free], high[free]
     logarithmic = (below > 0) & (above > _LOGARITHMIC_RATIO * below)
     safe_below, safe_above = np.where(logarithmic, below, 1.0), np.where(logarithmic, above, 1.0)
@@ -65,6 +64,16 @@ def sample_starts(
         below + unit * (above - below),
     )
     return points
+
+
+@functools.lru_cache(maxsize=64)
+def _sobol(dimensions: int, count: int) -> NDArray[np.int64]:
+    """Give the digits of at least so many scrambled Sobol points: scrambling takes as long as a search."""
+    sampler = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(0))
+    # A whole power of two, as Sobol points are balanced only then.
+    unit = sampler.random_base2(int(np.ceil(np.log2(count))))
+    digits: NDArray[np.int64] = np.floor(unit * _DIGITS).astype(np.int64)
+    return digits
 
 
 def distinct(values: NDArray[np.float64], cost: NDArray[np.float64], count: int) -> NDArray[np.int64]:
