@@ -1,5 +1,6 @@
 """How far the estimates of one fit can be trusted: weak directions, intervals, bootstrap replicates."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.config.parameters import OF_ERRORS, of_firm
+from pipeline.config.parameters import OF_ERRORS, of_firm, of_states
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.fitting.uncertainty.assessed_fit import AssessedFit, assessed_fits
 from pipeline.fitting.uncertainty.optimum import Optimum
@@ -174,14 +175,14 @@ def _recommend(fit: AssessedFit, refits: bool) -> tuple[NDArray[np.int8], NDArra
     own = names[: fit.theta.size]
     own[fit.inner & ~(stderr[: fit.theta.size] > 0.0)] = "undetermined"
     doubtful, wide = fit.flagged(fit.doubts.leaning | fit.doubts.wide), fit.flagged(fit.doubts.wide)
-    # Of levels of single firms there are many; a profile of each would cost more than the fit.
-    effects = np.array([of_firm(name) for name in fit.model.names])
+    effects, _, of_errors = _kinds(fit.model.names)
     doubtful |= fit.flagged(fit.doubts.weak) & ~effects
     doubtful &= own == "autoregressive"
+    doubtful &= ~_stretch(fit, doubtful & effects, ends)
     refits &= not fit.edge.any()
     if refits:
-        effects |= np.array([name in OF_ERRORS for name in fit.model.names])
-        doubtful &= ~_correct(fit, (own == "autoregressive") & ~effects & ~wide, own, ends)
+        chosen = (own == "autoregressive") & ~effects & ~of_errors & ~wide
+        doubtful &= ~_correct(fit, chosen, own, ends)
     if doubtful.any():
         _settle(fit, doubtful, own, ends, refits)
     own[fit.at_bound != 0] = "at bound"
@@ -191,6 +192,26 @@ def _recommend(fit: AssessedFit, refits: bool) -> tuple[NDArray[np.int8], NDArra
         names[row] = next((word for word in ("undetermined", "at bound") if word in parts), names[row])
     ends[(names != "autoregressive") & (names != "profile")] = np.nan
     return np.array([RECOMMENDED.index(name) for name in names], dtype=np.int8), ends
+
+
+@functools.lru_cache(maxsize=64)
+def _kinds(names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Tell of parameters (3, P): levels of single firms, shares among them, and what errors are like."""
+    return np.array([[of_firm(name), of_states(name), name in OF_ERRORS] for name in names]).T
+
+
+def _stretch(fit: AssessedFit, levels: NDArray[np.bool_], ends: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Widen the intervals of doubtful levels of single firms (P,), and tell of which that is enough."""
+    if not levels.any():
+        return levels
+    _, states, _ = _kinds(fit.model.names)
+    stretch = np.full(levels.size, np.nan)
+    stretch[fit.inner] = fit.doubts.stretch
+    done = levels & np.isfinite(stretch) & (states | ~fit.flagged(fit.doubts.wide))
+    value = fit.theta[done, np.newaxis, np.newaxis]
+    own = ends[: levels.size]
+    own[done] = value + (own[done] - value) * np.maximum(stretch[done, np.newaxis, np.newaxis], 1.0)
+    return done
 
 
 def _correct(

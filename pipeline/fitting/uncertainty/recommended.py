@@ -10,6 +10,10 @@ interval is a profile instead where
   that stopped at a bound of theirs still free;
 - or its standard error exceeds the range in which it was looked for.
 
+Levels of single firms (constants, first shares) are many; a profile of each would cost more than the fit.
+Weak ones keep plain intervals; where they lean on a bound, their intervals are as wide as were the
+parameters at a bound still free; and first shares, which a belief holds, keep a plain interval however wide.
+
 Where no profile can be made, since f would be negative on the way, a weak parameter keeps its plain interval.
 Profiles keep to white noise; to hold under correlated errors too, their quantile is widened by the ratio of
 the autoregressive to the plain standard error. Where a profile has no end on either side, the data do not
@@ -41,11 +45,15 @@ class Doubts:
     ----------
     strength
         (C,) see the module; 0 where the data do not determine the parameter.
+    stretch
+        (C,) how many times as large the standard error would be were the parameters at a bound still free;
+        1 where none is at a bound, nan where the data would not determine it then.
     weak, leaning, wide
         (C,) the three reasons of the module.
     """
 
     strength: Vector
+    stretch: Vector
     weak: NDArray[np.bool_]
     leaning: NDArray[np.bool_]
     wide: NDArray[np.bool_]
@@ -71,11 +79,13 @@ def doubts(jacobian: Matrix, at_bound: Matrix, stderr: Vector, variance: float, 
     known = np.isfinite(stderr) & (stderr > 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         strength = np.where(known, np.sqrt(variance) / (length * stderr), 0.0)
-    leaning = np.zeros(stderr.size, dtype=np.bool_)
+    stretch = np.ones(stderr.size)
     if len(at_bound):
         free = covariance_of(np.vstack([jacobian, at_bound]), variance).stderr[: stderr.size]
-        leaning = known & ~(free <= LEANING * stderr)
-    return Doubts(strength, known & (strength < WEAK_PARAMETER), leaning, known & (stderr > extent))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            stretch = free / stderr
+    leaning = known & ~(stretch <= LEANING)
+    return Doubts(strength, stretch, known & (strength < WEAK_PARAMETER), leaning, known & (stderr > extent))
 
 
 def settled(

@@ -61,3 +61,42 @@ def test_the_method_is_stored_with_its_interval(markets):
     row = record.names.index("twin")
     assert trusted[row, 0, 0] < record.value[row] < trusted[row, 0, 1]
     assert not np.array_equal(trusted[row], plain[row])
+
+
+def test_levels_of_firms_that_lean_on_a_bound_are_as_wide_as_were_it_free(markets):
+    """Against the covariance of a fit in which what stopped at its bound is free, from the Jacobian."""
+    market = markets.noisy("investment", 5, periods=40)
+    # Far from 0 compared with how it varies, an effort trades off with the constants of firms.
+    market = replace(market, efforts=market.efforts + np.array([10.0, 0.0])[:, np.newaxis, np.newaxis])
+    settings = FitSection(starts=4, bounds={"promo": (None, 0.02)})
+    asked = UncertaintySection(intervals=["autoregressive", "recommended"])
+    efforts = markets.efforts
+    record = calibrate_market(
+        markets.variant("investment", efforts, "free"),
+        market,
+        efforts,
+        settings,
+        np.random.SeedSequence(1),
+        uncertainty=asked,
+    )
+    model, theta = record.model, record.theta
+    assert record.at_bound[record.names.index("promo")] == 1
+    normal = model.jacobian(theta) @ model.jacobian(theta).T
+    place = np.flatnonzero(model.vary)
+    inner = np.isin(place, np.flatnonzero(record.at_bound == 0))
+    kept = inner | (np.abs(record.at_bound[place]) == 1)
+    freed = np.full(theta.size, np.nan)
+    freed[place[kept]] = np.sqrt(np.diag(np.linalg.inv(normal[np.ix_(kept, kept)])))
+    alone = np.full(theta.size, np.nan)
+    alone[place[inner]] = np.sqrt(np.diag(np.linalg.inv(normal[np.ix_(inner, inner)])))
+    stretch = freed / alone
+    plain, trusted = record.uncertainty.interval[:, :, 0]
+    levels = [row for row, name in enumerate(record.names) if name.startswith(("constant.", "initial."))]
+    leaning = [row for row in levels if stretch[row] > 1.5]
+    assert leaning
+    for row in leaning:
+        assert RECOMMENDED[record.uncertainty.recommended[row]] == "autoregressive"
+        assert np.ptp(trusted[row]) == pytest.approx(stretch[row] * np.ptp(plain[row]), rel=1e-6)
+        assert trusted[row].mean() == pytest.approx(record.value[row], rel=1e-6, abs=1e-9)
+    others = [row for row in levels if stretch[row] < 1.5]
+    np.testing.assert_array_equal(trusted[others], plain[others])
