@@ -1,18 +1,21 @@
 """Sweeps of `configs/large/million.yaml`: data from a simulator outside beed, kills, memory, what is lost.
 
     python tests/benchmarks/million.py data --markets 100000     # configs/data/million.parquet
-    python tests/benchmarks/million.py run --markets 2000 --kills 2
+    python tests/benchmarks/million.py run --markets 2000 --kills 2 [--folder FOLDER]
 
 `run` takes as many markets as asked for, in a folder of its own; kills the whole process group (SIGKILL) when
 a third and two thirds of the fits are committed, resumes, and prints fits a second, the largest memory of the
-coordinator and of a worker, bytes of the store, and fits that were committed before a kill and are gone.
+coordinator and of a worker, processor time, bytes of the store, fits that were committed before a kill and
+are gone, and how long questions to the store take. Data and store stay in FOLDER where one is given.
 Further words are overrides of the study, as for `beed run`.
 
 Half of the markets move by the proportional form, the others by the investment form, both in closed form.
 """
 
 import argparse
+import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -89,38 +92,59 @@ def count(fits):
     return sum(int(done.sum()) for done in fits.values())
 
 
-class Memory:
-    """Largest resident sizes seen of a process and of those that it started."""
+class Watch:
+    """Largest resident sizes seen of a process and of those that it started, and their processor time."""
 
     def __init__(self):
         self.coordinator = self.worker = 0
+        self._seconds = {}
 
     def look(self, process):
         try:
             own = psutil.Process(process.pid)
             self.coordinator = max(self.coordinator, own.memory_info().rss)
-            below = [child.memory_info().rss for child in own.children(recursive=True)]
-            self.worker = max([self.worker, *below])
+            below = own.children(recursive=True)
+            self.worker = max([self.worker, *(child.memory_info().rss for child in below)])
+            for one in (own, *below):
+                times = one.cpu_times()
+                self._seconds[one.pid] = times.user + times.system
         except psutil.NoSuchProcess:
             pass
 
+    @property
+    def seconds(self):
+        """Processor seconds of all that was seen."""
+        return sum(self._seconds.values())
 
-def run(n_markets, kills, overrides):
+
+def ask(store):
+    """Time what users ask of the store: a fit, and what `beed show` says."""
+    for words in (["query", store, "--market", "1", "--limit", "10"], ["show", store]):
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", *words], capture_output=True, check=False
+        )
+        wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        print(f"  beed {words[0]}: {wall:.2f} s, {used:.2f} s of processor time, exit code {done.returncode}")
+
+
+def run(n_markets, kills, overrides, kept=None):
     """Run the study on so many markets; print what was seen."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() if kept is None else contextlib.nullcontext(kept) as folder:
         data, store = Path(folder) / "million.parquet", Path(folder) / "store"
         write_data(data, n_markets)
         words = [f"data.file={data}", f"store={{path: {store}, trajectories: none}}", *overrides]
         study = ROOT / "configs" / "large" / "million.yaml"
         command = [sys.executable, "-m", "pipeline.cli", "run", str(study)]
         command += [part for word in words for part in ("--set", word)]
-        memory, lost, before, began = Memory(), 0, {}, time.monotonic()
+        watch, lost, before, began = Watch(), 0, {}, time.monotonic()
         for number in range(kills + 1):
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
             wanted = 10 * n_markets * (number + 1) // (kills + 1)
             looked = 0.0
             while process.poll() is None:
-                memory.look(process)
+                watch.look(process)
                 time.sleep(0.5)
                 if number < kills and time.monotonic() - looked > 5.0:
                     looked = time.monotonic()
@@ -139,10 +163,12 @@ def run(n_markets, kills, overrides):
         print(
             f"{n_markets} markets, {fits} fits in {seconds:.0f} s: {fits / seconds:.1f} a second; {lost} lost"
         )
-        sizes = memory.coordinator / 2**20, memory.worker / 2**20
+        print(f"  {watch.seconds:.0f} s of processor time, {1e3 * watch.seconds / max(fits, 1):.2f} ms a fit")
+        sizes = watch.coordinator / 2**20, watch.worker / 2**20
         print("  coordinator {:.0f} MiB, a worker {:.0f} MiB at most".format(*sizes))
         each, code = size / max(fits, 1), process.returncode
         print(f"  store {size / 1e6:.1f} MB, {each:.0f} bytes a fit; exit code {code}")
+        ask(str(store))
 
 
 def main():
@@ -153,11 +179,12 @@ def main():
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--markets", type=int, default=100_000)
     parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--folder")
     asked = parser.parse_args()
     if asked.what == "data":
         write_data(ROOT / "configs" / "data" / "million.parquet", asked.markets)
     else:
-        run(asked.markets, asked.kills, asked.overrides)
+        run(asked.markets, asked.kills, asked.overrides, asked.folder)
 
 
 if __name__ == "__main__":
