@@ -177,7 +177,7 @@ def calibrate_together(
     Parameters
     ----------
     problems : iterable of Problem or FitRecord
-        What `pose` gives.
+        What `pose` gives, of one section `fit` but for the number of starts.
     uncertainty : UncertaintySection, optional
         As in `calibrate_market`.
 

@@ -43,8 +43,9 @@ from pipeline.validation.windows import CARRIED, FUTURES, Window, windows_of
 
 Cell = tuple[int, int]
 """Position of a fit by market and window."""
-#: Markets that are searched in one call of compiled code: a second or less, between which signals are heard.
-TOGETHER = 64
+#: Markets that are searched in one call of compiled code, from large to small ones: a second or two at most,
+#: between which signals are heard; and cells (firms and periods) that they may have in all.
+FEWEST, MOST, CELLS = 16, 64, 8192
 #: Arrays that the record of a fit has under another name.
 _FIELDS = {"replicate_value": "replicate", "direction_strength": "strength"}
 
@@ -117,7 +118,8 @@ def _calibrated(
     uncertainty: UncertaintySection,
 ) -> Iterator[tuple[tuple[Cell, MarketArrays], FitRecord]]:
     """Calibrate all cells (market, window), some markets at a time."""
-    for some in itertools.batched(enumerate(iterate_markets(panel)), TOGETHER):
+    together = CELLS // (panel.sizes["firm"] * panel.sizes["time"])
+    for some in itertools.batched(enumerate(iterate_markets(panel)), min(max(together, FEWEST), MOST)):
         for window in range(n_windows):
             places = [((row, window), market) for row, market in some]
             problems = [posed(market, cell) for cell, market in places]

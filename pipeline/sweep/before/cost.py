@@ -15,7 +15,7 @@ _REPLICATE_STEPS = 6  # of a bootstrap replicate, which starts at the optimum
 _LMFIT = 3.0e-3  # s that lmfit spends on itself in one fit
 # of all rounds that weight beliefs in the start and the gain by the residuals they lead to
 _SETTLING_STEPS = 40
-# s per fit for everything around it: composing, default intervals, checks of residuals.
+# s per fit for everything around it: composing, default intervals, checks of residuals, of many fits at once.
 _FIXED = 2.5e-3
 # Steps for every free parameter of the profiles that `recommended` takes of doubtful ones, as of a quarter:
 # how many there are shows only in the fits.
