@@ -142,13 +142,15 @@ def run(n_markets, kills, overrides, kept=None):
         for number in range(kills + 1):
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
             wanted = 10 * n_markets * (number + 1) // (kills + 1)
-            looked = 0.0
+            looked, pause = 0.0, 5.0
             while process.poll() is None:
                 watch.look(process)
                 time.sleep(0.5)
-                if number < kills and time.monotonic() - looked > 5.0:
-                    looked = time.monotonic()
-                    if count(committed(store)) >= wanted:
+                if number < kills and time.monotonic() - looked > pause:
+                    looked, done = time.monotonic(), count(committed(store))
+                    # To look takes time that the workers would have.
+                    pause = max(5.0, 30.0 * (time.monotonic() - looked))
+                    if done >= wanted:
                         os.killpg(process.pid, signal.SIGKILL)
                         break
             process.wait()
