@@ -26,7 +26,7 @@ data:
 models:
   form: investment
   response: linear
-fit: {starts: 3}
+fit: {starts: 6, polish: 6} # as long as the fits wait, by the rule of thumb that cuts tasks
 store: runs
 cluster: {kind: serial}
 """
