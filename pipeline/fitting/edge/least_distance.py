@@ -57,5 +57,7 @@ def _least_distance(rows: Matrix, least: Vector) -> Vector | None:
         # More iterations than it allows itself.
         return None
     left = wanted - system @ weight
+    if left[-1] <= _ROUNDING:
+        return None
     z: Vector = -left[:-1] / left[-1]
-    return z if left[-1] > _ROUNDING else None
+    return z
