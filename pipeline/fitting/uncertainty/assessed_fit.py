@@ -189,18 +189,10 @@ def _measure(fits: Sequence[AssessedFit]) -> None:
     residual = np.stack([fit.residual for fit in fits])
     jacobian: Cube = rows[:, :, : space.n_rows]
     # Directions that the data see come first; others are zero.
-    spanned: Cube = np.stack([_filled(covariance) for covariance in covariances]).mT @ jacobian
+    spanned: Cube = np.stack([covariance.filled_basis for covariance in covariances]).mT @ jacobian
     counts = np.array([covariance.rank for covariance in covariances], dtype=np.int64)
     serials = measure_serial_correlations(space, residual, spanned, counts)
     generators = [fit.rng_of_checks() for fit in fits]
     checks = check_residuals_together(space, residual, spanned, counts, jacobian, serials, generators)
     for fit, serial, check in zip(fits, serials, checks, strict=True):
         fit.serial, fit.checks = serial, check
-
-
-def _filled(covariance: Covariance) -> Matrix:
-    """Basis (C, C) of a covariance, zero where there is none."""
-    basis = covariance.basis
-    filled = np.zeros((len(basis), len(basis)))
-    filled[:, : basis.shape[1]] = basis
-    return filled

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.numeric.arrays import Cube, Matrix, Vector
+from kernels.numeric.arrays import Cube, Floats, Matrix, Vector
 
 # A direction of the scaled Jacobian weaker than this, relative to the strongest, is not seen by the data:
 # below it, rounding in a residual of order one would move the estimate by more than its own size.
@@ -60,8 +60,13 @@ class Covariance:
     @property
     def basis(self) -> Matrix:
         """(C, rank) matrix B with (J Jᵀ)⁻¹ = B Bᵀ over the directions that the data see."""
-        strong = self.directions[:, : self.rank] / self.singular[: self.rank]
-        return strong / np.where(self.sensitivity > 0.0, self.sensitivity, 1.0)[:, None]
+        return self.filled_basis[:, : self.rank]
+
+    @property
+    def filled_basis(self) -> Matrix:
+        """(C, C) the same, and columns of zeros for the directions that they do not see."""
+        strong = np.arange(self.singular.size) < self.rank
+        return _basis(self.directions, self.singular, strong, self.sensitivity)
 
     def sandwich(self, scores: Matrix) -> Matrix:
         """Covariance (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ of the estimates when scores J e have covariance S (C, C)."""
@@ -124,8 +129,7 @@ def covariances_of(jacobian: Cube, variance: Vector, extent: Matrix | None = Non
     determined = seen & ~loose
     with np.errstate(divide="ignore"):
         condition = np.where(singular[:, -1] > 0.0, singular[:, 0] / singular[:, -1], np.inf)
-    inverse = np.where(strong, 1.0 / np.where(strong, singular, 1.0), 0.0)
-    basis = left * inverse[:, np.newaxis] / safe[..., np.newaxis]
+    basis = _basis(left, singular, strong, scale)
     with np.errstate(over="ignore", invalid="ignore"):
         matrix = variance[:, np.newaxis, np.newaxis] * (basis @ basis.mT)
     # What moves residuals by so little that its variance is beyond all numbers is not determined.
@@ -144,6 +148,14 @@ def covariances_of(jacobian: Cube, variance: Vector, extent: Matrix | None = Non
         )
         for one in range(n_fits)
     ]
+
+
+def _basis(
+    directions: Floats, singular: Floats, strong: NDArray[np.bool_], sensitivity: Floats
+) -> NDArray[np.float64]:
+    """Basis (..., C, C) over the strong directions (..., C), as columns; zero for the others."""
+    length = np.where(strong, singular, np.inf)[..., np.newaxis, :]
+    return directions / length / np.where(sensitivity > 0.0, sensitivity, 1.0)[..., np.newaxis]
 
 
 def propagate(covariance: Matrix, matrix: Matrix) -> Matrix:
