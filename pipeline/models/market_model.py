@@ -119,7 +119,7 @@ class MarketModel:
     def observe(self, data: MarketData, target: Vector) -> None:
         """Compare with other shares of the same firms and periods: the market, and its rows (R,)."""
         self.data, self.target = data, target
-        self._made: dict[int, MarketWorkspace] = {}
+        self._work: MarketWorkspace | None = None
         self._batched: tuple[MarketData, CheckedMarkets] | None = None
         self._simulated: tuple[MarketData, Vector, Matrix | None] | None = None
         #: See `pipeline.fitting.search.many_models`.
@@ -171,11 +171,11 @@ class MarketModel:
         self._evaluate(theta)
         return np.concatenate([self._jacobian, self._further[1]], axis=1)
 
-    def _scratch(self, n_columns: int) -> MarketWorkspace:
-        """Scratch for the derivatives in so many parameters, made once."""
-        if n_columns not in self._made:
-            self._made[n_columns] = self._workspace(self.data, n_columns)
-        return self._made[n_columns]
+    def _scratch(self) -> MarketWorkspace:
+        """Scratch for the derivatives in the free parameters, made once."""
+        if self._work is None:
+            self._work = self._workspace(self.data, self.n_free)
+        return self._work
 
     def _workspace(self, data: MarketData, n_columns: int) -> MarketWorkspace:
         work = make_market_workspace(self.response.spec, data, n_columns)
@@ -191,7 +191,7 @@ class MarketModel:
         if self._point is not None and np.array_equal(theta, self._point):
             return
         self._point, self.effective = theta.copy(), None
-        point, work = np.ascontiguousarray(theta), self._scratch(self.n_free)
+        point, work = np.ascontiguousarray(theta), self._scratch()
         out = self._residual, self._jacobian
         self._status = residual_jacobian(*self._problem(), point, self.column, work, *out)
         self._further = np.empty(0), np.empty((self.n_free, 0))
@@ -289,7 +289,7 @@ class MarketModel:
         known = self._simulated
         if known is None or known[0] is not self.data or not np.array_equal(known[1], theta):
             # Derivatives that are not asked for take less time than another scratch.
-            work = self._scratch(self.n_free)
+            work = self._scratch()
             known = self.data, theta.copy(), self._simulate(theta, self.data, work, self.column)
             self._simulated = known
         return None if known[2] is None else known[2].copy()
@@ -317,7 +317,7 @@ class MarketModel:
 
     def spread(self, theta: Vector) -> Vector:
         """Give how large the errors of each period are in those of a common one, (T,)."""
-        work = self._scratch(self.n_free)
+        work = self._scratch()
         if not work.uneven[0]:
             return np.ones(len(self.data.active))
         # Others may have written into the scratch since.

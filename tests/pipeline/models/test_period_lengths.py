@@ -60,7 +60,7 @@ def test_the_model_and_its_fit_say_the_same_of_lengths(form):
     assert model.residual(theta) is not None
     gains, spread = period_lengths(model, theta, market).scales(GAIN)
     np.testing.assert_allclose(spread, model.spread(theta), rtol=1e-12)
-    np.testing.assert_allclose(gains, model._scratch(model.n_free).gain, rtol=1e-12)
+    np.testing.assert_allclose(gains, model._scratch().gain, rtol=1e-12)
     assert spread[[4, 10]].min() > 1.0
     assert model.common_row(theta) == pytest.approx(np.exp(np.log(spread).mean()))
 
