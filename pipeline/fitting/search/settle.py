@@ -43,7 +43,7 @@ def settle_together(
     for search in tested:
         # From what the shares say: a wrong experiment that came first would be believed, as it makes the
         # deviation, and thus its own weight, large.
-        search.begin(with_experiments=True)
+        search.go_on_with_experiments()
     _settle(tested)
     return [search.theta for search in searches]
 
@@ -62,9 +62,9 @@ class _Search:
     def __post_init__(self) -> None:
         self.beliefs = beliefs_of(self.model, self.prior)
 
-    def begin(self, *, with_experiments: bool) -> None:
-        """Go on from here with the weights of experiments, too."""
-        self.before, self.with_experiments = 0.0, with_experiments
+    def go_on_with_experiments(self) -> None:
+        """Settle their weights from here on, too."""
+        self.before, self.with_experiments = 0.0, True
 
     def weigh(self, deviation: float) -> bool:
         """Weigh by the deviation of the residuals; tell whether the optimum may move by it."""
