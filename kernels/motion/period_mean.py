@@ -52,7 +52,7 @@ def _integrate(a, m, log_share, share, excess, low, high, growth, out):
         add_share_at(a, m, log_share, share, excess, w, _WEIGHTS[k] * (high - low), growth, out)
 
 
-@jit_apart("none")
+@jit_apart("none", rare=True)
 def add_step_mean(a, m, log_share, share, excess, w, weight, out):
     """Add ``weight`` times the integral of share * H over [0, w] to ``out (firm,)``.
 

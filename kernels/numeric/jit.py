@@ -28,9 +28,15 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     Kernels are called from Python and from each other: wrappers for C would only take time to compile.
     """
     with _machine_code_kept():
-        return numba.njit(  # type: ignore[call-overload]  # its stubs leave out the last option
+        compiled = numba.njit(  # type: ignore[call-overload]  # its stubs leave out the last option
             cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH, no_cfunc_wrapper=True
         )(function)
+        if jit_enabled() and _SETTINGS.CACHE_DIR:
+            # Every module with a kernel is behind this one: it is no step longer for what it imports here.
+            from kernels.numeric.shared_code import share
+
+            share(compiled)
+    return compiled
 
 
 def jit_inline(function: Callable[..., Any]) -> Callable[..., Any]:

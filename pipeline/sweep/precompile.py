@@ -1,16 +1,16 @@
 """Compile, or load what was compiled before: one tiny calibration calls every kernel once."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import get_args
 
 import numpy as np
 
+from kernels.numeric.jit_helper import helped, little_garbage_collection
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import Form
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
+from pipeline.executors.worker import usable_cores
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.panel.market import MarketArrays
 
@@ -35,7 +35,8 @@ def precompile() -> None:
         active=np.ones((8, 3), dtype=np.bool_),
     )
     fit = FitSection(starts=2, max_evaluations=5)
-    with _little_garbage_collection():
+    alone = usable_cores() < 2
+    with little_garbage_collection(), nullcontext() if alone else helped("kernels.least_squares.batch"):
         for form in get_args(Form):
             variant = Variant(
                 name="precompile",
@@ -45,16 +46,3 @@ def precompile() -> None:
                 carry_over=FrozenMapping({"u": "geometric"}),
             )
             calibrate_market(variant, market, ("u",), fit, np.random.SeedSequence(0))
-
-
-@contextmanager
-def _little_garbage_collection() -> Iterator[None]:
-    """Look for garbage less often: a fifth of a compilation goes into looking at what is none."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 50)
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)
