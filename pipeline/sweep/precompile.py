@@ -1,16 +1,14 @@
 """Compile, or load what was compiled before: one tiny calibration calls every kernel once."""
 
-from contextlib import nullcontext
 from typing import get_args
 
 import numpy as np
 
-from kernels.numeric.jit_helper import helped, little_garbage_collection
+from kernels.numeric.jit_helper import helped
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import Form
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
-from pipeline.executors.worker import usable_cores
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.panel.market import MarketArrays
 
@@ -35,8 +33,7 @@ def precompile() -> None:
         active=np.ones((8, 3), dtype=np.bool_),
     )
     fit = FitSection(starts=2, max_evaluations=5)
-    alone = usable_cores() < 2
-    with little_garbage_collection(), nullcontext() if alone else helped("kernels.least_squares.batch"):
+    with helped("pipeline.sweep.precompile:precompile"):
         for form in get_args(Form):
             variant = Variant(
                 name="precompile",
