@@ -14,7 +14,6 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.fitting.experiments import FittedExperiments, fitted_experiments
 from pipeline.fitting.polish import Polished
 from pipeline.fitting.response_edge import edge_parameters
-from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.fitting.uncertainty.optimum import AT_EDGE, Optimum
 from pipeline.fitting.uncertainty.refits.persistence import mean_rate
 from pipeline.models.market_model import MarketModel
@@ -197,9 +196,9 @@ def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", 
         status=Status.CONVERGED if ending.polished.converged else Status.EVALUATIONS_EXHAUSTED,
         names=ending.names,
         value=optimum.matrix @ theta,
-        stderr=np.sqrt(np.diag(uncertainty.covariance)),
+        stderr=uncertainty.stderr,
         at_bound=np.concatenate([optimum.at_bound, extra]),
-        correlation=correlation_of(uncertainty.covariance),
+        correlation=uncertainty.correlation,
         statistic=statistic,
         start_cost=start_cost,
         share=share,
