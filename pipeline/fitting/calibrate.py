@@ -26,8 +26,9 @@ from pipeline.fitting.search.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.uncertainty.assess import assess_together
 from pipeline.fitting.weighting import fit_weighted
+from pipeline.models.composing.build import build_model
 from pipeline.models.instruments.first_stage import FirstStageError
-from pipeline.models.market_model import MarketModel, build_model
+from pipeline.models.market_model import MarketModel
 from pipeline.models.priors import Prior, n_effective_of, prior_of
 from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.status import Status

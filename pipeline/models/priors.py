@@ -252,9 +252,9 @@ def n_effective_of(models: Sequence["MarketModel"], thetas: Sequence[Vector]) ->
     """Count the effective parameters of many models, each at its parameters, (B,)."""
     found, rows, alike = np.empty(len(models)), {}, defaultdict(list)
     for place, (model, theta) in enumerate(zip(models, thetas, strict=True)):
-        arrays = _rows_of(model, theta)
+        model.evaluate(theta)
         if model.effective is None:
-            rows[place] = arrays
+            arrays = rows[place] = _rows_of(model, theta)
             alike[tuple(array.shape for array in arrays)].append(place)
         else:
             found[place] = model.effective

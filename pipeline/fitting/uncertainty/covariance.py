@@ -80,9 +80,12 @@ class Covariance:
         return _basis(self.directions, self.singular, strong, self.sensitivity)
 
     def sandwich(self, scores: Floats) -> Floats:
-        """Covariance (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ of the estimates when scores J e have covariance S (..., C, C)."""
+        """Covariance (J Jᵀ)⁻¹ S (J Jᵀ)⁻¹ of the estimates from that of scores along the basis, Bᵀ S B.
+
+        Where the data hardly see a direction, S itself would hold nothing but rounding of it.
+        """
         basis = self.basis
-        return self.masked(basis @ (basis.mT @ scores @ basis) @ basis.mT)
+        return self.masked(basis @ scores @ basis.mT)
 
     def masked(self, matrix: Floats) -> Floats:
         """Put nan where a parameter is not determined."""

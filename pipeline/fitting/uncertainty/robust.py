@@ -40,7 +40,7 @@ def newey_west(
     jacobian: Floats,
     residual: Floats,
     lag: int | None = None,
-    beliefs: Floats | float = 0.0,
+    beliefs: Floats | None = None,
 ) -> RobustCovariance:
     """Covariance that is consistent under heteroscedasticity and autocorrelation (HAC).
 
@@ -63,7 +63,9 @@ def newey_west(
     RobustCovariance
     """
     periods = len(space.row)
-    scores = np.vecdot(space.by_period(jacobian), space.by_period(residual)[..., np.newaxis, :, :])
+    basis = covariance.basis
+    along = space.by_period(basis.mT @ jacobian)
+    scores = np.vecdot(along, space.by_period(residual)[..., np.newaxis, :, :])
     lag = int(np.ceil(_LAG_FACTOR * np.sqrt(periods))) if lag is None else lag
     lag = min(lag, periods - 1)
     middle = scores @ scores.mT
@@ -74,8 +76,8 @@ def newey_west(
     scale = periods / np.maximum(periods - used, 1.0)
     # Bartlett weights of a truncated series: as many independent periods as 1.5 series lengths over the lag.
     degrees = np.full(scale.shape, max(1.5 * periods / (lag + 1.0), 1.0))
-    scores_covariance = scale[..., np.newaxis, np.newaxis] * middle + beliefs
-    return RobustCovariance(covariance.sandwich(scores_covariance), degrees)
+    middle *= scale[..., np.newaxis, np.newaxis]
+    return RobustCovariance(covariance.sandwich(middle + _along(basis, beliefs)), degrees)
 
 
 def autoregressive(
@@ -83,7 +85,7 @@ def autoregressive(
     space: ResidualSpace,
     jacobian: Cube,
     serials: Sequence[SerialCorrelation],
-    beliefs: Cube | float = 0.0,
+    beliefs: Cube | None = None,
 ) -> RobustCovariance:
     """Covariances under errors that follow an autoregression over time, the same for all firms.
 
@@ -100,7 +102,8 @@ def autoregressive(
     beliefs : (B, C, C) array, optional
         Covariance of the scores of beliefs.
     """
-    series = space.over_time(jacobian)
+    basis = covariance.basis
+    series = space.over_time(basis.mT @ jacobian)
     fits, count, periods, width = series.shape
     measured = ((one.correlation, one.partial, one.variance, one.degrees) for one in serials)
     rho, partial, variance, degrees = np.array(list(measured)).reshape(-1, 4).T
@@ -109,4 +112,9 @@ def autoregressive(
     spread = spread.reshape(fits, periods, count, width).swapaxes(1, 2)
     middle = series.reshape(fits, count, -1) @ spread.reshape(fits, count, -1).mT
     middle *= variance[:, np.newaxis, np.newaxis]
-    return RobustCovariance(covariance.sandwich(middle + beliefs), degrees)
+    return RobustCovariance(covariance.sandwich(middle + _along(basis, beliefs)), degrees)
+
+
+def _along(basis: Floats, beliefs: Floats | None) -> Floats | float:
+    """Covariance of the scores of beliefs along a basis."""
+    return 0.0 if beliefs is None else basis.mT @ beliefs @ basis

@@ -11,8 +11,8 @@ from pipeline.config.variants import expand_variants
 from pipeline.fitting.uncertainty.refits.bootstrap import draw_markets
 from pipeline.forecasting.bands import DrawnCourses
 from pipeline.forecasting.trajectory import ShareTrajectory
+from pipeline.models.composing.build import build_model
 from pipeline.models.errors.period_lengths import PeriodLengths
-from pipeline.models.market_model import build_model
 from pipeline.models.noise import Noise
 from pipeline.models.one_step import period_lengths
 from pipeline.panel.market import MarketArrays, first_periods

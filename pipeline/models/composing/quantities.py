@@ -24,9 +24,9 @@ from pipeline.config.parameters import (
 )
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import Autocorrelation, Gain
-from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
 from pipeline.models.instruments.first_stage import FirstStage
+from pipeline.models.terms import terms_of
 from pipeline.panel.market import MarketArrays
 
 _LARGEST_RETURNS = 3.0
@@ -173,20 +173,24 @@ def _initial_shares(market: MarketArrays) -> list[MarketParameter]:
     That firm is the last one there. Its own ratio is held where another one follows it among the firms, and
     so are those of firms that come later: nothing depends on them. A share of 0 is taken as a small one.
     """
-    present = market.active[0] & np.isfinite(market.share[0])
+    first = market.share[0]
+    present = market.active[0] & np.isfinite(first)
     if not present.any():
         return [
             MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, 0.0, 0.0, 0.0, False)
             for firm in market.firms[:-1]
         ]
-    smallest = market.share[0][present & (market.share[0] > 0.0)].min()
-    share = np.maximum(np.where(present, market.share[0], smallest), _SMALL_SHARE * smallest)
+    seen = first[present]
+    smallest = seen[seen > 0.0].min()
+    share = np.maximum(np.where(present, first, smallest), _SMALL_SHARE * smallest)
     reference = int(np.flatnonzero(present)[-1])
     ratio = np.where(present, np.log(share / share[reference]), 0.0)
-    free = present & (np.arange(present.size) != reference)
+    present[reference] = False
     return [
-        MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, bool(vary))
-        for firm, value, vary in zip(market.firms[:-1], ratio.tolist(), free.tolist(), strict=False)
+        MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, vary)
+        for firm, value, vary in zip(
+            market.firms[:-1].tolist(), ratio.tolist(), present.tolist(), strict=False
+        )
     ]
 
 
@@ -195,6 +199,8 @@ def _entries(market: MarketArrays) -> list[MarketParameter]:
 
     A share of 0 stays what it is, whatever its logarithm is off by.
     """
+    if market.active.all():
+        return []
     found, times = [], dict.fromkeys(range(market.firms.size), 0)
     for period, firm in np.argwhere(entering_firms(market.active)).tolist():
         times[firm] += 1
@@ -272,7 +278,7 @@ def compose_response(
     ValueError
         The variant has further terms, and `terms.with_terms` has not given the market their inputs.
     """
-    expected = len(variant.response.curves) + len(response_terms(variant.response, market.firms.tolist()))
+    expected = len(variant.response.curves) + len(terms_of(variant, market))
     if len(efforts) != expected:
         raise ValueError(
             f"Got {len(efforts)} inputs for the model {variant.name}, which has {expected}; "
