@@ -4,7 +4,7 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -143,7 +143,9 @@ def pose(
 ) -> Problem | FitRecord:
     """Make the problem of a calibration, or the record of why there is none; as `calibrate_market`."""
     began = time.perf_counter()
-    training = first_periods(market, len(market.times) if n_train is None else n_train)
+    training = market
+    if n_train is not None and n_train < len(market.times):
+        training = first_periods(market, n_train)
     refusal = _refusal(training, fit)
     if refusal is not None:
         return FitRecord(refusal)
@@ -204,8 +206,8 @@ def calibrate_together(
         if not isinstance(ending, Ending):
             yield ending
             continue
-        record = record_of(ending, problem.market, next(assessed), problem.seconds + seconds)
-        yield replace(record, statistic={**record.statistic, "shrinkage": problem.factor})
+        took = problem.seconds + seconds
+        yield record_of(ending, problem.market, next(assessed), took, problem.factor)
 
 
 def _end(problems: list[Problem], screened: list[BatchFit]) -> list[Ending | FitRecord]:

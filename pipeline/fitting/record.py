@@ -164,7 +164,13 @@ def ending_of(
     return Ending(optimum, names, share, polished, start_cost, model.n_free - dependent, n_noise)
 
 
-def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", seconds: float) -> FitRecord:
+def record_of(
+    ending: Ending,
+    market: MarketArrays,
+    uncertainty: "Uncertainty",
+    seconds: float,
+    shrinkage: float = np.nan,
+) -> FitRecord:
     """Make the record of a fit; its model gets the covariance of its parameters.
 
     Parameters
@@ -176,6 +182,8 @@ def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", 
         Of the optimum.
     seconds : float
         That the fit took.
+    shrinkage : float
+        Factor on the spread of priors that the fit chose; nan where there is none.
     """
     optimum, share, start_cost = ending.optimum, ending.share, ending.start_cost
     model, theta = optimum.model, optimum.theta
@@ -196,6 +204,7 @@ def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", 
             "nfev": float(ending.polished.evaluations),
             "starts_agree": float(np.count_nonzero(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
             "seconds": seconds,
+            "shrinkage": shrinkage,
         }
     )
     extra = np.zeros(len(ending.names) - theta.size, dtype=np.int8)

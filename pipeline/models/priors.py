@@ -89,6 +89,8 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
     beliefs
         ``(mean, standard deviation)`` by name of a parameter or of a family of them: see `family_of`.
     """
+    if not beliefs:
+        return Prior(np.zeros(len(names)), np.full(len(names), np.inf))
     believed = [beliefs.get(name, beliefs.get(family_of(name))) for name in names]
     return Prior(
         np.array([0.0 if belief is None else belief[0] for belief in believed]),
@@ -245,7 +247,8 @@ def _decided_by_data(unit: Matrix, believed: Vector, other: Matrix) -> float:
 
 def n_effective(model: "MarketModel", theta: Vector) -> float:
     """Count the effective parameters of a model: `effective_parameters`."""
-    return float(n_effective_of([model], [theta])[0])
+    model.evaluate(theta)
+    return float(n_effective_of([model], [theta])[0]) if model.effective is None else model.effective
 
 
 def n_effective_of(models: Sequence["MarketModel"], thetas: Sequence[Vector]) -> Vector:

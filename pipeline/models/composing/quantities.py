@@ -1,7 +1,7 @@
 """Parameters of a model on one market as records: names, units, bounds, and where searches start."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,8 +40,7 @@ _ENTRY_BOX = 0.1
 _SMALL_SHARE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class MarketParameter:
+class MarketParameter(NamedTuple):
     """A parameter of a market model: natural units, bounds, and where searches start."""
 
     name: str
@@ -55,7 +54,7 @@ class MarketParameter:
 
     def held(self, value: float) -> "MarketParameter":
         """Hold the parameter at a value."""
-        return replace(self, start=value, low=value, high=value, vary=False)
+        return self._replace(start=value, low=value, high=value, vary=False)
 
     def within(self, lower: float | None, upper: float | None) -> "MarketParameter":
         """Put the parameter inside further bounds; its sampling box moves inside too."""
@@ -66,7 +65,7 @@ class MarketParameter:
             # The box lay outside: sample where the bounds allow, as wide as it was.
             width = self.high - self.low
             box_low, box_high = max(low, box_low - width), min(high, box_high + width)
-        return replace(self, lower=low, upper=high, start=start, low=box_low, high=box_high)
+        return self._replace(lower=low, upper=high, start=start, low=box_low, high=box_high)
 
 
 def market_parameters(
@@ -113,6 +112,8 @@ def market_parameters(
     ]
     if variant.numeraire is not None:
         quantities = [q.held(1.0) if q.name == variant.numeraire else q for q in quantities]
+    if not (fit.bounds or fit.fixed):
+        return tuple(quantities)
     return tuple(_customised(quantity, fit) for quantity in quantities)
 
 
@@ -260,7 +261,8 @@ def _constants(
             float(np.clip(v + shift, quantity.lower, quantity.upper))
             for v in (quantity.start, quantity.low, quantity.high)
         )
-        own = replace(quantity, name=firm_parameter(market.firms[firm]), start=value, low=low, high=high)
+        name = firm_parameter(market.firms[firm])
+        own = quantity._replace(name=name, start=value, low=low, high=high)
         return own if seen[firm] else own.held(value)
 
     return rule
