@@ -222,7 +222,8 @@ def correlation_matrix(
     second = far != 0.0
     if second.any():
         by_gap[second] = autocorrelation(int(whole.max()) + 1, rho[second], far[second])[:, whole]
-    return by_gap.reshape(*np.broadcast(coefficient, partial).shape, -1)[..., place]
+    by_gap = by_gap.reshape(*np.broadcast(coefficient, partial).shape, -1)
+    return np.take(by_gap, place, axis=-1)
 
 
 @functools.lru_cache(maxsize=16)
