@@ -165,6 +165,8 @@ def entry_spread(
     common_row : float
         Factor on the rows of a common period, where periods differ in length.
     """
+    if data.entries == 0:
+        return np.empty(0)
     moving = moving_firms(data.active)
     spread = []
     for period, firm in np.argwhere(entering_firms(data.active))[: data.entries].tolist():
@@ -177,7 +179,7 @@ def entry_spread(
         against = np.zeros(share.size) if not before.any() else -before / before.sum()
         against[firm] += 1.0
         spread.append(np.sqrt(against @ covariance @ against))
-    if autocorrelation == 0.0 or not spread:
+    if autocorrelation == 0.0:
         return np.array(spread) / common_row
     _, weight = kept_and_weight(autocorrelation, data.first, moving, data.duration)
     return np.array(spread) / (weight[data.first] * common_row)

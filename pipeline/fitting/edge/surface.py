@@ -80,9 +80,10 @@ class Surface:
         self._model, self._free = model, np.flatnonzero(model.vary)
         self._lower, self._upper = model.lower[self._free], model.upper[self._free]
         self._below, self._above = np.isfinite(self._lower), np.isfinite(self._upper)
-        self._eye = np.eye(self._free.size)
-        self._sides = np.concatenate([self._eye[self._below], -self._eye[self._above]])
+        eye = np.eye(self._free.size)
+        self._sides = np.concatenate([eye[self._below], -eye[self._above]])
         self._scale = np.zeros(self._free.size)
+        self._diagonal = np.arange(self._free.size)
         found = cells_of(model, theta)
         self._margin = 0.0 if found is None else _MARGIN * float(found[0].mean())
 
@@ -142,7 +143,8 @@ class Surface:
 
     def _local(self, here: Point, damping: float) -> _LocalModel:
         unit = 1.0 / np.where(self._scale > 0.0, self._scale, 1.0)
-        damped = here.normal * unit * unit[:, np.newaxis] + damping * self._eye
+        damped = here.normal * unit * unit[:, np.newaxis]
+        damped[self._diagonal, self._diagonal] += damping
         stretch = unit[:, np.newaxis] * np.linalg.inv(np.linalg.cholesky(damped)).T
         values = here.theta[self._free]
         sides = np.concatenate([(values - self._lower)[self._below], (self._upper - values)[self._above]])
