@@ -1,7 +1,7 @@
 """One model on one market: the place where labels meet bare kernels."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,7 @@ class MarketModel:
         self._simulated: tuple[MarketData, bytes, Matrix | None] | None = None
         self._of_f: tuple[bytes, tuple[Matrix, Cube] | None] | None = None
         #: See `pipeline.fitting.search.many_models`.
-        self.batch_key: bytes | None = None
+        self.batch_key: Hashable | None = None
         self.set_prior(self.prior_mean, self.prior_weight)
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
