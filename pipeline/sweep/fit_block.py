@@ -1,7 +1,6 @@
 """Calibrations and baselines for a block of markets, as the arrays that the store keeps."""
 
 import itertools
-import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,6 @@ from pipeline.config.study import Study
 from pipeline.config.variants import Variant
 from pipeline.fitting.all_markets import AllMarkets
 from pipeline.fitting.calibrate import Problem, calibrate_together, pose
-from pipeline.fitting.experiments import FittedExperiments
 from pipeline.fitting.record import FitRecord
 from pipeline.fitting.search.warm_start import WarmStarts
 from pipeline.panel.dataset import entries_in
@@ -249,15 +247,12 @@ class _Slot:
         Axes of the array, but for market and window.
     always
         Whether a fit that is not usable has it, too.
-    take
-        Gives it out of the record of a fit, with these axes.
     """
 
     name: str
     array: NDArray[Any]
     dims: tuple[str, ...]
     always: bool
-    take: Callable[[FitRecord], Any]
 
 
 def _slots(arrays: Arrays) -> list[_Slot]:
@@ -265,22 +260,20 @@ def _slots(arrays: Arrays) -> list[_Slot]:
     # The reason of a missing forecast is no part of the fit.
     names = [name for name in arrays if VARIABLES[name].group != "validation" and name != "no_forecast"]
     always = ("status", "start_cost")
-    return [
-        _Slot(name, arrays[name], VARIABLES[name].dims[2:], name in always, _taker(name)) for name in names
-    ]
+    return [_Slot(name, arrays[name], VARIABLES[name].dims[2:], name in always) for name in names]
 
 
-def _taker(name: str) -> Callable[[FitRecord], Any]:
-    """Give what takes an array of the store out of a record."""
+def _values(record: FitRecord, name: str) -> NDArray[Any]:
+    """Take an array of the store out of a record, with the axes that it has there after market and window."""
     if name == "statistic":
-        return lambda record: pack_statistics(record.statistic)
+        return pack_statistics(record.statistic)
     if name == "share":
-        return lambda record: record.share.T
+        return record.share.T
     field = _FIELDS.get(name, name)
-    if hasattr(FitRecord, field):
-        return operator.attrgetter(field)
-    of = "experiments" if hasattr(FittedExperiments, field) else "uncertainty"
-    return operator.attrgetter(f"{of}.{field}")
+    source: object = record
+    if not hasattr(record, field):
+        source = record.experiments if hasattr(record.experiments, field) else record.uncertainty
+    return np.asarray(getattr(source, field))
 
 
 def _store(
@@ -291,7 +284,7 @@ def _store(
     for slot in slots:
         if not (usable or slot.always):
             continue
-        values = np.asarray(slot.take(record))
+        values = _values(record, slot.name)
         if slot.name == "direction":
             # A parameter that the market does not have takes no part in its directions.
             slot.array[cell][: len(values)] = 0.0
