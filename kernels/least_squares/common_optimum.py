@@ -11,7 +11,7 @@ it went last.
 
 import numpy as np
 
-from kernels.least_squares.levenberg_marquardt import KNOWN_OPTIMUM, LEFT_BEHIND, Progress, Settings
+from kernels.least_squares.levenberg_marquardt import KNOWN_OPTIMUM, LEFT_BEHIND, UNBEGUN, Progress, Settings
 from kernels.least_squares.trust_region import Scratch
 from kernels.numeric.jit import jit
 from kernels.numeric.jit_apart import jit_apart
@@ -63,7 +63,7 @@ def leads_to(
     return left <= _LEFT * _LEFT * here and abs(fall - wanted) <= _WRONG * wanted
 
 
-@jit_apart()
+@jit_apart(UNBEGUN)
 def end_early(
     progress: Progress,
     fell: bool,

@@ -3,7 +3,7 @@
 from kernels.numeric.jit_apart import jit_apart
 
 
-@jit_apart("none")
+@jit_apart("none", rare=True)
 def add_control(coefficient, column, control, residual, jacobian):
     """Take what goes with a control ``(observation,)`` out of the errors; rows are model less target."""
     for r in range(control.size):

@@ -115,6 +115,10 @@ class Progress(NamedTuple):
     """Fall of the cost that the local model expects of the proposed step."""
 
 
+UNBEGUN = Progress(RUNNING, math.inf, 0, 0.0, 0.0, False, 0.0, 0.0, 0.0)
+"""Before the first evaluation; the type of all that follow it."""
+
+
 @jit
 def half_sum_of_squares(residual: np.ndarray) -> float:
     """Cost of a residual; infinite when any entry is not finite."""
@@ -283,7 +287,7 @@ def _cost(code: int, residual: np.ndarray, jacobian: np.ndarray, scratch: Scratc
     return cost
 
 
-@jit_apart()
+@jit_apart(UNBEGUN)
 def begin(
     code: int,
     residual: np.ndarray,
@@ -307,7 +311,7 @@ def begin(
     return Progress(RUNNING, cost, 1, radius, 0.0, False, 0.0, 0.0, 0.0)
 
 
-@jit_apart()
+@jit_apart(UNBEGUN)
 def propose(
     progress: Progress,
     theta: np.ndarray,
@@ -350,7 +354,7 @@ def propose(
     )
 
 
-@jit_apart()
+@jit_apart(UNBEGUN)
 def judge(
     progress: Progress,
     code: int,

@@ -317,7 +317,7 @@ def _follow(spec, data, gamma_form, theta, column, work, want_share):
     return OK if solved else NO_CONVERGENCE
 
 
-@jit_apart("none")
+@jit_apart("none", rare=True)
 def _enter(data, n_response, theta, column, work):
     """Let firms in with the errors of their first shares, and set how these move their shares."""
     course, gain, of_gain = work.course, theta[n_response + 2], column[n_response + 2]

@@ -110,7 +110,7 @@ def _of_rows(covariance: NDArray[np.float64], present: NDArray[np.bool_]) -> NDA
     return rows
 
 
-@jit_apart("none")
+@jit_apart("none", rare=True)
 def whiten(factor, membership, first, active, rows, scratch):
     """Whiten the rows of all fitted periods, in place.
 

@@ -28,7 +28,7 @@ def mark_changes(active, first, changed):
         changed[t] = has_changed(active, t)
 
 
-@jit_apart("none")
+@jit_apart("none", rare=True)
 def admit(before, now, entry, joined, share, log_share):
     """Apply exits and entries to the state, in place; absent firms get share 0 and log `LOG_OF_ZERO`.
 
@@ -60,7 +60,7 @@ def admit(before, now, entry, joined, share, log_share):
             log_share[i] = log(share[i])
 
 
-@jit_apart("none")
+@jit_apart("none", rare=True)
 def admit_tangent(before, now, entry, place, slope, joined, share, x):
     """Apply exits and entries to ``x (column, firm)``, d ln share; ``share`` is that before them.
 

@@ -52,7 +52,7 @@ def _integrate(a, m, log_share, share, excess, low, high, growth, out):
         add_share_at(a, m, log_share, share, excess, w, _WEIGHTS[k] * (high - low), growth, out)
 
 
-@jit_apart("none", makes_arrays=True)
+@jit_apart("none", makes_arrays=True, rare=True)
 def add_step_mean(a, m, log_share, share, excess, w, weight, out):
     """Add ``weight`` times the integral of share * H over [0, w] to ``out (firm,)``.
 
@@ -88,7 +88,7 @@ def add_step_mean(a, m, log_share, share, excess, w, weight, out):
             whole[depth, :] = left
 
 
-@jit_apart("none", makes_arrays=True)
+@jit_apart("none", makes_arrays=True, rare=True)
 def set_proportional_mean(log_share, share, f, tau, out):
     """Write the mean share over a period of the form gamma = 1 into ``out (firm,)``; ``f (firm,)``."""
     m = 0.0

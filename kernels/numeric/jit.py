@@ -45,7 +45,7 @@ def jit_making_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _jit(function: Callable[..., Any], counts_references: bool) -> Callable[..., Any]:
     with _machine_code_kept():
-        return numba.njit(  # type: ignore[call-overload]  # its stubs leave out the last two options
+        compiled = numba.njit(  # type: ignore[call-overload]  # its stubs leave out the last two options
             cache=True,
             nogil=True,
             error_model="numpy",
@@ -53,6 +53,12 @@ def _jit(function: Callable[..., Any], counts_references: bool) -> Callable[...,
             no_cfunc_wrapper=True,
             _nrt=counts_references,
         )(function)
+        if jit_enabled() and _SETTINGS.CACHE_DIR:
+            # Every module with a kernel is behind this one: it is no step longer for what it imports here.
+            from kernels.numeric.shared_code import share
+
+            share(compiled)
+    return compiled
 
 
 def jit_inline(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import llvmlite.binding
 import llvmlite.ir
-from numba import types
+from numba import typeof, types
 from numba.core import cgutils
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
@@ -34,17 +34,20 @@ _KEPT: dict[int, Any] = {}
 
 
 def jit_apart(
-    returns: str | None = None, *, makes_arrays: bool = False
+    returns: str | tuple[Any, ...] | None = None, *, makes_arrays: bool = False, rare: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile a function as `kernels.numeric.jit.jit` does, but by itself: its callers hold its address.
 
     Parameters
     ----------
-    returns : str, optional
-        Name of the numba type of what the function returns. Then its callers are compiled without it, and it
-        is compiled when it is first called. Default: it is compiled with its first caller, for its type.
+    returns : str or tuple, optional
+        Name of the numba type of what the function returns, or an example of it. Then its callers are
+        compiled without it, and it is compiled when it is first called. Default: it is compiled with its
+        first caller, for its type.
     makes_arrays : bool
         Whether it makes arrays, or returns some: see `kernels.numeric.jit.jit_making_arrays`.
+    rare : bool
+        Whether few studies call it: then no process compiles it ahead.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,12 +60,21 @@ def jit_apart(
             return compiled(*arguments)
 
         apart.compiled = compiled  # type: ignore[attr-defined]
-        apart.returns = None if returns is None else getattr(types, returns)  # type: ignore[attr-defined]
+        apart.returns = _type_of(returns)  # type: ignore[attr-defined]
+        apart.rare = rare  # type: ignore[attr-defined]
         _BY_NAME[function.__module__, function.__qualname__] = apart
         _let_compiled_code_call(apart)
         return apart
 
     return decorate
+
+
+def _type_of(returns: str | tuple[Any, ...] | None) -> types.Type | None:
+    """Give the type of that name, or of that example."""
+    if isinstance(returns, str):
+        named: types.Type = getattr(types, returns)
+        return named
+    return None if returns is None else typeof(returns)
 
 
 def _compiled(apart: Any, arguments: tuple[types.Type, ...], returns: types.Type | None) -> Any:
@@ -77,12 +89,15 @@ def _compiled(apart: Any, arguments: tuple[types.Type, ...], returns: types.Type
 
 def _let_compiled_code_call(apart: Any) -> None:
     """Tell numba the type of a call of ``apart`` in compiled code, and how it is made."""
+    from kernels.numeric.shared_code import want
 
     class Call(AbstractTemplate):
         key = apart
 
         def generic(self, args: tuple[types.Type, ...], kws: Any) -> Any:
             arguments = tuple(map(types.unliteral, args))
+            if apart.returns is not None and not apart.rare:
+                want(apart, arguments)
             returns = apart.returns or _compiled(apart, arguments, None).signature.return_type
             return None if kws else signature(returns, *arguments)
 

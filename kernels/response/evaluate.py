@@ -137,7 +137,7 @@ def _write_sum(spec, duration, work, theta, column, total, flat, want):
                 multiply_by(flat[column[p]], work.carried_slope[k, m])
 
 
-@jit_apart("none")
+@jit_apart("none", rare=True)
 def _add_splines(
     code, index, carry_index, signs, theta, column, want_always, basis, basis_slope, slopes, total, flat
 ):
@@ -158,7 +158,7 @@ def _add_splines(
                     row[e] = signs[k] * basis[k, j, e]
 
 
-@jit_apart("none")
+@jit_apart("none", rare=True)
 def _add_programs(spec, work, theta, column, want_always, total, flat):
     """Add the user-written curves."""
     result = work.spare[work.spare.shape[0] - 2]

@@ -1,11 +1,11 @@
 """Worker processes: how many run on this computer, and what each does before its first job."""
 
 import importlib
-import os
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from kernels.numeric.cores import usable_cores
 from pipeline.config.engines import ENGINES
 from pipeline.config.sections.cluster import ClusterSection, WorkersRange
 
@@ -42,12 +42,6 @@ def follow_work(cluster: Any, settings: ClusterSection) -> bool:
         return False
     cluster.adapt(minimum=settings.workers.min, maximum=settings.workers.max)
     return True
-
-
-def usable_cores() -> int:
-    """Count the cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # containers and batch systems restrict it
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def one_blas_thread() -> threadpool_limits:

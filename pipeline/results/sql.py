@@ -12,8 +12,8 @@ import numpy as np
 import psutil
 from numpy.typing import ArrayLike
 
+from kernels.numeric.cores import usable_cores
 from pipeline.errors import QueryError
-from pipeline.executors.worker import usable_cores
 from pipeline.results.frames.table import Table
 from pipeline.results.tables.registry import TABLES
 from pipeline.results.tables.sweep_tables import SweepTables

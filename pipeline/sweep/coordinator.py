@@ -3,11 +3,14 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import psutil
 import xarray as xr
 
+from kernels.numeric.jit_helper import helped
+from pipeline.config.engines import ENGINES
 from pipeline.config.study import Study, require_study
 from pipeline.errors import PlanError, StoreNotFoundError
 from pipeline.executors.execute import refuse_unusable
@@ -124,16 +127,24 @@ def run_study(
     require_study(study)
     watcher = watcher or Watcher()
     watcher.stage("Reading the data")
-    panel = open_study_panel(study)
-    return run_panel(
-        study,
-        panel,
-        study_text=study_text,
-        watcher=watcher,
-        calibrator=calibrator,
-        stop=stop,
-        options=options,
-    )
+    calibrator = calibrator or default_calibrator()
+    with _compiled_with_help(study, calibrator):
+        panel = open_study_panel(study)
+        return run_panel(
+            study,
+            panel,
+            study_text=study_text,
+            watcher=watcher,
+            calibrator=calibrator,
+            stop=stop,
+            options=options,
+        )
+
+
+def _compiled_with_help(study: Study, calibrator: Calibrator) -> AbstractContextManager[None]:
+    """Have a second process compile kernels until all are; simulating data already takes many of them."""
+    here = ENGINES[study.cluster.kind].where != "elsewhere"
+    return helped(calibrator.precompile) if here and calibrator.precompile else nullcontext()
 
 
 def run_panel(

@@ -1,12 +1,10 @@
 """Compile, or load what was compiled before: one tiny calibration calls every kernel once."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import get_args
 
 import numpy as np
 
+from kernels.numeric.jit_helper import helped
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import Form
 from pipeline.config.sections.types import FrozenMapping
@@ -35,7 +33,7 @@ def precompile() -> None:
         active=np.ones((8, 3), dtype=np.bool_),
     )
     fit = FitSection(starts=2, max_evaluations=5)
-    with _little_garbage_collection():
+    with helped("pipeline.sweep.precompile:precompile"):
         for form in get_args(Form):
             variant = Variant(
                 name="precompile",
@@ -45,16 +43,3 @@ def precompile() -> None:
                 carry_over=FrozenMapping({"u": "geometric"}),
             )
             calibrate_market(variant, market, ("u",), fit, np.random.SeedSequence(0))
-
-
-@contextmanager
-def _little_garbage_collection() -> Iterator[None]:
-    """Look for garbage less often: a fifth of a compilation goes into looking at what is none."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 50)
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*thresholds)

@@ -1,11 +1,15 @@
 """One tiny calibration loads every kernel: nothing is left to compile when work begins."""
 
+import json
+import os
+import subprocess
 import sys
 
 import numpy as np
 import pytest
 from numba import types
 
+from kernels.numeric.cores import usable_cores
 from kernels.numeric.jit import jit_enabled
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
@@ -81,3 +85,42 @@ def test_nothing_is_compiled_after_precompiling(form, link, effects):
     )
     assert record.status.usable
     assert signatures() == before
+
+
+COUNT = """
+import json, resource, sys
+from pipeline.sweep.precompile import precompile
+precompile()
+found = (
+    getattr(value, "compiled", value)
+    for name, module in list(sys.modules.items()) if name.startswith("kernels.")
+    for value in vars(module).values()
+)
+kernels = {id(kernel): kernel for kernel in found if hasattr(kernel, "py_func")}
+count = sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels.values())
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([count, used.ru_utime]))
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not jit_enabled(), reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
+@pytest.mark.skipif(usable_cores() < 2, reason="nobody helps on one core")
+def test_two_processes_compile_everything_once(tmp_path):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "BEED_CACHE_DIR": str(tmp_path),
+    }
+    environment.pop("NUMBA_CACHE_DIR", None)
+
+    def compiled():
+        return json.loads(subprocess.check_output([sys.executable, "-c", COUNT], env=environment))
+
+    here, elsewhere = compiled()
+    missing, idle = compiled()
+    kernels = len(list(tmp_path.rglob("*.nbc")))
+    assert missing == 0
+    assert idle < 1.0, "nothing is started where all is there"
+    assert kernels / 4 < kernels - here < kernels * 3 / 4, "the other process did its part"
+    assert elsewhere > 5.0
