@@ -18,6 +18,7 @@ from kernels.formula.instructions import LAST, SCALAR_A, SCALAR_B, STORE, execut
 from kernels.formula.program_set import TILE, ProgramSet
 from kernels.numeric.jit import jit_enabled
 from kernels.numeric.jit_apart import jit_apart
+from kernels.numeric.rows import copy_to
 
 type Array = npt.NDArray[np.float64]
 
@@ -188,7 +189,7 @@ def _run_program(
     execute(code, layout[0], layout[1], wanted, scalars, scalars, none, one, rows, value, gradient, slope)
     for start in range(0, u.size, TILE):
         n = min(TILE, u.size - start)
-        registers[0, :n] = u[start : start + n]
+        copy_to(registers[0, :n], u[start : start + n])
         execute(
             code, layout[1], layout[2], wanted, scalars, registers, start, n, rows, value, gradient, slope
         )

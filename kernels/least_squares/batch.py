@@ -45,7 +45,7 @@ from kernels.least_squares.residual import (
     residual_jacobian,
 )
 from kernels.least_squares.trust_region import make_scratch
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit_making_arrays
 from kernels.numeric.rows import copy_to
 from kernels.response.workspace import ResponseSpec
 
@@ -71,7 +71,7 @@ class BatchFit:
         return self.status > 0
 
 
-@jit
+@jit_making_arrays
 def _fit(spec, batch, gamma_form, settings, group, leader, order, value, cost, status, evaluations, slope):
     """Fit every problem of a batch, market by market; ``value`` holds the starts and receives the results.
 

@@ -9,7 +9,7 @@ from kernels.least_squares.entries import entering_firms
 from kernels.least_squares.market import ILR, PLAIN, MarketData, moving_firms, observed_target, write_target
 from kernels.least_squares.whitening import Whitening
 from kernels.motion.course import INVESTMENT, SCALED
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit_making_arrays
 from kernels.numeric.simplex import helmert_factors
 
 _MARKET_SHAPES = {
@@ -63,7 +63,7 @@ def checked_markets(markets: MarketData) -> CheckedMarkets:
     return CheckedMarkets(check_markets(markets))
 
 
-@jit
+@jit_making_arrays
 def one_market(markets, index):
     """One market out of a stack; its arrays are views."""
     return MarketData(
@@ -295,7 +295,7 @@ def check_targets(
     return given, check_index(rows, "target_index", n_problems, given.shape[0])
 
 
-@jit
+@jit_making_arrays
 def _write_targets(markets, used, targets):
     """Fill a row of ``targets`` for each market used, as `observed_target` does for one.
 

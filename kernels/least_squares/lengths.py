@@ -113,7 +113,7 @@ def _forget(left):
     return left if abs(left) > _FORGOTTEN else 0.0
 
 
-@jit_apart("none")
+@jit_apart("none", makes_arrays=True)
 def set_lengths(data, gamma, gain, column, work):
     """Write what `follow_lengths` gives at the parameters, with all derivatives.
 
@@ -169,7 +169,7 @@ def set_lengths(data, gamma, gain, column, work):
             left_slope[c] = moved if left != 0.0 else 0.0
 
 
-@jit_apart("none")
+@jit_apart("none", makes_arrays=True)
 def divide_by_spread(log_spread, spread_slope, first, active, residual, jacobian):
     """Divide the rows of every period by the spread of its errors, and all by its geometric mean, in place.
 

@@ -147,7 +147,7 @@ def n_rows(data, column, prior_weight):
     return count
 
 
-@jit_apart()
+@jit_apart(makes_arrays=True)
 def make_market_workspace(spec, data, n_columns):
     """Allocate the scratch arrays for markets of the shape of ``data`` and ``n_columns`` free parameters.
 

@@ -324,7 +324,8 @@ def _enter(data, n_response, theta, column, work):
     begin = n_response + 3 + (data.active.shape[1] - 1 if data.first == 0 else 0)
     error, free = theta[begin : begin + data.entries], column[begin : begin + data.entries]
     enter_shares(data.active, data.share, data.entries, data.corrected, error, gain, work.entered)
-    course.entry[1:] = work.entered[:-1]
+    for t in range(1, course.entry.shape[0]):
+        copy_to(course.entry[t], work.entered[t - 1])
     set_entry_slopes(course.place, data.corrected, error, gain, free, of_gain, course.entry_slope)
 
 

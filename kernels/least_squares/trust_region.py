@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_making_arrays
 
 _EPSILON = 2.220446049250313e-16
 # The smallest damping tried when the normal equations are singular, relative to their unit diagonal.
@@ -52,7 +52,7 @@ class Scratch(NamedTuple):
     """(P,) trial point."""
 
 
-@jit
+@jit_making_arrays
 def make_scratch(n_parameters: int, n_columns: int) -> Scratch:
     """Allocate the working memory of :func:`bounded_step`."""
     size = n_columns

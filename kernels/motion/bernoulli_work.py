@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.motion.bernoulli_rules import MOST_NODES
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_making_arrays
 
 # Rows of `BernoulliWork.firm`.
 SHARE = 0
@@ -69,7 +69,7 @@ def padded(count):
     return (count + 7) // 8 * 8
 
 
-@jit
+@jit_making_arrays
 def make_bernoulli_work(n_firms):
     """Allocate the state and scratch of the general form."""
     size = padded((MOST_NODES + 1) * n_firms)

@@ -52,7 +52,7 @@ def _integrate(a, m, log_share, share, excess, low, high, growth, out):
         add_share_at(a, m, log_share, share, excess, w, _WEIGHTS[k] * (high - low), growth, out)
 
 
-@jit_apart("none")
+@jit_apart("none", makes_arrays=True)
 def add_step_mean(a, m, log_share, share, excess, w, weight, out):
     """Add ``weight`` times the integral of share * H over [0, w] to ``out (firm,)``.
 
@@ -86,3 +86,14 @@ def add_step_mean(a, m, log_share, share, excess, w, weight, out):
             depth += 1
             bounds[depth] = middle
             whole[depth, :] = left
+
+
+@jit_apart("none", makes_arrays=True)
+def set_proportional_mean(log_share, share, f, tau, out):
+    """Write the mean share over a period of the form gamma = 1 into ``out (firm,)``; ``f (firm,)``."""
+    m = 0.0
+    for i in range(share.size):
+        m += share[i] * f[i]
+    out[:] = 0.0
+    if tau > 0.0:
+        add_step_mean(0.0, m, log_share, share, f - m, tau, 1.0 / tau, out)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from kernels.motion.course import Slopes
 from kernels.motion.share_arguments import check_arguments
 from kernels.motion.shares import differentiate_market
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit_making_arrays
 
 
 class PeriodTangents(NamedTuple):
@@ -78,7 +78,7 @@ def period_tangents(
     return PeriodTangents(np.where(present, share, np.nan), tangent[:, :n], tangent[:, n:])
 
 
-@jit
+@jit_making_arrays
 def _differentiate_periods(
     initial_share, active, response, entry_share, total_sales, duration, jump_price, reference_sales, gamma,
     share, tangent,

@@ -25,7 +25,7 @@ from kernels.motion.trajectory import (
     time_scale,
 )
 from kernels.numeric.elementary import LOG_OF_ZERO
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_making_arrays
 
 _NEXT_TO_ONE = 1.0 - 2.0**-40
 
@@ -260,7 +260,7 @@ def _start(initial_share, active, state, log_state):
         log_state[i] = np.log(state[i]) if state[i] > 0.0 else LOG_OF_ZERO
 
 
-@jit
+@jit_making_arrays
 def _make_course(active, response, entry_share, total_sales, duration, jump_price, reference_sales, gamma):
     """Gather what moves one market."""
     n_times = total_sales.size
@@ -274,7 +274,7 @@ def _make_course(active, response, entry_share, total_sales, duration, jump_pric
     return Course(active, entry_share, place, nothing[:0], False, response, tau, changed, 0, correction)
 
 
-@jit
+@jit_making_arrays
 def _simulate_markets(
     initial_share, active, response, entry_share, total_sales, duration, jump_price, reference_sales, gamma,
     want_mean, out,
@@ -328,7 +328,7 @@ def _simulate_markets(
     return -1
 
 
-@jit
+@jit_making_arrays
 def differentiate_market(
     initial_share, active, response, entry_share, total_sales, duration, jump_price, reference_sales, gamma,
     general, x, tangent, slopes, share,

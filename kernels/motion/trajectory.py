@@ -30,11 +30,13 @@ from kernels.motion.bernoulli_tangent import (
 from kernels.motion.bernoulli_work import EXCESS, FITNESS, LOG, SHARE
 from kernels.motion.correction import close_logs, correct_logs, correct_plain, correct_tangent
 from kernels.motion.membership import admit, admit_tangent
-from kernels.motion.period_mean import add_rest_mean, add_step_mean
+from kernels.motion.period_mean import add_rest_mean, add_step_mean, set_proportional_mean
 from kernels.numeric.elementary import exp, log
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_inline
 from kernels.numeric.jit_apart import jit_apart
 from kernels.numeric.rows import copy_to
+
+_ONE, _TWO, _THREE, _FOUR = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 
 @jit
@@ -110,39 +112,64 @@ def investment_tangent(course, share, rates, pull, x, tangent, slopes):
     """Turn df into d ln share for gamma = 0; ``x (column, firm)`` starts as that of the state.
 
     With b_i = tau phi / share_i' and dr = tau sum df + r d ln tau,
-    ``x' = (1 - b f)(x - slope dr - d ln tau) + b df - common``, centred under the shares. The loop over firms
-    also corrects x for the next period, and sums what that needs.
+    ``x' = (1 - b f)(x - slope dr - d ln tau) + b df - common``, centred under the shares. The columns are
+    inside of the periods: they do not wait for each other's sums.
     """
-    f, tau, changed, active = course.f, course.tau, course.changed, course.active
-    first, until = course.first, course.correction.until
-    state, keep, gap = course.correction.state, course.correction.keep, course.correction.gap
+    tau, changed, active = course.tau, course.changed, course.active
+    first, until, state = max(course.first, 0), course.correction.until, course.correction.state
     n_columns, n_times, n = tangent.shape
-    for c in range(n_columns):
-        log_tau, gain_slope = slopes.log_jump[c], slopes.gain[c]
-        mean, total = 0.0, 0.0
-        for i in range(n):
-            total += tangent[c, first, i]
-        for t in range(first, n_times):
-            if changed[t]:
-                before = state[t - 1] if first < t < until else share[t - 1]
-                admit_tangent(
-                    active[t - 1], active[t], course.entry[t], course.place[t],
-                    course.entry_slope[c : c + 1], course.joined, before, x[c : c + 1],
-                )  # fmt: skip
-                mean = 0.0
+    for t in range(first, n_times):
+        corrected = first < t < until
+        before = state[t - 1] if corrected else share[t - 1]
+        if changed[t]:
+            admit_tangent(
+                active[t - 1], active[t], course.entry[t], course.place[t], course.entry_slope, course.joined,
+                before, x,
+            )  # fmt: skip
+        for c in range(n_columns):
+            of_f, ln_state, log_tau = tangent[c, t], x[c], slopes.log_jump[c]
+            total, mean = 0.0, 0.0
+            for i in range(n):
+                total += of_f[i]
+            if corrected and not changed[t]:
+                for i in range(n):
+                    mean += before[i] * ln_state[i]
             push = rates[3, t] * (tau[t] * total + rates[0, t] * log_tau) + log_tau
             common = rates[2, t] * total - rates[1, t] * push
-            push += mean
-            after = min(t + 1, n_times - 1)
-            mean, total, own_slope = 0.0, 0.0, gain_slope[t]
-            for i in range(n):
-                b = pull[t, i]
-                moved = (1.0 - b * f[t, i]) * (x[c, i] - push) + (b * tangent[c, t, i] - common)
-                tangent[c, t, i] = moved
-                corrected = keep[t, i] * moved + own_slope * gap[t, i]
-                x[c, i] = corrected
-                mean += state[t, i] * corrected
-                total += tangent[c, after, i]
+            _move_firms(
+                pull[t], course.f[t], course.correction.keep[t], course.correction.gap[t], push + mean,
+                common, slopes.gain[c, t], of_f, ln_state,
+            )  # fmt: skip
+
+
+@jit_inline
+def _move_firms(pull, f, keep, gap, push, common, gain_slope, of_f, x):
+    """Do a period of `investment_tangent` for one column, ``of_f`` and ``x (firm,)``."""
+    n = np.uint64(x.size)
+    a = np.uint64(0)
+    # Four firms at a time, all read before any is written, with unsigned indices: the compiler need not find
+    # out, in every period, whether the arrays overlap and whether an index counts from the end.
+    while a + _FOUR <= n:
+        b, c, d = a + _ONE, a + _TWO, a + _THREE
+        y0 = _moved(pull[a], f[a], x[a], push, of_f[a], common)
+        y1 = _moved(pull[b], f[b], x[b], push, of_f[b], common)
+        y2 = _moved(pull[c], f[c], x[c], push, of_f[c], common)
+        y3 = _moved(pull[d], f[d], x[d], push, of_f[d], common)
+        z0, z1 = keep[a] * y0 + gain_slope * gap[a], keep[b] * y1 + gain_slope * gap[b]
+        z2, z3 = keep[c] * y2 + gain_slope * gap[c], keep[d] * y3 + gain_slope * gap[d]
+        of_f[a], of_f[b], of_f[c], of_f[d] = y0, y1, y2, y3
+        x[a], x[b], x[c], x[d] = z0, z1, z2, z3
+        a += _FOUR
+    while a < n:
+        y0 = _moved(pull[a], f[a], x[a], push, of_f[a], common)
+        x[a] = keep[a] * y0 + gain_slope * gap[a]
+        of_f[a] = y0
+        a += _ONE
+
+
+@jit_inline
+def _moved(b, f, x, push, of_f, common):
+    return (1.0 - b * f) * (x - push) + (b * of_f - common)
 
 
 @jit_apart("none")
@@ -157,7 +184,6 @@ def follow_proportional(course, gain, state, log_state, share, log_share, mean, 
     observed, log_observed = course.correction.share, course.correction.log_share
     corrected, keep, gap = course.correction.state, course.correction.keep, course.correction.gap
     n_times, n = f.shape
-    excess = np.empty(n)
     for t in range(first, n_times):
         if first < t < until:
             if plain:
@@ -172,15 +198,7 @@ def follow_proportional(course, gain, state, log_state, share, log_share, mean, 
         if changed[t]:
             admit(active[t - 1], active[t], course.entry[t], course.joined, state, log_state)
         if mean.size > 0:
-            m = 0.0
-            for i in range(n):
-                m += state[i] * f[t, i]
-            for i in range(n):
-                excess[i] = f[t, i] - m
-            mean[t, :] = 0.0
-            span = tau[t]
-            if span > 0.0:
-                add_step_mean(0.0, m, log_state, state, excess, span, 1.0 / span, mean[t])
+            set_proportional_mean(log_state, state, f[t], tau[t], mean[t])
         for i in range(n):
             log_state[i] += tau[t] * f[t, i]
             log_share[t, i] = log_state[i]

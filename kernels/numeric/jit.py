@@ -25,11 +25,33 @@ def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     With the environment variable ``NUMBA_DISABLE_JIT=1`` the function stays plain Python: the same numbers
     up to rounding, slowly, but open to a debugger and to coverage.
 
+    References to arrays are not counted in it: its caller holds them all the while, and counting took a fifth
+    of an evaluation. So it must neither make an array nor return one, nor assign one to a part of another
+    (``a[1:] = b`` makes a copy where the two overlap; use `kernels.numeric.rows`). Views are fine.
+    `jit_making_arrays` is for functions that do.
+
     Kernels are called from Python and from each other: wrappers for C would only take time to compile.
     """
+    return _jit(function, counts_references=False)
+
+
+def jit_making_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile as `jit` does, for functions that make arrays or return some; only such ones may call them.
+
+    One that makes arrays for itself, and returns none, may be called by all.
+    """
+    return _jit(function, counts_references=True)
+
+
+def _jit(function: Callable[..., Any], counts_references: bool) -> Callable[..., Any]:
     with _machine_code_kept():
-        return numba.njit(  # type: ignore[call-overload]  # its stubs leave out the last option
-            cache=True, nogil=True, error_model="numpy", fastmath=_FASTMATH, no_cfunc_wrapper=True
+        return numba.njit(  # type: ignore[call-overload]  # its stubs leave out the last two options
+            cache=True,
+            nogil=True,
+            error_model="numpy",
+            fastmath=_FASTMATH,
+            no_cfunc_wrapper=True,
+            _nrt=counts_references,
         )(function)
 
 

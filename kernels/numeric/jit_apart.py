@@ -10,6 +10,7 @@ functions that do much more than a call costs.
 import ctypes
 import importlib
 import pickle
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -21,7 +22,7 @@ from numba.core import cgutils
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 
-from kernels.numeric.jit import jit, jit_enabled
+from kernels.numeric.jit import jit, jit_enabled, jit_making_arrays
 
 _RESOLVER = "beed_address_of_kernel"
 # No addresses, but what compiled code is told where there is none.
@@ -32,7 +33,9 @@ _KEPT: dict[int, Any] = {}
 """Code whose address was given away, by the address: it must outlive its function."""
 
 
-def jit_apart(returns: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def jit_apart(
+    returns: str | None = None, *, makes_arrays: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile a function as `kernels.numeric.jit.jit` does, but by itself: its callers hold its address.
 
     Parameters
@@ -40,12 +43,14 @@ def jit_apart(returns: str | None = None) -> Callable[[Callable[..., Any]], Call
     returns : str, optional
         Name of the numba type of what the function returns. Then its callers are compiled without it, and it
         is compiled when it is first called. Default: it is compiled with its first caller, for its type.
+    makes_arrays : bool
+        Whether it makes arrays, or returns some: see `kernels.numeric.jit.jit_making_arrays`.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         if not jit_enabled():
             return function
-        compiled: Any = jit(function)
+        compiled: Any = jit_making_arrays(function) if makes_arrays else jit(function)
 
         @wraps(function)
         def apart(*arguments: Any) -> Any:
@@ -133,6 +138,10 @@ def _resolve(text: int, size: int) -> int:
         return address
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except Exception:
+        # What ctypes returns of a function that raises is whatever was in memory.
+        traceback.print_exc()
+        return _FAILED
 
 
 llvmlite.binding.add_symbol(_RESOLVER, ctypes.cast(_resolve, ctypes.c_void_p).value)

@@ -8,7 +8,7 @@ Source: Egozcue et al. (2003), Isometric logratio transformations for compositio
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_making_arrays
 
 
 def close(values: ArrayLike) -> NDArray[np.float64]:
@@ -76,7 +76,7 @@ def ilr_inverse(coordinates: ArrayLike) -> NDArray[np.float64]:
     return shares / shares.sum(axis=-1, keepdims=True)
 
 
-@jit
+@jit_making_arrays
 def helmert_factors(n_firms):
     """Return ``(2, n_firms)`` factors of `helmert_row`: 1/sqrt(k(k+1)) and sqrt(k/(k+1)) at k, 0 at 0."""
     factors = np.zeros((2, n_firms))

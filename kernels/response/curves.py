@@ -10,7 +10,7 @@ All arrays are one-dimensional over the E cells of a market. Efforts must lie in
 import numpy as np
 
 from kernels.numeric.elementary import exp, expm1, log, log1p
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_inline
 from kernels.numeric.jit_apart import jit_apart
 from kernels.numeric.rows import add_to, copy_to
 
@@ -255,13 +255,12 @@ def wanted(want, index, carry_index, column):
     return want
 
 
-@jit
+@jit_inline
 def _row(k, m, index, repeated, column, spare, flat):
     """Give the place of a derivative: its row, or scratch when the parameter is fixed or added later."""
     p = index[k, m]
-    if p < 0 or column[p] < 0 or repeated[k, m]:
-        return spare[m]
-    return flat[column[p]]
+    elsewhere = p < 0 or column[p] < 0 or repeated[k, m]
+    return spare[m] if elsewhere else flat[column[p]]
 
 
 @jit_apart("none")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kernels.formula.program import run_program
-from kernels.numeric.jit import jit, jit_inline
+from kernels.numeric.jit import jit, jit_inline, jit_making_arrays
 from kernels.numeric.jit_apart import jit_apart
 from kernels.numeric.rows import add_to, copy_to, multiply_by
 from kernels.response import curves
@@ -70,7 +70,7 @@ def evaluate(spec, efforts, active, duration, work, theta, column, value, gradie
     return _finish(column[: spec.n_parameters], work.absent, total, flat)
 
 
-@jit
+@jit_making_arrays
 def evaluate_effort_gradient(
     spec,
     efforts,  # noqa: ARG001

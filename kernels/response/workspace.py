@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from kernels.formula.program_set import TILE, ProgramSet
 from kernels.numeric.elementary import log
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_making_arrays
 from kernels.numeric.jit_apart import jit_apart
 from kernels.numeric.rows import copy_to
 from kernels.response import curves
@@ -107,7 +107,7 @@ class Workspace(NamedTuple):
     """(n, TILE) its vector registers."""
 
 
-@jit
+@jit_making_arrays
 def make_workspace(spec, n_times, n_firms):
     """Allocate the scratch arrays for markets of ``n_times`` periods and ``n_firms`` firms."""
     n_efforts, n_curve_parameters = spec.curve_parameter.shape

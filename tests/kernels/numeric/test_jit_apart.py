@@ -22,7 +22,7 @@ def weigh(values, factor):
         total += factor * value
     return total
 
-@jit_apart()
+@jit_apart(makes_arrays=True)
 def double(values):
     return values, 2.0 * values
 
@@ -35,22 +35,23 @@ def says_too_much(values):
     return values[0]
 """
 NEAR = """
-from kernels.numeric.jit import jit
+from kernels.numeric.jit import jit, jit_making_arrays
 from far import double, never_called, says_too_much, weigh
 
 @jit
-def sum_of_double(values, kind):
-    total = 0.0
-    same, doubled = double(values)
+def weigh_all(values, kind):
     if kind == 0:
-        total += weigh(doubled, 1)
-    elif kind == 1:
-        total += weigh(doubled, -1.0)
-    elif kind == 2:
-        total += never_called(same)
-    else:
-        total += says_too_much(same)
-    return total
+        return weigh(values, 1)
+    if kind == 1:
+        return weigh(values, -1.0)
+    if kind == 2:
+        return 1.0 * never_called(values)
+    return 1.0 * says_too_much(values)
+
+@jit_making_arrays
+def sum_of_double(values, kind):
+    same, doubled = double(values)
+    return weigh_all(doubled if kind < 2 else same, kind)
 """
 CHECK = """
 import sys

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from numba import types
 
 from kernels.numeric.jit import jit_enabled
 from pipeline.config.sections.fit import FitSection
@@ -14,15 +15,37 @@ from pipeline.panel.market import MarketArrays
 from pipeline.sweep.precompile import precompile
 
 
-def signatures():
-    """Count the compiled versions of every kernel."""
-    kernels = {
+def kernels():
+    """Give every kernel that is loaded, by its name."""
+    values = {
         f"{name}.{key}": getattr(value, "compiled", value)
         for name, module in list(sys.modules.items())
         if name.startswith("kernels.")
         for key, value in vars(module).items()
     }
-    return {name: len(kernel.signatures) for name, kernel in kernels.items() if hasattr(kernel, "py_func")}
+    return {name: value for name, value in values.items() if hasattr(value, "py_func")}
+
+
+def signatures():
+    """Count the compiled versions of every kernel."""
+    return {name: len(kernel.signatures) for name, kernel in kernels().items()}
+
+
+def arrays(returned):
+    """List the arrays in a type that a kernel returns."""
+    if isinstance(returned, types.BaseTuple):
+        return [array for part in returned for array in arrays(part)]
+    return [returned] if isinstance(returned, types.Buffer) else []
+
+
+@pytest.mark.skipif(not jit_enabled(), reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
+def test_kernels_that_do_not_count_references_return_no_arrays():
+    precompile()
+    counting = {name: kernel.targetoptions.get("_nrt", True) for name, kernel in kernels().items()}
+    assert {True, False} <= set(counting.values())
+    for name, kernel in kernels().items():
+        for version in kernel.overloads.values():
+            assert counting[name] or not arrays(version.signature.return_type), name
 
 
 @pytest.mark.skipif(not jit_enabled(), reason="nothing is compiled with NUMBA_DISABLE_JIT=1")
