@@ -54,30 +54,37 @@ def summarise(values: NDArray[np.float64], amplitude: float, signed: bool) -> Su
     signed : bool
         Whether terms of both signs are equally expected.
     """
-    finite = np.sort(np.clip(values[np.isfinite(values)], -1e100, 1e100), axis=None)
+    known = np.isfinite(values)
+    finite = values.ravel() if known.all() else values[known]
+    finite = np.sort(np.minimum(np.maximum(finite, -1e100), 1e100))
     finite = finite if finite.size else np.ones(1)
     used = finite if finite[0] > 0.0 else np.sort(np.abs(finite[finite != 0.0]))
     used = used if used.size else np.ones(1)
     # Starts only need the size: an effort of 1e-300 must not lead to bounds that overflow when squared.
-    low, middle, high = np.clip(_quantiles(used, 0.1, 0.5, 0.9), 1e-12, 1e12)
+    low, middle, high = (min(max(_quantile(used, part), 1e-12), 1e12) for part in (0.1, 0.5, 0.9))
     relative = finite / middle
+    mean = relative.sum() / finite.size
+    apart = relative - mean
     return Summary(
         minimum=float(finite[0]),
-        median=float(_quantiles(finite, 0.5)[0]),
+        median=_quantile(finite, 0.5),
         maximum=float(finite[-1]),
-        mean=float(np.mean(relative) * middle),
-        deviation=float(np.std(relative) * middle),
-        scale=float(middle),
-        low_scale=float(low),
-        high_scale=float(high),
+        mean=float(mean * middle),
+        deviation=float(np.sqrt((apart * apart).sum() / finite.size) * middle),
+        scale=middle,
+        low_scale=low,
+        high_scale=high,
         amplitude=amplitude,
         signed=signed,
     )
 
 
-def _quantiles(ordered: NDArray[np.float64], *parts: float) -> NDArray[np.float64]:
-    """Give quantiles of sorted values, as `numpy.quantile` does, which would sort them again."""
-    return np.interp(np.array(parts) * (ordered.size - 1), np.arange(ordered.size), ordered)
+def _quantile(ordered: NDArray[np.float64], part: float) -> float:
+    """Give a quantile of sorted values, as `numpy.quantile` does, which would sort them again."""
+    place = part * (ordered.size - 1)
+    below = int(place)
+    first, second = ordered[below].item(), ordered[min(below + 1, ordered.size - 1)].item()
+    return float((second - first) * (place - below) + first)
 
 
 FromData = float | Callable[[Summary], float]

@@ -4,7 +4,7 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,8 +26,9 @@ from pipeline.fitting.search.starts import distinct, insert_known, sample_starts
 from pipeline.fitting.shrinkage import choose_factor
 from pipeline.fitting.uncertainty.assess import assess_together
 from pipeline.fitting.weighting import fit_weighted
+from pipeline.models.composing.build import build_model
 from pipeline.models.instruments.first_stage import FirstStageError
-from pipeline.models.market_model import MarketModel, build_model
+from pipeline.models.market_model import MarketModel
 from pipeline.models.priors import Prior, n_effective_of, prior_of
 from pipeline.panel.market import MarketArrays, first_periods
 from pipeline.status import Status
@@ -142,7 +143,9 @@ def pose(
 ) -> Problem | FitRecord:
     """Make the problem of a calibration, or the record of why there is none; as `calibrate_market`."""
     began = time.perf_counter()
-    training = first_periods(market, len(market.times) if n_train is None else n_train)
+    training = market
+    if n_train is not None and n_train < len(market.times):
+        training = first_periods(market, n_train)
     refusal = _refusal(training, fit)
     if refusal is not None:
         return FitRecord(refusal)
@@ -203,8 +206,8 @@ def calibrate_together(
         if not isinstance(ending, Ending):
             yield ending
             continue
-        record = record_of(ending, problem.market, next(assessed), problem.seconds + seconds)
-        yield replace(record, statistic={**record.statistic, "shrinkage": problem.factor})
+        took = problem.seconds + seconds
+        yield record_of(ending, problem.market, next(assessed), took, problem.factor)
 
 
 def _end(problems: list[Problem], screened: list[BatchFit]) -> list[Ending | FitRecord]:

@@ -30,6 +30,9 @@ class FittedExperiments:
     leverage: Vector = field(default_factory=lambda: np.empty(0))
 
 
+_NONE = FittedExperiments()
+
+
 def fitted_experiments(model: MarketModel, theta: Vector, inner: NDArray[np.bool_]) -> FittedExperiments:
     """Compare a fit with its experiments.
 
@@ -42,7 +45,7 @@ def fitted_experiments(model: MarketModel, theta: Vector, inner: NDArray[np.bool
         Parameters that are free, and neither at a bound nor tied to others.
     """
     if model.experiments is None:
-        return FittedExperiments()
+        return _NONE
     count = model.experiments.effect.size
     found = model.experiments.differences(theta)
     leverage = np.zeros(count)

@@ -1,5 +1,7 @@
 """What one calibration came to, as a frozen record."""
 
+import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -7,16 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.least_squares.market import moving_firms
 from kernels.numeric.arrays import Matrix, Vector
 from pipeline.config.parameters import CONSTANT
 from pipeline.config.sections.fit import FitSection
 from pipeline.fitting.experiments import FittedExperiments, fitted_experiments
 from pipeline.fitting.polish import Polished
 from pipeline.fitting.response_edge import edge_parameters
-from pipeline.fitting.uncertainty.covariance import correlation_of
 from pipeline.fitting.uncertainty.optimum import AT_EDGE, Optimum
-from pipeline.fitting.uncertainty.refits.persistence import mean_rate
+from pipeline.fitting.uncertainty.residual_space import residual_space
 from pipeline.models.market_model import MarketModel
 from pipeline.models.one_step import shares_of_all_periods
 from pipeline.models.priors import n_effective
@@ -98,6 +98,8 @@ class Ending:
         (T, N) modelled shares over all periods of the market.
     polished, start_cost, n_free
         The minimisation, the costs (S,) of its starts, and parameters that were free.
+    n_noise
+        What was estimated of the noise beside its variance.
     """
 
     optimum: Optimum
@@ -106,6 +108,7 @@ class Ending:
     polished: Polished
     start_cost: Vector
     n_free: int
+    n_noise: float
 
 
 def ending_of(
@@ -142,9 +145,12 @@ def ending_of(
         return FitRecord(Status.NOT_FINITE, start_cost=start_cost, message=polished.message)
     edge = edge_parameters(model, theta) if edge is None else edge
     at_bound = np.where(edge, AT_EDGE, _at_bound(model, theta)).astype(np.int8)
-    names, matrix = _reported(model, market.firms)
-    tied = np.array([name in fit.expr for name in model.names])
+    names, matrix = _reported(model.names, model.variant.firm_effects, str(market.firms[-1]))
+    tied = _among(model.names, tuple(fit.expr))
     dependent = int(tied.sum())
+    # Equal errors have a variance and nothing else.
+    noise = None if model.variant.noise_under(fit) == "homogeneous" else model.noise
+    n_noise = 0.0 if noise is None else noise.parameters
     optimum = Optimum(
         model,
         theta,
@@ -155,10 +161,16 @@ def ending_of(
         seed,
         fit.loss == "linear" and not dependent,
     )
-    return Ending(optimum, names, share, polished, start_cost, model.n_free - dependent)
+    return Ending(optimum, names, share, polished, start_cost, model.n_free - dependent, n_noise)
 
 
-def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", seconds: float) -> FitRecord:
+def record_of(
+    ending: Ending,
+    market: MarketArrays,
+    uncertainty: "Uncertainty",
+    seconds: float,
+    shrinkage: float = np.nan,
+) -> FitRecord:
     """Make the record of a fit; its model gets the covariance of its parameters.
 
     Parameters
@@ -170,6 +182,8 @@ def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", 
         Of the optimum.
     seconds : float
         That the fit took.
+    shrinkage : float
+        Factor on the spread of priors that the fit chose; nan where there is none.
     """
     optimum, share, start_cost = ending.optimum, ending.share, ending.start_cost
     model, theta = optimum.model, optimum.theta
@@ -177,19 +191,20 @@ def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", 
     assert residual is not None, "an optimum has residuals"
     model.covariance = uncertainty.trusted
     fitted = slice(model.data.first, model.data.active.shape[0])
-    n_noise = 0.0 if model.noise is None else model.noise.parameters
+    moving = residual_space(model.data).active
     statistic = (
-        _information(residual[: model.n_residuals], optimum.effective, n_noise)
+        _information(residual[: model.n_residuals], optimum.effective, ending.n_noise)
         | uncertainty.statistic
         | {
             "n_free": float(ending.n_free),
             "n_effective": optimum.effective,
-            "n_noise": n_noise,
-            "rmse": fit_rmse(share[fitted], market.share[fitted], moving_firms(market.active)[fitted]),
-            "adjustment_rate": mean_rate(model, theta, share),
+            "n_noise": ending.n_noise,
+            "rmse": fit_rmse(share[fitted], market.share[fitted], moving),
+            "adjustment_rate": model.mean_rate(theta, share),
             "nfev": float(ending.polished.evaluations),
-            "starts_agree": float(np.sum(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
+            "starts_agree": float(np.count_nonzero(start_cost <= start_cost.min() * (1 + _AGREE) + 1e-300)),
             "seconds": seconds,
+            "shrinkage": shrinkage,
         }
     )
     extra = np.zeros(len(ending.names) - theta.size, dtype=np.int8)
@@ -197,9 +212,9 @@ def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", 
         status=Status.CONVERGED if ending.polished.converged else Status.EVALUATIONS_EXHAUSTED,
         names=ending.names,
         value=optimum.matrix @ theta,
-        stderr=np.sqrt(np.diag(uncertainty.covariance)),
+        stderr=uncertainty.stderr,
         at_bound=np.concatenate([optimum.at_bound, extra]),
-        correlation=correlation_of(uncertainty.covariance),
+        correlation=uncertainty.correlation,
         statistic=statistic,
         start_cost=start_cost,
         share=share,
@@ -211,27 +226,31 @@ def record_of(ending: Ending, market: MarketArrays, uncertainty: "Uncertainty", 
     )
 
 
-def _reported(model: MarketModel, firms: NDArray) -> tuple[tuple[str, ...], Matrix]:
-    """Name what is reported, and give the matrix that takes the parameters to it.
+@functools.lru_cache(maxsize=16)
+def _reported(names: tuple[str, ...], firm_effects: str, last_firm: str) -> tuple[tuple[str, ...], Matrix]:
+    """Name what is reported, and give the matrix, not to be written to, that takes the parameters to it.
 
     Constants that sum to zero are one parameter less than firms: the last one's follows from the others.
     """
-    matrix, names = np.eye(len(model.names)), list(model.names)
-    if model.variant.firm_effects == "zero-sum":
+    matrix = np.eye(len(names))
+    if firm_effects == "zero-sum":
         own = np.array([name.startswith(f"{CONSTANT}.") for name in names], dtype=float)
         matrix = np.vstack([matrix, -own])
-        names.append(f"{CONSTANT}.{firms[-1]}")
-    return tuple(names), matrix
+        names = (*names, f"{CONSTANT}.{last_firm}")
+    return names, matrix
+
+
+@functools.lru_cache(maxsize=16)
+def _among(names: tuple[str, ...], chosen: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Tell which names are among some; not to be written to."""
+    return np.array([name in chosen for name in names])
 
 
 def _at_bound(model: MarketModel, theta: Vector) -> NDArray[np.int8]:
     """Mark free parameters that stopped at a bound: -1 at the lower, 1 at the upper one."""
     width = _AT_BOUND * np.maximum(model.high - model.low, np.abs(theta))
-    return np.where(
-        ~model.vary,
-        0,
-        np.where(theta - model.lower <= width, -1, np.where(model.upper - theta <= width, 1, 0)),
-    ).astype(np.int8)
+    at_lower, at_upper = theta - model.lower <= width, model.upper - theta <= width
+    return np.where(model.vary & at_lower, -1, np.where(model.vary & at_upper, 1, 0)).astype(np.int8)
 
 
 def _information(residual: Vector, n_free: float, n_noise: float = 0.0) -> dict[str, float]:
@@ -244,7 +263,7 @@ def _information(residual: Vector, n_free: float, n_noise: float = 0.0) -> dict[
     n, n_estimated = residual.size, n_free + n_noise
     chisqr = float(residual @ residual)
     # A perfect fit has an infinite likelihood; the smallest positive number keeps the criteria finite.
-    deviance = n * np.log(max(chisqr, np.finfo(float).tiny) / n)
+    deviance = n * math.log(max(chisqr, np.finfo(float).tiny) / n)
     aic = deviance + 2 * n_estimated
     spare = n - n_estimated - 1
     return {
@@ -252,7 +271,7 @@ def _information(residual: Vector, n_free: float, n_noise: float = 0.0) -> dict[
         "redchi": chisqr / (n - n_free) if n > n_free else np.nan,
         "aic": aic,
         "aicc": aic + 2 * n_estimated * (n_estimated + 1) / spare if spare > 0 else np.nan,
-        "bic": deviance + np.log(n) * n_estimated,
-        "log_likelihood": -0.5 * (n * (np.log(2 * np.pi) + 1) + deviance),
+        "bic": deviance + math.log(n) * n_estimated,
+        "log_likelihood": -0.5 * (n * (math.log(2 * np.pi) + 1) + deviance),
         "n_residual": float(n),
     }

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from kernels.least_squares.residual import PROPORTIONAL
 from kernels.numeric.arrays import Vector
-from pipeline.fitting.edge.cells import Cells
-from pipeline.fitting.edge.surface import Surface
+from pipeline.fitting.edge.surface import Surface, cells_of
 from pipeline.models.market_model import MarketModel
 
 # f is at its edge where it is less than this part of its mean (searches that are refused stop far nearer), or
@@ -61,18 +60,18 @@ def edge_parameters(model: MarketModel, theta: Vector) -> NDArray[np.bool_]:
     involved = np.zeros(theta.size, dtype=np.bool_)
     if model.gamma_form == PROPORTIONAL or model.variant.response.link == "exp":
         return involved
-    found = Cells(model.response.spec, model.data).at(theta)
+    found = cells_of(model, theta)
     if found is None:
         return involved
     value, slope = found
-    extent = (model.high - model.low)[: len(slope)]
+    extent = (model.high - model.low)[model.vary]
     reach = np.abs(slope) * extent[:, np.newaxis]
-    mean = float(np.mean(value))
+    mean = float(value.mean())
     # Where f has vanished all of it is at the edge.
     at_edge = (value < _EDGE * mean) | (mean <= _EDGE * reach.mean(axis=1).max(initial=0.0))
     if at_edge.any():
-        involved[: len(slope)] = np.any(reach[:, at_edge] > _MOVES * mean, axis=1)
-    return involved & model.vary
+        involved[model.vary] = (reach[:, at_edge] > _MOVES * mean).any(axis=1)
+    return involved
 
 
 def follow_edge(model: MarketModel, theta: Vector, max_evaluations: int) -> Followed:

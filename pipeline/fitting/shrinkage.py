@@ -9,8 +9,9 @@ from kernels.response.response import ResponseError
 from pipeline.config.sections.fit import FitSection, ShrinkageSection
 from pipeline.config.variants import Variant
 from pipeline.fitting.search.screen import screen
+from pipeline.models.composing.build import build_model
 from pipeline.models.instruments.first_stage import FirstStageError
-from pipeline.models.market_model import MarketModel, build_model
+from pipeline.models.market_model import MarketModel
 from pipeline.models.one_step import forecast_shares
 from pipeline.models.priors import prior_of
 from pipeline.panel.market import MarketArrays, first_periods

@@ -4,6 +4,7 @@ Two rounds (feasible generalised least squares). What is left then changes the w
 does: Carroll & Ruppert (1988), Transformation and Weighting in Regression, 2.4.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -59,7 +60,7 @@ def fit_weighted(
     """
     moving, first = moving_firms(model.data.active), model.data.first
     for _ in range(0 if kind == "homogeneous" else _ROUNDS):
-        noise = _noise_at(model, market, kind, polished.theta, tied)
+        noise = _noise_at(model, market, kind, polished.theta, tied)()
         before = residual_deviation(model, polished.theta)
         model.weigh(scaled_covariance(noise.covariance, moving, first))
         deviation = residual_deviation(model, polished.theta)
@@ -74,14 +75,17 @@ def fit_weighted(
         moved = fit_model(model, polished.theta[np.newaxis], _EVALUATIONS)
         fitted = again(moved.value[0] if np.isfinite(moved.cost[0]) else polished.theta)
         polished = replace(fitted, evaluations=polished.evaluations + fitted.evaluations)
-    model.noise = _noise_at(model, market, kind, polished.theta, tied)
+    model.noise_found = functools.cache(_noise_at(model, market, kind, polished.theta, tied))
     return polished
 
 
-def _noise_at(model: MarketModel, market: MarketArrays, kind: NoiseKind, theta: Vector, tied: int) -> Noise:
+def _noise_at(
+    model: MarketModel, market: MarketArrays, kind: NoiseKind, theta: Vector, tied: int
+) -> Callable[[], Noise]:
+    """Give what finds the noise at the parameters of a model, which may go on to others."""
     share = model.shares(theta)
     if share is None:
         share = np.full(market.share.shape, np.nan)
     fitted = slice(model.data.first, len(model.data.active))
     used = n_effective(model, theta) - tied
-    return noise_of_shares(kind, market, share, model.spread(theta), fitted, used)
+    return functools.partial(noise_of_shares, kind, market, share, model.spread(theta), fitted, used)

@@ -5,8 +5,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "market_model": ["MarketModel", "build_model"],
+        "composing.build": ["build_model"],
+        "composing.quantities": ["MarketParameter"],
+        "market_model": ["MarketModel"],
         "predictive": ["PredictiveDistribution"],
-        "quantities": ["MarketParameter"],
     },
 )

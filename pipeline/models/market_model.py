@@ -1,6 +1,7 @@
 """One model on one market: the place where labels meet bare kernels."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,11 @@ from numpy.typing import NDArray
 
 from kernels.least_squares.batch import BatchFit, fit_batch
 from kernels.least_squares.batch_inputs import CheckedMarkets, checked_markets
-from kernels.least_squares.lengths import common_length
 from kernels.least_squares.market import moving_firms
 from kernels.least_squares.residual import (
-    ILR,
     INVESTMENT,
     NON_FINITE_RESIDUAL,
     OK,
-    PLAIN,
     PROPORTIONAL,
     SCALED,
     MarketData,
@@ -28,26 +26,22 @@ from kernels.least_squares.residual import (
     simulate_market,
 )
 from kernels.least_squares.whitening import make_whitening
-from kernels.numeric.arrays import Matrix, Vector
-from kernels.response.catalogue import Curve
+from kernels.numeric.arrays import Cube, Matrix, Vector
+from kernels.response.evaluate import OK as FINITE
+from kernels.response.evaluate import evaluate
 from kernels.response.response import Response
 from pipeline.config.parameters import AUTOCORRELATION, ENTRY, GAIN, control_parameter
-from pipeline.config.sections.fit import FitSection
 from pipeline.config.variants import Variant
-from pipeline.models.experiments.attach import experiment_rows
+from pipeline.models.adjustment import adjustment_rate
+from pipeline.models.composing.quantities import MarketParameter
 from pipeline.models.experiments.replicas import fit_tested
 from pipeline.models.experiments.rows import ExperimentRows
-from pipeline.models.instruments.controls import control_rows, first_stages
 from pipeline.models.instruments.first_stage import FirstStage
-from pipeline.models.market_data import market_data
 from pipeline.models.noise import Noise
-from pipeline.models.quantities import MarketParameter, compose_response, market_parameters
 from pipeline.models.terms import with_terms
 from pipeline.panel.market import MarketArrays
-from pipeline.store.format.first_stage import PooledSlopes
 
 GAMMA_FORM = {"investment": INVESTMENT, "proportional": PROPORTIONAL, "scaled": SCALED}
-RESIDUAL_KIND = {"ilr": ILR, "share": PLAIN}
 
 
 class MarketModel:
@@ -78,8 +72,8 @@ class MarketModel:
         Rows that compare data; those of priors follow them, and those of experiments these.
     prior_mean, prior_weight : (P,) arrays
         See `set_prior`.
-    noise : Noise or None
-        What its errors are like, set by a fit; None before.
+    noise_found : callable or None
+        Finds the noise that a fit left; None before.
     error_shape : (N, N) array
         Covariance of the errors of log shares, in units of the rows that compare data.
     experiments : ExperimentRows or None
@@ -100,16 +94,14 @@ class MarketModel:
         self.variant, self.response, self.quantities = variant, response, quantities
         self.efforts, self.stages = efforts, stages
         self.names = tuple(q.name for q in quantities)
-        self.lower, self.upper = np.array([[q.lower for q in quantities], [q.upper for q in quantities]])
-        self.start = np.array([q.start for q in quantities])
-        self.low, self.high = np.array([[q.low for q in quantities], [q.high for q in quantities]])
-        self.vary = np.array([q.vary for q in quantities])
-        self.column = np.where(self.vary, np.cumsum(self.vary) - 1, -1).astype(np.int64)
+        numbers = np.array([(q.lower, q.upper, q.start, q.low, q.high) for q in quantities])
+        self.lower, self.upper, self.start, self.low, self.high = np.ascontiguousarray(numbers.T)
+        self.vary, self.column = _free(tuple(q.vary for q in quantities))
         self.gamma_form = GAMMA_FORM[variant.form]
-        self.n_free = int(self.vary.sum())
+        self.n_free = int(self.column.max(initial=-1)) + 1
         self.n_residuals = int(n_observations(data))
         self._status = OK
-        self.noise: Noise | None = None
+        self.noise_found: Callable[[], Noise] | None = None
         self.experiments: ExperimentRows | None = None
         self.covariance: Matrix | None = None
         self.error_shape = np.eye(data.active.shape[1])
@@ -121,9 +113,10 @@ class MarketModel:
         self.data, self.target = data, target
         self._work: MarketWorkspace | None = None
         self._batched: tuple[MarketData, CheckedMarkets] | None = None
-        self._simulated: tuple[MarketData, Vector, Matrix | None] | None = None
+        self._simulated: tuple[MarketData, bytes, Matrix | None] | None = None
+        self._of_f: tuple[bytes, tuple[Matrix, Cube] | None] | None = None
         #: See `pipeline.fitting.search.many_models`.
-        self.batch_key: bytes | None = None
+        self.batch_key: Hashable | None = None
         self.set_prior(self.prior_mean, self.prior_weight)
 
     def set_prior(self, mean: Vector, weight: Vector) -> None:
@@ -152,9 +145,14 @@ class MarketModel:
 
     def _forget(self) -> None:
         """Take residuals and derivatives for those of another problem."""
-        self._point: Vector | None = None
+        self._point: bytes | None = None
         #: Effective parameters at the last point; None: not counted yet. See `pipeline.models.priors`.
         self.effective: float | None = None
+
+    @property
+    def noise(self) -> Noise | None:
+        """What its errors are like; None before a fit. Only forecasts ask, so it waits until they do."""
+        return None if self.noise_found is None else self.noise_found()
 
     @property
     def tested(self) -> bool:
@@ -163,12 +161,16 @@ class MarketModel:
 
     def residual(self, theta: Vector) -> Vector | None:
         """Return the residuals, shape (R,): shares, priors, experiments; None where there are none."""
-        self._evaluate(theta)
-        return np.concatenate([self._residual, self._further[0]]) if self._status == OK else None
+        self.evaluate(theta)
+        if self._status != OK:
+            return None
+        return np.concatenate([self._residual, self._further[0]]) if self.tested else self._residual.copy()
 
     def jacobian(self, theta: Vector) -> Matrix:
         """Return the derivatives of the residuals in the free parameters, shape (free, R)."""
-        self._evaluate(theta)
+        self.evaluate(theta)
+        if not self.tested:
+            return self._jacobian.copy()
         return np.concatenate([self._jacobian, self._further[1]], axis=1)
 
     def _scratch(self) -> MarketWorkspace:
@@ -187,10 +189,12 @@ class MarketModel:
         weights = self.prior_mean, self.prior_weight
         return self.response.spec, self.data, self.target, *weights, self.gamma_form
 
-    def _evaluate(self, theta: Vector) -> None:
-        if self._point is not None and np.array_equal(theta, self._point):
+    def evaluate(self, theta: Vector) -> None:
+        """Compute residuals and derivatives at a point, unless it is the last one that was asked for."""
+        key = theta.tobytes()
+        if key == self._point:
             return
-        self._point, self.effective = theta.copy(), None
+        self._point, self.effective = key, None
         point, work = np.ascontiguousarray(theta), self._scratch()
         out = self._residual, self._jacobian
         self._status = residual_jacobian(*self._problem(), point, self.column, work, *out)
@@ -198,6 +202,41 @@ class MarketModel:
         if self.experiments is not None and self._status == OK:
             rows = self.experiments.rows(theta)
             self._status, self._further = (OK, rows) if rows else (NON_FINITE_RESIDUAL, self._further)
+
+    def market_function(self, theta: Vector) -> tuple[Matrix, Cube] | None:
+        """Give f (T, N), nan for absent firms, and its derivatives (C, T, N) in the free parameters.
+
+        Not to be written to; None where they are not finite.
+        """
+        key = theta.tobytes()
+        if self._of_f is None or self._of_f[0] != key:
+            shape, data, spec = self.data.active.shape, self.data, self.response.spec
+            inputs = spec, data.efforts, data.active, data.duration, self._scratch().response
+            found = np.empty(shape), np.zeros((self.n_free, *shape))
+            status = evaluate(*inputs, np.ascontiguousarray(theta), self.column, *found)
+            self._of_f = key, found if status == FINITE else None
+        return self._of_f[1]
+
+    def mean_rate(self, theta: Vector, share: Matrix) -> float:
+        """Average over the fitted periods how fast shares (T, N), nan for absent firms, adjust, per period.
+
+        nan where f is not finite.
+        """
+        found, data = self.market_function(theta), self.data
+        if found is None:
+            return np.nan
+        jump_price, returns_to_scale = theta[self.response.spec.n_parameters :][:2].tolist()
+        fitted = slice(data.first, len(data.active))
+        rate = adjustment_rate(
+            found[0][fitted],
+            share[fitted],
+            data.total_sales[fitted],
+            jump_price=jump_price,
+            returns_to_scale=returns_to_scale,
+            reference_sales=float(data.reference_sales),
+        )
+        length = data.duration[fitted]
+        return float(rate @ length / length.sum())
 
     def fit_many(
         self,
@@ -286,11 +325,10 @@ class MarketModel:
         if data is not None:
             none = np.full(self.column.size, -1, dtype=np.int64)
             return self._simulate(theta, data, self._workspace(data, 0), none)
-        known = self._simulated
-        if known is None or known[0] is not self.data or not np.array_equal(known[1], theta):
+        known, key = self._simulated, theta.tobytes()
+        if known is None or known[0] is not self.data or known[1] != key:
             # Derivatives that are not asked for take less time than another scratch.
-            work = self._scratch()
-            known = self.data, theta.copy(), self._simulate(theta, self.data, work, self.column)
+            known = self.data, key, self._simulate(theta, self.data, self._scratch(), self.column)
             self._simulated = known
         return None if known[2] is None else known[2].copy()
 
@@ -322,7 +360,7 @@ class MarketModel:
             return np.ones(len(self.data.active))
         # Others may have written into the scratch since.
         self._forget()
-        self._evaluate(theta)
+        self.evaluate(theta)
         if self._status != OK:
             return np.ones(len(self.data.active))
         return np.exp(work.log_spread)
@@ -342,56 +380,8 @@ class MarketModel:
         return with_terms(self.variant, market, self.efforts)[0]
 
 
-def build_model(
-    variant: Variant,
-    market: MarketArrays,
-    efforts: tuple[str, ...],
-    fit: FitSection,
-    curves: Mapping[str, Curve],
-    pooled: Mapping[str, PooledSlopes | None] | None = None,
-) -> MarketModel:
-    """Compose a variant for the given periods of a market.
-
-    Parameters
-    ----------
-    variant : Variant
-    market : MarketArrays
-        Periods to fit; firms that are in none of them keep the starting values of their constants.
-    efforts : tuple of str
-        Names along the effort axis of the market.
-    fit : FitSection
-        Residual, initial state, fixed parameters and bounds.
-    curves : mapping of str to Curve
-        The study's own curves.
-    pooled : mapping of str to PooledSlopes, optional
-        Of the endogenous efforts whose first stage is pooled over markets.
-
-    Raises
-    ------
-    kernels.response.response.DomainError
-        An effort lies outside the domain of its curve.
-    FirstStageError
-        An endogenous effort has no first stage in these periods.
-    ValueError
-        A share is zero under log-ratios.
-    """
-    whole, given = market, market.reference_sales
-    reference_sales = float(market.total_sales.mean()) if given is None else given
-    market, inputs = with_terms(variant, market, efforts)
-    stages = first_stages(variant, market, inputs, fit, pooled)
-    response = compose_response(variant, market, inputs, curves)
-    quantities = market_parameters(variant, response, market, inputs, fit, reference_sales, stages)
-    corrected = 0 if variant.gain_under(fit) == 0.0 else len(market.times)
-    entries = sum(quantity.name.startswith(f"{ENTRY}.") for quantity in quantities)
-    kind, serial = RESIDUAL_KIND[fit.residual], int(quantities[-1].name == AUTOCORRELATION)
-    data = market_data(market, fit.initial, reference_sales, kind, corrected, entries)
-    unit = common_length(data.duration)
-    data = data._replace(serial=serial, controls=control_rows(stages, data), unit=unit)
-    model = MarketModel(variant, response, quantities, data, efforts, stages)
-
-    def arranged(course: MarketArrays, until: int, known: int) -> MarketData:
-        data = market_data(model.prepared(course), fit.initial, reference_sales, kind, until, known)
-        return data._replace(unit=unit)
-
-    model.experiments = experiment_rows(whole, arranged, response, data, model.gamma_form, model.column)
-    return model
+@functools.lru_cache(maxsize=64)
+def _free(vary: tuple[bool, ...]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Give what varies, (P,), and the row of each parameter in a Jacobian; not to be written to."""
+    flags = np.array(vary, dtype=np.bool_)
+    return flags, np.where(flags, np.cumsum(flags) - 1, -1).astype(np.int64)

@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from kernels.numeric.arrays import Cube, Matrix, Vector
+from kernels.numeric.arrays import Cube, Floats, Matrix, Vector
 from pipeline.models.predictive import log_errors
 
 # Variance along a direction, in units of standard errors, below which it moves nothing.
 _NOTHING = 1e-10
 
 
-def trusted_covariance(covariance: Matrix, ends: Matrix, level: float) -> Matrix:
-    """Widen a covariance that takes errors as independent to the intervals of a more trusted method.
+def trusted_covariance(covariance: Floats, ends: Floats, level: float) -> Floats:
+    """Widen covariances that take errors as independent to the intervals of a more trusted method.
 
     Parameters
     ----------
-    covariance : (P, P) array
-        nan for what is not determined.
-    ends : (P, 2) array
+    covariance : (..., P, P) array
+        Of one fit or of many; nan for what is not determined.
+    ends : (..., P, 2) array
         Intervals of that method; those that are nan or infinite do not count.
     level : float
         Their probability.
@@ -34,11 +34,16 @@ def trusted_covariance(covariance: Matrix, ends: Matrix, level: float) -> Matrix
     All are widened alike, by the median factor: parameters that trade off would no longer do so if one of
     them were widened alone, and what they do together, which data see well, would be taken for unknown.
     """
-    half = np.diff(ends, axis=1)[:, 0] / 2.0
+    half = (ends[..., 1] - ends[..., 0]) / 2.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        factor = half / special.ndtri(0.5 + 0.5 * level) / np.sqrt(np.diag(covariance))
+        spread = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+        factor = half / special.ndtri(0.5 + 0.5 * level) / spread
     known = np.isfinite(factor) & (factor > 0.0)
-    return covariance * np.median(factor[known]) ** 2 if known.any() else covariance
+    # Without any they stay as they are.
+    factor = np.where(known, factor, np.nan)
+    factor[~known.any(axis=-1)] = 1.0
+    middle = np.asarray(np.nanmedian(factor, axis=-1) if factor.size else np.ones(factor.shape[:-1]))
+    return covariance * middle[..., np.newaxis, np.newaxis] ** 2
 
 
 def principal_steps(covariance: Matrix) -> Matrix:

@@ -89,6 +89,8 @@ def prior_of(names: Sequence[str], beliefs: Mapping[str, Belief]) -> Prior:
     beliefs
         ``(mean, standard deviation)`` by name of a parameter or of a family of them: see `family_of`.
     """
+    if not beliefs:
+        return Prior(np.zeros(len(names)), np.full(len(names), np.inf))
     believed = [beliefs.get(name, beliefs.get(family_of(name))) for name in names]
     return Prior(
         np.array([0.0 if belief is None else belief[0] for belief in believed]),
@@ -163,6 +165,8 @@ def entry_spread(
     common_row : float
         Factor on the rows of a common period, where periods differ in length.
     """
+    if data.entries == 0:
+        return np.empty(0)
     moving = moving_firms(data.active)
     spread = []
     for period, firm in np.argwhere(entering_firms(data.active))[: data.entries].tolist():
@@ -175,7 +179,7 @@ def entry_spread(
         against = np.zeros(share.size) if not before.any() else -before / before.sum()
         against[firm] += 1.0
         spread.append(np.sqrt(against @ covariance @ against))
-    if autocorrelation == 0.0 or not spread:
+    if autocorrelation == 0.0:
         return np.array(spread) / common_row
     _, weight = kept_and_weight(autocorrelation, data.first, moving, data.duration)
     return np.array(spread) / (weight[data.first] * common_row)
@@ -245,16 +249,17 @@ def _decided_by_data(unit: Matrix, believed: Vector, other: Matrix) -> float:
 
 def n_effective(model: "MarketModel", theta: Vector) -> float:
     """Count the effective parameters of a model: `effective_parameters`."""
-    return float(n_effective_of([model], [theta])[0])
+    model.evaluate(theta)
+    return float(n_effective_of([model], [theta])[0]) if model.effective is None else model.effective
 
 
 def n_effective_of(models: Sequence["MarketModel"], thetas: Sequence[Vector]) -> Vector:
     """Count the effective parameters of many models, each at its parameters, (B,)."""
     found, rows, alike = np.empty(len(models)), {}, defaultdict(list)
     for place, (model, theta) in enumerate(zip(models, thetas, strict=True)):
-        arrays = _rows_of(model, theta)
+        model.evaluate(theta)
         if model.effective is None:
-            rows[place] = arrays
+            arrays = rows[place] = _rows_of(model, theta)
             alike[tuple(array.shape for array in arrays)].append(place)
         else:
             found[place] = model.effective

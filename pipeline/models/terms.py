@@ -33,12 +33,20 @@ def with_terms(
     MarketArrays, tuple of str
         The market with more efforts, and all their names; as given when there are no further terms.
     """
-    terms = response_terms(variant.response, [str(firm) for firm in market.firms.tolist()])
+    terms = terms_of(variant, market)
     if not terms:
         return market, efforts
     inputs = term_inputs(terms, market.efforts, market.active, efforts)
     extended = replace(market, efforts=np.ascontiguousarray(np.concatenate([market.efforts, inputs])))
     return extended, (*efforts, *(term.name for term in terms))
+
+
+def terms_of(variant: Variant, market: MarketArrays) -> tuple[Term, ...]:
+    """List the further terms of a model in a market."""
+    choice = variant.response
+    if not (choice.lag or choice.own or choice.cross):
+        return ()
+    return response_terms(choice, [str(firm) for firm in market.firms.tolist()])
 
 
 def terms_among(terms: Sequence[Term], present: NDArray[np.bool_]) -> tuple[Term, ...]:

@@ -112,24 +112,28 @@ def _compress(
     experiments: np.ndarray,
 ) -> MarketArrays:
     """Leave out the periods and firms without any ``sales`` (time, firm)."""
-    present = ~np.isnan(sales)
-    time, firm = np.flatnonzero(present.any(axis=1)), np.flatnonzero(present.any(axis=0))
-    selected = np.ix_(time, firm)
-    active = present[selected]
-    total = np.where(active, sales[selected], 0.0).sum(axis=1)
+    active = ~np.isnan(sales)
+    time, firm = np.flatnonzero(active.any(axis=1)), np.flatnonzero(active.any(axis=0))
+    if active.shape != (time.size, firm.size):
+        rows = time[:, np.newaxis]
+        sales, active, efforts = sales[rows, firm], active[rows, firm], efforts[:, rows, firm]
+        instruments = None if instruments is None else instruments[:, rows, firm]
+        firms, times, period = firms[firm], times[time], period[time]
     duration = np.ones(time.size)
-    duration[1:] = np.diff(period[time])
-    cells = (slice(None), time[:, np.newaxis], firm)
+    duration[1:] = np.diff(period)
+    sales = np.ascontiguousarray(sales)
+    total = np.where(active, sales, 0.0).sum(axis=1)
     return MarketArrays(
         market=label,
-        firms=firms[firm],
-        times=times[time],
-        share=sales[selected] / total[:, np.newaxis],
+        firms=firms,
+        times=times,
+        share=sales / total[:, np.newaxis],
         total_sales=total,
         duration=duration,
-        efforts=np.ascontiguousarray(efforts[cells]),
-        active=active,
-        instruments=None if instruments is None else np.ascontiguousarray(instruments[cells]),
+        # A block of markets is not held by one of them.
+        efforts=np.array(efforts, order="C"),
+        active=np.ascontiguousarray(active),
+        instruments=None if instruments is None else np.array(instruments, order="C"),
         experiments=experiments_of(experiments, firm, time) if len(experiments) else (),
     )
 

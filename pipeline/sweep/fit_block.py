@@ -1,7 +1,8 @@
 """Calibrations and baselines for a block of markets, as the arrays that the store keeps."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,8 @@ def calibrate_block(
     columns = {name: column for column, name in enumerate(names)}
     windows = windows_of(study.validation)
     arrays = _empty(panel, study, variant.name, [model])
+    slots = _slots(arrays)
+    places: dict[tuple[str, ...], NDArray[np.intp]] = {}
 
     def posed(market: MarketArrays, cell: Cell) -> Problem | FitRecord:
         window = windows[cell[1]]
@@ -106,7 +109,9 @@ def calibrate_block(
         )
 
     for (cell, market), record in _calibrated(panel, len(windows), posed, study.uncertainty):
-        _store(arrays, cell, record, _positions(record, columns, market, firms, times))
+        if record.names not in places:
+            places[record.names] = np.array([columns[name] for name in record.names], dtype=np.intp)
+        _store(slots, cell, record, _elsewhere(record, places[record.names], market, firms, times))
         _forecast(arrays, cell, record, market, windows[cell[1]], study)
     return arrays
 
@@ -210,45 +215,52 @@ def _empty(panel: xr.Dataset, study: Study, name: str, models: list[ModelLayout]
     return empty_results(layout, name, len(markets))
 
 
-def _positions(
+def _elsewhere(
     record: FitRecord,
-    columns: Mapping[str, int],
+    parameters: NDArray[np.intp],
     market: MarketArrays,
     firms: NDArray[Any],
     times: NDArray[Any],
 ) -> dict[str, NDArray[np.intp]]:
-    """Find where the parameters, firms and periods of a fit lie along the axes of the store."""
-    parameters = np.array([columns[name] for name in record.names], dtype=np.intp)
-    return {
-        "param": parameters,
-        "param_": parameters,
-        "firm": np.searchsorted(firms, market.firms),
-        "time": np.searchsorted(times, market.times),
-        "experiment": record.experiments.number,
-    }
+    """Find where the parameters, firms and periods of a fit lie along axes of the store that have others too.
+
+    ``parameters`` are the places of those of the record.
+    """
+    found = {"experiment": record.experiments.number}
+    if not np.array_equal(parameters, np.arange(parameters.size)):
+        found |= {"param": parameters, "param_": parameters}
+    if market.firms.size < firms.size:
+        found["firm"] = np.searchsorted(firms, market.firms)
+    if market.times.size < times.size:
+        found["time"] = np.searchsorted(times, market.times)
+    return {axis: places for axis, places in found.items() if places.size}
 
 
-def _store(arrays: Arrays, cell: Cell, record: FitRecord, positions: Mapping[str, NDArray[np.intp]]) -> None:
-    """Put all that the catalogue of the store names and the record has into one cell (market, window)."""
-    elsewhere = {
-        axis for axis, places in positions.items() if not np.array_equal(places, np.arange(places.size))
-    }
-    for name, array in arrays.items():
-        variable = VARIABLES[name]
-        # The reason of a missing forecast is no part of the fit.
-        if variable.group == "validation" or name == "no_forecast":
-            continue
-        if not (record.status.usable or name in ("status", "start_cost")):
-            continue
-        values = _values(record, name)
-        if name == "direction":
-            # A parameter that the market does not have takes no part in its directions.
-            array[cell][: len(values)] = 0.0
-        within: tuple[Any, ...] = tuple(map(slice, values.shape))
-        if not elsewhere.isdisjoint(variable.dims[2:]):
-            axes = zip(variable.dims[2:], values.shape, strict=True)
-            within = np.ix_(*(positions.get(axis, np.arange(size)) for axis, size in axes))
-        array[cell + within] = values
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """An array of the store that fits go into.
+
+    Attributes
+    ----------
+    name, array
+    dims
+        Axes of the array, but for market and window.
+    always
+        Whether a fit that is not usable has it, too.
+    """
+
+    name: str
+    array: NDArray[Any]
+    dims: tuple[str, ...]
+    always: bool
+
+
+def _slots(arrays: Arrays) -> list[_Slot]:
+    """List what the catalogue of the store names and the record of a fit has."""
+    # The reason of a missing forecast is no part of the fit.
+    names = [name for name in arrays if VARIABLES[name].group != "validation" and name != "no_forecast"]
+    always = ("status", "start_cost")
+    return [_Slot(name, arrays[name], VARIABLES[name].dims[2:], name in always) for name in names]
 
 
 def _values(record: FitRecord, name: str) -> NDArray[Any]:
@@ -258,8 +270,29 @@ def _values(record: FitRecord, name: str) -> NDArray[Any]:
     if name == "share":
         return record.share.T
     field = _FIELDS.get(name, name)
-    sources = (record, record.experiments, record.uncertainty)
-    return np.asarray(getattr(next(one for one in sources if hasattr(one, field)), field))
+    source: object = record
+    if not hasattr(record, field):
+        source = record.experiments if hasattr(record.experiments, field) else record.uncertainty
+    return np.asarray(getattr(source, field))
+
+
+def _store(
+    slots: Sequence[_Slot], cell: Cell, record: FitRecord, elsewhere: Mapping[str, NDArray[np.intp]]
+) -> None:
+    """Put all that the store has of a fit into one cell (market, window)."""
+    usable = record.status.usable
+    for slot in slots:
+        if not (usable or slot.always):
+            continue
+        values = _values(record, slot.name)
+        if slot.name == "direction":
+            # A parameter that the market does not have takes no part in its directions.
+            slot.array[cell][: len(values)] = 0.0
+        within: tuple[Any, ...] = tuple(map(slice, values.shape))
+        if elsewhere and not elsewhere.keys().isdisjoint(slot.dims):
+            axes = zip(slot.dims, values.shape, strict=True)
+            within = np.ix_(*(elsewhere.get(axis, np.arange(size)) for axis, size in axes))
+        slot.array[cell + within] = values
 
 
 def _missing(

@@ -17,8 +17,8 @@ import numpy as np
 
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.fitting.calibrate import calibrate_market
+from pipeline.models.composing.build import build_model
 from pipeline.models.effects.delta import principal_directions
-from pipeline.models.market_model import build_model
 from pipeline.models.parameter_spread import trusted_covariance
 from pipeline.models.priors import prior_of, with_weak_beliefs
 from pipeline.results.effects.causal_market import CausalMarket

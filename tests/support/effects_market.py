@@ -6,7 +6,7 @@ from pipeline.config.parameters import AUTOCORRELATION, GAIN, JUMP_PRICE, RETURN
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
-from pipeline.models.market_model import build_model
+from pipeline.models.composing.build import build_model
 from pipeline.panel.market import MarketArrays
 
 EFFORTS = ("price", "money")

@@ -26,15 +26,19 @@ def least_distance(rows: Matrix, least: Vector) -> Vector | None:
         None where no vector keeps all constraints.
     """
     length = np.sqrt(np.einsum("kc,kc->k", rows, rows))
-    if (least[length == 0.0] > 0.0).any():
+    some = length > 0.0
+    if some.all():
+        away = least / length
+    elif (least[~some] > 0.0).any():
         return None
-    away = np.where(length > 0.0, least, -1.0) / np.where(length > 0.0, length, 1.0)
+    else:
+        away = np.where(some, least, -1.0) / np.where(some, length, 1.0)
     # z is at least as long as the farthest constraint is away: in units of that, numbers are about one.
     size = float(away.max(initial=0.0))
     # Few constraints are near: others join when what these allow does not keep them.
     chosen = away > 0.0
     z = np.zeros(rows.shape[1])
-    while chosen.any():
+    while size > 0.0:
         found = _least_distance(rows[chosen] / length[chosen, np.newaxis], away[chosen] / size)
         if found is None:
             return None

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.numeric.arrays import Matrix, Vector
-from pipeline.fitting.edge.cells import Cells
 from pipeline.fitting.edge.least_distance import least_distance
+from pipeline.fitting.uncertainty.residual_space import residual_space
 from pipeline.models.market_model import MarketModel
 
 # What is kept of the first mean of f in every cell, so that rounding does not make f negative.
@@ -77,27 +77,26 @@ class Surface:
     """
 
     def __init__(self, model: MarketModel, theta: Vector) -> None:
-        self._model, self._cells = model, Cells(model.response.spec, model.data)
-        self._free = np.flatnonzero(model.vary)
-        self._of_f = self._free[self._free < len(model.response.parameters)]
+        self._model, self._free = model, np.flatnonzero(model.vary)
         self._lower, self._upper = model.lower[self._free], model.upper[self._free]
         self._below, self._above = np.isfinite(self._lower), np.isfinite(self._upper)
-        self._eye = np.eye(self._free.size)
-        self._sides = np.concatenate([self._eye[self._below], -self._eye[self._above]])
+        eye = np.eye(self._free.size)
+        self._sides = np.concatenate([eye[self._below], -eye[self._above]])
         self._scale = np.zeros(self._free.size)
-        found = self._cells.at(theta)
+        self._diagonal = np.arange(self._free.size)
+        found = cells_of(model, theta)
         self._margin = 0.0 if found is None else _MARGIN * float(found[0].mean())
 
     def at(self, theta: Vector) -> Point | None:
         """Evaluate the model; None where it cannot be."""
-        residual, found = self._model.residual(theta), self._cells.at(theta)
+        residual, found = self._model.residual(theta), cells_of(self._model, theta)
         if residual is None or found is None:
             return None
         jacobian = self._model.jacobian(theta)
         normal = jacobian @ jacobian.T
         self._scale = np.maximum(self._scale, np.sqrt(normal.diagonal()))
         cost, slope = 0.5 * float(residual @ residual), jacobian @ residual
-        return Point(theta, cost, slope, normal, found[0] - self._margin, self._rows(found[1]))
+        return Point(theta, cost, slope, normal, found[0] - self._margin, found[1].T)
 
     def step(self, here: Point, damping: float) -> tuple[Vector, float] | None:
         """Find the next point to evaluate: the best one of the local model, brought back to where f >= 0.
@@ -123,13 +122,13 @@ class Surface:
         (white, promised), rows, count = found, local.rows.copy(), here.room.size
         for _ in range(_LOOKS):
             theta = self._moved(here.theta, local.stretch @ white)
-            cells = self._cells.at(theta)
+            cells = cells_of(self._model, theta)
             if cells is None:
                 return None
             if cells[0].min() >= 0.0:
                 return theta, promised
             # Newton's method for the constraints: by the slopes found there, the shortest way back.
-            rows[:count] = self._rows(cells[1]) @ local.stretch
+            rows[:count] = cells[1].T @ local.stretch
             room = np.concatenate([cells[0] - self._margin, local.room[count:] + rows[count:] @ white])
             back = least_distance(rows, -room)
             if back is None:
@@ -144,7 +143,8 @@ class Surface:
 
     def _local(self, here: Point, damping: float) -> _LocalModel:
         unit = 1.0 / np.where(self._scale > 0.0, self._scale, 1.0)
-        damped = here.normal * unit * unit[:, np.newaxis] + damping * self._eye
+        damped = here.normal * unit * unit[:, np.newaxis]
+        damped[self._diagonal, self._diagonal] += damping
         stretch = unit[:, np.newaxis] * np.linalg.inv(np.linalg.cholesky(damped)).T
         values = here.theta[self._free]
         sides = np.concatenate([(values - self._lower)[self._below], (self._upper - values)[self._above]])
@@ -157,8 +157,14 @@ class Surface:
         there[self._free] = np.minimum(np.maximum(theta[self._free] + change, self._lower), self._upper)
         return there
 
-    def _rows(self, slope: Matrix) -> Matrix:
-        """Give the derivatives of f in free parameters (K, C) from those in all of the response (R, K)."""
-        rows = np.zeros((slope.shape[1], self._free.size))
-        rows[:, : self._of_f.size] = slope[self._of_f].T
-        return rows
+
+def cells_of(model: MarketModel, theta: Vector) -> tuple[Vector, Matrix] | None:
+    """Give f (K,) where firms move in fitted periods, and its derivatives (C, K); None where not finite."""
+    found = model.market_function(theta)
+    if found is None:
+        return None
+    value, slope = found[0][model.data.first :], found[1][:, model.data.first :]
+    space = residual_space(model.data)
+    if space.whole:
+        return value.ravel(), slope.reshape(len(slope), -1)
+    return value[space.active], slope[:, space.active]

@@ -49,20 +49,19 @@ def sample_starts(
     -------
     (count, P) array
     """
-    points = np.tile(start, (count, 1))
+    points = np.repeat(start[np.newaxis], count, axis=0)
     free = np.flatnonzero(vary)
     if count == 1 or free.size == 0:
         return points
     shift = np.random.default_rng(seed).integers(_DIGITS, size=free.size)
     unit = ((_sobol(free.size, count - 1)[: count - 1] ^ shift) + 0.5) / _DIGITS
     below, above = low[free], high[free]
+    sampled = below + unit * (above - below)
     logarithmic = (below > 0) & (above > _LOGARITHMIC_RATIO * below)
-    safe_below, safe_above = np.where(logarithmic, below, 1.0), np.where(logarithmic, above, 1.0)
-    points[1:, free] = np.where(
-        logarithmic,
-        np.exp(np.log(safe_below) + unit * (np.log(safe_above) - np.log(safe_below))),
-        below + unit * (above - below),
-    )
+    if logarithmic.any():
+        log_below, log_above = np.log(below[logarithmic]), np.log(above[logarithmic])
+        sampled[:, logarithmic] = np.exp(log_below + unit[:, logarithmic] * (log_above - log_below))
+    points[1:, free] = sampled
     return points
 
 

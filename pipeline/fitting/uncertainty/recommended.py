@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.numeric.arrays import Matrix, Vector
+from kernels.numeric.arrays import Floats, Vector
 from pipeline.config.sections.uncertainty import UncertaintySection, most_trusted
 from pipeline.fitting.uncertainty.covariance import covariance_of
 from pipeline.models.parameter_spread import trusted_covariance
@@ -39,49 +39,52 @@ LEANING = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What is wrong with the plain intervals of C parameters.
+    """What is wrong with the plain intervals of C parameters, of one fit or of many (...).
 
     Attributes
     ----------
     strength
-        (C,) see the module; 0 where the data do not determine the parameter.
+        (..., C) see the module; 0 where the data do not determine the parameter.
     stretch
-        (C,) how many times as large the standard error would be were the parameters at a bound still free;
-        1 where none is at a bound, nan where the data would not determine it then.
+        (..., C) how many times as large the standard error would be were the parameters at a bound still
+        free; 1 where none is at a bound, nan where the data would not determine it then.
     weak, leaning, wide
-        (C,) the three reasons of the module.
+        (..., C) the three reasons of the module.
     """
 
-    strength: Vector
-    stretch: Vector
+    strength: Floats
+    stretch: Floats
     weak: NDArray[np.bool_]
     leaning: NDArray[np.bool_]
     wide: NDArray[np.bool_]
 
 
-def doubts(jacobian: Matrix, at_bound: Matrix, stderr: Vector, variance: float, extent: Vector) -> Doubts:
+def doubts(
+    jacobian: Floats, at_bound: Floats, stderr: Floats, variance: Floats | float, extent: Floats
+) -> Doubts:
     """Find the parameters whose plain intervals are not to be trusted.
 
     Parameters
     ----------
-    jacobian : (C, R) array
+    jacobian : (..., C, R) array
         Derivatives of the residuals in the parameters that have a standard error.
-    at_bound : (B, R) array
+    at_bound : (..., B, R) array
         Those in the parameters that stopped at a bound of theirs.
-    stderr : (C,) array
+    stderr : (..., C) array
         Plain standard errors; nan where undetermined.
-    variance : float
+    variance : (...) array
         Of a residual.
-    extent : (C,) array
+    extent : (..., C) array
         Ranges in which the parameters were looked for.
     """
-    length = np.linalg.norm(jacobian, axis=1)
+    length = np.linalg.norm(jacobian, axis=-1)
     known = np.isfinite(stderr) & (stderr > 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        strength = np.where(known, np.sqrt(variance) / (length * stderr), 0.0)
-    stretch = np.ones(stderr.size)
-    if len(at_bound):
-        free = covariance_of(np.vstack([jacobian, at_bound]), variance).stderr[: stderr.size]
+        strength = np.where(known, np.sqrt(variance)[..., np.newaxis] / (length * stderr), 0.0)
+    stretch = np.ones(stderr.shape)
+    if at_bound.shape[-2]:
+        both = np.concatenate([jacobian, at_bound], axis=-2)
+        free = covariance_of(both, variance).stderr[..., : stderr.shape[-1]]
         with np.errstate(invalid="ignore", divide="ignore"):
             stretch = free / stderr
     leaning = known & ~(stretch <= LEANING)
@@ -105,13 +108,14 @@ def settled(
     return inside_low | inside_high, inside_low & inside_high
 
 
-def widened(covariance: Matrix, interval: NDArray[np.float64], asked: UncertaintySection) -> Matrix:
-    """Widen a covariance to the intervals of the most trusted method, if any.
+def widened(covariance: Floats, interval: NDArray[np.float64], asked: UncertaintySection) -> Floats:
+    """Widen covariances to the intervals of the most trusted method, if any.
 
     Parameters
     ----------
-    covariance : (Q, Q) array
-    interval : (M, Q, L, 2) array
+    covariance : (..., Q, Q) array
+        Of one fit or of many.
+    interval : (..., M, Q, L, 2) array
         By method and level.
     asked : UncertaintySection
         The M methods and L levels.
@@ -120,6 +124,5 @@ def widened(covariance: Matrix, interval: NDArray[np.float64], asked: Uncertaint
     if method is None:
         return covariance
     widest = int(np.argmax(asked.levels))
-    return trusted_covariance(
-        covariance, interval[asked.methods.index(method), :, widest], asked.levels[widest]
-    )
+    ends = interval[..., asked.methods.index(method), :, widest, :]
+    return trusted_covariance(covariance, ends, asked.levels[widest])

@@ -34,7 +34,7 @@ class ResidualSpace:
     elapsed: Vector
     active: NDArray[np.bool_]
 
-    @property
+    @functools.cached_property
     def n_rows(self) -> int:
         """Rows that compare shares."""
         return int((self.row >= 0).sum())

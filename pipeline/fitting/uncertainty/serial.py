@@ -209,17 +209,29 @@ def autocorrelation(
     return correlation
 
 
-def correlation_matrix(elapsed: Vector, coefficient: float, partial: float = 0.0) -> Matrix:
-    """Correlation of errors between any two periods, shape (S, S)."""
-    gap = np.abs(elapsed[:, None] - elapsed[None, :])
-    if partial != 0.0:
-        whole = np.rint(gap).astype(np.int64)
-        by_lag: Matrix = autocorrelation(int(whole.max()) + 1, coefficient, partial)[whole]
-        return by_lag
+def correlation_matrix(
+    elapsed: Vector, coefficient: Vector | float, partial: Vector | float = 0.0
+) -> NDArray[np.float64]:
+    """Correlations (..., S, S) of errors between any two periods, from coefficients (...) of many fits."""
+    gap, place = _gaps(elapsed.tobytes())
+    whole = np.rint(gap).astype(np.int64)
+    rho, far = np.broadcast_arrays(*np.atleast_1d(coefficient, partial))
     # A negative coefficient needs whole periods between.
-    sign = np.where(np.rint(gap) % 2 == 1, -1.0, 1.0) if coefficient < 0.0 else 1.0
-    matrix: Matrix = sign * np.abs(coefficient) ** gap
-    return matrix
+    sign = np.where((rho[:, np.newaxis] < 0.0) & (whole % 2 == 1), -1.0, 1.0)
+    by_gap = sign * np.abs(rho[:, np.newaxis]) ** gap
+    second = far != 0.0
+    if second.any():
+        by_gap[second] = autocorrelation(int(whole.max()) + 1, rho[second], far[second])[:, whole]
+    by_gap = by_gap.reshape(*np.broadcast(coefficient, partial).shape, -1)
+    return np.take(by_gap, place, axis=-1)
+
+
+@functools.lru_cache(maxsize=16)
+def _gaps(elapsed: bytes) -> tuple[Vector, NDArray[np.int64]]:
+    """All distances between two periods, and which of them lies between any two (S, S)."""
+    time = np.frombuffer(elapsed)
+    gap, place = np.unique(np.abs(time[:, None] - time[None, :]), return_inverse=True)
+    return gap, place.reshape(time.size, time.size)
 
 
 def without_correlation(

@@ -35,7 +35,7 @@ def weak_directions(covariance: Covariance) -> tuple[Vector, Matrix]:
     Parameters
     ----------
     covariance : Covariance
-        Of C parameters.
+        Of the C parameters of one fit.
 
     Returns
     -------
@@ -45,9 +45,9 @@ def weak_directions(covariance: Covariance) -> tuple[Vector, Matrix]:
         Unit vectors of parameters times their sensitivity. Those that are not seen at all are chosen so that
         each moves as few parameters as possible.
     """
-    if covariance.singular.size == 0:
-        return np.empty(0), np.empty((0, 0))
-    relative = covariance.singular / max(covariance.singular[0], np.finfo(float).tiny)
+    relative = covariance.singular / np.maximum(covariance.singular[:1], np.finfo(float).tiny)
+    if not (relative < WEAK).any():
+        return np.empty(0), np.empty((0, relative.size))
     blind = relative <= RANK_TOLERANCE
     loading = np.vstack(
         [_sparse(covariance.directions[:, blind].T), covariance.directions[:, ~blind].T[::-1]]

@@ -39,7 +39,7 @@ def compose(
     QueryError
         The sweep has no such model, or does not hold its study.
     """
-    from pipeline.models.market_model import build_model
+    from pipeline.models.composing.build import build_model
 
     study = tables.study
     if model not in tables.variants:

@@ -14,7 +14,7 @@ from pipeline.fitting.uncertainty.refits.bootstrap import (
 )
 from pipeline.fitting.uncertainty.residual_space import residual_space
 from pipeline.fitting.uncertainty.serial import SerialCorrelation, measure_serial_correlation
-from pipeline.models.market_model import build_model
+from pipeline.models.composing.build import build_model
 
 WHITE = SerialCorrelation(0.0, 1.0, 100.0, False)
 

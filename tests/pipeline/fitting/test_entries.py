@@ -11,8 +11,8 @@ from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.fitting.uncertainty.refits.bootstrap import draw_markets
+from pipeline.models.composing.build import build_model
 from pipeline.models.effects.market_course import MarketCourse
-from pipeline.models.market_model import build_model
 from pipeline.models.one_step import modelled_shares
 from pipeline.models.priors import entry_spread
 from pipeline.panel.market import first_periods

@@ -8,7 +8,7 @@ from pipeline.errors import PlanError
 from pipeline.fitting.uncertainty.covariance import covariance_of
 from pipeline.fitting.uncertainty.refits import mcmc as uncertainty_mcmc
 from pipeline.fitting.uncertainty.refits.mcmc import sample_posterior
-from pipeline.models.market_model import build_model
+from pipeline.models.composing.build import build_model
 
 pytest.importorskip("emcee")
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline.config.sections.fit import FitSection
 from pipeline.fitting.uncertainty.covariance import covariance_of
 from pipeline.fitting.uncertainty.refits.profile import _Points, profile_intervals
-from pipeline.models.market_model import build_model
+from pipeline.models.composing.build import build_model
 
 LEVELS = (0.6827, 0.9545)
 

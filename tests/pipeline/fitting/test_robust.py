@@ -47,10 +47,10 @@ def test_no_lag_is_no_correction_for_correlation(problem):
 def test_autoregressive_is_the_sandwich_of_its_correlation(problem):
     space, jacobian, _ = problem
     covariance = covariance_of(jacobian, 1.0)
-    found = autoregressive(covariance, space, jacobian, SerialCorrelation(0.5, 0.04, 20.0, True))
+    found = autoregressive(covariance, space, jacobian[None], [SerialCorrelation(0.5, 0.04, 20.0, True)])
     omega = 0.04 * np.kron(correlation_matrix(space.elapsed, 0.5), np.eye(FIRMS - 1))
     bread = np.linalg.inv(jacobian @ jacobian.T)
-    np.testing.assert_allclose(found.matrix, bread @ jacobian @ omega @ jacobian.T @ bread, rtol=1e-10)
+    np.testing.assert_allclose(found.matrix[0], bread @ jacobian @ omega @ jacobian.T @ bread, rtol=1e-10)
     assert found.degrees == 20.0
 
 
@@ -58,8 +58,9 @@ def test_autoregressive_is_the_sandwich_of_its_correlation(problem):
 def test_white_errors_give_the_plain_covariance(problem, coefficient):
     space, jacobian, _ = problem
     covariance = covariance_of(jacobian, 0.04)
-    found = autoregressive(covariance, space, jacobian, SerialCorrelation(coefficient, 0.04, 20.0, False))
-    np.testing.assert_allclose(found.matrix, covariance.matrix, rtol=1e-10)
+    serial = SerialCorrelation(coefficient, 0.04, 20.0, False)
+    found = autoregressive(covariance, space, jacobian[None], [serial])
+    np.testing.assert_allclose(found.matrix[0], covariance.matrix, rtol=1e-10)
 
 
 def test_what_is_not_determined_stays_so(problem):

@@ -9,7 +9,7 @@ from pipeline.fitting.all_markets import AllMarkets
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.fitting.search.screen import residual_deviation, screen
 from pipeline.fitting.search.settle import settle
-from pipeline.models.market_model import build_model
+from pipeline.models.composing.build import build_model
 from pipeline.models.priors import prior_of
 
 NOTHING: dict[str, tuple[float, float]] = {}

@@ -12,7 +12,7 @@ from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.calibrate import calibrate_market
 from pipeline.fitting.search.screen import residual_deviation
 from pipeline.fitting.shrinkage import choose_factor, origins
-from pipeline.models.market_model import build_model
+from pipeline.models.composing.build import build_model
 from pipeline.models.one_step import forecast_shares
 from pipeline.panel.market import MarketArrays, first_periods
 

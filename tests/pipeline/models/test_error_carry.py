@@ -9,9 +9,9 @@ from kernels.least_squares.market import ILR, PLAIN
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import ModelsSection
 from pipeline.config.variants import expand_variants
+from pipeline.models.composing.build import build_model
 from pipeline.models.errors.error_carry import ErrorCarry
 from pipeline.models.errors.period_lengths import PeriodLengths
-from pipeline.models.market_model import build_model
 from pipeline.models.one_step import expected_ahead, modelled_shares
 from pipeline.panel.market import MarketArrays, first_periods
 

@@ -11,8 +11,8 @@ from pipeline.config.variants import expand_variants
 from pipeline.fitting.uncertainty.refits.bootstrap import draw_markets
 from pipeline.forecasting.bands import DrawnCourses
 from pipeline.forecasting.trajectory import ShareTrajectory
+from pipeline.models.composing.build import build_model
 from pipeline.models.errors.period_lengths import PeriodLengths
-from pipeline.models.market_model import build_model
 from pipeline.models.noise import Noise
 from pipeline.models.one_step import period_lengths
 from pipeline.panel.market import MarketArrays, first_periods
@@ -92,7 +92,7 @@ def test_density_of_the_first_forecast_is_as_wide_as_its_period_is_long(state):
     for length in (1.0, 4.0):
         market, origin = market_of(np.where(np.arange(TIMES) == 8, length, 1.0)), 8
         model, theta = model_of(first_periods(market, origin), "proportional")
-        model.noise = Noise("homogeneous", 0.02**2 * np.eye(FIRMS))
+        model.noise_found = lambda: Noise("homogeneous", 0.02**2 * np.eye(FIRMS))
         theta[model.names.index("gain")] = GAIN if state == "fitted" else 1.0
         predicted = model_forecaster(model, theta, "estimated", state)(market, origin)
         covariance.append(predicted.covariance)

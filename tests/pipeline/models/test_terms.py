@@ -9,7 +9,7 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.terms import response_terms
 from pipeline.config.variants import ResponseChoice, Variant
-from pipeline.models.market_model import build_model
+from pipeline.models.composing.build import build_model
 from pipeline.models.terms import with_terms
 from pipeline.panel.market import MarketArrays, first_periods
 
@@ -116,7 +116,7 @@ def test_the_model_adds_them_up():
 
 
 def test_a_market_without_the_inputs_is_refused():
-    from pipeline.models.market_model import compose_response
+    from pipeline.models.composing.quantities import compose_response
 
     with pytest.raises(ValueError, match=r"models\.terms\.with_terms"):
         compose_response(variant(own=("price",)), market(), ("price", "deal"), {})

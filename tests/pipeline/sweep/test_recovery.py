@@ -11,7 +11,7 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.models import ModelsSection
 from pipeline.config.variants import expand_variants
 from pipeline.fitting.calibrate import calibrate_market
-from pipeline.models.market_model import build_model
+from pipeline.models.composing.build import build_model
 from pipeline.panel.market import MarketArrays
 
 EFFORTS = ("price", "deal")

@@ -24,31 +24,13 @@ import numpy as np
 from scipy import fft
 
 from kernels.numeric.arrays import Matrix, Vector
-from kernels.response.response import ResponseError
-from pipeline.config.parameters import AUTOCORRELATION, GAIN, INITIAL, JUMP_PRICE, RETURNS_TO_SCALE
+from pipeline.config.parameters import AUTOCORRELATION, GAIN, INITIAL
 from pipeline.fitting.uncertainty.covariance import RANK_TOLERANCE
 from pipeline.fitting.uncertainty.residual_space import ResidualSpace
-from pipeline.models.adjustment import adjustment_rate
 from pipeline.models.market_model import MarketModel
 
 # Step of differences of the logarithm of the rate, relative to the parameter or its sampling box.
 _STEP = 1e-6
-
-
-def mean_rate(model: MarketModel, theta: Vector, share: Matrix) -> float:
-    """Average over the fitted periods how fast shares (T, N) adjust, per period; nan absent."""
-    data = model.data
-    fitted = slice(data.first, data.active.shape[0])
-    response = model.response.evaluate(theta, data.efforts, data.duration, data.active)
-    rate = adjustment_rate(
-        response[fitted],
-        share[fitted],
-        data.total_sales[fitted],
-        jump_price=float(theta[model.names.index(JUMP_PRICE)]),
-        returns_to_scale=float(theta[model.names.index(RETURNS_TO_SCALE)]),
-        reference_sales=float(data.reference_sales),
-    )
-    return float(np.average(rate, weights=data.duration[fitted]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +85,7 @@ class Persistence:
 
     def log_rate(self, theta: Vector) -> float:
         """Compute the logarithm of the rate of adjustment; nan where there is none."""
-        try:
-            rate = mean_rate(self._model, theta, self._share)
-        except ResponseError:
-            return np.nan
+        rate = self._model.mean_rate(theta, self._share)
         return float(np.log(rate)) if rate > 0.0 else np.nan
 
     def log_rate_slope(self, theta: Vector) -> Vector:

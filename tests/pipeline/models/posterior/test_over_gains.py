@@ -8,7 +8,7 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import FrozenMapping
 from pipeline.config.variants import ResponseChoice, Variant
 from pipeline.fitting.search.many_models import fit_model
-from pipeline.models.market_model import build_model
+from pipeline.models.composing.build import build_model
 from pipeline.models.posterior.mixture import ParameterMixture
 from pipeline.models.posterior.over_gains import mixture_over_gains
 from pipeline.panel.market import MarketArrays

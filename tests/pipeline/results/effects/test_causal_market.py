@@ -11,9 +11,9 @@ from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.uncertainty import UncertaintySection
 from pipeline.errors import QueryError
 from pipeline.fitting.calibrate import calibrate_market
+from pipeline.models.composing.build import build_model
 from pipeline.models.effects.delta import Directions, principal_directions
 from pipeline.models.effects.market_course import prolonged
-from pipeline.models.market_model import build_model
 from pipeline.models.one_step import expected_ahead, modelled_shares
 from pipeline.models.parameter_spread import principal_steps
 from pipeline.models.priors import prior_of, with_weak_beliefs

@@ -1,7 +1,7 @@
 """Parameters of a model on one market as records: names, units, bounds, and where searches start."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,9 +24,9 @@ from pipeline.config.parameters import (
 )
 from pipeline.config.sections.fit import FitSection
 from pipeline.config.sections.types import Autocorrelation, Gain
-from pipeline.config.terms import response_terms
 from pipeline.config.variants import Variant
 from pipeline.models.instruments.first_stage import FirstStage
+from pipeline.models.terms import terms_of
 from pipeline.panel.market import MarketArrays
 
 _LARGEST_RETURNS = 3.0
@@ -40,8 +40,7 @@ _ENTRY_BOX = 0.1
 _SMALL_SHARE = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class MarketParameter:
+class MarketParameter(NamedTuple):
     """A parameter of a market model: natural units, bounds, and where searches start."""
 
     name: str
@@ -55,7 +54,7 @@ class MarketParameter:
 
     def held(self, value: float) -> "MarketParameter":
         """Hold the parameter at a value."""
-        return replace(self, start=value, low=value, high=value, vary=False)
+        return self._replace(start=value, low=value, high=value, vary=False)
 
     def within(self, lower: float | None, upper: float | None) -> "MarketParameter":
         """Put the parameter inside further bounds; its sampling box moves inside too."""
@@ -66,7 +65,7 @@ class MarketParameter:
             # The box lay outside: sample where the bounds allow, as wide as it was.
             width = self.high - self.low
             box_low, box_high = max(low, box_low - width), min(high, box_high + width)
-        return replace(self, lower=low, upper=high, start=start, low=box_low, high=box_high)
+        return self._replace(lower=low, upper=high, start=start, low=box_low, high=box_high)
 
 
 def market_parameters(
@@ -113,6 +112,8 @@ def market_parameters(
     ]
     if variant.numeraire is not None:
         quantities = [q.held(1.0) if q.name == variant.numeraire else q for q in quantities]
+    if not (fit.bounds or fit.fixed):
+        return tuple(quantities)
     return tuple(_customised(quantity, fit) for quantity in quantities)
 
 
@@ -173,20 +174,24 @@ def _initial_shares(market: MarketArrays) -> list[MarketParameter]:
     That firm is the last one there. Its own ratio is held where another one follows it among the firms, and
     so are those of firms that come later: nothing depends on them. A share of 0 is taken as a small one.
     """
-    present = market.active[0] & np.isfinite(market.share[0])
+    first = market.share[0]
+    present = market.active[0] & np.isfinite(first)
     if not present.any():
         return [
             MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, 0.0, 0.0, 0.0, False)
             for firm in market.firms[:-1]
         ]
-    smallest = market.share[0][present & (market.share[0] > 0.0)].min()
-    share = np.maximum(np.where(present, market.share[0], smallest), _SMALL_SHARE * smallest)
+    seen = first[present]
+    smallest = seen[seen > 0.0].min()
+    share = np.maximum(np.where(present, first, smallest), _SMALL_SHARE * smallest)
     reference = int(np.flatnonzero(present)[-1])
     ratio = np.where(present, np.log(share / share[reference]), 0.0)
-    free = present & (np.arange(present.size) != reference)
+    present[reference] = False
     return [
-        MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, bool(vary))
-        for firm, value, vary in zip(market.firms[:-1], ratio.tolist(), free.tolist(), strict=False)
+        MarketParameter(f"{INITIAL}.{firm}", "1", -50.0, 50.0, value, value - 0.5, value + 0.5, vary)
+        for firm, value, vary in zip(
+            market.firms[:-1].tolist(), ratio.tolist(), present.tolist(), strict=False
+        )
     ]
 
 
@@ -195,6 +200,8 @@ def _entries(market: MarketArrays) -> list[MarketParameter]:
 
     A share of 0 stays what it is, whatever its logarithm is off by.
     """
+    if market.active.all():
+        return []
     found, times = [], dict.fromkeys(range(market.firms.size), 0)
     for period, firm in np.argwhere(entering_firms(market.active)).tolist():
         times[firm] += 1
@@ -254,7 +261,8 @@ def _constants(
             float(np.clip(v + shift, quantity.lower, quantity.upper))
             for v in (quantity.start, quantity.low, quantity.high)
         )
-        own = replace(quantity, name=firm_parameter(market.firms[firm]), start=value, low=low, high=high)
+        name = firm_parameter(market.firms[firm])
+        own = quantity._replace(name=name, start=value, low=low, high=high)
         return own if seen[firm] else own.held(value)
 
     return rule
@@ -272,7 +280,7 @@ def compose_response(
     ValueError
         The variant has further terms, and `terms.with_terms` has not given the market their inputs.
     """
-    expected = len(variant.response.curves) + len(response_terms(variant.response, market.firms.tolist()))
+    expected = len(variant.response.curves) + len(terms_of(variant, market))
     if len(efforts) != expected:
         raise ValueError(
             f"Got {len(efforts)} inputs for the model {variant.name}, which has {expected}; "

@@ -1,0 +1,1 @@
+"""From the data of one market to a model of it: terms, market function, parameters."""
