@@ -64,7 +64,7 @@ class MarketList:
 
     def __init__(self, tables: SweepTables, model: str) -> None:
         self.labels = tables.labels("market")
-        self.codes: NDArray[np.int64] = np.asarray(tables.arrays(model)["status"][:, 0]).astype(np.int64)
+        self.codes: NDArray[np.int64] = tables.status(model)[:, 0].astype(np.int64)
         statistic = tables.statistics(model)
         missing = np.full(len(self.labels), np.nan)
         # Copies: a column of all statistics would keep the others in memory.

@@ -66,7 +66,7 @@ def choose(
         return Shown(None, (), 0)
     tables = results.tables
     labels = tables.labels("market").tolist()
-    usable = is_usable(tables.arrays(chosen)["status"][:, 0])
+    usable = is_usable(tables.status(chosen)[:, 0])
     if markets:
         wanted = np.zeros(len(labels), dtype=np.bool_)
         wanted[select_markets(tables, markets)] = True

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from kernels.numeric.arrays import Floats
 from pipeline.config.sections.uncertainty import most_trusted
@@ -51,7 +51,7 @@ class Estimates:
 
     def _half_width(self, arrays: Mapping[str, zarr.Array]) -> Floats:
         ends, level = trusted_ends(self.tables, arrays)
-        half: Floats = (ends[..., 1] - ends[..., 0]) / (2.0 * stats.norm.isf(0.5 - 0.5 * level))
+        half: Floats = (ends[..., 1] - ends[..., 0]) / (-2.0 * special.ndtri(0.5 - 0.5 * level))
         return half
 
     def along(self, model: str, name: str, markets: np.ndarray, params: tuple[str, ...]) -> Floats:

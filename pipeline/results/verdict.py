@@ -191,7 +191,7 @@ def _by_fits(tables: SweepTables) -> Verdict:
         order = pooled.sorted("delta_aicc")["model"].tolist()
         why = "by AICc alone"
     else:
-        counts = [int(is_usable(tables.arrays(name)["status"][:, 0]).sum()) for name in tables.info.models]
+        counts = [int(is_usable(tables.status(name)[:, 0]).sum()) for name in tables.info.models]
         if not any(counts):
             return Verdict(None, "fits", sentences=("No model has a usable fit, so there is none to use.",))
         order = [tables.info.models[place] for place in np.argsort(-np.array(counts), kind="stable")]
@@ -363,7 +363,7 @@ def _period(tables: SweepTables) -> tuple[str, str]:
 def _cautions(tables: SweepTables, model: str) -> list[str]:
     """Say which results of a model are not to be trusted."""
     statistics = tables.statistics(model)
-    usable = is_usable(tables.arrays(model)["status"][:, 0])
+    usable = is_usable(tables.status(model)[:, 0])
     sentences = list(short_intervals(tables, model))
     if not usable.all():
         sentences.append(f"{np.sum(~usable)} of {usable.size} markets have no usable fit of `{model}`.")

@@ -1,5 +1,6 @@
 """Results of an earlier sweep along the axes of a later one: what has not changed is copied, not computed."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -72,7 +73,7 @@ class _Source:
     def __init__(self, fork: Fork, sweep: str, model: str) -> None:
         self.fork, self.sweep, self.model = fork, sweep, model
         self.key = SnapshotKey(fork)
-        self._groups: dict[str, dict[str, zarr.Array]] = {}
+        self._groups: dict[str, Mapping[str, zarr.Array]] = {}
 
     @property
     def rows(self) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Reading one snapshot of a store: sweeps, labels, arrays, lazy datasets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from pipeline.store.format.layout import (
     panel_path,
     sweep_path,
 )
+from pipeline.store.group_arrays import GroupArrays
 from pipeline.store.integrity.checked import CheckedGroup, checked_array, checked_group
 from pipeline.store.integrity.explain import explained
 
@@ -188,10 +190,10 @@ def open_array(session: icechunk.Session, path: str, *, complete: bool = True) -
         return checked_array(zarr.open_array(session.store, path=path, mode="r", zarr_format=3), complete)
 
 
-def open_arrays(session: icechunk.Session, path: str) -> dict[str, zarr.Array]:
-    """Open the arrays of one group, reading none of them; empty when there is no such group."""
+def open_arrays(session: icechunk.Session, path: str) -> Mapping[str, zarr.Array]:
+    """Open the arrays of one group, each when it is asked for; empty when there is no such group."""
     group = open_group(session, path)
-    return {} if group is None else dict(group.arrays())
+    return {} if group is None else GroupArrays(group)
 
 
 def written_rows(session: icechunk.Session, path: str, model: int | None = None) -> set[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from kernels.numeric.arrays import Cube, Matrix, Vector
 from pipeline.config.parameters import RETURNS_TO_SCALE
@@ -130,7 +130,7 @@ class CausalMarket:
         if by == "replicates" or (by is None and enough):
             return _between(value, [quantities(one) for one in self.replicates], level)
         stderr = delta_errors(quantities, theta, self.unknown, (problem.lower, problem.upper))
-        half = float(stats.norm.ppf(0.5 + 0.5 * level)) * stderr
+        half = float(special.ndtri(0.5 + 0.5 * level)) * stderr
         return Estimated(value, stderr, value - half, value + half, "delta")
 
 

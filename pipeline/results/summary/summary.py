@@ -243,7 +243,7 @@ class _Cubes:
         self.noise = [tables.noise(model) for model in self.info.models]
         self.n_starts = len(tables.labels("start"))
         models = self.info.models
-        self.status = np.stack([np.asarray(tables.arrays(model)["status"][...]) for model in models])
+        self.status = np.stack([tables.status(model) for model in models])
         self.usable = is_usable(self.status[:, :, 0])
         self.statistics = {model: tables.statistics(model) for model in models}
 

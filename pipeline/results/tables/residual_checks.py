@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from pipeline.results.frames.table import Table
 from pipeline.store.format.catalogue import CAP
@@ -62,7 +62,7 @@ def is_more_than_chance(flagged: int, of: int) -> bool:
     flagged, of
         Fits flagged, of how many.
     """
-    return bool(stats.binom.sf(flagged - 1, of, LEVEL) <= LEVEL * (1.0 + 1e-9))
+    return bool(special.bdtrc(flagged - 1, of, LEVEL) <= LEVEL * (1.0 + 1e-9))
 
 
 def summarise_orders(statistics: Mapping[str, Mapping[str, np.ndarray]]) -> Table:

@@ -1,8 +1,8 @@
 """Labels and arrays of one sweep in one snapshot: what builders of tables take, without xarray."""
 
 import json
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import icechunk
@@ -12,6 +12,7 @@ import zarr
 from pipeline.errors import QueryError
 from pipeline.names import Label
 from pipeline.once import Kept
+from pipeline.results.frames.made import MadeColumns
 from pipeline.status import is_usable
 from pipeline.store.format.layout import group_path, panel_path, sweep_path
 from pipeline.store.read import SweepInfo, open_arrays, open_attributes, read_labels
@@ -53,7 +54,7 @@ class SweepTables:
         self.info = info
         self.kept = Kept()
         self._labels: dict[str, np.ndarray] = {}
-        self._arrays: dict[str, dict[str, zarr.Array]] = {}
+        self._arrays: dict[str, Mapping[str, zarr.Array]] = {}
         self._attributes: dict[str, dict[str, Any]] = {}
 
     @cached_property
@@ -132,19 +133,19 @@ class SweepTables:
         """Units of the parameters of a model."""
         return self._read_labels(f"{self._fits_path(model)}/unit")
 
-    def arrays(self, model: str) -> dict[str, zarr.Array]:
+    def arrays(self, model: str) -> Mapping[str, zarr.Array]:
         """Open the arrays of the fits of a model."""
         return self._open(self._fits_path(model))
 
-    def trajectory_arrays(self, model: str) -> dict[str, zarr.Array]:
+    def trajectory_arrays(self, model: str) -> Mapping[str, zarr.Array]:
         """Open the arrays of the trajectories of a model: ``share``, where the study stores it."""
         return self._open(group_path(self.info.name, "trajectories", model))
 
-    def panel_arrays(self) -> dict[str, zarr.Array]:
+    def panel_arrays(self) -> Mapping[str, zarr.Array]:
         """Open the arrays of the data that was calibrated on: ``sales``, ``efforts``."""
         return self._open(panel_path(self.info.data_hash))
 
-    def validation_arrays(self) -> dict[str, zarr.Array]:
+    def validation_arrays(self) -> Mapping[str, zarr.Array]:
         """Open the arrays of errors: ``error`` and ``step_error``; empty when the study asked for none."""
         return self._open(group_path(self.info.name, "validation", ""))
 
@@ -171,19 +172,34 @@ class SweepTables:
         """Whether simulated data were made by this very model, so that its estimates have a truth."""
         return bool(self._attributes_of(model).get("is_truth", False))
 
-    def statistics(self, model: str, markets: Selection = ALL_MARKETS) -> dict[str, np.ndarray]:
+    def status(self, model: str) -> np.ndarray:
+        """Read what has become of all fits of a model, (market, window) codes: once, as many ask for them."""
+        codes: np.ndarray = self.kept.once(
+            ("status", model), lambda: np.asarray(self.arrays(model)["status"][...])
+        )
+        return codes
+
+    def statistics(self, model: str, markets: Selection = ALL_MARKETS) -> Mapping[str, np.ndarray]:
         """Read the statistics of the fits to all periods, (market,) each; nan where a fit is not usable."""
         if is_all(markets):
             return self.kept.once(("statistics", model), lambda: self._read_statistics(model, markets))
         return self._read_statistics(model, markets)
 
-    def _read_statistics(self, model: str, markets: Selection) -> dict[str, np.ndarray]:
+    def _read_statistics(self, model: str, markets: Selection) -> Mapping[str, np.ndarray]:
         arrays = self.arrays(model)
-        usable = is_usable(np.asarray(arrays["status"].oindex[markets, slice(1)])[:, 0])
+        if is_all(markets):
+            usable = is_usable(self.status(model)[:, 0])
+        else:
+            usable = is_usable(np.asarray(arrays["status"].oindex[markets, slice(1)])[:, 0])
         packed = np.asarray(arrays["statistic"].oindex[markets, slice(1)])[:, 0]
-        # A statistic a row: they are taken one by one, of all markets.
-        packed = np.where(usable, packed.T, np.nan)
-        return {str(name): packed[column] for column, name in enumerate(self.labels("stat"))}
+
+        def of(column: int) -> np.ndarray:
+            return np.where(usable, packed[:, column], np.nan)
+
+        # Of a hundred thousand markets it takes a while to lay each of thirty together; few are asked for.
+        return MadeColumns(
+            {str(name): partial(of, column) for column, name in enumerate(self.labels("stat"))}
+        )
 
     def _fits_path(self, model: str) -> str:
         return group_path(self.info.name, "fits", model)
@@ -194,7 +210,7 @@ class SweepTables:
             self._labels[path] = labels.astype(object) if labels.dtype.kind in "UT" else labels
         return self._labels[path]
 
-    def _open(self, path: str) -> dict[str, zarr.Array]:
+    def _open(self, path: str) -> Mapping[str, zarr.Array]:
         if path not in self._arrays:
             self._arrays[path] = open_arrays(self.session, path)
         return self._arrays[path]

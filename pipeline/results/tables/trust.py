@@ -148,7 +148,7 @@ def missing_forecasts(tables: SweepTables, models: Sequence[str]) -> Table:
         arrays = tables.arrays(model)
         if "no_forecast" not in arrays:
             continue
-        codes, usable = np.asarray(arrays["no_forecast"][...]), is_usable(arrays["status"][...])
+        codes, usable = np.asarray(arrays["no_forecast"][...]), is_usable(tables.status(model))
         for column, window in enumerate(windows):
             of_window = np.where(usable[:, column], codes[:, column], 0)
             for code in np.unique(of_window[of_window != 0]).tolist():

@@ -21,8 +21,9 @@ from pipeline.store.format.layout import (
 )
 from pipeline.store.integrity.checked import COMPRESSORS, WRITE_ALL
 
-#: Bytes of a chunk of a table that is complete: a whole table is then a few reads.
-TABLE_CHUNK_BYTES = 4_000_000
+#: Bytes of a chunk of a table that is complete: a question for one market reads one of every array that it
+#: needs, and all of a million fits are still few.
+TABLE_CHUNK_BYTES = 1_000_000
 
 
 def create_sweep_arrays(group: zarr.Group, layout: SweepLayout) -> None:
