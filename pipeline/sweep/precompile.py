@@ -1,5 +1,6 @@
 """Compile, or load what was compiled before: one tiny calibration calls every kernel once."""
 
+from functools import cache
 from typing import get_args
 
 import numpy as np
@@ -13,8 +14,9 @@ from pipeline.fitting.calibrate import calibrate_market
 from pipeline.panel.market import MarketArrays
 
 
+@cache
 def precompile() -> None:
-    """Calibrate a made-up market of three firms and eight periods, in every form.
+    """Calibrate a made-up market of three firms and eight periods, in every form, once a process.
 
     Families, links and curves are data to the kernels, so one model compiles or loads all of them. What few
     studies ask for (formulas and splines, periods of unequal length, entries, errors that differ by firm) is
