@@ -49,9 +49,11 @@ MAX_STEPS = 20000
 """Most steps a period may take."""
 _TOLERANCE = 1e-14
 _CLOSE_ENOUGH = 1e-5
-_FURTHEST = 5.0
+# How far a log-ratio may move in a step: beyond that even the large rule nearly always fails ...
+_FURTHEST = 1.2
 _NOTHING = 1e-16
-_SMALL_REACH = 0.6
+# ... and beyond that the small one, which would only be tried in vain.
+_SMALL_REACH = 0.12
 
 
 @jit
