@@ -107,7 +107,7 @@ def test_the_keyboard_alone_finds_a_market_and_asks_in_sql(chromium, kept):
         page.goto(f"{address}/markets")
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
-        assert page.url == f"{address}/markets#content"
+        page.wait_for_url(f"{address}/markets#content")
         page.keyboard.press("Tab")
         page.keyboard.type("21")
         page.keyboard.press("Enter")
