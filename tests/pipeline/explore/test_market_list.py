@@ -22,15 +22,15 @@ class Made:
         codes = random.choice(
             [Status.CONVERGED, Status.NO_FINITE_START, Status.PENDING], COUNT, p=(0.7, 0.2, 0.1)
         )
-        self.status = codes[:, np.newaxis]
+        self.codes = codes[:, np.newaxis]
         usable = codes == Status.CONVERGED
         self.rmse = np.where(usable, random.choice([0.01, 0.02, 0.05, 0.1], COUNT), np.nan)
 
     def labels(self, axis):
         return self._labels
 
-    def arrays(self, model):
-        return {"status": self.status}
+    def status(self, model):
+        return self.codes
 
     def statistics(self, model):
         return {"rmse": self.rmse, "adjustment_rate": np.full(COUNT, np.log(2.0))}
@@ -45,7 +45,7 @@ def made(request):
 
 def frame(made):
     names = {int(status): status.reason for status in Status}
-    status = [names[int(code)] for code in made.status[:, 0]]
+    status = [names[int(code)] for code in made.codes[:, 0]]
     return pd.DataFrame({"market": made.labels("market"), "status": status, "rmse": made.rmse})
 
 
