@@ -313,7 +313,7 @@ def flight(monkeypatch, jobs, outcomes):
     for future in futures[:-1]:
         future.end()
         flying._collect()
-    time.sleep(0.01)
+    time.sleep(0.01 + flying.stragglers.late_after())
     flying._double_late(2)
     return flying, futures
 
